@@ -1,0 +1,73 @@
+//! Comparing the headers of a case's image and label before any voxel is read.
+
+use medseg_volume::{Geometry, VolumeInfo, read_info};
+
+use crate::DataError;
+use crate::case::Case;
+
+/// How far (mm) a label's voxels may lie from the image's for [`check_case`]: the rounding of headers, not more.
+pub const GRID_TOLERANCE_MM: f64 = 0.1;
+
+/// Reads the headers of a case and checks that image and label have the same shape and the same grid in space, within
+/// [`GRID_TOLERANCE_MM`]. Returns what the image's header tells.
+///
+/// # Errors
+/// If a header cannot be read, or the two differ; the message names both files and the difference.
+pub fn check_case(case: &Case) -> Result<VolumeInfo, DataError> {
+    check_case_within(case, GRID_TOLERANCE_MM)
+}
+
+/// [`check_case`] with another tolerance (mm) for the grid; `f64::INFINITY` compares shapes only.
+///
+/// # Errors
+/// As [`check_case`].
+pub fn check_case_within(case: &Case, tolerance_mm: f64) -> Result<VolumeInfo, DataError> {
+    let image = read_info(&case.image)?;
+    let Some(label_path) = &case.label else { return Ok(image) };
+    let label = read_info(label_path)?;
+    let difference = if image.shape != label.shape {
+        Some(format!("{} against {} voxels", image.shape, label.shape))
+    } else if tolerance_mm < f64::INFINITY && !image.geometry.same_grid(&label.geometry, tolerance_mm) {
+        Some(grid_difference(&image.geometry, &label.geometry))
+    } else {
+        None
+    };
+    match difference {
+        Some(difference) => {
+            Err(DataError::GridMismatch { image: case.image.clone(), label: label_path.clone(), difference })
+        }
+        None => Ok(image),
+    }
+}
+
+/// [`check_case`] for all cases; the first that does not fit is the error.
+///
+/// # Errors
+/// As [`check_case`].
+pub fn check_cases(cases: &[Case]) -> Result<Vec<VolumeInfo>, DataError> {
+    cases.iter().map(check_case).collect()
+}
+
+/// In what the two grids differ, in the order in which a user would look for it.
+fn grid_difference(image: &Geometry, label: &Geometry) -> String {
+    let (codes_a, codes_b) = (image.orientation().to_string(), label.orientation().to_string());
+    if codes_a != codes_b {
+        return format!("the voxel axes point {codes_a} against {codes_b}");
+    }
+    let far = |a: [f64; 3], b: [f64; 3], limit: f64| a.iter().zip(b).any(|(a, b)| (a - b).abs() > limit);
+    let (a, b) = (image.spacing().to_array(), label.spacing().to_array());
+    if far(a, b, 1e-3) {
+        return format!("spacing (depth, height, width) {} against {} mm", listed(a), listed(b));
+    }
+    let origin = |geometry: &Geometry| geometry.affine().map(|row| row[3]);
+    let ([ax, ay, az, _], [bx, by, bz, _]) = (origin(image), origin(label));
+    let (a, b) = ([ax, ay, az], [bx, by, bz]);
+    if far(a, b, 1e-2) {
+        return format!("the first voxel lies at {} against {} mm", listed(a), listed(b));
+    }
+    "the voxel axes point in slightly different directions".into()
+}
+
+fn listed(mm: [f64; 3]) -> String {
+    mm.map(|value| format!("{value:.3}")).join(", ")
+}

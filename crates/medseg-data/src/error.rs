@@ -1,0 +1,113 @@
+//! What can go wrong with cases, splits, caches and the phantom.
+
+use std::path::PathBuf;
+
+use medseg_volume::VolumeError;
+
+/// An error of this crate; its message is one sentence that names the file, the folder or the case.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// A folder or file could not be listed, read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A folder that should hold images or labels is not there.
+    #[error("{}: no such folder{hint}", path.display())]
+    MissingFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What it was wanted for, beginning with a comma, or nothing.
+        hint: String,
+    },
+    /// A folder holds none of the layouts that [`discover`](crate::discover) knows.
+    #[error(
+        "{}: neither image/ and label/, nor images/ and labels/, nor imagesTr/ and labelsTr/ is in this folder",
+        path.display()
+    )]
+    UnknownLayout {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder holds no NIfTI file.
+    #[error("{}: no .nii or .nii.gz file in this folder", path.display())]
+    EmptyFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// An image has no label or a label no image.
+    #[error("{}: no file of the same name in {}", path.display(), folder.display())]
+    MissingPartner {
+        /// The image or label that is alone.
+        path: PathBuf,
+        /// The folder that should hold its partner.
+        folder: PathBuf,
+    },
+    /// Two files would give one case.
+    #[error("{} and {} are two files of one case", first.display(), second.display())]
+    DuplicateCase {
+        /// One of the files.
+        first: PathBuf,
+        /// The other one.
+        second: PathBuf,
+    },
+    /// A file's name is not valid Unicode, so that it gives no case id.
+    #[error("{}: the file's name is not valid Unicode", path.display())]
+    FileName {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A JSON file (a list of cases or a split) does not hold what it should.
+    #[error("{}: {reason}", path.display())]
+    BadJson {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An image and its label do not lie on one grid.
+    #[error("image {} and label {} differ: {difference}", image.display(), label.display())]
+    GridMismatch {
+        /// The image.
+        image: PathBuf,
+        /// The label.
+        label: PathBuf,
+        /// The first difference that was found.
+        difference: String,
+    },
+    /// A volume could not be read or written.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
+    /// A rule cannot split the cases, or a split does not fit them.
+    #[error("split: {reason}")]
+    Split {
+        /// What does not fit.
+        reason: String,
+    },
+    /// Preparing a case failed.
+    #[error("case {case}: {source}")]
+    Prepare {
+        /// Id of the case.
+        case: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A phantom cannot be made with these settings or at this place.
+    #[error("phantom: {reason}")]
+    Phantom {
+        /// What does not fit.
+        reason: String,
+    },
+}
+
+impl DataError {
+    /// Wraps an operating system's error with the path it is about.
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        |source| Self::Io { path, source }
+    }
+}

@@ -1,0 +1,63 @@
+//! Cases, splits, caches, loaders and a synthetic abdominal CT phantom for 3D segmentation.
+//!
+//! - [`discover`] finds the cases of a folder, [`check_case`] compares the headers of an image and its label;
+//! - [`SplitRule`] splits them into training and validation, [`Split`] keeps the lists as `split.json`;
+//! - [`Subject::read`] reads a case; [`CachedDataset`] keeps prepared cases within a byte budget;
+//! - [`Loader`] prepares the next items on worker threads, in order; [`rng_for`] gives each (epoch, case) its own
+//!   random numbers, so that a run's result does not depend on the number of threads;
+//! - [`phantom`] makes synthetic abdominal CTs with labels, for runs without data.
+//!
+//! # Example
+//! Make two small phantoms, find them, split them, and load them ahead of their use:
+//! ```
+//! use medseg_data::phantom::PhantomConfig;
+//! use medseg_data::{Foreground, Loader, LoaderOptions, SplitRule, Subject, check_cases, discover};
+//!
+//! let folder = std::env::temp_dir().join(format!("medseg-data-doc-{}", std::process::id()));
+//! let config = PhantomConfig { cases: 2, scale: 0.25, ..PhantomConfig::default() };
+//! config.write(&folder, &mut |done, cases| eprintln!("{done}/{cases}"))?;
+//!
+//! let cases = discover(&folder)?;
+//! check_cases(&cases)?;
+//! let split = SplitRule::default().split(&cases)?;
+//! assert_eq!((split.train.len(), split.validation.len()), (1, 1));
+//!
+//! let subjects = Loader::new(cases.len(), LoaderOptions::default(), move |index| {
+//!     Subject::read(&cases[index], &Foreground::any())
+//! });
+//! for subject in subjects {
+//!     assert!(subject?.foreground_voxels() > 0);
+//! }
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Conventions
+//! Arrays are indexed [depth, height, width], which is NIfTI's (k, j, i); distances are millimetres. Whatever is random
+//! takes a seed, and gives the same bits for any number of threads. Files are written under a temporary name and
+//! renamed. Nothing that comes from a file, a header or a folder panics: each failure is a [`DataError`] that names the
+//! file or the case.
+
+mod atomic_file;
+mod cache;
+mod case;
+mod check;
+mod discover;
+mod error;
+mod loader;
+pub mod phantom;
+mod random;
+mod split;
+mod split_rule;
+mod subject;
+
+pub use cache::{CacheEstimate, CachedDataset};
+pub use case::Case;
+pub use check::{GRID_TOLERANCE_MM, check_case, check_case_within, check_cases};
+pub use discover::discover;
+pub use error::DataError;
+pub use loader::{Loader, LoaderOptions};
+pub use random::{epoch_order, rng_for};
+pub use split::Split;
+pub use split_rule::SplitRule;
+pub use subject::{Foreground, Subject};

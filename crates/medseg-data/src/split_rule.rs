@@ -1,0 +1,187 @@
+//! Rules that split cases into training and validation.
+
+use std::collections::BTreeSet;
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::DataError;
+use crate::case::Case;
+use crate::split::{Split, refused};
+
+/// How to split the labelled cases, which are taken in the order given (sorted by name, if [`discover`](crate::discover)
+/// found them). Unlabelled cases always come to [`Split::unused`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum SplitRule {
+    /// If there are ids that begin with `train` and ids that begin with `validation`, these lists; otherwise the first
+    /// 80 % for training and the rest for validation, at least one case each.
+    #[default]
+    Automatic,
+    /// The first `train` cases, then the next `validation` ones, or all the rest if `validation` is not given.
+    FirstN {
+        /// Number of training cases.
+        train: usize,
+        /// Number of validation cases.
+        validation: Option<usize>,
+    },
+    /// The first part of the cases, then the next part, or all the rest if `validation` is not given; each part is
+    /// rounded to whole cases, at least one.
+    Fraction {
+        /// Part of the cases that train, above 0 and below 1.
+        train: f64,
+        /// Part of the cases that validate, above 0; both parts together are at most 1.
+        validation: Option<f64>,
+    },
+    /// By the beginning of the ids.
+    Prefix {
+        /// What the ids of the training cases begin with.
+        train: String,
+        /// What the ids of the validation cases begin with.
+        validation: String,
+    },
+    /// Cross-validation: the cases are shuffled with the seed and dealt into folds whose sizes differ by one at most;
+    /// one fold validates, the others train.
+    KFold {
+        /// Number of folds, at least 2.
+        folds: usize,
+        /// The fold that validates, from 0.
+        fold: usize,
+        /// Seed of the shuffle; the same for all folds of one cross-validation.
+        seed: u64,
+    },
+    /// Lists of ids.
+    Lists {
+        /// Ids of the training cases.
+        train: Vec<String>,
+        /// Ids of the validation cases.
+        validation: Vec<String>,
+    },
+}
+
+impl SplitRule {
+    /// The one-stage experiments' split of the 131 LiTS cases: 78 for training, 26 for validation, 27 left out.
+    pub fn one_stage_paper() -> Self {
+        Self::FirstN { train: 78, validation: Some(26) }
+    }
+
+    /// The two-stage experiment's split of the 131 LiTS cases: 104 for training, 27 for validation.
+    pub fn two_stage_paper() -> Self {
+        Self::FirstN { train: 104, validation: None }
+    }
+
+    /// Splits the cases; the result is valid for them.
+    ///
+    /// # Errors
+    /// [`DataError::Split`] if the rule's numbers make no sense, or there are too few labelled cases for it.
+    pub fn split(&self, cases: &[Case]) -> Result<Split, DataError> {
+        let labelled: Vec<&str> =
+            cases.iter().filter(|case| case.label.is_some()).map(|case| case.id.as_str()).collect();
+        let (train, validation) = self.lists(&labelled)?;
+        let used: BTreeSet<&str> = train.iter().chain(&validation).map(String::as_str).collect();
+        let left = cases.iter().filter(|case| !used.contains(case.id.as_str()));
+        let split = Split { unused: left.map(|case| case.id.clone()).collect(), train, validation };
+        split.validate(cases)?;
+        Ok(split)
+    }
+
+    /// Training and validation ids out of the labelled ones.
+    fn lists(&self, ids: &[&str]) -> Result<(Vec<String>, Vec<String>), DataError> {
+        match self {
+            Self::Automatic => automatic(ids),
+            Self::FirstN { train, validation } => {
+                let validation = validation.unwrap_or(ids.len().saturating_sub(*train).max(1));
+                first(ids, *train, validation)
+            }
+            Self::Fraction { train, validation } => fractions(ids, *train, *validation),
+            Self::Prefix { train, validation } => by_prefix(ids, train, validation),
+            Self::KFold { folds, fold, seed } => k_fold(ids, *folds, *fold, *seed),
+            Self::Lists { train, validation } => Ok((train.clone(), validation.clone())),
+        }
+    }
+}
+
+type Lists = (Vec<String>, Vec<String>);
+
+fn owned<'a>(ids: impl IntoIterator<Item = &'a &'a str>) -> Vec<String> {
+    ids.into_iter().map(|id| (*id).to_string()).collect()
+}
+
+fn starting_with(ids: &[&str], prefix: &str) -> Vec<String> {
+    owned(ids.iter().filter(|id| id.starts_with(prefix)))
+}
+
+fn automatic(ids: &[&str]) -> Result<Lists, DataError> {
+    let named = (starting_with(ids, "train"), starting_with(ids, "validation"));
+    if named.0.is_empty() || named.1.is_empty() { fractions(ids, 0.8, None) } else { Ok(named) }
+}
+
+fn first(ids: &[&str], train: usize, validation: usize) -> Result<Lists, DataError> {
+    if train == 0 || validation == 0 {
+        return Err(refused("training and validation need at least one case each"));
+    }
+    match train.checked_add(validation) {
+        Some(end) if end <= ids.len() => Ok((owned(&ids[..train]), owned(&ids[train..end]))),
+        _ => Err(refused(format!(
+            "{train} cases for training and {validation} for validation are wanted, but {} have a label",
+            ids.len()
+        ))),
+    }
+}
+
+fn fractions(ids: &[&str], train: f64, validation: Option<f64>) -> Result<Lists, DataError> {
+    let rest = validation.unwrap_or(1.0 - train);
+    // Negated so that NaN is refused; the sum may exceed 1 by rounding.
+    if !(train > 0.0 && rest > 0.0 && train + rest <= 1.0 + 1e-9) {
+        return Err(refused(format!(
+            "{train} of the cases for training and {rest} for validation are no two parts of a whole"
+        )));
+    }
+    if ids.len() < 2 {
+        return Err(refused(format!(
+            "training and validation need at least one case each, but {} have a label",
+            ids.len()
+        )));
+    }
+    let count = |part: f64| (part * ids.len() as f64).round() as usize;
+    let train = count(train).clamp(1, ids.len() - 1);
+    let left = ids.len() - train;
+    let validation = if validation.is_some() { count(rest).clamp(1, left) } else { left };
+    first(ids, train, validation)
+}
+
+fn by_prefix(ids: &[&str], train: &str, validation: &str) -> Result<Lists, DataError> {
+    if train.starts_with(validation) || validation.starts_with(train) {
+        return Err(refused(format!("an id can begin with both {train:?} and {validation:?}")));
+    }
+    let lists = (starting_with(ids, train), starting_with(ids, validation));
+    for (list, prefix) in [(&lists.0, train), (&lists.1, validation)] {
+        if list.is_empty() {
+            return Err(refused(format!("no labelled case has an id that begins with {prefix:?}")));
+        }
+    }
+    Ok(lists)
+}
+
+fn k_fold(ids: &[&str], folds: usize, fold: usize, seed: u64) -> Result<Lists, DataError> {
+    if folds < 2 || folds > ids.len() || fold >= folds {
+        return Err(refused(format!(
+            "fold {fold} of {folds} is not possible with {} labelled cases (folds count from 0)",
+            ids.len()
+        )));
+    }
+    let mut order: Vec<usize> = (0..ids.len()).collect();
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    let mut fold_of = vec![0; ids.len()];
+    for (place, &case) in order.iter().enumerate() {
+        fold_of[case] = place % folds;
+    }
+    let pick = |validates: bool| {
+        let chosen = ids.iter().zip(&fold_of).filter(|&(_, &f)| (f == fold) == validates);
+        chosen.map(|(id, _)| (*id).to_string()).collect()
+    };
+    Ok((pick(false), pick(true)))
+}

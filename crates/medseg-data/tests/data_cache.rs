@@ -1,0 +1,115 @@
+//! The cache: what it keeps, what it prepares anew, and its errors.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use medseg_data::{CacheEstimate, CachedDataset, Case};
+
+fn cases(count: usize) -> Vec<Case> {
+    (0..count).map(|n| Case::unlabelled(format!("{n}.nii")).unwrap()).collect()
+}
+
+/// Items of 100 bytes, and a counter of the preparations.
+fn counted(count: usize, budget: usize) -> (CachedDataset<Vec<u8>>, Arc<AtomicUsize>) {
+    let prepared = Arc::new(AtomicUsize::new(0));
+    let counter = prepared.clone();
+    let prepare = move |case: &Case| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        std::thread::yield_now();
+        case.id.parse().map(|n: u8| vec![n; 100])
+    };
+    (CachedDataset::new(cases(count), budget, prepare, Vec::len), prepared)
+}
+
+#[test]
+fn items_within_the_budget_are_prepared_once_and_the_others_each_time() {
+    let (data, prepared) = counted(5, 350);
+    for round in 0..4 {
+        for index in 0..5 {
+            assert_eq!(*data.get(index).unwrap(), vec![index as u8; 100]);
+        }
+        assert_eq!(prepared.load(Ordering::SeqCst), 5 + 2 * round);
+        assert_eq!((data.kept_bytes(), data.kept_cases()), (300, 3));
+    }
+    assert!(Arc::ptr_eq(&data.get(0).unwrap(), &data.get(0).unwrap()));
+    assert!(!Arc::ptr_eq(&data.get(4).unwrap(), &data.get(4).unwrap()));
+}
+
+#[test]
+fn the_extreme_budgets_keep_nothing_and_everything() {
+    let (nothing, prepared) = counted(3, 0);
+    let (everything, prepared_once) = counted(3, usize::MAX);
+    for _ in 0..2 {
+        for index in 0..3 {
+            assert_eq!(nothing.get(index).unwrap(), everything.get(index).unwrap());
+        }
+    }
+    assert_eq!((nothing.kept_cases(), prepared.load(Ordering::SeqCst)), (0, 6));
+    assert_eq!((everything.kept_cases(), prepared_once.load(Ordering::SeqCst)), (3, 3));
+}
+
+#[test]
+fn threads_that_ask_at_once_share_one_preparation() {
+    let (data, prepared) = counted(8, 8 * 100);
+    std::thread::scope(|scope| {
+        for start in 0..6 {
+            let data = &data;
+            scope.spawn(move || {
+                for n in 0..8 {
+                    let index = (n + start) % 8;
+                    assert_eq!(data.get(index).unwrap()[0], index as u8);
+                }
+            });
+        }
+    });
+    assert_eq!(prepared.load(Ordering::SeqCst), 8);
+    assert_eq!(data.kept_bytes(), 800);
+}
+
+#[test]
+fn an_error_names_the_case_and_the_next_call_tries_again() {
+    let tries = AtomicUsize::new(0);
+    let prepare = move |_: &Case| match tries.fetch_add(1, Ordering::SeqCst) {
+        0 => Err("the disc is not there"),
+        _ => Ok(7u8),
+    };
+    let data = CachedDataset::new(vec![Case::unlabelled("liver_7.nii").unwrap()], 10, prepare, |_| 1);
+    let message = data.get(0).unwrap_err().to_string();
+    assert_eq!(message, "case liver_7: the disc is not there");
+    assert_eq!(*data.get(0).unwrap(), 7);
+    assert_eq!(data.kept_bytes(), 1);
+}
+
+#[test]
+fn a_panic_in_the_preparation_does_not_lock_the_case() {
+    let tries = AtomicUsize::new(0);
+    let prepare = move |_: &Case| {
+        assert!(tries.fetch_add(1, Ordering::SeqCst) > 0, "first try");
+        Ok::<_, String>(1u8)
+    };
+    let data = CachedDataset::new(cases(1), 10, prepare, |_| 1);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| data.get(0))).is_err());
+    assert_eq!(*data.get(0).unwrap(), 1);
+}
+
+#[test]
+fn the_estimate_tells_beforehand_what_will_be_kept() {
+    let (data, prepared) = counted(5, 350);
+    let estimate = data.estimate(|_| Ok::<_, String>(100)).unwrap();
+    assert_eq!(estimate, CacheEstimate { cases: 5, bytes: 500, budget: 350, kept_cases: 3 });
+    assert!(!estimate.fits() && prepared.load(Ordering::SeqCst) == 0);
+    assert_eq!(data.estimate(|case| Err::<usize, _>(case.id.clone())), Err("0".to_string()));
+
+    let mebibyte = 1 << 20;
+    let large = CacheEstimate::new(&[3 * mebibyte; 4], 7 * mebibyte);
+    let text = "4 cases of 12.0 MiB in all, of which 2 fit 7.0 MiB of memory and 2 are prepared anew each time";
+    assert_eq!(large.to_string(), text);
+    assert_eq!(CacheEstimate::new(&[mebibyte], mebibyte).to_string(), "1 case of 1.0 MiB in all, kept in memory");
+    assert_eq!(CacheEstimate::new(&[usize::MAX, 5], usize::MAX).bytes, usize::MAX);
+}
+
+#[test]
+fn a_dataset_may_be_shared_between_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&counted(1, 1).0);
+}

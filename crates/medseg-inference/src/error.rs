@@ -1,0 +1,119 @@
+//! The error type of the crate.
+
+use std::error::Error;
+
+use medseg_volume::Dhw;
+
+/// What can go wrong in inference. Every message names the parameter or the tensor at fault.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InferenceError {
+    /// A parameter is outside its range.
+    #[error("{parameter} = {value}: {rule}")]
+    Parameter {
+        /// Name of the parameter, as its field is called.
+        parameter: &'static str,
+        /// The value given.
+        value: String,
+        /// What the value has to satisfy.
+        rule: &'static str,
+    },
+
+    /// The image has no voxel or no channel.
+    #[error("the image is empty: {channels} channel(s) of {shape} voxels")]
+    EmptyImage {
+        /// Channels of the image.
+        channels: usize,
+        /// Shape of the image.
+        shape: Dhw<usize>,
+    },
+
+    /// Reflecting padding needs more voxels than the image has.
+    #[error("an image of {shape} voxels is too small to be padded to {padded} by reflection")]
+    ReflectionTooWide {
+        /// Shape of the image.
+        shape: Dhw<usize>,
+        /// Shape after padding.
+        padded: Dhw<usize>,
+    },
+
+    /// The memory needed cannot even be counted on this machine.
+    #[error("stitching {channels} channel(s) of {shape} voxels needs more memory than this machine can address")]
+    TooLarge {
+        /// Channels to stitch.
+        channels: usize,
+        /// Shape of the (padded) image.
+        shape: Dhw<usize>,
+    },
+
+    /// The predictor reported a failure.
+    #[error("the predictor failed: {0}")]
+    Predictor(#[source] Box<dyn Error + Send + Sync>),
+
+    /// The predictor's output does not fit its input.
+    #[error(
+        "the predictor returned a tensor of shape {got:?} for windows of shape {windows:?}; it has to keep the batch and the three spatial sides"
+    )]
+    OutputShape {
+        /// Shape of the batch of windows given to the predictor.
+        windows: [usize; 5],
+        /// Shape of what came back.
+        got: [usize; 5],
+    },
+
+    /// The predictor's number of output channels changed between batches.
+    #[error("the predictor returned {got} output channel(s) after {expected} before")]
+    OutputChannels {
+        /// Channels of the first batch.
+        expected: usize,
+        /// Channels of this batch.
+        got: usize,
+    },
+
+    /// A mask of u8 labels cannot hold this many classes.
+    #[error("{channels} output channels do not fit a mask of u8 labels (at most 256)")]
+    TooManyClasses {
+        /// Channels of the predictor's output.
+        channels: usize,
+    },
+
+    /// A label is not one of the classes.
+    #[error("label {label} is not below the number of classes, {classes}")]
+    Label {
+        /// The label met.
+        label: u8,
+        /// The number of classes.
+        classes: usize,
+    },
+
+    /// Two arrays that have to have the same shape do not.
+    #[error("{what}: expected {expected} voxels, got {got}")]
+    Shape {
+        /// The array at fault.
+        what: &'static str,
+        /// Shape expected.
+        expected: Dhw<usize>,
+        /// Shape got.
+        got: Dhw<usize>,
+    },
+
+    /// The predictor's output could not be read from the device.
+    #[error("cannot read the predictor's output from the device: {0}")]
+    Device(#[source] Box<dyn Error + Send + Sync>),
+
+    /// The progress callback asked to stop.
+    #[error("cancelled after {done} of {total} windows")]
+    Cancelled {
+        /// Windows done.
+        done: usize,
+        /// Windows planned.
+        total: usize,
+    },
+}
+
+impl InferenceError {
+    /// A [`Parameter`](InferenceError::Parameter) error.
+    pub(crate) fn parameter(parameter: &'static str, value: impl ToString, rule: &'static str) -> Self {
+        Self::Parameter { parameter, value: value.to_string(), rule }
+    }
+}

@@ -1,0 +1,75 @@
+//! Inference on whole medical volumes: the sliding window, the two-stage cascade, and the way from logits to a clean mask.
+//!
+//! | Item | What it does |
+//! |---|---|
+//! | [`SlidingWindow`] | runs a network over an image of any size, overlapping windows averaged by [`Blend`] |
+//! | [`WindowPlan`] | how many windows there will be, where, and what memory stitching takes, before anything runs |
+//! | [`Predictor`] | what a network has to offer; closures do |
+//! | [`Cascade`] | coarse network → box → fine network → mask on the input's grid |
+//! | [`MaskRule`] | logits to labels: sigmoid and threshold, or argmax |
+//! | [`sigmoid`], [`softmax`], [`one_hot`] | activations and one-hot channels |
+//! | [`PostProcessing`] | largest component, minimum volume |
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use medseg_inference::{Blend, Dhw, MaskRule, NoProgress, SlidingWindow};
+//! use ndarray::Array4;
+//!
+//! let image = Array4::from_shape_fn((1, 20, 24, 28), |(_, z, ..)| z as f32); // [channel, depth, height, width]
+//! let sliding = SlidingWindow::new(Dhw { d: 16, h: 16, w: 16 }).with_overlap(0.5).with_blend(Blend::gaussian());
+//!
+//! let plan = sliding.plan(Dhw { d: 20, h: 24, w: 28 })?;
+//! assert_eq!(plan.len(), 2 * 2 * 3);
+//!
+//! // Any closure from a batch of windows to logits stands for the network.
+//! let mut network = |windows: Tensor<5>| windows - 9.5;
+//! let mask = sliding.predict_mask(
+//!     &image.view(),
+//!     MaskRule::default(),
+//!     &Device::flex(),
+//!     &mut network,
+//!     &mut |done: usize, total: usize| eprintln!("{done} of {total} windows"),
+//! )?;
+//! assert_eq!(mask[[9, 0, 0]], 0);
+//! assert_eq!(mask[[10, 0, 0]], 1);
+//! # Ok::<(), medseg_inference::InferenceError>(())
+//! ```
+//!
+//! # Conventions
+//! Arrays are `[depth, height, width]` in C order, `[channel, depth, height, width]` with channels; tensors are
+//! `[batch, channel, depth, height, width]`. Images are preprocessed `f32`, masks are `u8`. Geometry stays with the caller: every
+//! result has the shape of its input, voxel for voxel.
+//!
+//! # Memory and determinism
+//! Beside the image and the network, stitching holds one batch of windows and logits and, for every class, as many planes as a
+//! window is deep: finished planes are averaged and reduced at once. Results do not depend on the number of threads, nor on
+//! the number of windows in a batch (as far as the predictor treats the windows of a batch independently).
+
+mod activation;
+mod blend;
+mod cascade;
+mod error;
+mod gather;
+mod padding;
+mod plan;
+mod post;
+mod predictor;
+mod progress;
+mod rule;
+mod sink;
+mod sliding_window;
+mod stitch;
+
+pub use activation::{one_hot, sigmoid, softmax};
+pub use blend::Blend;
+pub use cascade::{Cascade, CascadeConfig, CascadeOutput, Fallback, map_box};
+pub use error::InferenceError;
+pub use medseg_transforms::BoxDhw;
+pub use medseg_volume::Dhw;
+pub use padding::Padding;
+pub use plan::{StitchingMemory, WindowPlan};
+pub use post::PostProcessing;
+pub use predictor::{IntoPrediction, Predictor};
+pub use progress::{IntoControlFlow, NoProgress, Progress};
+pub use rule::MaskRule;
+pub use sliding_window::SlidingWindow;

@@ -1,0 +1,99 @@
+//! What the sliding window asks of a network.
+
+use std::error::Error;
+
+use burn::tensor::{Tensor, TensorData};
+
+use crate::error::InferenceError;
+
+/// Anything that turns a batch of windows into logits: usually a closure around a network's `forward`.
+///
+/// Closures implement the trait, whether they return a tensor or a `Result` of one:
+///
+/// ```
+/// use burn::tensor::Tensor;
+/// use medseg_inference::{InferenceError, Predictor};
+///
+/// fn takes(_: &mut impl Predictor) {}
+///
+/// takes(&mut |windows: Tensor<5>| windows * 2.0);
+/// takes(&mut |windows: Tensor<5>| Err::<Tensor<5>, _>(format!("no memory for {windows}")));
+/// ```
+pub trait Predictor {
+    /// Predicts one batch of windows.
+    ///
+    /// # Shapes
+    /// - `windows`: `[batch, channels_in, depth, height, width]`
+    /// - output: `[batch, channels_out, depth, height, width]`, logits; `channels_out` is the predictor's choice but the same
+    ///   for every batch
+    ///
+    /// # Errors
+    /// Whatever the predictor fails with; it ends the inference and reaches the caller.
+    fn predict(&mut self, windows: Tensor<5>) -> Result<Tensor<5>, InferenceError>;
+}
+
+/// What a closure may return to be a [`Predictor`]: logits, or a `Result` of logits.
+pub trait IntoPrediction {
+    /// The logits, or the error as an [`InferenceError`].
+    ///
+    /// # Errors
+    /// The closure's own error, boxed as [`InferenceError::Predictor`].
+    fn into_prediction(self) -> Result<Tensor<5>, InferenceError>;
+}
+
+impl IntoPrediction for Tensor<5> {
+    fn into_prediction(self) -> Result<Tensor<5>, InferenceError> {
+        Ok(self)
+    }
+}
+
+impl<E: Into<Box<dyn Error + Send + Sync>>> IntoPrediction for Result<Tensor<5>, E> {
+    fn into_prediction(self) -> Result<Tensor<5>, InferenceError> {
+        self.map_err(|error| InferenceError::Predictor(error.into()))
+    }
+}
+
+impl<F, R> Predictor for F
+where
+    F: FnMut(Tensor<5>) -> R + ?Sized,
+    R: IntoPrediction,
+{
+    fn predict(&mut self, windows: Tensor<5>) -> Result<Tensor<5>, InferenceError> {
+        self(windows).into_prediction()
+    }
+}
+
+/// The logits of one batch, on the host.
+pub(crate) struct Logits {
+    data: TensorData,
+    /// Output channels.
+    pub(crate) channels: usize,
+}
+
+impl Logits {
+    /// `[batch, channels, depth, height, width]`, C order.
+    pub(crate) fn values(&self) -> Result<&[f32], InferenceError> {
+        self.data.as_slice().map_err(|error| InferenceError::Device(error.into()))
+    }
+
+    /// The memory, for another batch; empty if the backend allocated it in its own way.
+    pub(crate) fn into_buffer(self) -> Vec<f32> {
+        self.data.into_bytes().try_into_vec().unwrap_or_default()
+    }
+}
+
+/// Runs the predictor on one batch and brings the checked result to the host.
+pub(crate) fn run_predictor(
+    predictor: &mut (impl Predictor + ?Sized),
+    windows: Tensor<5>,
+) -> Result<Logits, InferenceError> {
+    let shape = windows.dims();
+    let output = predictor.predict(windows)?;
+    let got = output.dims();
+    let channels = got[1];
+    if channels == 0 || got[0] != shape[0] || got[2..] != shape[2..] {
+        return Err(InferenceError::OutputShape { windows: shape, got });
+    }
+    let data = output.try_into_data_as::<f32>().map_err(|error| InferenceError::Device(error.into()))?;
+    Ok(Logits { data, channels })
+}

@@ -1,0 +1,61 @@
+//! Progress reports and cancellation.
+
+use std::ops::ControlFlow;
+
+/// Told after every batch how many windows are done; may ask to stop.
+///
+/// Closures of `(done, total)` implement it. One that returns nothing only watches; one that returns a [`ControlFlow`] can stop
+/// the run, which then ends with [`InferenceError::Cancelled`](crate::InferenceError::Cancelled).
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use medseg_inference::{NoProgress, Progress};
+///
+/// fn takes(_: &mut impl Progress) {}
+///
+/// takes(&mut |done: usize, total: usize| eprintln!("{done} of {total}"));
+/// takes(&mut |done: usize, _total: usize| if done > 10 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) });
+/// takes(&mut NoProgress);
+/// ```
+pub trait Progress {
+    /// `done` of `total` windows are predicted. The first call comes before the first window, with `done = 0`.
+    fn report(&mut self, done: usize, total: usize) -> ControlFlow<()>;
+}
+
+/// What a closure may return to be a [`Progress`]: nothing, or a [`ControlFlow`].
+pub trait IntoControlFlow {
+    /// Whether to go on.
+    fn into_control_flow(self) -> ControlFlow<()>;
+}
+
+impl IntoControlFlow for () {
+    fn into_control_flow(self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+impl IntoControlFlow for ControlFlow<()> {
+    fn into_control_flow(self) -> ControlFlow<()> {
+        self
+    }
+}
+
+impl<F, R> Progress for F
+where
+    F: FnMut(usize, usize) -> R + ?Sized,
+    R: IntoControlFlow,
+{
+    fn report(&mut self, done: usize, total: usize) -> ControlFlow<()> {
+        self(done, total).into_control_flow()
+    }
+}
+
+/// Reports to nobody and never stops.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoProgress;
+
+impl Progress for NoProgress {
+    fn report(&mut self, _done: usize, _total: usize) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}

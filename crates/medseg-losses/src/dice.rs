@@ -1,0 +1,241 @@
+use burn::tensor::{Tensor, TensorData, activation};
+use serde::{Deserialize, Serialize};
+
+use crate::error::require_not_negative;
+use crate::target::{one_hot, summable};
+use crate::{Activation, LossError, Reduction};
+
+/// Settings of [`DiceLoss`].
+///
+/// The default is MONAI's `DiceLoss(sigmoid=True)`, the loss for one foreground class. For several classes:
+///
+/// ```
+/// use medseg_losses::{Activation, DiceLossConfig};
+///
+/// let config = DiceLossConfig {
+///     activation: Activation::Softmax,
+///     to_onehot_y: true,
+///     include_background: false,
+///     ..DiceLossConfig::default()
+/// };
+/// let loss = config.init()?;
+/// # Ok::<(), medseg_losses::LossError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DiceLossConfig {
+    /// What turns the input into probabilities.
+    pub activation: Activation,
+    /// The target holds class numbers in one channel rather than one channel for each class.
+    pub to_onehot_y: bool,
+    /// Whether channel 0 enters the loss.
+    pub include_background: bool,
+    /// Squares probabilities and target in the denominator.
+    pub squared_pred: bool,
+    /// Jaccard index (soft IoU) in place of Dice.
+    pub jaccard: bool,
+    /// Counts over the whole batch before the quotient is taken, so that there is one loss per class.
+    pub batch: bool,
+    /// A form that is right for targets between 0 and 1; it is the same for targets of 0 and 1.
+    pub soft_label: bool,
+    /// Added to the numerator.
+    pub smooth_nr: f64,
+    /// Added to the denominator. With 0, a class absent from both prediction and target gives NaN.
+    pub smooth_dr: f64,
+    /// How the losses of all samples and classes become one number.
+    pub reduction: Reduction,
+    /// A factor for the loss of each class that enters it, not normalised.
+    pub weight: Option<Vec<f64>>,
+}
+
+impl Default for DiceLossConfig {
+    fn default() -> Self {
+        Self {
+            activation: Activation::Sigmoid,
+            to_onehot_y: false,
+            include_background: true,
+            squared_pred: false,
+            jaccard: false,
+            batch: false,
+            soft_label: false,
+            smooth_nr: 1e-5,
+            smooth_dr: 1e-5,
+            reduction: Reduction::Mean,
+            weight: None,
+        }
+    }
+}
+
+impl DiceLossConfig {
+    /// The loss with these settings.
+    ///
+    /// # Errors
+    /// [`LossError::OutOfRange`] names a smoothing term or weight that is negative or not finite;
+    /// [`LossError::Contradiction`] if the list of weights is empty.
+    pub fn init(&self) -> Result<DiceLoss, LossError> {
+        require_not_negative("smooth_nr", self.smooth_nr)?;
+        require_not_negative("smooth_dr", self.smooth_dr)?;
+        if self.weight.as_ref().is_some_and(Vec::is_empty) {
+            return Err(LossError::Contradiction("weight is an empty list"));
+        }
+        self.weight.iter().flatten().try_for_each(|&weight| require_not_negative("weight", weight))?;
+        Ok(DiceLoss { config: self.clone() })
+    }
+}
+
+/// Dice loss: MONAI's `DiceLoss`, for 3D.
+///
+/// With `I`, `P`, `G` the sums over a volume of `p g`, `p` and `g`, `p` the probability and `g` the target, the loss of
+/// one class of one sample is
+///
+/// ```text
+/// 1 - (2 I + smooth_nr) / (P + G + smooth_dr)
+/// 1 - (2 I + smooth_nr) / (2 (P + G - I) + smooth_dr)     with jaccard
+/// ```
+///
+/// `squared_pred` makes `P` and `G` sums of squares; `soft_label` (without it) makes
+/// `I = (Σ|p| + Σ|g| - Σ|p - g|) / 2`, which is 0 loss only for `p = g`. The order of things is activation, one-hot,
+/// background removal, sums, weights, reduction.
+///
+/// With a single channel, `softmax`, `to_onehot_y` and `include_background = false` have no effect; with a single
+/// class left, neither have weights. MONAI does the same, with a warning.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use medseg_losses::DiceLossConfig;
+///
+/// let device = Device::flex();
+/// let logits = Tensor::<5>::full([1, 1, 2, 2, 2], 100.0, &device);
+/// let target = Tensor::<5>::ones([1, 1, 2, 2, 2], &device);
+/// let loss = DiceLossConfig::default().init()?.forward(logits, target);
+/// assert!(loss.into_scalar::<f32>().abs() < 1e-6);
+/// # Ok::<(), medseg_losses::LossError>(())
+/// ```
+///
+/// # Differences from MONAI
+/// - A class number that is not a class belongs to no class here; MONAI fails on it. Check labels where they are read.
+/// - Half precision is summed in single precision.
+///
+/// # Source
+/// Milletari et al., "V-Net" (arXiv:1606.04797); MONAI `monai/losses/dice.py`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DiceLoss {
+    config: DiceLossConfig,
+}
+
+impl DiceLoss {
+    /// The settings.
+    pub fn config(&self) -> &DiceLossConfig {
+        &self.config
+    }
+
+    /// The loss of a batch as one number, shape `[1]`.
+    ///
+    /// # Shapes
+    /// - logits: `[batch, channels, depth, height, width]`
+    /// - target: the same, or `[batch, 1, depth, height, width]` with `to_onehot_y`; values 0 to 1, or class numbers
+    ///
+    /// # Panics
+    /// If [`check_shapes`](Self::check_shapes) refuses the shapes.
+    pub fn forward(&self, logits: Tensor<5>, target: Tensor<5>) -> Tensor<1> {
+        let losses = self.forward_no_reduction(logits, target);
+        match self.config.reduction {
+            Reduction::Mean => losses.mean(),
+            Reduction::Sum => losses.sum(),
+        }
+    }
+
+    /// The weighted loss of each sample and class, `[batch, classes]`, or `[1, classes]` with `batch`.
+    ///
+    /// This is MONAI's `reduction="none"` without its trailing axes of length 1.
+    ///
+    /// # Panics
+    /// If [`check_shapes`](Self::check_shapes) refuses the shapes.
+    pub fn forward_no_reduction(&self, logits: Tensor<5>, target: Tensor<5>) -> Tensor<2> {
+        if let Err(error) = self.check_shapes(logits.dims(), target.dims()) {
+            panic!("Dice loss: {error}");
+        }
+        let (probabilities, target) = self.classes(summable(logits), summable(target));
+        let [intersection, predicted, reference] = self.sums(probabilities, target);
+        let total = predicted + reference;
+        let denominator = if self.config.jaccard { (total - intersection.clone()).mul_scalar(2.0) } else { total };
+        let numerator = intersection.mul_scalar(2.0) + self.config.smooth_nr;
+        let losses = (numerator / (denominator + self.config.smooth_dr)).neg() + 1.0;
+        self.weigh(losses)
+    }
+
+    /// Whether [`forward`](Self::forward) can work with tensors of these shapes.
+    ///
+    /// # Errors
+    /// [`LossError::ShapeMismatch`]; [`LossError::WeightCount`] if there are weights for another number of classes.
+    pub fn check_shapes(&self, logits: [usize; 5], target: [usize; 5]) -> Result<(), LossError> {
+        let channels = logits[1];
+        let mut expected = logits;
+        if self.config.to_onehot_y && channels > 1 {
+            expected[1] = 1;
+        }
+        if target != expected {
+            return Err(LossError::ShapeMismatch { logits, target, expected });
+        }
+        let classes = if self.drops_background(channels) { channels - 1 } else { channels };
+        match &self.config.weight {
+            Some(weight) if classes != 1 && weight.len() != classes => {
+                Err(LossError::WeightCount { found: weight.len(), classes })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn drops_background(&self, channels: usize) -> bool {
+        !self.config.include_background && channels > 1
+    }
+
+    /// Probabilities and target, one channel for each class that enters the loss.
+    fn classes(&self, logits: Tensor<5>, target: Tensor<5>) -> (Tensor<5>, Tensor<5>) {
+        let channels = logits.dims()[1];
+        let probabilities = match self.config.activation {
+            Activation::Sigmoid => activation::sigmoid(logits),
+            Activation::Softmax if channels > 1 => activation::softmax(logits, 1),
+            Activation::Softmax | Activation::None => logits,
+        };
+        let target = if self.config.to_onehot_y && channels > 1 { one_hot(target, channels) } else { target };
+        if self.drops_background(channels) {
+            (probabilities.narrow(1, 1, channels - 1), target.narrow(1, 1, channels - 1))
+        } else {
+            (probabilities, target)
+        }
+    }
+
+    /// Intersection, size of the prediction and size of the target, each `[batch or 1, classes]`.
+    fn sums(&self, p: Tensor<5>, g: Tensor<5>) -> [Tensor<2>; 3] {
+        if self.config.squared_pred {
+            let intersection = self.sum(p.clone() * g.clone());
+            return [intersection, self.sum(p.clone() * p), self.sum(g.clone() * g)];
+        }
+        if self.config.soft_label {
+            let (predicted, reference) = (self.sum(p.clone().abs()), self.sum(g.clone().abs()));
+            let apart = self.sum((p - g).abs());
+            let intersection = (predicted.clone() + reference.clone() - apart).mul_scalar(0.5);
+            return [intersection, predicted, reference];
+        }
+        [self.sum(p.clone() * g.clone()), self.sum(p), self.sum(g)]
+    }
+
+    /// Sums over the volume, and over the batch if asked for.
+    fn sum(&self, values: Tensor<5>) -> Tensor<2> {
+        let [batch, classes, depth, height, width] = values.dims();
+        let sums = values.reshape([batch, classes, depth * height * width]).sum_dim(2).squeeze_dim::<2>(2);
+        if self.config.batch { sums.sum_dim(0) } else { sums }
+    }
+
+    fn weigh(&self, losses: Tensor<2>) -> Tensor<2> {
+        let classes = losses.dims()[1];
+        match &self.config.weight {
+            Some(weight) if classes > 1 => {
+                let weight = TensorData::new(weight.clone(), [1, classes]);
+                losses.clone() * Tensor::from_data(weight, (&losses.device(), losses.dtype()))
+            }
+            _ => losses,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+use serde::{Deserialize, Serialize};
+
+/// What turns logits into probabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// One independent probability for each channel: binary and multi-label segmentation.
+    #[default]
+    Sigmoid,
+    /// Probabilities over the channels that add up to 1: one class for each voxel. No effect on a single channel.
+    Softmax,
+    /// The input holds probabilities already.
+    None,
+}
+
+/// How the losses of all samples and classes become one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduction {
+    /// Their plain mean, also with class weights.
+    #[default]
+    Mean,
+    /// Their sum.
+    Sum,
+}

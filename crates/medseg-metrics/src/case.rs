@@ -1,0 +1,118 @@
+use ndarray::ArrayView3;
+use serde::{Deserialize, Serialize};
+
+use crate::mask_pair::MaskPair;
+use crate::surface_distances::checked_tolerance;
+use crate::{Confusion, DistanceMetric, EmptyPolicy, MetricsError, Spacing, SurfaceDistances};
+
+/// The scores of one case: one row of a results table.
+///
+/// NaN marks a score that does not exist (serialised as nothing, `null` in JSON):
+/// - `dice`, `iou` and `surface_dice` where the [`EmptyPolicy`] says so, by default for an empty reference;
+/// - `hd95_mm` and `assd_mm` if either mask is empty. A missed organ therefore shows as Dice 0 and surface Dice 0,
+///   without a distance.
+///
+/// ```
+/// use medseg_metrics::{CaseMetrics, Spacing};
+/// use ndarray::{Array3, s};
+///
+/// let mut reference = Array3::<u8>::zeros((8, 16, 16));
+/// reference.slice_mut(s![2..6, 4..12, 4..12]).fill(1);
+/// let mut predicted = Array3::<u8>::zeros((8, 16, 16));
+/// predicted.slice_mut(s![2..6, 4..12, 5..13]).fill(1);
+/// let case = CaseMetrics::evaluate(predicted.view(), reference.view(), Spacing([5.0, 0.7, 0.7]), 1.0)?;
+/// assert_eq!(case.dice, 0.875);
+/// assert!((case.hd95_mm - 0.7).abs() < 1e-12);
+/// assert_eq!(case.surface_dice, 1.0);
+/// assert_eq!(case.volume_ml_predicted, case.volume_ml_reference);
+/// # Ok::<(), medseg_metrics::MetricsError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CaseMetrics {
+    /// Dice coefficient, 0 to 1.
+    #[serde(with = "crate::nan_as_null")]
+    pub dice: f64,
+    /// Intersection over union, 0 to 1.
+    #[serde(with = "crate::nan_as_null")]
+    pub iou: f64,
+    /// 95th percentile Hausdorff distance in millimetres.
+    #[serde(with = "crate::nan_as_null")]
+    pub hd95_mm: f64,
+    /// Average symmetric surface distance in millimetres.
+    #[serde(with = "crate::nan_as_null")]
+    pub assd_mm: f64,
+    /// Surface Dice at the given tolerance, 0 to 1.
+    #[serde(with = "crate::nan_as_null")]
+    pub surface_dice: f64,
+    /// Volume of the reference in millilitres.
+    pub volume_ml_reference: f64,
+    /// Volume of the prediction in millilitres.
+    pub volume_ml_predicted: f64,
+}
+
+impl CaseMetrics {
+    /// Scores a binary prediction (non-zero = foreground) with the default [`EmptyPolicy`].
+    ///
+    /// `spacing` is the voxel size in mm along `[depth, height, width]`; `tolerance_mm` is that of the surface Dice.
+    ///
+    /// # Errors
+    /// [`MetricsError::ShapeMismatch`], [`MetricsError::InvalidSpacing`], [`MetricsError::InvalidTolerance`].
+    pub fn evaluate(
+        predicted: ArrayView3<u8>,
+        reference: ArrayView3<u8>,
+        spacing: Spacing,
+        tolerance_mm: f64,
+    ) -> Result<Self, MetricsError> {
+        Self::evaluate_with(predicted, reference, spacing, tolerance_mm, EmptyPolicy::default())
+    }
+
+    /// [`evaluate`](Self::evaluate) with a chosen [`EmptyPolicy`] for `dice`, `iou` and `surface_dice`.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate).
+    pub fn evaluate_with(
+        predicted: ArrayView3<u8>,
+        reference: ArrayView3<u8>,
+        spacing: Spacing,
+        tolerance_mm: f64,
+        empty: EmptyPolicy,
+    ) -> Result<Self, MetricsError> {
+        spacing.checked()?;
+        checked_tolerance(tolerance_mm)?;
+        let pair = MaskPair::new(predicted, reference)?;
+        let counts = pair.confusion();
+        let surface = SurfaceScores::new(&pair, counts, spacing, tolerance_mm, empty)?;
+        Ok(Self {
+            dice: counts.dice(empty),
+            iou: counts.iou(empty),
+            hd95_mm: surface.hd95_mm,
+            assd_mm: surface.assd_mm,
+            surface_dice: surface.dice,
+            volume_ml_reference: counts.volume_ml_reference(spacing)?,
+            volume_ml_predicted: counts.volume_ml_predicted(spacing)?,
+        })
+    }
+}
+
+struct SurfaceScores {
+    hd95_mm: f64,
+    assd_mm: f64,
+    dice: f64,
+}
+
+impl SurfaceScores {
+    fn new(
+        pair: &MaskPair,
+        counts: Confusion,
+        spacing: Spacing,
+        tolerance_mm: f64,
+        empty: EmptyPolicy,
+    ) -> Result<Self, MetricsError> {
+        if counts.reference() == 0 || counts.predicted() == 0 {
+            // Where a mask is empty, surface Dice is worth what Dice is: 1, 0 or nothing.
+            return Ok(Self { hd95_mm: f64::NAN, assd_mm: f64::NAN, dice: counts.dice(empty) });
+        }
+        let distances = SurfaceDistances::of_pair(pair, spacing, DistanceMetric::Euclidean)?;
+        Ok(Self { hd95_mm: distances.hd95(), assd_mm: distances.assd(), dice: distances.surface_dice(tolerance_mm)? })
+    }
+}

@@ -1,0 +1,171 @@
+use ndarray::{Array3, ArrayView3};
+use rayon::prelude::*;
+
+use crate::lower_envelope::LowerEnvelope;
+use crate::{MetricsError, Spacing};
+
+/// Marks a column without any feature.
+const NO_FEATURE: u32 = u32::MAX;
+
+/// Euclidean distance in millimetres from every voxel to the nearest non-zero voxel of `features`.
+///
+/// Exact (up to rounding in `f64`), with anisotropic spacing; 0 on the features themselves, infinite everywhere if
+/// there are none. scipy's `distance_transform_edt(features == 0, sampling=spacing)` computes the same. Takes time
+/// linear in the number of voxels and spreads over rayon's threads; the result does not depend on their number.
+///
+/// ```
+/// use medseg_metrics::{Spacing, distance_transform};
+/// use ndarray::array;
+///
+/// let distances = distance_transform(array![[[1_u8, 0, 0], [0, 0, 0]]].view(), Spacing([1.0, 3.0, 4.0]))?;
+/// assert_eq!(distances, array![[[0.0, 4.0, 8.0], [3.0, 5.0, 73_f64.sqrt()]]]);
+/// # Ok::<(), medseg_metrics::MetricsError>(())
+/// ```
+///
+/// # Errors
+/// [`MetricsError::InvalidSpacing`].
+pub fn distance_transform(features: ArrayView3<u8>, spacing: Spacing) -> Result<Array3<f64>, MetricsError> {
+    let spacing = spacing.checked()?;
+    let dims: [usize; 3] = features.dim().into();
+    let mut distances = Array3::<f64>::zeros(dims);
+    let plane_len = dims[1] * dims[2];
+    if features.is_empty() {
+        return Ok(distances);
+    }
+    let features = features.as_standard_layout();
+    if let (Some(features), Some(out)) = (features.as_slice(), distances.as_slice_mut()) {
+        let columns = DepthSteps::new(features, dims);
+        out.par_chunks_mut(plane_len).enumerate().for_each_init(PlaneScratch::default, |scratch, (d, out)| {
+            scratch.fill(&columns, d, spacing);
+            for w in 0..dims[2] {
+                let mut read = scratch.column(w, dims[2], spacing[1]);
+                for h in 0..dims[1] {
+                    out[h * dims[2] + w] = read(h).sqrt();
+                }
+            }
+        });
+    }
+    Ok(distances)
+}
+
+/// Distances in millimetres from every non-zero voxel of `from` to the nearest non-zero voxel of `to`.
+///
+/// Works plane by plane and only reads the columns that hold a voxel of `from`. The order of the result is fixed
+/// (by plane, then column), whatever the number of threads.
+pub(crate) fn distances_between(from: &[u8], to: &[u8], dims: [usize; 3], spacing: [f64; 3]) -> Vec<f64> {
+    let [depth, _, width] = dims;
+    let plane_len = dims[1] * width;
+    let columns = DepthSteps::new(to, dims);
+    let planes: Vec<Vec<f64>> = (0..depth)
+        .into_par_iter()
+        .map_init(PlaneScratch::default, |scratch, d| {
+            let wanted = &from[d * plane_len..][..plane_len];
+            let per_column = scratch.count_per_column(wanted, width);
+            if per_column.iter().all(|&n| n == 0) {
+                return Vec::new();
+            }
+            let mut distances = Vec::with_capacity(per_column.iter().map(|&n| n as usize).sum());
+            scratch.fill(&columns, d, spacing);
+            for (w, _) in per_column.iter().enumerate().filter(|(_, n)| **n > 0) {
+                let mut read = scratch.column(w, width, spacing[1]);
+                let rows = wanted[w..].iter().step_by(width).enumerate();
+                distances.extend(rows.filter(|(_, v)| **v != 0).map(|(h, _)| read(h).sqrt()));
+            }
+            distances
+        })
+        .collect();
+    planes.concat()
+}
+
+/// For every voxel the number of voxels along the depth axis to the nearest feature of its column.
+///
+/// Stored as `[height][depth][width]`, so that a slab of one height is contiguous and threads write apart.
+struct DepthSteps {
+    dims: [usize; 3],
+    steps: Vec<u32>,
+}
+
+impl DepthSteps {
+    fn new(features: &[u8], dims: [usize; 3]) -> Self {
+        let [depth, height, width] = dims;
+        let mut steps = vec![NO_FEATURE; depth * height * width];
+        if steps.is_empty() {
+            return Self { dims, steps };
+        }
+        steps.par_chunks_mut(depth * width).enumerate().for_each(|(h, slab)| {
+            for d in 0..depth {
+                let (done, rest) = slab.split_at_mut(d * width);
+                let above = done.len().checked_sub(width).map(|start| &done[start..]);
+                let row = &features[(d * height + h) * width..][..width];
+                scan_row(&mut rest[..width], above, |w| row[w] != 0);
+            }
+            for d in (0..depth - 1).rev() {
+                let (row, below) = slab[d * width..].split_at_mut(width);
+                scan_row(row, Some(&below[..width]), |_| false);
+            }
+        });
+        Self { dims, steps }
+    }
+
+    /// The row `[width]` at depth `d` and height `h`.
+    fn row(&self, d: usize, h: usize) -> &[u32] {
+        let [depth, _, width] = self.dims;
+        &self.steps[(h * depth + d) * width..][..width]
+    }
+}
+
+/// Lowers each entry to 0 on a feature, else to one more than its neighbour's.
+fn scan_row(row: &mut [u32], neighbour: Option<&[u32]>, is_feature: impl Fn(usize) -> bool) {
+    match neighbour {
+        Some(neighbour) => {
+            for (w, (steps, near)) in row.iter_mut().zip(neighbour).enumerate() {
+                let reached = (*steps).min(near.saturating_add(1));
+                *steps = if is_feature(w) { 0 } else { reached };
+            }
+        }
+        None => {
+            for (w, steps) in row.iter_mut().enumerate() {
+                *steps = if is_feature(w) { 0 } else { *steps };
+            }
+        }
+    }
+}
+
+/// One thread's working memory: a plane `[height][width]` of squared distances in mm².
+#[derive(Default)]
+struct PlaneScratch {
+    squared: Vec<f64>,
+    envelope: LowerEnvelope,
+}
+
+impl PlaneScratch {
+    /// Squared distance from every voxel of plane `d` to the nearest feature of its row's columns (depth and width).
+    fn fill(&mut self, columns: &DepthSteps, d: usize, spacing: [f64; 3]) {
+        let [_, height, width] = columns.dims;
+        self.squared.resize(height * width, 0.0);
+        for (h, out) in self.squared.chunks_exact_mut(width).enumerate() {
+            let steps = columns.row(d, h).iter().map(|&steps| match steps {
+                NO_FEATURE => f64::INFINITY,
+                steps => (f64::from(steps) * spacing[0]).powi(2),
+            });
+            self.envelope.build(steps, spacing[2]);
+            let mut read = self.envelope.reader();
+            out.iter_mut().enumerate().for_each(|(w, squared)| *squared = read(w));
+        }
+    }
+
+    /// A reader of squared distances down column `w`, over all three axes.
+    fn column(&mut self, w: usize, width: usize, step: f64) -> impl FnMut(usize) -> f64 + '_ {
+        self.envelope.build(self.squared[w..].iter().step_by(width).copied(), step);
+        self.envelope.reader()
+    }
+
+    /// How many voxels of each column are wanted.
+    fn count_per_column(&self, wanted: &[u8], width: usize) -> Vec<u32> {
+        let mut counts = vec![0_u32; width];
+        for row in wanted.chunks_exact(width) {
+            counts.iter_mut().zip(row).for_each(|(n, v)| *n += u32::from(*v != 0));
+        }
+        counts
+    }
+}

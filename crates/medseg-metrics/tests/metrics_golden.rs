@@ -1,0 +1,170 @@
+//! The stored results of the reference implementation (MONAI): every file in `tests/golden` is one case.
+
+use std::path::{Path, PathBuf};
+
+use medseg_metrics::{ClassDice, DistanceMetric, EmptyPolicy, Reduction, Spacing, SurfaceDistances, reduce};
+use ndarray::{Array5, ArrayView4, Axis};
+use safetensors::{Dtype, SafeTensors};
+use serde_json::Value;
+
+struct Golden {
+    bytes: Vec<u8>,
+    name: String,
+    case: Value,
+}
+
+impl Golden {
+    fn all(op: &str) -> Vec<Golden> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(op);
+        let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|e| e == "safetensors"));
+        paths.sort();
+        assert!(!paths.is_empty(), "no golden files for {op}");
+        paths.into_iter().map(|path| Golden::read(&path)).collect()
+    }
+
+    fn read(path: &Path) -> Golden {
+        let bytes = std::fs::read(path).unwrap();
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        let case = serde_json::from_str(&header.metadata().as_ref().unwrap()["case"]).unwrap();
+        Golden { bytes, name: path.display().to_string(), case }
+    }
+
+    fn params(&self) -> &Value {
+        &self.case["params"]
+    }
+
+    fn mask(&self, name: &str) -> Array5<u8> {
+        let tensors = SafeTensors::deserialize(&self.bytes).unwrap();
+        let view = tensors.tensor(name).unwrap();
+        assert_eq!(view.dtype(), Dtype::U8);
+        let shape: [usize; 5] = view.shape().try_into().unwrap();
+        Array5::from_shape_vec(shape, view.data().to_vec()).unwrap()
+    }
+
+    fn values(&self, name: &str) -> Vec<f64> {
+        let tensors = SafeTensors::deserialize(&self.bytes).unwrap();
+        let view = tensors.tensor(name).unwrap_or_else(|e| panic!("{}: {name}: {e}", self.name));
+        assert_eq!(view.dtype(), Dtype::F32);
+        view.data().as_chunks::<4>().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        SafeTensors::deserialize(&self.bytes).unwrap().tensor(name).is_ok()
+    }
+
+    fn check(&self, name: &str, got: &[f64]) {
+        let want = self.values(name);
+        let tolerance = |key: &str| self.case["tolerance"][key].as_f64().unwrap();
+        let (atol, rtol) = (tolerance("atol"), tolerance("rtol"));
+        assert_eq!(got.len(), want.len(), "{}: {name}", self.name);
+        for (i, (&got, &want)) in got.iter().zip(&want).enumerate() {
+            let equal = got == want || (got.is_nan() && want.is_nan());
+            assert!(
+                equal || (got - want).abs() <= atol + rtol * want.abs(),
+                "{}: {name}[{i}] is {got}, expected {want}",
+                self.name
+            );
+        }
+    }
+
+    fn check_reduction(&self, prefix: &str, reduction: Reduction, rows: &[Vec<f64>], count: &str) {
+        let reduced = reduce(rows, reduction).unwrap();
+        self.check(prefix, &reduced.values);
+        let counts: Vec<f64> = reduced.counts.iter().map(|&n| n as f64).collect();
+        self.check(count, &counts);
+    }
+}
+
+#[test]
+fn dice_metric_equals_the_reference() {
+    let reductions = [
+        ("none", Reduction::None),
+        ("mean", Reduction::Mean),
+        ("sum", Reduction::Sum),
+        ("mean_batch", Reduction::MeanBatch),
+        ("sum_batch", Reduction::SumBatch),
+        ("mean_channel", Reduction::MeanChannel),
+        ("sum_channel", Reduction::SumChannel),
+    ];
+    for golden in Golden::all("dice_metric") {
+        let params = golden.params();
+        let metric = ClassDice {
+            include_background: params["include_background"].as_bool().unwrap(),
+            num_classes: params["num_classes"].as_u64().map(|n| n as usize),
+            empty: if params["ignore_empty"].as_bool().unwrap() {
+                EmptyPolicy::SkipEmptyReference
+            } else {
+                EmptyPolicy::ScoreAll
+            },
+        };
+        let (predicted, reference) = (golden.mask("y_pred"), golden.mask("y"));
+        let rows: Vec<Vec<f64>> =
+            predicted.outer_iter().zip(reference.outer_iter()).map(|(p, r)| metric.evaluate(p, r).unwrap()).collect();
+        golden.check("expected", &rows.concat());
+        for (name, reduction) in reductions {
+            let (value, count) = (format!("agg_{name}"), format!("not_nans_{name}"));
+            golden.check_reduction(&value, reduction, &rows, &count);
+        }
+    }
+}
+
+#[test]
+fn surface_metrics_equal_the_reference() {
+    for golden in Golden::all("surface_metrics") {
+        let params = golden.params();
+        for (i, setting) in params["hausdorff"].as_array().unwrap().iter().enumerate() {
+            // The reference reads percentile 0 as "none".
+            let percentile = setting["percentile"].as_f64().filter(|p| *p != 0.0);
+            let rows = surface_rows(&golden, setting, |d| match (percentile, setting["directed"].as_bool().unwrap()) {
+                (None, false) => d.hausdorff(),
+                (None, true) => d.hausdorff_directed(),
+                (Some(percentile), false) => d.hd(percentile).unwrap(),
+                (Some(percentile), true) => d.hd_directed(percentile).unwrap(),
+            });
+            check_rows(&golden, &format!("hd_{i}"), &rows);
+        }
+        for (i, setting) in params["average_surface_distance"].as_array().unwrap().iter().enumerate() {
+            let symmetric = setting["symmetric"].as_bool().unwrap();
+            let rows = surface_rows(&golden, setting, |d| if symmetric { d.assd() } else { d.asd() });
+            check_rows(&golden, &format!("asd_{i}"), &rows);
+        }
+    }
+}
+
+fn check_rows(golden: &Golden, name: &str, rows: &[Vec<f64>]) {
+    golden.check(name, &rows.concat());
+    if golden.has(&format!("{name}_agg_mean")) {
+        let (value, count) = (format!("{name}_agg_mean"), format!("{name}_not_nans"));
+        golden.check_reduction(&value, Reduction::Mean, rows, &count);
+    }
+}
+
+/// One score for each case and class.
+fn surface_rows(golden: &Golden, setting: &Value, score: impl Fn(&SurfaceDistances) -> f64) -> Vec<Vec<f64>> {
+    let spacing = spacing_of(&golden.params()["spacing"]);
+    let metric: DistanceMetric = serde_json::from_value(setting["distance_metric"].clone()).unwrap();
+    let background = setting["include_background"].as_bool().unwrap();
+    let first = |channels: &ArrayView4<u8>| usize::from(!background && channels.len_of(Axis(0)) > 1);
+    let (predicted, reference) = (golden.mask("y_pred"), golden.mask("y"));
+    let cases = predicted.outer_iter().zip(reference.outer_iter());
+    cases
+        .map(|(p, r)| {
+            let classes = first(&p)..p.len_of(Axis(0));
+            classes
+                .map(|c| {
+                    let (p, r) = (p.index_axis(Axis(0), c), r.index_axis(Axis(0), c));
+                    score(&SurfaceDistances::with_metric(p, r, spacing, metric).unwrap())
+                })
+                .collect()
+        })
+        .collect()
+}
+
+fn spacing_of(value: &Value) -> Spacing {
+    match value {
+        Value::Null => Spacing::UNIT,
+        Value::Array(mm) => Spacing(std::array::from_fn(|axis| mm[axis].as_f64().unwrap())),
+        number => Spacing([number.as_f64().unwrap(); 3]),
+    }
+}

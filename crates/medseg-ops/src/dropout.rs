@@ -1,0 +1,49 @@
+//! Dropout of voxels and of whole channels.
+
+use burn::tensor::{Distribution, Shape, Tensor};
+
+/// Channel dropout for `x` `[batch, channel, depth, height, width]`: each channel of each sample is set to 0 with
+/// probability `p`, the others are divided by `1 - p`. The same as PyTorch's `Dropout3d`.
+///
+/// Active only where gradients are possible, that is when the device of `x` is an autodiff device, as
+/// `burn::nn::Dropout` has it; otherwise, and when `p` is 0, `x` is returned as it is. The random numbers come from the
+/// device of `x`, so `device.seed(seed)` makes them reproducible.
+///
+/// # Panics
+/// Unless `0 <= p <= 1`.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// let device = Device::flex();
+/// let x = Tensor::<5>::ones([1, 2, 4, 4, 4], &device);
+/// // Not an autodiff device: nothing is dropped.
+/// assert_eq!(medseg_ops::dropout3d(x, 0.5).sum().into_scalar::<f32>(), 128.0);
+/// ```
+pub fn dropout3d(x: Tensor<5>, p: f64) -> Tensor<5> {
+    let [batch, channels, ..] = x.dims();
+    drop(x, [batch, channels, 1, 1, 1].into(), p)
+}
+
+/// Dropout of single voxels: each element of `x` is set to 0 with probability `p`, the others are divided by `1 - p`.
+/// Active under the same condition, and with the same random numbers, as [`dropout3d`]. PyTorch's `Dropout`.
+///
+/// # Panics
+/// Unless `0 <= p <= 1`.
+pub fn dropout(x: Tensor<5>, p: f64) -> Tensor<5> {
+    let shape = x.shape();
+    drop(x, shape, p)
+}
+
+/// Multiplies by one random factor for each element of `shape`, which broadcasts to `x`.
+fn drop(x: Tensor<5>, shape: Shape, p: f64) -> Tensor<5> {
+    assert!((0.0..=1.0).contains(&p), "dropout: the probability {p} is not in 0..=1");
+    let device = x.device();
+    if p == 0.0 || !device.is_autodiff() {
+        return x;
+    }
+    let kept = 1.0 - p;
+    let scale = if kept > 0.0 { kept.recip() } else { 0.0 };
+    let factors = Tensor::<5>::random(shape, Distribution::Bernoulli(kept), &device).mul_scalar(scale);
+    let dtype = x.dtype();
+    x * factors.cast(dtype)
+}

@@ -1,0 +1,50 @@
+//! 3D tensor operations that Burn lacks or runs slowly, for medical image networks.
+//!
+//! Free functions on `Tensor<5>` of [batch, channel, depth, height, width], differentiable on an autodiff device:
+//!
+//! | function | what |
+//! |---|---|
+//! | [`conv3d`], [`conv_transpose3d`] | convolutions |
+//! | [`instance_norm3d`], [`instance_norm_relu`], [`instance_norm_add_relu`] | instance norm, and with what follows it |
+//! | [`max_pool3d`] | max pooling |
+//! | [`upsample_trilinear2x`] | twice as many voxels along every axis |
+//! | [`dropout3d`], [`dropout`] | channels or elements left out in training |
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use medseg_ops::{ConvOptions, conv3d, max_pool3d};
+//!
+//! let device = Device::flex();
+//! let x = Tensor::<5>::ones([1, 2, 4, 6, 8], &device);
+//! let weight = Tensor::<5>::ones([3, 2, 3, 3, 3], &device);
+//! let y = conv3d(x, weight, None, ConvOptions { padding: [1; 3], ..ConvOptions::default() });
+//! assert_eq!(max_pool3d(y, 2, 2, 0).dims(), [1, 3, 2, 3, 4]);
+//! ```
+//!
+//! # Backends
+//! With the feature `flex`, f32 tensors on Burn's Flex device take hand-written kernels, registered as a Burn backend
+//! extension with their own backward passes; results do not depend on the number of threads. Everything else (other
+//! devices, other types, shapes a kernel does not cover) takes the same functions of [`composed`], made of Burn's own
+//! operations; they are also what the kernels are tested against.
+
+mod conv;
+mod dropout;
+#[cfg(feature = "flex")]
+mod flex_device;
+mod norm;
+mod pool;
+mod upsample;
+
+pub use conv::{ConvOptions, conv3d, conv_transpose3d};
+pub use dropout::{dropout, dropout3d};
+pub use norm::{instance_norm_add_relu, instance_norm_relu, instance_norm3d};
+pub use pool::max_pool3d;
+pub use upsample::upsample_trilinear2x;
+
+/// The operations of this crate out of Burn's own tensor operations, for every backend.
+pub mod composed {
+    pub use crate::conv::composed::{conv_transpose3d, conv3d};
+    pub use crate::norm::composed::{instance_norm_add_relu, instance_norm_relu, instance_norm3d};
+    pub use crate::pool::composed::max_pool3d;
+    pub use crate::upsample::composed::upsample_trilinear2x;
+}

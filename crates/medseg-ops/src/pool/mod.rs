@@ -1,0 +1,54 @@
+//! Max-pooling over 3D windows.
+
+pub(crate) mod composed;
+
+use burn::tensor::Tensor;
+
+/// Largest value of each `kernel`³ window of `x` `[batch, channel, depth, height, width]`.
+///
+/// Windows start every `stride` voxels from `-padding`; padding acts as minus infinity and a window that would reach
+/// further than the padding is left out, so that a side `n` becomes `(n + 2 padding - kernel) / stride + 1`, rounded
+/// down. Where several voxels of a window share the maximum, the first in depth, height, width order receives the
+/// gradient. A NaN in a window makes its maximum NaN. The same as PyTorch's `MaxPool3d`.
+///
+/// # Panics
+/// When `kernel` or `stride` is 0, when `padding` exceeds half the kernel, or when a padded side is smaller than the
+/// kernel.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// let x = Tensor::<5>::ones([1, 4, 8, 8, 7], &Device::flex());
+/// assert_eq!(medseg_ops::max_pool3d(x, 3, 2, 1).dims(), [1, 4, 4, 4, 4]);
+/// ```
+pub fn max_pool3d(x: Tensor<5>, kernel: usize, stride: usize, padding: usize) -> Tensor<5> {
+    composed::max_pool3d(x, kernel, stride, padding)
+}
+
+/// A cubic pooling window, the same along every axis.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    pub(crate) kernel: usize,
+    pub(crate) stride: usize,
+    pub(crate) padding: usize,
+}
+
+impl Window {
+    /// Checks the numbers as [`max_pool3d`] documents them.
+    fn new(kernel: usize, stride: usize, padding: usize) -> Self {
+        assert!(kernel > 0 && stride > 0, "max_pool3d: kernel {kernel} and stride {stride} must be at least 1");
+        assert!(padding <= kernel / 2, "max_pool3d: padding {padding} is more than half the kernel {kernel}");
+        Self { kernel, stride, padding }
+    }
+
+    /// Number of windows along a side of `side` voxels.
+    fn count(self, side: usize) -> usize {
+        let padded = side + 2 * self.padding;
+        assert!(
+            side > 0 && padded >= self.kernel,
+            "max_pool3d: a side of {side} voxels (padding {}) is smaller than the kernel {}",
+            self.padding,
+            self.kernel
+        );
+        (padded - self.kernel) / self.stride + 1
+    }
+}

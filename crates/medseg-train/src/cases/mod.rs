@@ -1,0 +1,9 @@
+//! From files to what a stage trains and validates on.
+
+mod prepare;
+mod source;
+mod step;
+
+pub(crate) use prepare::{Prepared, load_label};
+pub(crate) use source::{CaseSource, Role};
+pub(crate) use step::TrainingStep;

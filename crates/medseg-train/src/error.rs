@@ -1,0 +1,125 @@
+//! What can go wrong in an experiment.
+
+use std::path::{Path, PathBuf};
+
+use medseg_data::DataError;
+use medseg_inference::InferenceError;
+use medseg_losses::LossError;
+use medseg_metrics::MetricsError;
+use medseg_optim::OptimError;
+use medseg_transforms::TransformError;
+use medseg_unet::UNetError;
+use medseg_volume::VolumeError;
+
+/// An error of this crate; each message is one sentence that names the file, case or setting that failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// A setting is impossible or unknown.
+    #[error("configuration: {0}")]
+    Config(String),
+    /// An output folder cannot be gone on with.
+    #[error("cannot resume {path}: {reason}")]
+    Resume {
+        /// The output folder.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A folder does not hold a finished or usable run.
+    #[error("{path} is not a trained run: {reason}")]
+    NotARun {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing or wrong.
+        reason: String,
+    },
+    /// Reading or writing a file failed.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was tried: "read", "write", "create", ...
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The loss stopped being a number.
+    #[error("stage {stage}: the loss became {loss} in epoch {epoch} on case {case}; the last checkpoint is kept")]
+    Diverged {
+        /// The stage.
+        stage: String,
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The case of the step.
+        case: String,
+        /// The loss's value.
+        loss: f32,
+    },
+    /// A case cannot be used.
+    #[error("case {id}: {source}")]
+    Case {
+        /// The case.
+        id: String,
+        /// Why.
+        source: Box<TrainError>,
+    },
+    /// A value could not be read back from the device.
+    #[error("device: {0}")]
+    Device(String),
+    /// A chart or picture could not be drawn.
+    #[error("drawing {what}: {reason}")]
+    Drawing {
+        /// The picture.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Volumes.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
+    /// Transforms.
+    #[error(transparent)]
+    Transform(#[from] TransformError),
+    /// Cases and splits.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Networks and their weight files.
+    #[error(transparent)]
+    UNet(#[from] UNetError),
+    /// Losses.
+    #[error(transparent)]
+    Loss(#[from] LossError),
+    /// Optimisers and schedules.
+    #[error(transparent)]
+    Optim(#[from] OptimError),
+    /// Sliding window and cascade.
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
+    /// Metrics.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+}
+
+impl TrainError {
+    /// True for what the user can mend on the command line or in the configuration: the examples exit with 2.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Config(_) | Self::Resume { .. } => true,
+            Self::Case { source, .. } => source.is_usage(),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        Self::Io { action, path: path.to_path_buf(), source }
+    }
+
+    pub(crate) fn in_case(self, id: &str) -> Self {
+        match self {
+            Self::Case { .. } => self,
+            other => Self::Case { id: id.to_string(), source: Box::new(other) },
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The cases of a run, their shapes and their split, from a folder or from the phantom.
+
+use std::path::{Path, PathBuf};
+
+use medseg_data::phantom::PhantomConfig;
+use medseg_data::{Case, Split, SplitRule, check_case, discover};
+use medseg_volume::Dhw;
+
+use super::RunRequest;
+use crate::{Observer, TrainError};
+
+/// Cases of the phantom set: 14 train, 4 validate, 6 are left for the test.
+const PHANTOM_CASES: usize = 24;
+const PHANTOM_SPLIT: SplitRule = SplitRule::FirstN { train: 14, validation: Some(4) };
+
+/// Labelled cases, checked by their headers, and how they are split.
+pub(crate) struct Dataset {
+    /// Where the cases lie.
+    pub folder: PathBuf,
+    /// Sorted by name.
+    pub cases: Vec<Case>,
+    /// Of every case's image.
+    pub shapes: Vec<Dhw<usize>>,
+    /// Which case does what.
+    pub split: Split,
+}
+
+impl Dataset {
+    /// The cases of the request's folder, or the phantom set, which is written to the output folder unless this is a dry
+    /// run.
+    pub fn open(request: &RunRequest, observer: &mut dyn Observer) -> Result<Self, TrainError> {
+        match &request.data {
+            Some(folder) => Self::from_folder(folder, &request.config.data.split, observer),
+            None => Self::phantom(request, observer),
+        }
+    }
+
+    fn from_folder(folder: &Path, rule: &SplitRule, observer: &mut dyn Observer) -> Result<Self, TrainError> {
+        let mut cases = discover(folder)?;
+        let found = cases.len();
+        cases.retain(|c| c.label.is_some());
+        if cases.len() < found {
+            observer.message(&format!("{} cases have no label and are not used", found - cases.len()));
+        }
+        let shapes = cases.iter().map(|c| Ok(check_case(c)?.shape)).collect::<Result<_, TrainError>>()?;
+        let split = rule.split(&cases)?;
+        Ok(Self { folder: folder.to_path_buf(), cases, shapes, split })
+    }
+
+    fn phantom(request: &RunRequest, observer: &mut dyn Observer) -> Result<Self, TrainError> {
+        let folder = request.out.join("phantom");
+        let phantom = PhantomConfig { cases: PHANTOM_CASES, seed: request.config.seed, ..PhantomConfig::default() };
+        if request.dry_run && !folder.exists() {
+            return Self::phantom_unwritten(folder, &phantom);
+        }
+        observer.begin("phantom", PHANTOM_CASES);
+        let cases = phantom.write(&folder, &mut |done, _| observer.advance(done, ""))?;
+        observer.end();
+        let shapes = cases.iter().map(|c| Ok(check_case(c)?.shape)).collect::<Result<_, TrainError>>()?;
+        let split = PHANTOM_SPLIT.split(&cases)?;
+        Ok(Self { folder, cases, shapes, split })
+    }
+
+    /// The phantom set as it would be, for a dry run that leaves no trace.
+    fn phantom_unwritten(folder: PathBuf, phantom: &PhantomConfig) -> Result<Self, TrainError> {
+        let (mut cases, mut shapes) = (Vec::new(), Vec::new());
+        for index in 0..phantom.cases {
+            let file = |kind: &str| folder.join(kind).join(format!("{}.nii.gz", PhantomConfig::case_id(index)));
+            let id = PhantomConfig::case_id(index);
+            cases.push(Case { id, image: file("image"), label: Some(file("label")) });
+            shapes.push(phantom.generate(index)?.0.shape());
+        }
+        let split = PHANTOM_SPLIT.split(&cases)?;
+        Ok(Self { folder, cases, shapes, split })
+    }
+
+    /// A case's shape by its name.
+    pub fn shape_of(&self, id: &str) -> Option<Dhw<usize>> {
+        self.cases.iter().position(|c| c.id == id).map(|at| self.shapes[at])
+    }
+
+    /// The cases that are predicted: those the split leaves out, or the validation cases if there are none.
+    pub fn predicted(&self) -> &[String] {
+        if self.split.unused.is_empty() { &self.split.validation } else { &self.split.unused }
+    }
+
+    /// The cases of these names, in their order.
+    pub fn select(&self, ids: &[String]) -> Result<Vec<Case>, TrainError> {
+        ids.iter()
+            .map(|id| {
+                let case = self.cases.iter().find(|c| c.id == *id);
+                case.cloned().ok_or_else(|| TrainError::Config(format!("the split names {id}, which is no case")))
+            })
+            .collect()
+    }
+}

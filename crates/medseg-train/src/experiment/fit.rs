@@ -1,0 +1,80 @@
+//! Fitting the quick preset to the data it meets.
+
+use medseg_data::Case;
+use medseg_transforms::Intensity;
+use medseg_volume::{Dhw, read_image};
+
+use crate::config::{ExperimentConfig, StageInput};
+use crate::{Observer, TrainError};
+
+/// Optimiser steps of a quick stage on crops: about two passes over 160 cases.
+const CROP_STEPS: usize = 320;
+/// Optimiser steps of a quick coarse stage; each sees one small image instead of four crops.
+const WHOLE_STEPS: usize = 640;
+/// Fewest passes over the cases, whatever their number.
+const LEAST_EPOCHS: usize = 2;
+/// Sides are cut down to multiples of this, so that five levels need no padding.
+const SIDE_STEP: usize = 16;
+/// Images looked at to tell Hounsfield units from other intensities.
+const LOOKED_AT: usize = 3;
+
+/// As many epochs as make a short run on this number of training cases; the schedule's period becomes the run's length,
+/// so that the learning rate ends near its minimum.
+pub(crate) fn fit_epochs(config: &mut ExperimentConfig, training_cases: usize) {
+    for stage in config.stages_mut() {
+        let steps = if stage.input == StageInput::Whole { WHOLE_STEPS } else { CROP_STEPS };
+        stage.epochs = steps.div_ceil(training_cases.max(1)).max(LEAST_EPOCHS);
+        stage.schedule.t_0 = stage.epochs;
+        stage.validate_every = stage.epochs.div_ceil(4);
+    }
+}
+
+/// Crops and windows no larger than the median case, in multiples of 16 voxels.
+pub(crate) fn fit_size(config: &mut ExperimentConfig, shapes: &[Dhw<usize>]) {
+    let sides = |axis: usize| {
+        let mut sides: Vec<usize> = shapes.iter().map(|s| s.to_array()[axis]).collect();
+        sides.sort_unstable();
+        sides.get(sides.len() / 2).copied().unwrap_or(usize::MAX)
+    };
+    let median = [sides(0), sides(1), sides(2)].map(|side| (side / SIDE_STEP * SIDE_STEP).max(SIDE_STEP));
+    for stage in config.stages_mut() {
+        let size = stage.size.to_array();
+        stage.size = Dhw::from(std::array::from_fn(|axis| size[axis].min(median[axis])));
+    }
+}
+
+/// Keeps the CT window where the first images look like Hounsfield units (values well below 0 in each), else z-score.
+pub(crate) fn fit_intensity(
+    config: &mut ExperimentConfig,
+    cases: &[Case],
+    observer: &mut dyn Observer,
+) -> Result<(), TrainError> {
+    /// Below every soft tissue and fat: only air and lung in Hounsfield units reach it.
+    const AIR: f32 = -200.0;
+    for case in cases.iter().take(LOOKED_AT) {
+        let lowest = read_image(&case.image)?.data.iter().copied().fold(f32::INFINITY, f32::min);
+        if lowest > AIR {
+            config.data.intensity = Intensity::ZScore { nonzero: false };
+            observer.message("intensities are not Hounsfield units: z-score for each case (see --intensity)");
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Experiment, Preset};
+
+    #[test]
+    fn few_cases_get_many_epochs_and_many_cases_two() {
+        let mut config = Preset::Quick.config(Experiment::TwoStage);
+        fit_epochs(&mut config, 10);
+        assert_eq!((config.coarse.as_ref().unwrap().epochs, config.fine.epochs), (64, 32));
+        fit_epochs(&mut config, 1000);
+        assert_eq!(config.fine.epochs, LEAST_EPOCHS);
+        assert_eq!(config.fine.schedule.t_0, LEAST_EPOCHS);
+        config.validate().unwrap();
+    }
+}

@@ -1,0 +1,170 @@
+//! The output folder: what belongs to a run, what an earlier run left, what a resumed run must agree with.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::RunRequest;
+use crate::config::ExperimentConfig;
+use crate::files::{create_dir, read_text, write_atomic};
+use crate::{Observer, TrainError};
+
+/// Everything a run writes at the top of its folder, the phantom set apart.
+const ENTRIES: [&str; 11] = [
+    "config.json", "split.json", "coarse", "fine", "one_stage", "predictions", "overlays", "metrics.csv",
+    "summary.json", "report.html", "curves.svg",
+];
+
+/// `config.json`: the settings and what they ran with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunRecord {
+    /// Version of this crate.
+    pub medseg: String,
+    /// Version of Burn it was built with.
+    pub burn: String,
+    /// The device's name.
+    pub device: String,
+    /// Folder of the cases.
+    pub data: PathBuf,
+    /// The settings, as resolved.
+    pub settings: ExperimentConfig,
+}
+
+impl RunRecord {
+    pub fn new(request: &RunRequest, data: &Path) -> Self {
+        Self {
+            medseg: env!("CARGO_PKG_VERSION").into(),
+            burn: "0.22.1".into(),
+            device: request.device_name.clone(),
+            data: data.to_path_buf(),
+            settings: request.config.clone(),
+        }
+    }
+
+    /// Reads `config.json` of a run.
+    pub fn read(folder: &Path) -> Result<Self, TrainError> {
+        let text = read_text(&folder.join("config.json"))?;
+        serde_json::from_str(&text)
+            .map_err(|e| TrainError::NotARun { path: folder.to_path_buf(), reason: format!("config.json: {e}") })
+    }
+
+    pub fn text(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+}
+
+/// Makes the output folder ready and writes `config.json`.
+///
+/// A resumed run must have the settings and data of the run it goes on from. Any other run starts afresh; what an earlier
+/// run left is moved into a folder `earlier-N`, so that a forgotten `--resume` costs nothing.
+pub(crate) fn open_folder(request: &RunRequest, record: &RunRecord, observer: &mut dyn Observer) -> Result<(), TrainError> {
+    let out = &request.out;
+    create_dir(out)?;
+    let config = out.join("config.json");
+    if config.exists() {
+        if request.resume {
+            check_unchanged(out, &RunRecord::read(out)?, record)?;
+        } else {
+            let aside = move_aside(out)?;
+            observer.message(&format!("the earlier run in {} is kept in {}", out.display(), aside.display()));
+        }
+    } else if request.resume {
+        observer.message(&format!("nothing to resume in {}: starting", out.display()));
+    }
+    for folder in ["predictions", "overlays"] {
+        create_dir(&out.join(folder))?;
+    }
+    write_atomic(&config, record.text().as_bytes())
+}
+
+fn check_unchanged(out: &Path, old: &RunRecord, new: &RunRecord) -> Result<(), TrainError> {
+    let changed = |what: String| Err(TrainError::Resume { path: out.to_path_buf(), reason: what });
+    if old.data != new.data {
+        return changed(format!("it was run on {} and not on {}", old.data.display(), new.data.display()));
+    }
+    let [old, new] = [old, new].map(|r| serde_json::to_value(&r.settings).unwrap_or_default());
+    let mut differences = Vec::new();
+    collect_differences("", &old, &new, &mut differences);
+    if differences.is_empty() {
+        return Ok(());
+    }
+    changed(format!("the configuration differs: {}; use the same settings or another --out", differences.join(", ")))
+}
+
+/// Lists `key: old -> new` for every leaf that differs.
+fn collect_differences(key: &str, old: &serde_json::Value, new: &serde_json::Value, found: &mut Vec<String>) {
+    if let (Some(a), Some(b)) = (old.as_object(), new.as_object()) {
+        let null = serde_json::Value::Null;
+        let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
+        for k in keys {
+            let name = if key.is_empty() { k.clone() } else { format!("{key}.{k}") };
+            collect_differences(&name, a.get(k).unwrap_or(&null), b.get(k).unwrap_or(&null), found);
+        }
+    } else if old != new {
+        found.push(format!("{key}: {old} -> {new}"));
+    }
+}
+
+/// Moves an earlier run's entries into the first free `earlier-N`.
+fn move_aside(out: &Path) -> Result<PathBuf, TrainError> {
+    let aside = (1..)
+        .map(|n| out.join(format!("earlier-{n}")))
+        .find(|p| !p.exists())
+        .unwrap_or_else(|| out.join("earlier"));
+    create_dir(&aside)?;
+    for entry in ENTRIES.iter().map(|name| out.join(name)).filter(|p| p.exists()) {
+        let to = aside.join(entry.file_name().unwrap_or_default());
+        fs::rename(&entry, &to).map_err(|e| TrainError::io("move", &entry, e))?;
+    }
+    Ok(aside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Silent;
+    use crate::config::{Experiment, Preset};
+
+    fn request(out: &Path, resume: bool) -> RunRequest {
+        RunRequest {
+            config: Preset::Quick.config(Experiment::OneStage),
+            data: None,
+            out: out.to_path_buf(),
+            device_name: "cpu".into(),
+            resume,
+            dry_run: false,
+            fit_epochs: false,
+            fit_size: false,
+            fit_intensity: false,
+        }
+    }
+
+    #[test]
+    fn a_changed_setting_is_refused_by_name_and_an_unchanged_one_accepted() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut r = request(dir.path(), true);
+        let data = dir.path().join("data");
+        open_folder(&r, &RunRecord::new(&r, &data), &mut Silent).unwrap();
+        open_folder(&r, &RunRecord::new(&r, &data), &mut Silent).unwrap();
+        r.config.fine.optimizer.lr = 0.5;
+        let e = open_folder(&r, &RunRecord::new(&r, &data), &mut Silent).unwrap_err();
+        assert!(e.is_usage() && e.to_string().contains("fine.optimizer.lr: 0.01 -> 0.5"), "{e}");
+        r.config = Preset::Quick.config(Experiment::OneStage);
+        let e = open_folder(&r, &RunRecord::new(&r, Path::new("elsewhere")), &mut Silent).unwrap_err();
+        assert!(e.to_string().contains("elsewhere"), "{e}");
+    }
+
+    #[test]
+    fn starting_afresh_moves_the_earlier_run_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        let r = request(dir.path(), false);
+        let record = RunRecord::new(&r, Path::new("d"));
+        for _ in 0..3 {
+            open_folder(&r, &record, &mut Silent).unwrap();
+        }
+        for n in 1..=2 {
+            assert_eq!(RunRecord::read(&dir.path().join(format!("earlier-{n}"))).unwrap(), record);
+        }
+    }
+}

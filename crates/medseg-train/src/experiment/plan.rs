@@ -1,0 +1,98 @@
+//! What a run is going to do, in numbers, before it does it.
+
+use std::fmt::Write;
+
+use medseg_unet::describe;
+
+use super::RunRequest;
+use super::dataset::Dataset;
+use super::folder::RunRecord;
+use crate::TrainError;
+use crate::config::{StageConfig, StageInput};
+
+const MIB: f64 = (1u64 << 20) as f64;
+
+/// The resolved configuration, the split, and steps, windows and memory of every stage.
+pub(crate) fn plan_text(request: &RunRequest, record: &RunRecord, data: &Dataset) -> Result<String, TrainError> {
+    let mut text = String::new();
+    let mut line = |l: String| {
+        text.push_str(&l);
+        text.push('\n');
+    };
+    line(format!("configuration: {}", record.text()));
+    line(format!("device: {}", request.device_name));
+    line(format!("data: {}, {} labelled cases", data.folder.display(), data.cases.len()));
+    for (name, ids) in
+        [("train", &data.split.train), ("validation", &data.split.validation), ("left out", &data.split.unused)]
+    {
+        line(format!("  {name}: {} ({})", ids.len(), shortened(ids)));
+    }
+    for (name, stage) in request.config.stages() {
+        line(stage_text(name, stage, data)?);
+    }
+    line(prediction_text(request, data)?);
+    Ok(text)
+}
+
+fn stage_text(name: &str, stage: &StageConfig, data: &Dataset) -> Result<String, TrainError> {
+    let batch = if stage.input == StageInput::Whole { 1 } else { stage.crops.samples };
+    let network = describe(&stage.network, stage.size.to_array())?;
+    let steps = data.split.train.len() * stage.epochs;
+    let mut text = format!("stage {name}:");
+    let _ = write!(
+        text,
+        "\n  network: {} parameters, {:.1} GFLOP and {:.0} MiB of activations a forward pass of {}",
+        network.parameters,
+        network.flops as f64 / 1e9,
+        network.activation_bytes as f64 / MIB,
+        stage.size
+    );
+    let _ = write!(
+        text,
+        "\n  training: {} epochs of {} steps of {batch} x {} = {steps} steps, about {:.0} MiB of activations a step",
+        stage.epochs,
+        data.split.train.len(),
+        stage.size,
+        (batch as u64 * network.activation_bytes) as f64 / MIB
+    );
+    let cached: u64 = data.split.train.iter().chain(&data.split.validation).map(|id| prepared_bytes(stage, data, id)).sum();
+    let _ = write!(text, "\n  prepared cases: at most {:.0} MiB if all are kept in memory", cached as f64 / MIB);
+    Ok(text)
+}
+
+/// Upper bound of a prepared case: image f32, mask u8, crop index.
+fn prepared_bytes(stage: &StageConfig, data: &Dataset, id: &str) -> u64 {
+    let Some(shape) = data.shape_of(id) else { return 0 };
+    let shape = if stage.input == StageInput::Whole { stage.size } else { shape };
+    shape.voxels() as u64 * 9
+}
+
+fn prediction_text(request: &RunRequest, data: &Dataset) -> Result<String, TrainError> {
+    let cases = data.predicted();
+    let named = if data.split.validation == cases { "validation" } else { "left-out" };
+    let window = request.config.fine.sliding_window();
+    let mut windows = 0;
+    let mut largest = 0;
+    for shape in cases.iter().filter_map(|id| data.shape_of(id)) {
+        let plan = window.plan(shape)?;
+        windows += plan.len();
+        largest = largest.max(plan.memory(1, 1).for_mask() + shape.voxels() as u64 * 8);
+    }
+    let whole = if request.config.coarse.is_some() { "at most " } else { "" };
+    Ok(format!(
+        "prediction: {} {named} cases, {whole}{windows} windows of {}, {:.0} MiB for the largest image and its stitching",
+        cases.len(),
+        request.config.fine.size,
+        largest as f64 / MIB
+    ))
+}
+
+/// The first and last names of a list.
+fn shortened(ids: &[String]) -> String {
+    match ids {
+        [] => "none".into(),
+        [one] => one.clone(),
+        [first, .., last] if ids.len() > 4 => format!("{first} ... {last}"),
+        _ => ids.join(", "),
+    }
+}

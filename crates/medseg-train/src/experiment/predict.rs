@@ -1,0 +1,107 @@
+//! Predicting the held-out cases: masks, overlays, rows of the metrics table.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use medseg_data::{Case, Loader, LoaderOptions};
+use medseg_metrics::{CaseMetrics, Spacing};
+use medseg_transforms::Intensity;
+use medseg_volume::{Volume, read_image, write_label};
+use ndarray::Array3;
+
+use super::{Prediction, TrainedRun};
+use crate::cases::load_label;
+use crate::files::write_atomic;
+use crate::report::{CaseRow, display_window, overlay};
+use crate::{Observer, Silent, TrainError};
+
+/// What prediction leaves besides the files.
+pub(crate) struct Predicted {
+    pub rows: Vec<CaseRow>,
+    /// Case name and PNG bytes.
+    pub overlays: Vec<(String, Vec<u8>)>,
+    /// Cases with foreground of which the coarse mask has none.
+    pub coarse_missed: usize,
+    /// Cases whose whole volume was searched for lack of a box.
+    pub fallbacks: usize,
+}
+
+/// Predicts every case, writes `predictions/<case>.nii.gz` and `overlays/<case>.png`; the next image is read meanwhile.
+pub(crate) fn predict_cases(
+    run: &TrainedRun,
+    cases: &[Case],
+    out: &Path,
+    observer: &mut dyn Observer,
+) -> Result<Predicted, TrainError> {
+    let mut found = Predicted { rows: Vec::new(), overlays: Vec::new(), coarse_missed: 0, fallbacks: 0 };
+    let (of, labels) = (Arc::new(cases.to_vec()), run.config().data.labels.clone());
+    let ahead = LoaderOptions { workers: 1, prefetch: 1 };
+    let loader = Loader::new(cases.len(), ahead, move |i| load(&of[i], &labels));
+    observer.begin("prediction", cases.len());
+    for (case, loaded) in cases.iter().zip(loader) {
+        let (image, reference) = loaded?;
+        let mut one = || -> Result<(), TrainError> {
+            let prediction = run.predict(&image, &mut Silent)?;
+            write_label(out.join("predictions").join(format!("{}.nii.gz", case.id)), &prediction.mask)?;
+            found.add(run, &case.id, &image, reference.as_ref().map(|r| &r.data), &prediction)?;
+            let picture = draw(run, &image, reference.as_ref().map(|r| &r.data), &prediction)?;
+            write_atomic(&out.join("overlays").join(format!("{}.png", case.id)), &picture)?;
+            found.overlays.push((case.id.clone(), picture));
+            Ok(())
+        };
+        one().map_err(|e| e.in_case(&case.id))?;
+        observer.advance(found.overlays.len(), &case.id);
+    }
+    observer.end();
+    Ok(found)
+}
+
+type Loaded = (Volume<f32>, Option<Volume<u8>>);
+
+fn load(case: &Case, labels: &[u8]) -> Result<Loaded, TrainError> {
+    let read = || Ok((read_image(&case.image)?, load_label(case, labels)?));
+    read().map_err(|e: TrainError| e.in_case(&case.id))
+}
+
+impl Predicted {
+    /// Measures the stages of one case against its reference.
+    fn add(
+        &mut self,
+        run: &TrainedRun,
+        case: &str,
+        image: &Volume<f32>,
+        reference: Option<&Array3<u8>>,
+        prediction: &Prediction,
+    ) -> Result<(), TrainError> {
+        self.fallbacks += usize::from(prediction.coarse.as_ref().is_some_and(|c| c.fallback));
+        let Some(reference) = reference else { return Ok(()) };
+        let spacing = Spacing(image.geometry.spacing().to_array());
+        let tolerance = run.config().surface_tolerance_mm;
+        let mut row = |stage: &str, mask: &Array3<u8>| -> Result<CaseMetrics, TrainError> {
+            let metrics = CaseMetrics::evaluate(mask.view(), reference.view(), spacing, tolerance)?;
+            let (case, stage) = (case.to_string(), stage.to_string());
+            self.rows.push(CaseRow { case, stage, metrics, seconds: prediction.seconds });
+            Ok(metrics)
+        };
+        let final_stage = run.config().stages().last().map_or("fine", |s| s.0);
+        if let Some(coarse) = &prediction.coarse {
+            let metrics = row("coarse", &coarse.mask)?;
+            self.coarse_missed += usize::from(metrics.dice == 0.0);
+        }
+        row(final_stage, &prediction.mask.data)?;
+        Ok(())
+    }
+}
+
+fn draw(
+    run: &TrainedRun,
+    image: &Volume<f32>,
+    reference: Option<&Array3<u8>>,
+    prediction: &Prediction,
+) -> Result<Vec<u8>, TrainError> {
+    let window = match run.config().data.intensity {
+        Intensity::Window { low, high } => [low, high],
+        _ => display_window(&image.data),
+    };
+    overlay(&image.data, &prediction.mask.data, reference, &image.geometry, window).png()
+}

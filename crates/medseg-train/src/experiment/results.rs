@@ -1,0 +1,83 @@
+//! From rows and histories to `metrics.csv`, `summary.json` and `report.html`.
+
+use std::collections::BTreeMap;
+
+use medseg_metrics::bootstrap_ci95;
+
+use super::RunRequest;
+use super::folder::RunRecord;
+use super::predict::Predicted;
+use crate::config::Experiment;
+use crate::files::write_atomic;
+use crate::memory::peak_memory_bytes;
+use crate::report::{ReportParts, StageSummary, Summary, curves_svg, metrics_csv, report_html};
+use crate::stage::StageState;
+use crate::TrainError;
+
+/// Resamples of the bootstrap interval.
+const RESAMPLES: usize = 10_000;
+
+/// A trained stage: its name, what it reached, and the process's peak memory by then.
+pub(crate) struct TrainedStage {
+    pub name: &'static str,
+    pub state: StageState,
+    pub peak_memory_bytes: Option<u64>,
+}
+
+/// Writes the tables and the page; returns the summary.
+pub(crate) fn write_results(
+    request: &RunRequest,
+    record: &RunRecord,
+    stages: &[TrainedStage],
+    predicted: &Predicted,
+) -> Result<Summary, TrainError> {
+    let summary = summarise(request, stages, predicted);
+    let out = &request.out;
+    write_atomic(&out.join("metrics.csv"), metrics_csv(&predicted.rows).as_bytes())?;
+    let text = serde_json::to_string_pretty(&summary)
+        .map_err(|e| TrainError::io("write", &out.join("summary.json"), std::io::Error::other(e)))?;
+    write_atomic(&out.join("summary.json"), text.as_bytes())?;
+    let curves =
+        stages.iter().map(|s| curves_svg(s.name, &s.state.history)).collect::<Result<Vec<_>, _>>()?;
+    let environment = format!("medseg {} on Burn {}, {}", record.medseg, record.burn, record.device);
+    let page = report_html(&ReportParts {
+        summary: &summary,
+        rows: &predicted.rows,
+        curves: &curves,
+        overlays: &predicted.overlays,
+        settings: &record.text(),
+        environment: &environment,
+    });
+    write_atomic(&out.join("report.html"), page.as_bytes())?;
+    Ok(summary)
+}
+
+fn summarise(request: &RunRequest, stages: &[TrainedStage], predicted: &Predicted) -> Summary {
+    let two_stage = request.config.experiment == Experiment::TwoStage;
+    let stages: BTreeMap<String, StageSummary> =
+        stages.iter().map(|s| (s.name.to_string(), summarise_stage(request, s, predicted))).collect();
+    Summary {
+        experiment: request.config.experiment.name().into(),
+        stages,
+        coarse_missed_cases: two_stage.then_some(predicted.coarse_missed),
+        roi_fallbacks: two_stage.then_some(predicted.fallbacks),
+    }
+}
+
+fn summarise_stage(request: &RunRequest, stage: &TrainedStage, predicted: &Predicted) -> StageSummary {
+    let rows: Vec<_> = predicted.rows.iter().filter(|r| r.stage == stage.name).collect();
+    let dice: Vec<f64> = rows.iter().map(|r| r.metrics.dice).filter(|d| !d.is_nan()).collect();
+    let history = &stage.state.history;
+    StageSummary {
+        cases: rows.len(),
+        cases_without_reference: rows.len() - dice.len(),
+        dice_mean: (!dice.is_empty()).then(|| dice.iter().sum::<f64>() / dice.len() as f64),
+        dice_ci95: bootstrap_ci95(&dice, RESAMPLES, request.config.seed).map(|(low, high)| [low, high]),
+        best_validation_dice: history.iter().filter_map(|r| r.validation_dice).reduce(f64::max),
+        best_epoch: stage.state.best_epoch,
+        epochs: history.len(),
+        seconds_train: history.iter().map(|r| r.seconds).sum(),
+        seconds_predict: rows.iter().map(|r| r.seconds).sum(),
+        peak_memory_bytes: stage.peak_memory_bytes.max(peak_memory_bytes()),
+    }
+}

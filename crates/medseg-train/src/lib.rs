@@ -1,0 +1,49 @@
+//! Experiments in 3D medical image segmentation that one can trust, stop and go on with.
+//!
+//! [`run_experiment`] takes an [`ExperimentConfig`] and a folder of NIfTI image/label pairs (or makes a synthetic set),
+//! trains one or two stages, predicts the held-out cases and leaves masks, overlays, tables and a self-contained
+//! `report.html`. [`TrainedRun`] applies the result to a new image.
+//!
+//! ```
+//! use medseg_train::{Experiment, ExperimentConfig, Preset};
+//!
+//! let mut config: ExperimentConfig = Preset::Paper.config(Experiment::TwoStage);
+//! assert_eq!(config.fine.network.channels, [16, 32, 64, 128, 256]);
+//! config.fine.epochs = 0;
+//! assert_eq!(config.validate().unwrap_err().to_string(), "configuration: fine.epochs must be at least 1");
+//! ```
+//!
+//! # A run's folder
+//! | file | what |
+//! |---|---|
+//! | `config.json`, `split.json` | settings, versions, device and seed; which case did what |
+//! | `<stage>/history.csv`, `curves.svg` | every epoch's learning rate, loss, validation Dice and time |
+//! | `<stage>/best.safetensors` | weights of the best epoch, with their configuration |
+//! | `<stage>/last/` | network, optimiser and state after the last epoch, from which a run is resumed |
+//! | `predictions/<case>.nii.gz`, `overlays/<case>.png` | masks with the input's geometry, and pictures of them |
+//! | `metrics.csv`, `summary.json`, `report.html` | per case and stage, per stage, and for people |
+//!
+//! # Determinism and resuming
+//! Crops, shuffles, dropout and initial weights depend on the seed, the epoch and the case alone, so neither the number
+//! of loader threads nor an interruption changes anything: a killed and resumed run writes the `history.csv` of an
+//! uninterrupted one, wall times apart.
+
+mod cases;
+mod config;
+mod error;
+mod experiment;
+mod files;
+mod memory;
+mod observer;
+pub mod report;
+mod stage;
+
+pub use config::{
+    BestBy, CascadeSettings, CropSampling, DataConfig, Experiment, ExperimentConfig, OptimizerSettings, Preset, SCHEMA,
+    ScheduleSettings, StageConfig, StageInput, WindowSettings,
+};
+pub use error::TrainError;
+pub use experiment::{CoarsePrediction, Prediction, RunRequest, TrainedRun, run_experiment};
+pub use memory::peak_memory_bytes;
+pub use observer::{Observer, Silent};
+pub use stage::{EpochRecord, history_csv};

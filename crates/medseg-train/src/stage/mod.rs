@@ -1,0 +1,10 @@
+//! One stage: training, validation, checkpoints, history.
+
+mod checkpoint;
+mod history;
+mod training;
+mod validation;
+
+pub use history::{EpochRecord, history_csv};
+pub(crate) use checkpoint::{LastCheckpoint, StageState};
+pub(crate) use training::{StageRun, mix};

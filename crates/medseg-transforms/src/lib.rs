@@ -1,0 +1,42 @@
+//! Preprocessing of 3D medical arrays and its inverses, computed as MONAI computes it.
+//!
+//! ```
+//! use medseg_transforms::{BoxDhw, Intensity, crop, foreground_box, paste};
+//! use medseg_volume::Dhw;
+//! use ndarray::Array3;
+//!
+//! let mut image = Array3::from_shape_fn((6, 8, 10), |(z, ..)| 100.0 * z as f32 - 300.0);
+//! Intensity::Window { low: -300.0, high: 300.0 }.apply(&mut image);
+//! assert_eq!(image[[3, 0, 0]], 0.5);
+//!
+//! // The bright part with one voxel around it, cut at the border, and back into an empty volume.
+//! let roi: BoxDhw = foreground_box(&image.view(), |v| *v > 0.4, Dhw::splat(1)).unwrap().clipped(Dhw::from(image.dim()));
+//! assert_eq!(roi.start.d, 2);
+//! let part = crop(&image.view(), &roi, 0.0);
+//! let mut whole = Array3::zeros(image.dim());
+//! paste(&mut whole, &part.view(), &roi);
+//! assert_eq!(whole[[5, 7, 9]], image[[5, 7, 9]]);
+//! ```
+//!
+//! Arrays are [depth, height, width] in C order; triples along them are [`Dhw`](medseg_volume::Dhw). Random transforms
+//! draw first and apply afterwards, so a draw can be kept and replayed. Results do not depend on the number of threads.
+
+mod boxes;
+mod components;
+mod crop_foreground;
+mod error;
+mod flip;
+mod intensity;
+mod pad;
+mod random_crop;
+mod resize;
+
+pub use boxes::{BoxDhw, crop, paste};
+pub use components::{Components, Connectivity, fill_holes, keep_largest, label_components, remove_small_objects};
+pub use crop_foreground::{CropForeground, foreground_box};
+pub use error::TransformError;
+pub use flip::{flip, rotate90};
+pub use intensity::{Intensity, NormalizeIntensity, ScaleIntensityRange};
+pub use pad::{PadMethod, SpatialPad};
+pub use random_crop::{CropDraw, LabelIndex, RandCropByPosNegLabel, corrected_center};
+pub use resize::{Interpolation, resize, resize_nearest};

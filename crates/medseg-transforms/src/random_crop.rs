@@ -1,0 +1,200 @@
+//! Random crops centred on foreground or background.
+
+use medseg_volume::Dhw;
+use ndarray::ArrayView3;
+use rand::{Rng, RngExt};
+use serde::{Deserialize, Serialize};
+
+use crate::{BoxDhw, TransformError};
+
+/// MONAI's `RandCropByPosNegLabel`: each crop is centred on a random foreground voxel with probability
+/// pos / (pos + neg), else on a random background voxel; centres too close to the border are moved inwards.
+///
+/// ```
+/// use medseg_transforms::RandCropByPosNegLabel;
+/// use medseg_volume::Dhw;
+/// use rand::SeedableRng;
+///
+/// let mut label = ndarray::Array3::<u8>::zeros((20, 20, 20));
+/// label[[10, 10, 10]] = 1;
+/// let crops = RandCropByPosNegLabel { size: Dhw::splat(8), pos: 1.0, neg: 0.0, samples: 2 };
+/// let boxes = crops.sample(&crops.index(&label.view()), &mut rand_chacha::ChaCha8Rng::seed_from_u64(1))?;
+/// assert_eq!(boxes[0].start, Dhw::splat(6));
+/// # Ok::<(), medseg_transforms::TransformError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RandCropByPosNegLabel {
+    /// Voxels of a crop.
+    pub size: Dhw<usize>,
+    /// Weight of foreground centres.
+    pub pos: f32,
+    /// Weight of background centres.
+    pub neg: f32,
+    /// Crops drawn at a time.
+    pub samples: usize,
+}
+
+/// Where crops may be centred: computed once a case and kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelIndex {
+    shape: Dhw<usize>,
+    foreground: Runs,
+    background: Runs,
+}
+
+/// Positions as runs of consecutive ones, in C order: a few bytes a row instead of a few bytes a voxel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Runs {
+    /// First position of a run and the number of positions before it.
+    runs: Vec<(u64, u64)>,
+    count: u64,
+}
+
+impl Runs {
+    fn push(&mut self, position: u64) {
+        let extends = self.runs.last().is_some_and(|(first, before)| first + (self.count - before) == position);
+        if !extends {
+            self.runs.push((position, self.count));
+        }
+        self.count += 1;
+    }
+
+    /// The position with this rank, below `count`.
+    fn at(&self, rank: u64) -> u64 {
+        let run = self.runs.partition_point(|(_, before)| *before <= rank) - 1;
+        let (first, before) = self.runs[run];
+        first + (rank - before)
+    }
+}
+
+/// What is drawn for one crop: whether the foreground was chosen, and which of its (or the background's) voxels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CropDraw {
+    /// In [0, 1): foreground if below pos / (pos + neg).
+    pub uniform: f64,
+    /// Rank among the voxels of the chosen kind.
+    pub pick: u64,
+}
+
+impl LabelIndex {
+    /// Number of voxels that a foreground or background crop may be centred on.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        (self.foreground.count, self.background.count)
+    }
+
+    /// Bytes it takes in memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        (self.foreground.runs.capacity() + self.background.runs.capacity()) * size_of::<(u64, u64)>()
+    }
+
+    /// C-order positions of the foreground, then of the background.
+    #[must_use]
+    pub fn positions(&self) -> (Vec<u64>, Vec<u64>) {
+        let all = |runs: &Runs| (0..runs.count).map(|rank| runs.at(rank)).collect();
+        (all(&self.foreground), all(&self.background))
+    }
+}
+
+impl RandCropByPosNegLabel {
+    /// Indexes a label: every voxel that is not 0 is foreground, every other background.
+    #[must_use]
+    pub fn index(&self, label: &ArrayView3<'_, u8>) -> LabelIndex {
+        index(label, |_| true)
+    }
+
+    /// Indexes a label; background voxels count only where the image is above `threshold`.
+    ///
+    /// # Panics
+    /// If label and image differ in shape.
+    #[must_use]
+    pub fn index_with_image(
+        &self,
+        label: &ArrayView3<'_, u8>,
+        image: &ArrayView3<'_, f32>,
+        threshold: f32,
+    ) -> LabelIndex {
+        assert_eq!(label.dim(), image.dim(), "label and image differ in shape");
+        let image: Vec<bool> = image.iter().map(|v| *v > threshold).collect();
+        index(label, |position| image[position])
+    }
+
+    /// Draws the boxes of [`samples`](Self::samples) crops.
+    ///
+    /// If there is no foreground every crop is centred on background, and the other way round.
+    ///
+    /// # Errors
+    /// A crop larger than the volume, weights that are not positive, or no voxel to centre on.
+    pub fn sample(&self, index: &LabelIndex, rng: &mut impl Rng) -> Result<Vec<BoxDhw>, TransformError> {
+        let ratio = self.ratio(index)?;
+        (0..self.samples)
+            .map(|_| {
+                let uniform: f64 = rng.random();
+                let count = if uniform < ratio { index.foreground.count } else { index.background.count };
+                self.region(index, CropDraw { uniform, pick: rng.random_range(0..count) })
+            })
+            .collect()
+    }
+
+    /// The box of one draw; a pick beyond the last voxel of its kind is the last one.
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample).
+    pub fn region(&self, index: &LabelIndex, draw: CropDraw) -> Result<BoxDhw, TransformError> {
+        let chosen = if draw.uniform < self.ratio(index)? { &index.foreground } else { &index.background };
+        let position = chosen.at(draw.pick.min(chosen.count - 1)) as usize;
+        let Dhw { h, w, .. } = index.shape;
+        let center = Dhw { d: position / (h * w), h: position / w % h, w: position % w };
+        let start = center.zip(index.shape.zip(self.size)).map(|(center, (side, size))| {
+            (corrected_center(center, side, size) as isize - (size / 2) as isize).max(0)
+        });
+        Ok(BoxDhw { start, size: self.size })
+    }
+
+    /// Probability of a foreground centre.
+    fn ratio(&self, index: &LabelIndex) -> Result<f64, TransformError> {
+        if self.size.zip(index.shape).to_array().iter().any(|(size, side)| size > side) {
+            return Err(TransformError::CropTooLarge { crop: self.size, volume: index.shape });
+        }
+        let (pos, neg) = (f64::from(self.pos), f64::from(self.neg));
+        if !(pos >= 0.0 && neg >= 0.0 && pos + neg > 0.0 && (pos + neg).is_finite()) {
+            let value = format!("{pos},{neg}");
+            let reason = "must not be negative, and not both be 0";
+            return Err(TransformError::Parameter { parameter: "pos,neg", value, reason });
+        }
+        match index.counts() {
+            (0, 0) => Err(TransformError::NoCenter),
+            (0, _) => Ok(0.0),
+            (_, 0) => Ok(1.0),
+            _ => Ok(pos / (pos + neg)),
+        }
+    }
+}
+
+fn index(label: &ArrayView3<'_, u8>, background_counts: impl Fn(usize) -> bool) -> LabelIndex {
+    let (mut foreground, mut background) = (Runs::default(), Runs::default());
+    for (position, value) in label.iter().enumerate() {
+        if *value != 0 {
+            foreground.push(position as u64);
+        } else if background_counts(position) {
+            background.push(position as u64);
+        }
+    }
+    foreground.runs.shrink_to_fit();
+    background.runs.shrink_to_fit();
+    LabelIndex { shape: label.dim().into(), foreground, background }
+}
+
+/// MONAI's `correct_crop_centers` along one axis: the centre moved so that a crop of `size` lies in `side` voxels.
+#[must_use]
+pub fn corrected_center(center: usize, side: usize, size: usize) -> usize {
+    let low = size / 2;
+    // trunc(side + 1 - size / 2) with the half not rounded, which is side + 1 - ceil(size / 2).
+    let mut end = (side + 1).saturating_sub(size.div_ceil(2));
+    if end == low {
+        end += 1;
+    }
+    center.clamp(low, (end.saturating_sub(1)).max(low))
+}

@@ -1,0 +1,109 @@
+//! The network's settings.
+
+use serde::{Deserialize, Serialize};
+
+use crate::UNetError;
+
+/// What a stage is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BlockKind {
+    /// Two times convolution, norm, dropout, ReLU (the reference's `UnetTwoLayerBlock`).
+    TwoLayer,
+    /// A residual unit: ReLU(norm(conv(ReLU(dropout(norm(conv(x)))))) + norm(1×1×1 conv(x))) (`ResTwoLayerConvBlock`).
+    ResTwoLayer,
+    /// A residual unit and a second one whose shortcut is the identity (`ResFourLayerConvBlock`).
+    ResFourLayer,
+}
+
+/// How the decoder doubles the number of voxels along each axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Upsample {
+    /// Trilinear interpolation with aligned corners.
+    Trilinear,
+    /// Transposed convolution, kernel 2, stride 2, to the level's own channels.
+    Transposed,
+}
+
+/// The settings of a [`UNet`](crate::UNet). `Default` is the reference experiments' residual network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UNetConfig {
+    /// Channels of the input.
+    pub in_channels: usize,
+    /// Channels of the logits.
+    pub out_channels: usize,
+    /// Channels of the levels, from full resolution down; each level halves the sides. 2 to 8 levels.
+    pub channels: Vec<usize>,
+    /// Blocks of the encoder and the bottom.
+    pub encoder: BlockKind,
+    /// Blocks of the decoder.
+    pub decoder: BlockKind,
+    /// Kernel of the max-pooling, stride 2: 3 (padding 1) or 2.
+    pub pool_kernel: usize,
+    /// The decoder's upsampling.
+    pub upsample: Upsample,
+    /// Probability that a channel (or element) is left out in training.
+    pub dropout: f64,
+    /// Leave out whole channels instead of single elements.
+    pub channel_dropout: bool,
+    /// Whether the blocks' convolutions have a bias; a norm follows each, so it changes nothing but weak gradients.
+    pub conv_bias: bool,
+    /// Whether the last convolution has a bias.
+    pub final_bias: bool,
+}
+
+impl Default for UNetConfig {
+    fn default() -> Self {
+        Self {
+            in_channels: 1,
+            out_channels: 1,
+            channels: vec![16, 32, 64, 128, 256],
+            encoder: BlockKind::ResTwoLayer,
+            decoder: BlockKind::ResTwoLayer,
+            pool_kernel: 3,
+            upsample: Upsample::Trilinear,
+            dropout: 0.2,
+            channel_dropout: true,
+            conv_bias: false,
+            final_bias: false,
+        }
+    }
+}
+
+impl UNetConfig {
+    /// Refuses impossible settings.
+    ///
+    /// # Errors
+    /// [`UNetError::Config`] naming the first one.
+    pub fn validate(&self) -> Result<(), UNetError> {
+        let fail = |what: String| Err(UNetError::Config(what));
+        if !(2..=8).contains(&self.channels.len()) {
+            return fail(format!("channels needs 2 to 8 levels, not {}", self.channels.len()));
+        }
+        let all = self.channels.iter().chain([&self.in_channels, &self.out_channels]);
+        if let Some(n) = all.copied().find(|n| !(1..=1 << 16).contains(n)) {
+            return fail(format!("{n} channels are impossible"));
+        }
+        if ![2, 3].contains(&self.pool_kernel) {
+            return fail(format!("pool_kernel must be 2 or 3, not {}", self.pool_kernel));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return fail(format!("dropout must lie in [0, 1), not {}", self.dropout));
+        }
+        Ok(())
+    }
+
+    /// Number of levels.
+    #[must_use]
+    pub fn levels(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// Sides are padded to multiples of this: 2 to the number of poolings.
+    #[must_use]
+    pub fn side_multiple(&self) -> usize {
+        1 << (self.levels() - 1)
+    }
+}

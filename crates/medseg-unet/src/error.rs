@@ -1,0 +1,66 @@
+//! What can go wrong with networks and their files.
+
+use std::path::{Path, PathBuf};
+
+/// An error of this crate; its message is one sentence that names the setting or the file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UNetError {
+    /// A setting is impossible.
+    #[error("network: {0}")]
+    Config(String),
+    /// A weight file could not be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A weight file is damaged or of another kind.
+    #[error("{}: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The weights are not those of the network.
+    #[error("{place}: the weights do not fit the network ({})", list(missing, unexpected, shapes))]
+    Weights {
+        /// The file, or what else they came from.
+        place: String,
+        /// Parameters without weights.
+        missing: Vec<String>,
+        /// Weights without a parameter.
+        unexpected: Vec<String>,
+        /// Weights of another shape: name, expected, found.
+        shapes: Vec<String>,
+    },
+    /// Weights could not be read back from the device.
+    #[error("device: {0}")]
+    Device(String),
+}
+
+impl UNetError {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+}
+
+/// The first few names of each kind of difference.
+fn list(missing: &[String], unexpected: &[String], shapes: &[String]) -> String {
+    let part = |what: &str, names: &[String]| {
+        let shown = names.iter().take(4).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = if names.len() > 4 { format!(" and {} more", names.len() - 4) } else { String::new() };
+        (!names.is_empty()).then(|| format!("{what}: {shown}{more}"))
+    };
+    [part("missing", missing), part("unexpected", unexpected), part("of another shape", shapes)]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("; ")
+}

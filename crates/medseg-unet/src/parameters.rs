@@ -1,0 +1,77 @@
+//! Weights by name, on their way into a network.
+
+use std::collections::BTreeMap;
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::UNetError;
+use crate::layout::Layout;
+
+/// Values of every parameter of a network, in C order.
+pub(crate) struct Parameters(BTreeMap<String, Vec<f32>>);
+
+impl Parameters {
+    /// Accepts weights that are exactly those of the layout, by name and shape; `place` is named in the error.
+    pub fn checked(
+        mut found: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+        layout: &Layout,
+        place: &str,
+    ) -> Result<Self, UNetError> {
+        let (mut missing, mut shapes, mut values) = (Vec::new(), Vec::new(), BTreeMap::new());
+        for (name, expected) in layout.parameters() {
+            match found.remove(&name) {
+                None => missing.push(name),
+                Some((shape, _)) if shape != expected => shapes.push(format!("{name} {shape:?} instead of {expected:?}")),
+                Some((_, data)) => {
+                    values.insert(name, data);
+                }
+            }
+        }
+        let unexpected: Vec<String> = found.into_keys().collect();
+        if missing.is_empty() && unexpected.is_empty() && shapes.is_empty() {
+            return Ok(Self(values));
+        }
+        Err(UNetError::Weights { place: place.to_string(), missing, unexpected, shapes })
+    }
+
+    /// Kaiming-normal weights (He et al. 2015: fan_in, gain √2, as PyTorch's `kaiming_normal_`) and zero biases. The
+    /// same seed gives the same weights on every device.
+    pub fn kaiming_normal(layout: &Layout, seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut values = BTreeMap::new();
+        for conv in layout.convs() {
+            let shape = conv.weight_shape();
+            // As PyTorch: the fan-in is counted from the second axis, also of a transposed convolution.
+            let fan_in = shape[1..].iter().product::<usize>();
+            let deviation = (2.0 / fan_in as f64).sqrt();
+            let weight = normal(&mut rng, shape.iter().product(), deviation);
+            values.insert(format!("{}.weight", conv.name), weight);
+            if conv.bias {
+                values.insert(format!("{}.bias", conv.name), vec![0.0; conv.output]);
+            }
+        }
+        Self(values)
+    }
+
+    /// The values of a parameter, once.
+    ///
+    /// # Panics
+    /// If it was taken before or is not in the layout: both constructors hold exactly the layout's.
+    pub fn take(&mut self, name: &str) -> Vec<f32> {
+        self.0.remove(name).unwrap_or_else(|| panic!("parameter {name} was taken twice or is not in the layout"))
+    }
+}
+
+/// Normally distributed numbers of mean 0 by the Box-Muller transform.
+fn normal(rng: &mut impl Rng, count: usize, deviation: f64) -> Vec<f32> {
+    let mut values = Vec::with_capacity(count + 1);
+    while values.len() < count {
+        let (u, v): (f64, f64) = (rng.random(), rng.random());
+        // 1 - u lies in (0, 1], so the logarithm is finite.
+        let (radius, angle) = ((-2.0 * (1.0 - u).ln()).sqrt() * deviation, std::f64::consts::TAU * v);
+        values.extend([(radius * angle.cos()) as f32, (radius * angle.sin()) as f32]);
+    }
+    values.truncate(count);
+    values
+}

@@ -1,0 +1,229 @@
+//! Where voxels lie in the patient.
+
+use crate::{Dhw, NiftiFields, Orientation, VolumeError};
+
+/// A 4×4 matrix, row by row.
+pub type Affine = [[f64; 4]; 4];
+
+/// The map from voxels to patient space.
+///
+/// The affine takes a voxel (i, j, k), the indices along width, height and depth, to RAS+ millimetres: x grows to the
+/// patient's right, y to the front, z to the head. A geometry read from a file also carries the file's own header
+/// fields, so that a mask saved on it has them bit for bit; they are dropped as soon as the affine changes. Two
+/// geometries are equal if their affines are.
+///
+/// ```
+/// use medseg_volume::{Dhw, Geometry};
+/// let geometry = Geometry::from_spacing(Dhw { d: 5.0, h: 0.8, w: 0.8 })?;
+/// assert_eq!(geometry.voxel_to_world(Dhw { d: 2.0, h: 0.0, w: 10.0 }), [8.0, 0.0, 10.0]);
+/// assert_eq!(geometry.orientation().to_string(), "RAS");
+/// # Ok::<(), medseg_volume::VolumeError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Geometry {
+    affine: Affine,
+    inverse: [[f64; 3]; 3],
+    nifti: Option<NiftiFields>,
+}
+
+impl PartialEq for Geometry {
+    fn eq(&self, other: &Self) -> bool {
+        self.affine == other.affine
+    }
+}
+
+impl Geometry {
+    /// From an affine from voxel (i, j, k) to RAS+ millimetres.
+    ///
+    /// # Errors
+    /// [`VolumeError::Geometry`] if an entry is not finite, the last row is not 0 0 0 1, or the matrix is singular.
+    pub fn from_affine(affine: Affine) -> Result<Self, VolumeError> {
+        let fail = |what: &str| Err(VolumeError::Geometry(what.to_string()));
+        if affine.iter().flatten().any(|v| !v.is_finite()) {
+            return fail("the affine has an entry that is not a number");
+        }
+        if affine[3] != [0.0, 0.0, 0.0, 1.0] {
+            return fail("the affine's last row must be 0 0 0 1");
+        }
+        let linear = linear_part(&affine);
+        let scale = column_norms(&linear).iter().product::<f64>();
+        let determinant = determinant(&linear);
+        // Relative to the voxel's size, so that tiny voxels are not refused and flat ones are.
+        if scale == 0.0 || !(determinant / scale).is_finite() || (determinant / scale).abs() < 1e-9 {
+            return fail("the affine is singular");
+        }
+        Ok(Self { affine, inverse: inverse(&linear, determinant), nifti: None })
+    }
+
+    /// Axes along the patient's with the first voxel at the origin; millimetres along [depth, height, width].
+    ///
+    /// # Errors
+    /// [`VolumeError::Geometry`] if a spacing is 0 or not finite.
+    pub fn from_spacing(spacing: Dhw<f64>) -> Result<Self, VolumeError> {
+        Self::from_affine([
+            [spacing.w, 0.0, 0.0, 0.0],
+            [0.0, spacing.h, 0.0, 0.0],
+            [0.0, 0.0, spacing.d, 0.0],
+            [0.0, 0.0, 0.0, 1.0],
+        ])
+    }
+
+    pub(crate) fn with_fields(mut self, fields: NiftiFields) -> Self {
+        self.nifti = Some(fields);
+        self
+    }
+
+    /// The header fields of the NIfTI file this geometry was read from, if it is still that file's.
+    #[must_use]
+    pub fn nifti_fields(&self) -> Option<&NiftiFields> {
+        self.nifti.as_ref()
+    }
+
+    /// The affine from voxel (i, j, k) to RAS+ millimetres.
+    #[must_use]
+    pub fn affine(&self) -> Affine {
+        self.affine
+    }
+
+    /// Millimetres between neighbouring voxels along [depth, height, width].
+    #[must_use]
+    pub fn spacing(&self) -> Dhw<f64> {
+        let [i, j, k] = column_norms(&linear_part(&self.affine));
+        Dhw { d: k, h: j, w: i }
+    }
+
+    /// The patient directions that the axes i, j, k point to; for oblique axes the closest ones, as nibabel has it.
+    #[must_use]
+    pub fn orientation(&self) -> Orientation {
+        Orientation::closest(&linear_part(&self.affine))
+    }
+
+    /// RAS+ millimetres of a voxel, which may lie between voxels or outside.
+    #[must_use]
+    pub fn voxel_to_world(&self, voxel: Dhw<f64>) -> [f64; 3] {
+        let a = &self.affine;
+        std::array::from_fn(|r| a[r][0] * voxel.w + a[r][1] * voxel.h + a[r][2] * voxel.d + a[r][3])
+    }
+
+    /// The voxel at RAS+ millimetres, in general between voxels.
+    #[must_use]
+    pub fn world_to_voxel(&self, world: [f64; 3]) -> Dhw<f64> {
+        let from: [f64; 3] = std::array::from_fn(|r| world[r] - self.affine[r][3]);
+        let [i, j, k] = self.inverse.map(|row| row[0] * from[0] + row[1] * from[1] + row[2] * from[2]);
+        Dhw { d: k, h: j, w: i }
+    }
+
+    /// The geometry of a part whose first voxel is `start`; negative starts are padding. Unchanged, with its header
+    /// fields, if `start` is 0.
+    #[must_use]
+    pub fn cropped(&self, start: Dhw<isize>) -> Self {
+        if start == Dhw::splat(0) {
+            return self.clone();
+        }
+        self.moved_to(start.map(|v| v as f64), Dhw::splat(1.0))
+    }
+
+    /// The geometry of the same physical extent divided into `to` instead of `from` voxels (`align_corners = false`).
+    /// Unchanged, with its header fields, if the shapes are equal.
+    #[must_use]
+    pub fn resized(&self, from: Dhw<usize>, to: Dhw<usize>) -> Self {
+        if from == to {
+            return self.clone();
+        }
+        let scale = from.zip(to).map(|(f, t)| f as f64 / t.max(1) as f64);
+        self.moved_to(scale.map(|s| 0.5 * s - 0.5), scale)
+    }
+
+    /// Whether voxels lie at the same places: no entry of the affines differs by more than `tolerance_mm`.
+    #[must_use]
+    pub fn same_grid(&self, other: &Self, tolerance_mm: f64) -> bool {
+        let pairs = self.affine.iter().flatten().zip(other.affine.iter().flatten());
+        pairs.into_iter().all(|(a, b)| (a - b).abs() <= tolerance_mm)
+    }
+
+    /// First voxel moved to `origin`, steps scaled.
+    fn moved_to(&self, origin: Dhw<f64>, scale: Dhw<f64>) -> Self {
+        let mut affine = self.affine;
+        let start = self.voxel_to_world(origin);
+        let mut inverse = self.inverse;
+        for (column, s) in [scale.w, scale.h, scale.d].into_iter().enumerate() {
+            for row in affine.iter_mut().take(3) {
+                row[column] *= s;
+            }
+            inverse[column] = inverse[column].map(|v| v / s);
+        }
+        for (row, value) in affine.iter_mut().zip(start) {
+            row[3] = value;
+        }
+        Self { affine, inverse, nifti: None }
+    }
+}
+
+fn linear_part(a: &Affine) -> [[f64; 3]; 3] {
+    std::array::from_fn(|r| [a[r][0], a[r][1], a[r][2]])
+}
+
+pub(crate) fn column_norms(m: &[[f64; 3]; 3]) -> [f64; 3] {
+    std::array::from_fn(|c| m.iter().map(|row| row[c] * row[c]).sum::<f64>().sqrt())
+}
+
+fn determinant(m: &[[f64; 3]; 3]) -> f64 {
+    let [[a, b, c], [d, e, f], [g, h, i]] = *m;
+    a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+}
+
+/// Inverse of a matrix of known, non-zero determinant.
+fn inverse(m: &[[f64; 3]; 3], determinant: f64) -> [[f64; 3]; 3] {
+    let [[a, b, c], [d, e, f], [g, h, i]] = *m;
+    let adjugate = [
+        [e * i - f * h, c * h - b * i, b * f - c * e],
+        [f * g - d * i, a * i - c * g, c * d - a * f],
+        [d * h - e * g, b * g - a * h, a * e - b * d],
+    ];
+    adjugate.map(|row| row.map(|v| v / determinant))
+}
+
+/// Inverse of any 3×3 matrix.
+pub(crate) fn invert(m: &[[f64; 3]; 3]) -> [[f64; 3]; 3] {
+    inverse(m, determinant(m))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_affines_are_refused() {
+        let identity = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]];
+        for (row, column, value) in [(0, 0, f64::NAN), (1, 3, f64::INFINITY), (2, 2, 0.0), (3, 0, 1.0)] {
+            let mut broken = identity;
+            broken[row][column] = value;
+            assert!(Geometry::from_affine(broken).is_err(), "{row} {column} {value}");
+        }
+        let tiny = identity.map(|r| r.map(|v| if v == 1.0 { 1e-4 } else { v }));
+        let mut tiny = tiny;
+        tiny[3][3] = 1.0;
+        assert!(Geometry::from_affine(tiny).is_ok());
+    }
+
+    #[test]
+    fn cropping_and_resizing_keep_world_points() {
+        let g = Geometry::from_affine([
+            [-0.8, 0.1, 0.2, 10.0],
+            [0.1, 0.7, -0.3, -20.0],
+            [0.0, 0.2, 2.5, 30.0],
+            [0.0, 0.0, 0.0, 1.0],
+        ])
+        .unwrap();
+        let point = g.voxel_to_world(Dhw { d: 5.0, h: 6.0, w: 7.0 });
+        let cropped = g.cropped(Dhw { d: 2, h: -3, w: 4 });
+        let near = |a: Dhw<f64>, b: [f64; 3]| a.to_array().iter().zip(b).all(|(x, y)| (x - y).abs() < 1e-9);
+        assert!(near(cropped.world_to_voxel(point), [3.0, 9.0, 3.0]));
+        let halved = g.resized(Dhw { d: 8, h: 10, w: 12 }, Dhw { d: 4, h: 20, w: 12 });
+        // The corner of the first voxel stays where it was.
+        let corner = g.voxel_to_world(Dhw::splat(-0.5));
+        assert!(near(halved.world_to_voxel(corner), [-0.5, -0.5, -0.5]));
+        assert!((halved.spacing().d - 2.0 * g.spacing().d).abs() < 1e-12);
+        assert!(g.same_grid(&g.cropped(Dhw::splat(0)), 0.0) && !g.same_grid(&cropped, 1e-3));
+    }
+}

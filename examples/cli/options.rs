@@ -1,0 +1,162 @@
+//! The command line of `one_stage` and `two_stage`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use medseg::train::{Experiment, ExperimentConfig, Preset, RunRequest, TrainError};
+use medseg::transforms::Intensity;
+use medseg::volume::Dhw;
+
+use super::device::Chosen;
+
+/// Trains on image/label pairs, predicts the held-out cases, saves masks and writes a report.
+///
+/// With no option at all it makes a small synthetic abdomen CT set first and trains on the CPU in minutes.
+#[derive(Debug, Parser)]
+pub struct Options {
+    /// Folder with image/ and label/, or an MSD folder; without it a phantom set is made in the output folder
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Label values that count as foreground (default: every value above 0)
+    #[arg(long, value_name = "1,2", value_delimiter = ',')]
+    labels: Option<Vec<u8>>,
+    /// Settings to start from
+    #[arg(long, value_enum, default_value_t = PresetName::Quick)]
+    preset: PresetName,
+    /// auto, cpu, ndarray, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// Output folder (default: runs/one_stage or runs/two_stage)
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Epochs of every stage
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Training crop, window and coarse grid in voxels
+    #[arg(long, value_name = "D,H,W", value_delimiter = ',')]
+    roi: Option<Vec<usize>>,
+    /// Channels of the levels, from the finest
+    #[arg(long, value_name = "A,B,C,D,E", value_delimiter = ',')]
+    channels: Option<Vec<usize>>,
+    /// Learning rate
+    #[arg(long)]
+    lr: Option<f64>,
+    /// Seed of everything random
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Overlap of neighbouring windows, in [0, 1)
+    #[arg(long)]
+    overlap: Option<f64>,
+    /// auto (CT window or z-score, by a look at the data), window:LOW,HIGH, z-score, z-score-nonzero, percentile:LOW,HIGH
+    #[arg(long, allow_hyphen_values = true)]
+    intensity: Option<String>,
+    /// Settings as a TOML or JSON file, instead of a preset
+    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
+    config: Option<PathBuf>,
+    /// Go on from the last checkpoint in the output folder
+    #[arg(long)]
+    resume: bool,
+    /// Print settings, split, steps, windows and memory, and stop
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PresetName {
+    /// Small networks and windows, epochs and window fitted to the data: minutes on two cores
+    Quick,
+    /// The reference experiments; for one stage its first run
+    Paper,
+    /// The reference's second one-stage run
+    PaperRun2,
+}
+
+impl Options {
+    /// The run these options ask for.
+    pub fn request(&self, experiment: Experiment, device: &Chosen) -> Result<RunRequest, TrainError> {
+        let preset = match self.preset {
+            PresetName::Quick => Preset::Quick,
+            PresetName::Paper => Preset::Paper,
+            PresetName::PaperRun2 => Preset::PaperRun2,
+        };
+        let mut config = match &self.config {
+            Some(file) => ExperimentConfig::read(file)?,
+            None => preset.config(experiment),
+        };
+        if config.experiment != experiment {
+            return Err(TrainError::Config(format!(
+                "the file describes a {} experiment; run that example",
+                config.experiment.name()
+            )));
+        }
+        self.apply(&mut config)?;
+        let fit = self.config.is_none() && matches!(self.preset, PresetName::Quick);
+        Ok(RunRequest {
+            config,
+            data: self.data.clone(),
+            out: self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(experiment.name())),
+            device_name: device.name.clone(),
+            resume: self.resume,
+            dry_run: self.dry_run,
+            fit_epochs: fit && self.epochs.is_none(),
+            fit_size: fit && self.roi.is_none(),
+            fit_intensity: match self.intensity.as_deref() {
+                None => fit,
+                Some(choice) => choice == "auto",
+            },
+        })
+    }
+
+    fn apply(&self, config: &mut ExperimentConfig) -> Result<(), TrainError> {
+        if let Some(labels) = &self.labels {
+            config.data.labels.clone_from(labels);
+        }
+        if let Some(seed) = self.seed {
+            config.seed = seed;
+        }
+        if let Some(choice) = self.intensity.as_deref().filter(|c| *c != "auto") {
+            config.data.intensity = parse_intensity(choice)?;
+        }
+        let roi = self.roi.as_deref().map(parse_roi).transpose()?;
+        for stage in config.stages_mut() {
+            stage.epochs = self.epochs.unwrap_or(stage.epochs);
+            stage.size = roi.unwrap_or(stage.size);
+            stage.optimizer.lr = self.lr.unwrap_or(stage.optimizer.lr);
+            stage.window.overlap = self.overlap.unwrap_or(stage.window.overlap);
+            if let Some(channels) = &self.channels {
+                stage.network.channels.clone_from(channels);
+            }
+        }
+        config.validate()
+    }
+}
+
+fn parse_roi(values: &[usize]) -> Result<Dhw<usize>, TrainError> {
+    match *values {
+        [d, h, w] => Ok(Dhw::from([d, h, w])),
+        [side] => Ok(Dhw::splat(side)),
+        _ => Err(TrainError::Config(format!("--roi takes D,H,W or one side, not {} numbers", values.len()))),
+    }
+}
+
+fn parse_intensity(text: &str) -> Result<Intensity, TrainError> {
+    let unknown = || {
+        TrainError::Config(format!(
+            "--intensity {text} is unknown; use auto, window:LOW,HIGH, z-score, z-score-nonzero or percentile:LOW,HIGH"
+        ))
+    };
+    match text.split_once(':') {
+        None if text == "z-score" => Ok(Intensity::ZScore { nonzero: false }),
+        None if text == "z-score-nonzero" => Ok(Intensity::ZScore { nonzero: true }),
+        Some((kind, range)) => {
+            let (low, high) = range.split_once(',').ok_or_else(unknown)?;
+            let (low, high) = (low.trim().parse().map_err(|_| unknown())?, high.trim().parse().map_err(|_| unknown())?);
+            match kind {
+                "window" => Ok(Intensity::Window { low, high }),
+                "percentile" => Ok(Intensity::Percentile { low, high }),
+                _ => Err(unknown()),
+            }
+        }
+        None => Err(unknown()),
+    }
+}

@@ -1,0 +1,58 @@
+//! 3D medical image segmentation in Rust on the [Burn](burn) framework: volumes, transforms, a U-Net, training and
+//! sliding-window inference, on the CPU or on an NVIDIA GPU, without Python.
+//!
+//! This crate re-exports the workspace's crates; depend on one of them alone where that is enough.
+//!
+//! | module | crate | for |
+//! |---|---|---|
+//! | [`volume`] | `medseg-volume` | volumes with geometry, NIfTI files |
+//! | [`transforms`] | `medseg-transforms` | intensity, crop, pad, resize, components |
+//! | [`metrics`] | `medseg-metrics` | Dice, IoU, HD95, ASSD, surface Dice |
+//! | [`data`] | `medseg-data` | cases, splits, cache, loader, the phantom |
+//! | [`ops`] | `medseg-ops` | 3D operations on tensors |
+//! | [`unet`] | `medseg-unet` | the network and its weight files |
+//! | [`losses`] | `medseg-losses` | Dice loss |
+//! | [`optim`] | `medseg-optim` | NovoGrad, warm restarts |
+//! | [`inference`] | `medseg-inference` | sliding window, cascade |
+//! | [`train`] | `medseg-train` | whole experiments |
+//!
+//! # Features
+//! `cpu` (default): Burn's Flex backend with this project's kernels. `cuda`: Burn's CUDA backend. `ndarray`: Burn's
+//! ndarray backend, slow.
+//!
+//! # A network over an image of any size
+//! ```
+//! use medseg::inference::{MaskRule, NoProgress, SlidingWindow};
+//! use medseg::unet::UNetConfig;
+//! use medseg::volume::Dhw;
+//! use medseg::{Device, Tensor};
+//! use ndarray::Array4;
+//!
+//! let device = Device::flex();
+//! let config = UNetConfig { channels: vec![2, 2, 4, 4, 4], ..UNetConfig::default() };
+//! let network = config.init_seeded(7, &device)?;
+//!
+//! let image = Array4::<f32>::zeros((1, 20, 30, 25)); // [channel, depth, height, width]
+//! let mask = SlidingWindow::new(Dhw::splat(16)).predict_mask(
+//!     &image.view(),
+//!     MaskRule::default(),
+//!     &device,
+//!     &mut |windows: Tensor<5>| network.forward(windows),
+//!     &mut NoProgress,
+//! )?;
+//! assert_eq!(mask.dim(), (20, 30, 25));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub use burn::tensor::{Device, DeviceType, Tensor};
+
+pub use medseg_data as data;
+pub use medseg_inference as inference;
+pub use medseg_losses as losses;
+pub use medseg_metrics as metrics;
+pub use medseg_ops as ops;
+pub use medseg_optim as optim;
+pub use medseg_train as train;
+pub use medseg_transforms as transforms;
+pub use medseg_unet as unet;
+pub use medseg_volume as volume;
