@@ -31,9 +31,13 @@ mod conv;
 mod dropout;
 #[cfg(feature = "flex")]
 mod flex_device;
+#[cfg(feature = "flex")]
+mod flex_values;
 mod norm;
 mod pool;
 mod upsample;
+#[cfg(feature = "flex")]
+mod vectorised;
 
 pub use conv::{ConvOptions, conv3d, conv_transpose3d};
 pub use dropout::{dropout, dropout3d};

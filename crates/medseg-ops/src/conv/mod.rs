@@ -1,6 +1,12 @@
 //! Convolutions.
 
 pub(crate) mod composed;
+#[cfg(feature = "flex")]
+mod extension;
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(feature = "flex")]
+mod kernel;
 
 use burn::tensor::Tensor;
 
@@ -31,6 +37,17 @@ impl Default for ConvOptions {
 /// # Panics
 /// If the channels do not agree or a kernel is larger than the padded input.
 pub fn conv3d(x: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, options: ConvOptions) -> Tensor<5> {
+    #[cfg(feature = "flex")]
+    if extension::covers(&x, &weight, options) {
+        let y = extension::conv3d(x, weight, options.padding);
+        return match bias {
+            None => y,
+            Some(bias) => {
+                let channels = bias.dims()[0];
+                y + bias.reshape([1, channels, 1, 1, 1])
+            }
+        };
+    }
     composed::conv3d(x, weight, bias, options)
 }
 

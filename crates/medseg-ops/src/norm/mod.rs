@@ -1,6 +1,12 @@
 //! Instance normalisation, alone and with what follows it in a U-Net block.
 
 pub(crate) mod composed;
+#[cfg(feature = "flex")]
+mod extension;
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(feature = "flex")]
+mod rows;
 
 use burn::tensor::Tensor;
 
@@ -17,10 +23,15 @@ use burn::tensor::Tensor;
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// let x = Tensor::<1>::from_floats([1.0, 3.0], &Device::flex()).reshape([1, 1, 1, 1, 2]);
-/// let y: Vec<f32> = medseg_ops::instance_norm3d(x, None, 0.0).into_data().to_vec().unwrap();
+/// let y: Vec<f32> = medseg_ops::instance_norm3d(x, None, 0.0).into_data().try_to_vec().unwrap();
 /// assert_eq!(y, [-1.0, 1.0]);
 /// ```
 pub fn instance_norm3d(x: Tensor<5>, affine: Option<(Tensor<1>, Tensor<1>)>, eps: f64) -> Tensor<5> {
+    check_affine(x.dims()[1], affine.as_ref());
+    #[cfg(feature = "flex")]
+    if extension::covers(&x, affine.as_ref()) {
+        return extension::instance_norm(x, affine, eps, false);
+    }
     composed::instance_norm3d(x, affine, eps)
 }
 
@@ -32,6 +43,11 @@ pub fn instance_norm3d(x: Tensor<5>, affine: Option<(Tensor<1>, Tensor<1>)>, eps
 /// # Panics
 /// As [`instance_norm3d`].
 pub fn instance_norm_relu(x: Tensor<5>, affine: Option<(Tensor<1>, Tensor<1>)>, eps: f64) -> Tensor<5> {
+    check_affine(x.dims()[1], affine.as_ref());
+    #[cfg(feature = "flex")]
+    if extension::covers(&x, affine.as_ref()) {
+        return extension::instance_norm(x, affine, eps, true);
+    }
     composed::instance_norm_relu(x, affine, eps)
 }
 
@@ -41,6 +57,11 @@ pub fn instance_norm_relu(x: Tensor<5>, affine: Option<(Tensor<1>, Tensor<1>)>, 
 /// # Panics
 /// When the shapes of `a` and `b` differ.
 pub fn instance_norm_add_relu(a: Tensor<5>, b: Tensor<5>, eps: f64) -> Tensor<5> {
+    check_branches(&a, &b);
+    #[cfg(feature = "flex")]
+    if extension::covers(&a, None) && extension::covers(&b, None) {
+        return extension::instance_norm_add_relu(a, b, eps);
+    }
     composed::instance_norm_add_relu(a, b, eps)
 }
 

@@ -1,6 +1,14 @@
 //! Max-pooling over 3D windows.
 
 pub(crate) mod composed;
+#[cfg(feature = "flex")]
+mod extension;
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(feature = "flex")]
+mod rows;
+#[cfg(feature = "flex")]
+mod scatter;
 
 use burn::tensor::Tensor;
 
@@ -21,15 +29,19 @@ use burn::tensor::Tensor;
 /// assert_eq!(medseg_ops::max_pool3d(x, 3, 2, 1).dims(), [1, 4, 4, 4, 4]);
 /// ```
 pub fn max_pool3d(x: Tensor<5>, kernel: usize, stride: usize, padding: usize) -> Tensor<5> {
+    #[cfg(feature = "flex")]
+    if extension::covers(&x, kernel) {
+        return extension::max_pool3d(x, Window::new(kernel, stride, padding));
+    }
     composed::max_pool3d(x, kernel, stride, padding)
 }
 
 /// A cubic pooling window, the same along every axis.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Window {
-    pub(crate) kernel: usize,
-    pub(crate) stride: usize,
-    pub(crate) padding: usize,
+pub struct Window {
+    kernel: usize,
+    stride: usize,
+    padding: usize,
 }
 
 impl Window {
@@ -50,5 +62,15 @@ impl Window {
             self.kernel
         );
         (padded - self.kernel) / self.stride + 1
+    }
+
+    /// First voxel of window `number` along an axis, and the part of the kernel that lies inside a side of `side`
+    /// voxels: from the returned offset on.
+    #[cfg(feature = "flex")]
+    fn taps(self, number: usize, side: usize) -> (usize, std::ops::Range<usize>) {
+        let start = number * self.stride;
+        let first = self.padding.saturating_sub(start);
+        let last = (side + self.padding - start).min(self.kernel);
+        (start + first - self.padding, first..last)
     }
 }

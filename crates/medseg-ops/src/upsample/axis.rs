@@ -1,51 +1,87 @@
 //! Where the voxels of a doubled axis lie between those of the original one.
 
-/// A voxel of the doubled axis: `(1 - weight) * input[low] + weight * input[high]`, `high` being `low + 1` or, at the
-/// end of the axis, `low` itself.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Source {
-    pub(crate) low: usize,
-    pub(crate) high: usize,
-    pub(crate) weight: f32,
+/// A doubled axis of `2 side` voxels. In both alignments voxel `2 i` lies between the input's voxels `i - 1` and `i`,
+/// voxel `2 i + 1` between `i` and `i + 1`; the weights alone differ. At the ends, where one of the two is missing, its
+/// weight is 0.
+#[derive(Clone, Debug)]
+pub(crate) struct Axis {
+    /// Weights of input voxels `i - 1` and `i` in output voxel `2 i`.
+    pub(crate) even: Vec<[f32; 2]>,
+    /// Weights of input voxels `i` and `i + 1` in output voxel `2 i + 1`.
+    pub(crate) odd: Vec<[f32; 2]>,
 }
 
-/// The sources of the `2 side` voxels of a doubled axis.
-pub(crate) fn sources(side: usize, align_corners: bool) -> Vec<Source> {
-    assert!(side > 0, "upsample_trilinear2x: a side is 0");
-    (0..2 * side)
-        .map(|output| {
-            let position = if align_corners {
-                (output * (side - 1)) as f64 / (2 * side - 1) as f64
-            } else {
-                ((output as f64 + 0.5) / 2.0 - 0.5).max(0.0)
-            };
-            let low = (position as usize).min(side - 1);
-            Source { low, high: (low + 1).min(side - 1), weight: (position - low as f64) as f32 }
-        })
-        .collect()
+impl Axis {
+    /// The doubled axis of `side` voxels.
+    pub(crate) fn new(side: usize, align_corners: bool) -> Self {
+        assert!(side > 0, "upsample_trilinear2x: a side is 0");
+        let last = side - 1;
+        // With aligned corners output voxel o lies at o (side - 1) / (2 side - 1): 2 i at i - i / (2 side - 1) and
+        // 2 i + 1 at i + (side - 1 - i) / (2 side - 1). Otherwise they lie at i - 1/4 and i + 1/4, held inside.
+        let below = |i: usize| match (i, align_corners) {
+            (0, _) => 0.0,
+            (_, true) => i as f64 / (2 * side - 1) as f64,
+            (_, false) => 0.25,
+        };
+        let pair = |first: f64, second: f64| [first as f32, second as f32];
+        Self {
+            even: (0..side).map(|i| pair(below(i), 1.0 - below(i))).collect(),
+            // The axis is its own mirror image.
+            odd: (0..side).map(|i| pair(1.0 - below(last - i), below(last - i))).collect(),
+        }
+    }
+
+    /// Voxels of the input axis.
+    #[cfg(feature = "flex")]
+    pub(crate) fn side(&self) -> usize {
+        self.even.len()
+    }
+
+    /// The one or two input voxels of an output voxel, with their weights; twice the same at an end.
+    pub(crate) fn sources(&self, output: usize) -> [(usize, f32); 2] {
+        let (i, last) = (output / 2, self.even.len() - 1);
+        let (voxels, weights) = match output % 2 {
+            0 => ([i.saturating_sub(1), i], self.even[i]),
+            _ => ([i, (i + 1).min(last)], self.odd[i]),
+        };
+        [(voxels[0], weights[0]), (voxels[1], weights[1])]
+    }
+
+    /// The four output voxels that an input voxel contributes to, with its weights there; voxels beyond the ends come
+    /// back as the nearest one, with weight 0.
+    #[cfg(feature = "flex")]
+    pub(crate) fn targets(&self, input: usize) -> [(usize, f32); 4] {
+        let last = self.even.len() - 1;
+        let before = if input > 0 { self.odd[input - 1][1] } else { 0.0 };
+        let after = if input < last { self.even[input + 1][0] } else { 0.0 };
+        [
+            ((2 * input).saturating_sub(1), before),
+            (2 * input, self.even[input][1]),
+            (2 * input + 1, self.odd[input][0]),
+            ((2 * input + 2).min(2 * last + 1), after),
+        ]
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn corners_coincide_when_aligned() {
-        for side in 1..20 {
-            let axis = sources(side, true);
-            assert_eq!(axis[0], Source { low: 0, high: 1.min(side - 1), weight: 0.0 });
-            let last = axis[2 * side - 1];
-            assert_eq!(last.low, side - 1);
-            assert_eq!(last.weight, 0.0);
-        }
+    /// The position of an output voxel on the input axis.
+    fn position(axis: &Axis, output: usize) -> f32 {
+        axis.sources(output).iter().map(|&(voxel, weight)| voxel as f32 * weight).sum()
     }
 
     #[test]
-    fn quarters_when_not_aligned() {
-        let axis = sources(3, false);
-        let weights: Vec<f32> = axis.iter().map(|s| s.weight).collect();
-        let lows: Vec<usize> = axis.iter().map(|s| s.low).collect();
-        assert_eq!(weights, [0.0, 0.25, 0.75, 0.25, 0.75, 0.25]);
-        assert_eq!(lows, [0, 0, 0, 1, 1, 2]);
+    fn positions_follow_the_definition() {
+        for side in 1..20 {
+            let (aligned, centred) = (Axis::new(side, true), Axis::new(side, false));
+            for output in 0..2 * side {
+                let want = (output * (side - 1)) as f32 / (2 * side - 1) as f32;
+                assert!((position(&aligned, output) - want).abs() < 1e-5, "{side} {output}");
+                let want = ((output as f32 + 0.5) / 2.0 - 0.5).clamp(0.0, (side - 1) as f32);
+                assert!((position(&centred, output) - want).abs() < 1e-5, "{side} {output}");
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Trilinear enlargement out of Burn's own operations: one axis after the other.
 
-use super::axis::sources;
+use super::axis::Axis;
 use burn::tensor::{Int, Tensor};
 
 /// [`upsample_trilinear2x`](crate::upsample_trilinear2x) composed of Burn's own tensor operations; runs and
@@ -14,15 +14,16 @@ pub fn upsample_trilinear2x(x: Tensor<5>, align_corners: bool) -> Tensor<5> {
 
 /// Doubles one axis by linear interpolation.
 fn double_along(x: Tensor<5>, axis: usize, align_corners: bool) -> Tensor<5> {
-    let sources = sources(x.dims()[axis], align_corners);
-    let (device, dtype) = (x.device(), x.dtype());
-    let at = |position: fn(&super::axis::Source) -> usize| {
-        let positions: Vec<i64> = sources.iter().map(|s| position(s) as i64).collect();
-        x.clone().select(axis, Tensor::<1, Int>::from_data(positions.as_slice(), &device))
-    };
-    let weights: Vec<f32> = sources.iter().map(|s| s.weight).collect();
+    let side = x.dims()[axis];
+    let doubled = Axis::new(side, align_corners);
+    let sources: Vec<[(usize, f32); 2]> = (0..2 * side).map(|output| doubled.sources(output)).collect();
     let mut shape = [1; 5];
-    shape[axis] = weights.len();
-    let weight = Tensor::<1>::from_floats(weights.as_slice(), &device).cast(dtype).reshape(shape);
-    at(|s| s.low) * (1.0 - weight.clone()) + at(|s| s.high) * weight
+    shape[axis] = sources.len();
+    let part = |which: usize| {
+        let voxels: Vec<i64> = sources.iter().map(|pair| pair[which].0 as i64).collect();
+        let weights: Vec<f32> = sources.iter().map(|pair| pair[which].1).collect();
+        let weights = Tensor::<1>::from_floats(weights.as_slice(), &x.device()).cast(x.dtype()).reshape(shape);
+        x.clone().select(axis, Tensor::<1, Int>::from_data(voxels.as_slice(), &x.device())) * weights
+    };
+    part(0) + part(1)
 }

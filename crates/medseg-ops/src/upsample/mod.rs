@@ -2,6 +2,12 @@
 
 mod axis;
 pub(crate) mod composed;
+#[cfg(feature = "flex")]
+mod extension;
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(feature = "flex")]
+mod planes;
 
 use burn::tensor::Tensor;
 
@@ -19,9 +25,13 @@ use burn::tensor::Tensor;
 /// let x = Tensor::<1>::from_floats([0.0, 3.0], &Device::flex()).reshape([1, 1, 1, 1, 2]);
 /// let y = medseg_ops::upsample_trilinear2x(x, true);
 /// assert_eq!(y.dims(), [1, 1, 2, 2, 4]);
-/// let row: Vec<f32> = y.into_data().to_vec().unwrap();
+/// let row: Vec<f32> = y.into_data().try_to_vec().unwrap();
 /// assert!(row[..4].iter().zip([0.0, 1.0, 2.0, 3.0]).all(|(a, b)| (a - b).abs() < 1e-6));
 /// ```
 pub fn upsample_trilinear2x(x: Tensor<5>, align_corners: bool) -> Tensor<5> {
+    #[cfg(feature = "flex")]
+    if extension::covers(&x) {
+        return extension::upsample_trilinear2x(x, align_corners);
+    }
     composed::upsample_trilinear2x(x, align_corners)
 }

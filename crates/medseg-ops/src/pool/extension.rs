@@ -1,0 +1,76 @@
+//! Max-pooling as a Burn backend extension with its own backward pass.
+
+use super::Window;
+use crate::flex_device::is_flex_f32;
+use burn::backend::autodiff::{
+    checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+    grads::Gradients,
+    ops::{Backward, Ops, OpsKind},
+};
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
+use burn::tensor::{Shape, Tensor};
+
+/// The largest kernel whose voxels a byte can number.
+const LARGEST_KERNEL: usize = 6;
+
+/// Whether the kernels of this module take `x` and a kernel of this size.
+pub(super) fn covers(x: &Tensor<5>, kernel: usize) -> bool {
+    kernel <= LARGEST_KERNEL && is_flex_f32(x) && x.shape().num_elements() > 0
+}
+
+/// [`max_pool3d`](crate::max_pool3d) for a tensor that [`covers`] accepts.
+pub(super) fn max_pool3d(x: Tensor<5>, window: Window) -> Tensor<5> {
+    Tensor::from_dispatch(Dispatch::max_pool3d(x.into_dispatch(), window))
+}
+
+/// Backends that pool.
+#[backend_extension(Autodiff, Flex)]
+pub trait PoolBackend: Backend {
+    /// The maxima of all windows.
+    fn max_pool3d(x: FloatTensor<Self>, window: Window) -> FloatTensor<Self>;
+}
+
+/// Backends that also know where each maximum came from.
+pub trait IndexedPoolBackend: PoolBackend {
+    /// The maxima, and for each the number of its voxel within its window (u8, in depth, height, width order).
+    fn max_pool3d_indexed(x: FloatTensor<Self>, window: Window) -> (FloatTensor<Self>, IntTensor<Self>);
+
+    /// Adds the gradient of each maximum to its voxel of an input of shape `input`.
+    fn max_pool3d_grad(
+        grad: FloatTensor<Self>,
+        index: IntTensor<Self>,
+        input: Shape,
+        window: Window,
+    ) -> FloatTensor<Self>;
+}
+
+impl<B: IndexedPoolBackend, C: CheckpointStrategy> PoolBackend for Autodiff<B, C> {
+    fn max_pool3d(x: FloatTensor<Self>, window: Window) -> FloatTensor<Self> {
+        match MaxPoolGrad.prepare::<C>([x.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let shape = x.primitive().shape();
+                let (out, index) = B::max_pool3d_indexed(x.into_primitive(), window);
+                prep.finish((index, shape, window), out)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::max_pool3d(x.into_primitive(), window)),
+        }
+    }
+}
+
+/// The backward pass; keeps one byte an output voxel.
+#[derive(Debug)]
+struct MaxPoolGrad;
+
+impl<B: IndexedPoolBackend> Backward<B, 1> for MaxPoolGrad {
+    type State = (IntTensor<B>, Shape, Window);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let [parent] = ops.parents;
+        let grad = grads.consume::<B>(&ops.node);
+        let (index, input, window) = ops.state;
+        if let Some(parent) = parent {
+            grads.register::<B>(parent.id, B::max_pool3d_grad(grad, index, input, window));
+        }
+    }
+}
