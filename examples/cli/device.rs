@@ -1,7 +1,7 @@
 //! `--device`: which Burn device runs the networks.
 
-use medseg::train::TrainError;
 use medseg::Device;
+use medseg::train::TrainError;
 
 /// A device and what to call it.
 pub struct Chosen {

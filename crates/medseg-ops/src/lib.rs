@@ -39,7 +39,7 @@ mod upsample;
 #[cfg(feature = "flex")]
 mod vectorised;
 
-pub use conv::{ConvOptions, conv3d, conv_transpose3d};
+pub use conv::{ConvOptions, conv_transpose3d, conv3d};
 pub use dropout::{dropout, dropout3d};
 pub use norm::{instance_norm_add_relu, instance_norm_relu, instance_norm3d};
 pub use pool::max_pool3d;

@@ -1,7 +1,7 @@
 //! A convolution with its parameters.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use medseg_ops::{ConvOptions, conv_transpose3d, conv3d};
 
 use crate::layout::ConvLayout;
@@ -17,14 +17,11 @@ pub(crate) struct Conv {
 impl Conv {
     /// Takes its parameters out of `parameters`, which has been checked against the layout.
     pub fn new(layout: &ConvLayout, parameters: &mut Parameters, device: &Device) -> Self {
-        let mut take = |part: &str| {
-            let name = format!("{}.{part}", layout.name);
-            parameters.take(&name)
-        };
-        let weight = Tensor::from_data(TensorData::new(take("weight"), layout.weight_shape()), device);
+        let weight = TensorData::new(parameters.take(&layout.weight_name()), layout.weight_shape());
+        let weight = Tensor::from_data(weight, device);
         let bias = layout.bias.then(|| {
-            let bias: Tensor<1> = Tensor::from_data(TensorData::new(take("bias"), [layout.output]), device);
-            Param::from_tensor(bias)
+            let bias = TensorData::new(parameters.take(&layout.bias_name()), [layout.output]);
+            Param::from_tensor(Tensor::from_data(bias, device))
         });
         Self { weight: Param::from_tensor(weight), bias }
     }
@@ -44,10 +41,17 @@ impl Conv {
     }
 
     /// The parameters with the names of the layout.
-    pub fn export(&self, layout: &ConvLayout, to: &mut Vec<(String, TensorData)>) {
-        to.push((format!("{}.weight", layout.name), self.weight.val().into_data()));
-        if let Some(bias) = &self.bias {
-            to.push((format!("{}.bias", layout.name), bias.val().into_data()));
-        }
+    pub fn parameters(&self, layout: &ConvLayout) -> Vec<(String, TensorData)> {
+        let weight = (layout.weight_name(), self.weight.val().into_data());
+        let bias = self.bias.as_ref().map(|bias| (layout.bias_name(), bias.val().into_data()));
+        [weight].into_iter().chain(bias).collect()
+    }
+
+    /// The parameters' gradients, where there are any, with the names of the layout.
+    pub fn gradients(&self, layout: &ConvLayout, gradients: &Gradients) -> Vec<(String, TensorData)> {
+        let weight = self.weight.val().grad(gradients).map(|g| (layout.weight_name(), g.into_data()));
+        let bias = self.bias.as_ref().and_then(|bias| bias.val().grad(gradients));
+        let bias = bias.map(|g| (layout.bias_name(), g.into_data()));
+        weight.into_iter().chain(bias).collect()
     }
 }

@@ -24,11 +24,21 @@ impl ConvLayout {
         if self.transposed { [self.input, self.output, k, k, k] } else { [self.output, self.input, k, k, k] }
     }
 
+    /// Name of the weights in files.
+    pub fn weight_name(&self) -> String {
+        format!("{}.weight", self.name)
+    }
+
+    /// Name of the bias in files.
+    pub fn bias_name(&self) -> String {
+        format!("{}.bias", self.name)
+    }
+
     /// Names and shapes of its parameters.
     pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
-        let mut all = vec![(format!("{}.weight", self.name), self.weight_shape().to_vec())];
+        let mut all = vec![(self.weight_name(), self.weight_shape().to_vec())];
         if self.bias {
-            all.push((format!("{}.bias", self.name), vec![self.output]));
+            all.push((self.bias_name(), vec![self.output]));
         }
         all
     }

@@ -32,6 +32,7 @@ mod config;
 mod conv;
 mod describe;
 mod error;
+mod inspect;
 mod layout;
 mod parameters;
 mod unet;

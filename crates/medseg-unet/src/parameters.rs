@@ -22,7 +22,9 @@ impl Parameters {
         for (name, expected) in layout.parameters() {
             match found.remove(&name) {
                 None => missing.push(name),
-                Some((shape, _)) if shape != expected => shapes.push(format!("{name} {shape:?} instead of {expected:?}")),
+                Some((shape, _)) if shape != expected => {
+                    shapes.push(format!("{name} {shape:?} instead of {expected:?}"))
+                }
                 Some((_, data)) => {
                     values.insert(name, data);
                 }
@@ -46,9 +48,9 @@ impl Parameters {
             let fan_in = shape[1..].iter().product::<usize>();
             let deviation = (2.0 / fan_in as f64).sqrt();
             let weight = normal(&mut rng, shape.iter().product(), deviation);
-            values.insert(format!("{}.weight", conv.name), weight);
+            values.insert(conv.weight_name(), weight);
             if conv.bias {
-                values.insert(format!("{}.bias", conv.name), vec![0.0; conv.output]);
+                values.insert(conv.bias_name(), vec![0.0; conv.output]);
             }
         }
         Self(values)

@@ -1,7 +1,9 @@
 //! The network.
 
+use std::ops::Range;
+
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use medseg_ops::{max_pool3d, upsample_trilinear2x};
 
 use crate::block::Block;
@@ -49,41 +51,43 @@ impl UNet {
     /// Logits of a batch of images.
     ///
     /// Sides that are not multiples of [`UNetConfig::side_multiple`] are padded with zeros on both sides (an odd voxel at
-    /// the end) and the result is cut back.
+    /// the end) and the result is cut back. The zeros take part in the instance norms, so multiples are best.
+    ///
+    /// Dropout is active on an autodiff device only; predict with `network.valid()` on a device without.
     ///
     /// # Shapes
     /// - x: [batch, in_channels, depth, height, width], any sides from 1
-    /// - output: [batch, out_channels, depth, height, width]
+    /// - output: [batch, out_channels, depth, height, width], any real number; sigmoid or softmax makes probabilities
     ///
     /// # Panics
     /// If x has another number of channels.
     pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let sides = spatial(&x);
-        let multiple = self.config.side_multiple();
-        let padded = sides.map(|s| s.next_multiple_of(multiple));
-        if padded == sides {
-            return self.forward_divisible(x);
-        }
-        let low: [usize; 3] = std::array::from_fn(|a| (padded[a] - sides[a]) / 2);
-        let inside: [_; 3] = std::array::from_fn(|a| low[a]..low[a] + sides[a]);
-        let [n, c, ..] = x.dims();
-        let [d, h, w] = padded;
-        let region = |channels: usize| {
-            let [z, y, x] = inside.clone();
-            [0..n, 0..channels, z, y, x]
-        };
-        let zeros = Tensor::<5>::zeros([n, c, d, h, w], &x.device());
-        let y = self.forward_divisible(zeros.slice_assign(region(c), x));
-        let channels = y.dims()[1];
-        y.slice(region(channels))
+        let (x, inside) = self.padded(x);
+        let y = self.last(self.stages(x, &mut |_| {}));
+        let Some([d, h, w]) = inside else { return y };
+        let [batch, channels, ..] = y.dims();
+        y.slice([0..batch, 0..channels, d, h, w])
     }
 
-    fn forward_divisible(&self, x: Tensor<5>) -> Tensor<5> {
-        self.last.forward(self.stages(x, &mut |_, _| {}))
+    /// x on a grid that the poolings can halve, and, if that is a larger one, where x lies in it.
+    pub(crate) fn padded(&self, x: Tensor<5>) -> (Tensor<5>, Option<[Range<usize>; 3]>) {
+        let [batch, channels, sides @ ..] = x.dims();
+        let multiple = self.config.side_multiple();
+        let padded @ [d, h, w] = sides.map(|side| side.next_multiple_of(multiple));
+        if padded == sides {
+            return (x, None);
+        }
+        let inside: [Range<usize>; 3] = std::array::from_fn(|axis| {
+            let low = (padded[axis] - sides[axis]) / 2;
+            low..low + sides[axis]
+        });
+        let [z, y, x_range] = inside.clone();
+        let zeros = Tensor::<5>::zeros([batch, channels, d, h, w], (&x.device(), x.dtype()));
+        (zeros.slice_assign([0..batch, 0..channels, z, y, x_range], x), Some(inside))
     }
 
     /// Runs the stages and shows each one's output; returns the last one's.
-    pub(crate) fn stages(&self, x: Tensor<5>, see: &mut dyn FnMut(usize, &Tensor<5>)) -> Tensor<5> {
+    pub(crate) fn stages(&self, x: Tensor<5>, see: &mut dyn FnMut(&Tensor<5>)) -> Tensor<5> {
         let mut skips = Vec::with_capacity(self.encoder.len());
         let mut y = x;
         for (level, block) in self.encoder.iter().enumerate() {
@@ -91,7 +95,7 @@ impl UNet {
                 y = self.pool(y);
             }
             y = block.forward(y);
-            see(level, &y);
+            see(&y);
             skips.push(y.clone());
         }
         skips.pop();
@@ -105,7 +109,7 @@ impl UNet {
                 None => up,
             };
             y = block.forward(joined);
-            see(self.encoder.len() + step, &y);
+            see(&y);
         }
         y
     }
@@ -120,25 +124,16 @@ impl UNet {
         &self.config
     }
 
-    /// Every parameter with its name (`conv0_0.conv1.weight`, ..., `final.weight`), in the order of the forward pass.
-    #[must_use]
-    pub fn named_parameters(&self) -> Vec<(String, TensorData)> {
-        let layout = Layout::of(&self.config);
-        let mut all = Vec::new();
-        for (block, stage) in self.encoder.iter().chain(&self.decoder).zip(layout.encoder.iter().chain(&layout.decoder)) {
-            for (conv, of) in block.convs().zip(&stage.convs) {
-                conv.export(of, &mut all);
-            }
-        }
-        for (conv, of) in self.ups.iter().zip(layout.decoder.iter().filter_map(|s| s.up.as_ref())) {
-            conv.export(of, &mut all);
-        }
-        self.last.export(&layout.last, &mut all);
-        all
+    /// Logits of the last stage's output.
+    pub(crate) fn last(&self, x: Tensor<5>) -> Tensor<5> {
+        self.last.forward(x)
     }
-}
 
-fn spatial(x: &Tensor<5>) -> [usize; 3] {
-    let [.., d, h, w] = x.dims();
-    [d, h, w]
+    /// Every convolution in the order of the forward pass, which is the layout's.
+    pub(crate) fn convs(&self) -> impl Iterator<Item = &Conv> {
+        let encoder = self.encoder.iter().flat_map(Block::convs);
+        let decoder = self.decoder.iter().enumerate();
+        let decoder = decoder.flat_map(|(step, block)| self.ups.get(step).into_iter().chain(block.convs()));
+        encoder.chain(decoder).chain([&self.last])
+    }
 }

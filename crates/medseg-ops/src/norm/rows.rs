@@ -97,8 +97,8 @@ vectorised! {
         };
         let (chunks, tail) = x.as_chunks::<LANES>();
         for chunk in chunks {
-            for lane in 0..LANES {
-                add(lane, chunk[lane]);
+            for (lane, &x) in chunk.iter().enumerate() {
+                add(lane, x);
             }
         }
         for (lane, &x) in tail.iter().enumerate() {

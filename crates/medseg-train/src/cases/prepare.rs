@@ -9,8 +9,8 @@ use medseg_volume::{Dhw, Volume, read_image, read_label};
 use ndarray::Array3;
 
 use super::Role;
-use crate::config::{DataConfig, StageConfig, StageInput};
 use crate::TrainError;
+use crate::config::{DataConfig, StageConfig, StageInput};
 
 /// A case as one stage needs it.
 pub(crate) struct Prepared {

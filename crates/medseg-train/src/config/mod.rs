@@ -127,7 +127,10 @@ impl ExperimentConfig {
     pub fn validate(&self) -> Result<(), TrainError> {
         let fail = |what: &str| Err(TrainError::Config(what.to_string()));
         if self.schema != SCHEMA {
-            return Err(TrainError::Config(format!("schema {} is unknown; this version reads schema {SCHEMA}", self.schema)));
+            return Err(TrainError::Config(format!(
+                "schema {} is unknown; this version reads schema {SCHEMA}",
+                self.schema
+            )));
         }
         match (self.experiment, &self.coarse) {
             (Experiment::OneStage, Some(_)) => return fail("a one_stage experiment has no coarse stage"),

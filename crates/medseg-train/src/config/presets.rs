@@ -101,8 +101,6 @@ fn quick_stages(experiment: Experiment) -> (Option<StageConfig>, StageConfig) {
     };
     match experiment {
         Experiment::OneStage => (None, stage(48, StageInput::Crops, 12)),
-        Experiment::TwoStage => {
-            (Some(stage(48, StageInput::Whole, 16)), stage(48, StageInput::ForegroundCrops, 10))
-        }
+        Experiment::TwoStage => (Some(stage(48, StageInput::Whole, 16)), stage(48, StageInput::ForegroundCrops, 10)),
     }
 }

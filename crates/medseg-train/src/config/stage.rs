@@ -138,10 +138,16 @@ impl StageConfig {
         if self.optimizer.betas.iter().any(|b| !(0.0..1.0).contains(b)) {
             return fail(format!("optimizer.betas must lie in [0, 1), not {:?}", self.optimizer.betas));
         }
-        if !positive(self.optimizer.eps) || !self.optimizer.weight_decay.is_finite() || self.optimizer.weight_decay < 0.0 {
+        if !positive(self.optimizer.eps)
+            || !self.optimizer.weight_decay.is_finite()
+            || self.optimizer.weight_decay < 0.0
+        {
             return fail("optimizer.eps must be positive and optimizer.weight_decay not negative".into());
         }
-        if self.schedule.t_0 == 0 || self.schedule.t_mult == 0 || !(0.0..=self.optimizer.lr).contains(&self.schedule.eta_min) {
+        if self.schedule.t_0 == 0
+            || self.schedule.t_mult == 0
+            || !(0.0..=self.optimizer.lr).contains(&self.schedule.eta_min)
+        {
             return fail("schedule needs t_0 >= 1, t_mult >= 1 and 0 <= eta_min <= lr".into());
         }
         if !(0.0..1.0).contains(&self.window.overlap) {

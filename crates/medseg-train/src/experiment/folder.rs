@@ -12,8 +12,17 @@ use crate::{Observer, TrainError};
 
 /// Everything a run writes at the top of its folder, the phantom set apart.
 const ENTRIES: [&str; 11] = [
-    "config.json", "split.json", "coarse", "fine", "one_stage", "predictions", "overlays", "metrics.csv",
-    "summary.json", "report.html", "curves.svg",
+    "config.json",
+    "split.json",
+    "coarse",
+    "fine",
+    "one_stage",
+    "predictions",
+    "overlays",
+    "metrics.csv",
+    "summary.json",
+    "report.html",
+    "curves.svg",
 ];
 
 /// `config.json`: the settings and what they ran with.
@@ -58,7 +67,11 @@ impl RunRecord {
 ///
 /// A resumed run must have the settings and data of the run it goes on from. Any other run starts afresh; what an earlier
 /// run left is moved into a folder `earlier-N`, so that a forgotten `--resume` costs nothing.
-pub(crate) fn open_folder(request: &RunRequest, record: &RunRecord, observer: &mut dyn Observer) -> Result<(), TrainError> {
+pub(crate) fn open_folder(
+    request: &RunRequest,
+    record: &RunRecord,
+    observer: &mut dyn Observer,
+) -> Result<(), TrainError> {
     let out = &request.out;
     create_dir(out)?;
     let config = out.join("config.json");
@@ -108,10 +121,8 @@ fn collect_differences(key: &str, old: &serde_json::Value, new: &serde_json::Val
 
 /// Moves an earlier run's entries into the first free `earlier-N`.
 fn move_aside(out: &Path) -> Result<PathBuf, TrainError> {
-    let aside = (1..)
-        .map(|n| out.join(format!("earlier-{n}")))
-        .find(|p| !p.exists())
-        .unwrap_or_else(|| out.join("earlier"));
+    let aside =
+        (1..).map(|n| out.join(format!("earlier-{n}"))).find(|p| !p.exists()).unwrap_or_else(|| out.join("earlier"));
     create_dir(&aside)?;
     for entry in ENTRIES.iter().map(|name| out.join(name)).filter(|p| p.exists()) {
         let to = aside.join(entry.file_name().unwrap_or_default());

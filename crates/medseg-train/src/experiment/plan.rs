@@ -55,7 +55,8 @@ fn stage_text(name: &str, stage: &StageConfig, data: &Dataset) -> Result<String,
         stage.size,
         (batch as u64 * network.activation_bytes) as f64 / MIB
     );
-    let cached: u64 = data.split.train.iter().chain(&data.split.validation).map(|id| prepared_bytes(stage, data, id)).sum();
+    let cached: u64 =
+        data.split.train.iter().chain(&data.split.validation).map(|id| prepared_bytes(stage, data, id)).sum();
     let _ = write!(text, "\n  prepared cases: at most {:.0} MiB if all are kept in memory", cached as f64 / MIB);
     Ok(text)
 }

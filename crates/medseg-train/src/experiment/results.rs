@@ -7,12 +7,12 @@ use medseg_metrics::bootstrap_ci95;
 use super::RunRequest;
 use super::folder::RunRecord;
 use super::predict::Predicted;
+use crate::TrainError;
 use crate::config::Experiment;
 use crate::files::write_atomic;
 use crate::memory::peak_memory_bytes;
 use crate::report::{ReportParts, StageSummary, Summary, curves_svg, metrics_csv, report_html};
 use crate::stage::StageState;
-use crate::TrainError;
 
 /// Resamples of the bootstrap interval.
 const RESAMPLES: usize = 10_000;
@@ -37,8 +37,7 @@ pub(crate) fn write_results(
     let text = serde_json::to_string_pretty(&summary)
         .map_err(|e| TrainError::io("write", &out.join("summary.json"), std::io::Error::other(e)))?;
     write_atomic(&out.join("summary.json"), text.as_bytes())?;
-    let curves =
-        stages.iter().map(|s| curves_svg(s.name, &s.state.history)).collect::<Result<Vec<_>, _>>()?;
+    let curves = stages.iter().map(|s| curves_svg(s.name, &s.state.history)).collect::<Result<Vec<_>, _>>()?;
     let environment = format!("medseg {} on Burn {}, {}", record.medseg, record.burn, record.device);
     let page = report_html(&ReportParts {
         summary: &summary,

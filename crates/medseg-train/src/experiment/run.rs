@@ -75,7 +75,8 @@ fn train_stages(
     for (number, (name, stage)) in config.stages().into_iter().enumerate() {
         let budget = config.data.cache_mib << 20;
         let share = |n: usize| budget / (training_cases.len() + validation_cases.len()) * n;
-        let source = |cases: &Vec<_>, role| CaseSource::new(cases.clone(), &config.data, stage, role, share(cases.len()));
+        let source =
+            |cases: &Vec<_>, role| CaseSource::new(cases.clone(), &config.data, stage, role, share(cases.len()));
         let training = source(&training_cases, Role::Training);
         let validation = source(&validation_cases, Role::Validation);
         let run = StageRun {

@@ -123,7 +123,11 @@ impl TrainedRun {
         Ok(Prediction { mask: Volume::new(mask, image.geometry.clone()), coarse, seconds })
     }
 
-    fn predict_windows(&self, image: &Array3<f32>, progress: &mut dyn FnMut(usize, usize)) -> Result<Array3<u8>, TrainError> {
+    fn predict_windows(
+        &self,
+        image: &Array3<f32>,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Array3<u8>, TrainError> {
         let mut fine = |windows: Tensor<5>| self.fine.forward(windows);
         let image = image.view().insert_axis(Axis(0));
         let window = self.config.fine.sliding_window();

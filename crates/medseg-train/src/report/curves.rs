@@ -61,16 +61,13 @@ fn draw_panel(
         .draw()
         .map_err(|e| e.to_string())?;
     chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2))).map_err(|e| e.to_string())?;
-    chart
-        .draw_series(points.iter().map(|&p| Circle::new(p, 3, colour.filled())))
-        .map_err(|e| e.to_string())?;
+    chart.draw_series(points.iter().map(|&p| Circle::new(p, 3, colour.filled()))).map_err(|e| e.to_string())?;
     Ok(())
 }
 
 /// The values' range with a margin; a constant curve is centred.
 fn value_range(points: &[(f64, f64)]) -> (f64, f64) {
-    let (low, high) =
-        points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(p.1), h.max(p.1)));
+    let (low, high) = points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(p.1), h.max(p.1)));
     if low > high {
         return (0.0, 1.0);
     }

@@ -60,7 +60,8 @@ fn push_results(page: &mut String, summary: &Summary) {
     );
     for (name, s) in &summary.stages {
         let interval = s.dice_ci95.map_or_else(|| "–".into(), |[l, h]| format!("{l:.4} to {h:.4}"));
-        let memory = s.peak_memory_bytes.map_or_else(|| "–".into(), |b| format!("{:.2} GiB", b as f64 / (1u64 << 30) as f64));
+        let memory =
+            s.peak_memory_bytes.map_or_else(|| "–".into(), |b| format!("{:.2} GiB", b as f64 / (1u64 << 30) as f64));
         let _ = write!(
             page,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{interval}</td><td>{}</td><td>{} (best: {})</td><td>{:.0} s</td><td>{:.1} s</td><td>{memory}</td></tr>",
@@ -139,7 +140,13 @@ fn optional(v: Option<f64>) -> String {
 }
 
 fn decimal(v: f64, digits: usize) -> String {
-    if v.is_nan() { "–".into() } else if v.is_infinite() { "∞".into() } else { format!("{v:.digits$}") }
+    if v.is_nan() {
+        "–".into()
+    } else if v.is_infinite() {
+        "∞".into()
+    } else {
+        format!("{v:.digits$}")
+    }
 }
 
 fn escape(text: &str) -> String {

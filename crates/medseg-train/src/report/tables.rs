@@ -19,8 +19,7 @@ pub struct CaseRow {
     pub seconds: f64,
 }
 
-const HEADER: &str =
-    "case,stage,dice,iou,hd95_mm,assd_mm,surface_dice,volume_ml_reference,volume_ml_predicted,seconds";
+const HEADER: &str = "case,stage,dice,iou,hd95_mm,assd_mm,surface_dice,volume_ml_reference,volume_ml_predicted,seconds";
 
 /// The rows as CSV. `nan` marks what the reference or the prediction leaves undefined, such as the Dice of a case whose
 /// reference has no foreground; `inf` the distance to an empty mask.
@@ -29,7 +28,8 @@ pub fn metrics_csv(rows: &[CaseRow]) -> String {
     let mut text = format!("{HEADER}\n");
     for row in rows {
         let m = &row.metrics;
-        let values = [m.dice, m.iou, m.hd95_mm, m.assd_mm, m.surface_dice, m.volume_ml_reference, m.volume_ml_predicted];
+        let values =
+            [m.dice, m.iou, m.hd95_mm, m.assd_mm, m.surface_dice, m.volume_ml_reference, m.volume_ml_predicted];
         write!(text, "{},{}", csv_field(&row.case), row.stage).expect("writing to a string");
         for v in values {
             write!(text, ",{}", number(v)).expect("writing to a string");
@@ -40,7 +40,13 @@ pub fn metrics_csv(rows: &[CaseRow]) -> String {
 }
 
 fn number(v: f64) -> String {
-    if v.is_nan() { "nan".into() } else if v.is_infinite() { "inf".into() } else { format!("{v:.6}") }
+    if v.is_nan() {
+        "nan".into()
+    } else if v.is_infinite() {
+        "inf".into()
+    } else {
+        format!("{v:.6}")
+    }
 }
 
 /// Quotes a field that holds a comma, a quote or a line break.

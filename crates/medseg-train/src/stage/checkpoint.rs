@@ -82,7 +82,11 @@ impl LastCheckpoint {
 }
 
 /// Loads the network and the optimiser of a checkpoint folder into freshly made ones.
-pub(crate) fn load(folder: &Path, network: UNet, optimizer: ModuleOptimizer) -> Result<(UNet, ModuleOptimizer), TrainError> {
+pub(crate) fn load(
+    folder: &Path,
+    network: UNet,
+    optimizer: ModuleOptimizer,
+) -> Result<(UNet, ModuleOptimizer), TrainError> {
     let broken = |reason: String| TrainError::Resume { path: folder.to_path_buf(), reason };
     let network = network.try_load_file(folder.join(NETWORK)).map_err(|e| broken(format!("{NETWORK}: {e}")))?;
     let optimizer = optimizer.load(folder.join(OPTIMIZER)).map_err(|e| broken(format!("{OPTIMIZER}: {e}")))?;

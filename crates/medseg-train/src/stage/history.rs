@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn an_epoch_without_validation_leaves_the_column_empty() {
-        let record = |epoch, validation_dice| EpochRecord { epoch, lr: 0.004, loss: 0.5, validation_dice, seconds: 1.0 };
+        let record =
+            |epoch, validation_dice| EpochRecord { epoch, lr: 0.004, loss: 0.5, validation_dice, seconds: 1.0 };
         let csv = history_csv(&[record(1, None), record(2, Some(0.75))]);
         assert_eq!(csv, format!("{HEADER}\n1,4e-3,0.500000,,1.00\n2,4e-3,0.500000,0.750000,1.00\n"));
     }

@@ -5,6 +5,6 @@ mod history;
 mod training;
 mod validation;
 
-pub use history::{EpochRecord, history_csv};
 pub(crate) use checkpoint::{LastCheckpoint, StageState};
+pub use history::{EpochRecord, history_csv};
 pub(crate) use training::{StageRun, mix};

@@ -67,7 +67,8 @@ impl StageRun<'_> {
             let started = Instant::now();
             let lr = schedule.lr();
             let loss;
-            (progress.network, loss) = self.epoch(epoch, lr, progress.network, &mut progress.optimizer, training, observer)?;
+            (progress.network, loss) =
+                self.epoch(epoch, lr, progress.network, &mut progress.optimizer, training, observer)?;
             let validation_dice = if self.config.validates_after(epoch) {
                 validate(self, &progress.network.valid(), validation, observer)?
             } else {
@@ -90,8 +91,7 @@ impl StageRun<'_> {
         let o = self.config.optimizer;
         let [beta_1, beta_2] = o.betas;
         let weight_decay = o.weight_decay;
-        let novograd =
-            NovoGradConfig { beta_1, beta_2, epsilon: o.eps, weight_decay, ..NovoGradConfig::default() };
+        let novograd = NovoGradConfig { beta_1, beta_2, epsilon: o.eps, weight_decay, ..NovoGradConfig::default() };
         let optimizer = novograd.init()?;
         let Some((folder, state)) = LastCheckpoint::in_stage(&self.folder).find() else {
             return Ok(Progress { network, optimizer, state: StageState::default() });
@@ -103,8 +103,7 @@ impl StageRun<'_> {
 
     fn schedule(&self, finished_epochs: usize) -> Result<CosineWarmRestarts, TrainError> {
         let ScheduleSettings { t_0, t_mult, eta_min } = self.config.schedule;
-        let mut schedule =
-            CosineWarmRestarts::new(self.config.optimizer.lr, t_0 as u64, t_mult as u64, eta_min)?;
+        let mut schedule = CosineWarmRestarts::new(self.config.optimizer.lr, t_0 as u64, t_mult as u64, eta_min)?;
         for _ in 0..finished_epochs {
             schedule.step();
         }

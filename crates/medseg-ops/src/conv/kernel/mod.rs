@@ -23,8 +23,6 @@ pub(super) use pack::{flip, pack};
 pub(super) use pointwise::{pointwise, pointwise_weight_gradient};
 pub(super) use weight_gradient::conv3_weight_gradient;
 
-#[cfg(test)]
-pub(super) use lanes::Path;
 pub(super) use lanes::best_path;
 
 /// Output channels computed together.

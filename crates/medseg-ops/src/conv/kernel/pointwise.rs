@@ -112,7 +112,11 @@ pub(in super::super) fn pointwise_weight_gradient(
     output: usize,
 ) -> Vec<f32> {
     let voxels = volumes.voxels();
-    assert_eq!((x.len(), gradient.len()), (volumes.len(), volumes.batch * output * voxels), "input and gradient values");
+    assert_eq!(
+        (x.len(), gradient.len()),
+        (volumes.len(), volumes.batch * output * voxels),
+        "input and gradient values"
+    );
     let input = volumes.channels;
     let mut weights = vec![0.0f32; output * input];
     let shared = SharedSlice::new(&mut weights);
