@@ -39,7 +39,7 @@ fn predict(options: &Options) -> Result<(), TrainError> {
     let run = TrainedRun::open(&options.run, &device.device)?;
     let image = read_image(&options.image)?;
     let mut bar = cli::Bar::new();
-    bar.message(&run.describe(image.shape())?);
+    bar.message(&run.describe(&image)?);
     let prediction = run.predict(&image, &mut bar)?;
     write_label(&options.mask, &prediction.mask)?;
     bar.message(&format!(

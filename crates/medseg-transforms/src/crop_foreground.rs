@@ -33,10 +33,9 @@ pub fn foreground_box<T: Sync>(
 
     fn join(a: Option<Extent>, b: Option<Extent>) -> Option<Extent> {
         match (a, b) {
-            (Some(a), Some(b)) => Some((
-                std::array::from_fn(|i| a.0[i].min(b.0[i])),
-                std::array::from_fn(|i| a.1[i].max(b.1[i])),
-            )),
+            (Some(a), Some(b)) => {
+                Some((std::array::from_fn(|i| a.0[i].min(b.0[i])), std::array::from_fn(|i| a.1[i].max(b.1[i]))))
+            }
             (a, b) => a.or(b),
         }
     }

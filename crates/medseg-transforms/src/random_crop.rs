@@ -147,9 +147,9 @@ impl RandCropByPosNegLabel {
         let position = chosen.at(draw.pick.min(chosen.count - 1)) as usize;
         let Dhw { h, w, .. } = index.shape;
         let center = Dhw { d: position / (h * w), h: position / w % h, w: position % w };
-        let start = center.zip(index.shape.zip(self.size)).map(|(center, (side, size))| {
-            (corrected_center(center, side, size) as isize - (size / 2) as isize).max(0)
-        });
+        let start = center
+            .zip(index.shape.zip(self.size))
+            .map(|(center, (side, size))| (corrected_center(center, side, size) as isize - (size / 2) as isize).max(0));
         Ok(BoxDhw { start, size: self.size })
     }
 

@@ -113,26 +113,21 @@ fn separable(image: &ArrayView3<'_, f32>, taps: &Dhw<Vec<Taps>>) -> Array3<f32> 
         needed[t.first..t.first + t.weights.len()].fill(true);
     }
     let mut planes = Array3::<f32>::zeros((depth, h, w));
-    planes
-        .axis_iter_mut(Axis(0))
-        .into_par_iter()
-        .enumerate()
-        .filter(|(z, _)| needed[*z])
-        .for_each(|(z, mut plane)| {
-            let source = image.index_axis(Axis(0), z);
-            let mut rows = vec![0.0f32; source.nrows() * w];
-            for (row, out) in source.outer_iter().zip(rows.chunks_exact_mut(w)) {
-                for (value, t) in out.iter_mut().zip(&taps.w) {
-                    *value = t.weights.iter().enumerate().map(|(k, weight)| weight * row[t.first + k]).sum();
-                }
+    planes.axis_iter_mut(Axis(0)).into_par_iter().enumerate().filter(|(z, _)| needed[*z]).for_each(|(z, mut plane)| {
+        let source = image.index_axis(Axis(0), z);
+        let mut rows = vec![0.0f32; source.nrows() * w];
+        for (row, out) in source.outer_iter().zip(rows.chunks_exact_mut(w)) {
+            for (value, t) in out.iter_mut().zip(&taps.w) {
+                *value = t.weights.iter().enumerate().map(|(k, weight)| weight * row[t.first + k]).sum();
             }
-            for (mut out, t) in plane.outer_iter_mut().zip(&taps.h) {
-                for (k, weight) in t.weights.iter().enumerate() {
-                    let row = &rows[(t.first + k) * w..][..w];
-                    out.iter_mut().zip(row).for_each(|(o, v)| *o += weight * v);
-                }
+        }
+        for (mut out, t) in plane.outer_iter_mut().zip(&taps.h) {
+            for (k, weight) in t.weights.iter().enumerate() {
+                let row = &rows[(t.first + k) * w..][..w];
+                out.iter_mut().zip(row).for_each(|(o, v)| *o += weight * v);
             }
-        });
+        }
+    });
     let mut out = Array3::<f32>::zeros((taps.d.len(), h, w));
     out.axis_iter_mut(Axis(0)).into_par_iter().zip(&taps.d).for_each(|(mut plane, t)| {
         for (k, weight) in t.weights.iter().enumerate() {

@@ -15,7 +15,11 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(shape.voxels(), 40 * 96 * 128);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(from = "[T; 3]", into = "[T; 3]", bound(serialize = "T: Serialize + Clone", deserialize = "T: Deserialize<'de>"))]
+#[serde(
+    from = "[T; 3]",
+    into = "[T; 3]",
+    bound(serialize = "T: Serialize + Clone", deserialize = "T: Deserialize<'de>")
+)]
 pub struct Dhw<T> {
     /// Along the depth axis, the slowest (k).
     pub d: T,

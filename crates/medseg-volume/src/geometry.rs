@@ -141,6 +141,20 @@ impl Geometry {
         pairs.into_iter().all(|(a, b)| (a - b).abs() <= tolerance_mm)
     }
 
+    /// The steps along i, j, k in millimetres.
+    pub(crate) fn columns(&self) -> [[f64; 3]; 3] {
+        std::array::from_fn(|c| std::array::from_fn(|r| self.affine[r][c]))
+    }
+
+    /// The steps of this geometry in another order or direction, and another first voxel.
+    pub(crate) fn with_axes(&self, columns: [[f64; 3]; 3], origin: [f64; 3]) -> Self {
+        let mut affine = self.affine;
+        for (r, row) in affine.iter_mut().take(3).enumerate() {
+            *row = [columns[0][r], columns[1][r], columns[2][r], origin[r]];
+        }
+        Self { affine, inverse: invert(&linear_part(&affine)), nifti: None }
+    }
+
     /// First voxel moved to `origin`, steps scaled.
     fn moved_to(&self, origin: Dhw<f64>, scale: Dhw<f64>) -> Self {
         let mut affine = self.affine;

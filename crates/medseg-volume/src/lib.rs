@@ -32,6 +32,7 @@ mod error;
 mod geometry;
 mod nifti;
 mod orientation;
+mod reorient;
 mod volume;
 
 pub use axes::Dhw;
@@ -42,4 +43,5 @@ pub use nifti::{
     read_label_with, write_image, write_image_i16, write_label,
 };
 pub use orientation::Orientation;
+pub use reorient::AxisChange;
 pub use volume::Volume;

@@ -4,6 +4,6 @@ mod prepare;
 mod source;
 mod step;
 
-pub(crate) use prepare::{Prepared, load_label};
+pub(crate) use prepare::{Prepared, load_label, no_foreground};
 pub(crate) use source::{CaseSource, Role};
 pub(crate) use step::TrainingStep;

@@ -46,6 +46,12 @@ pub(crate) fn load_label(case: &Case, labels: &[u8]) -> Result<Option<Volume<u8>
     Ok(Some(label))
 }
 
+/// What to tell of a label in which nothing counts as foreground.
+pub(crate) fn no_foreground(case: &Case) -> String {
+    let path = case.label.as_deref().unwrap_or(&case.image);
+    format!("case {}: no voxel of {} counts as foreground", case.id, path.display())
+}
+
 /// Whether a label value counts as foreground; no labels given means every value above 0.
 fn foreground(value: u8, labels: &[u8]) -> bool {
     if labels.is_empty() { value > 0 } else { labels.contains(&value) }
@@ -53,11 +59,12 @@ fn foreground(value: u8, labels: &[u8]) -> bool {
 
 /// Loads and prepares one labelled case for a stage.
 pub(crate) fn prepare(case: &Case, data: &DataConfig, stage: &StageConfig, role: Role) -> Result<Prepared, TrainError> {
-    let image = load_image(case, data)?.data;
+    let image = load_image(case, data)?;
     let label = load_label(case, &data.labels)?
-        .ok_or_else(|| TrainError::Config(format!("case {} has no label to train or validate with", case.id)))?
-        .data;
-    let warning = label.iter().all(|v| *v == 0).then(|| format!("case {}: the label has no foreground", case.id));
+        .ok_or_else(|| TrainError::Config(format!("case {} has no label to train or validate with", case.id)))?;
+    let change = data.axis_change(&image.geometry);
+    let (image, label) = (change.apply(&image.data.view()), change.apply(&label.data.view()));
+    let warning = label.iter().all(|v| *v == 0).then(|| no_foreground(case));
     let (image, label) = match stage.input {
         StageInput::Whole => (
             resize(&image.view(), stage.size, Interpolation::Trilinear { align_corners: false }),

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use medseg_data::SplitRule;
 use medseg_transforms::Intensity;
+use medseg_volume::{AxisChange, Geometry, Orientation};
 use serde::{Deserialize, Serialize};
 
 pub use presets::Preset;
@@ -45,6 +46,10 @@ impl Experiment {
 pub struct DataConfig {
     /// Label values that count as foreground; empty means every value above 0.
     pub labels: Vec<u8>,
+    /// Turn every volume's axes to point this way before anything else, such as `RAS`; masks are turned back. As in the
+    /// file if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orientation: Option<Orientation>,
     /// How intensities are brought to the network's range.
     pub intensity: Intensity,
     /// Which cases train and which validate.
@@ -55,6 +60,15 @@ pub struct DataConfig {
     pub workers: usize,
 }
 
+impl DataConfig {
+    /// What turns the axes of a volume with this geometry as the settings want them.
+    #[must_use]
+    pub fn axis_change(&self, geometry: &Geometry) -> AxisChange {
+        let from = geometry.orientation();
+        AxisChange::between(from, self.orientation.unwrap_or(from))
+    }
+}
+
 /// The box between the coarse and the fine stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,6 +77,12 @@ pub struct CascadeSettings {
     pub margin: usize,
     /// Keep only the coarse mask's largest component before taking its box.
     pub largest_component: bool,
+}
+
+/// The part of a run's `config.json` that says how to repeat it.
+#[derive(Deserialize)]
+struct RunFile {
+    settings: ExperimentConfig,
 }
 
 /// A whole experiment.
@@ -105,7 +125,7 @@ impl ExperimentConfig {
         self.coarse.iter_mut().chain(std::iter::once(&mut self.fine)).collect()
     }
 
-    /// Reads a TOML file, or a JSON file if its name ends in `.json`.
+    /// Reads a TOML file, or a JSON file if its name ends in `.json`; the `config.json` of a run gives that run's settings.
     ///
     /// # Errors
     /// An unreadable file, an unknown key, a missing key or a value of the wrong type, naming file and place. The values
@@ -114,7 +134,10 @@ impl ExperimentConfig {
         let text = read_text(path)?;
         let fail = |reason: String| TrainError::Config(format!("{}: {}", path.display(), reason.trim()));
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
-            serde_json::from_str(&text).map_err(|e| fail(e.to_string()))
+            match serde_json::from_str::<RunFile>(&text) {
+                Ok(run) => Ok(run.settings),
+                Err(_) => serde_json::from_str(&text).map_err(|e| fail(e.to_string())),
+            }
         } else {
             toml::from_str(&text).map_err(|e| fail(e.to_string()))
         }

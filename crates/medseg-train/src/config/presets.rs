@@ -3,7 +3,7 @@
 use medseg_data::SplitRule;
 use medseg_transforms::Intensity;
 use medseg_unet::{BlockKind, UNetConfig};
-use medseg_volume::Dhw;
+use medseg_volume::{Dhw, Orientation};
 
 use super::{
     BestBy, CascadeSettings, CropSampling, DataConfig, Experiment, ExperimentConfig, OptimizerSettings, SCHEMA,
@@ -33,6 +33,7 @@ impl Preset {
             seed: 0,
             data: DataConfig {
                 labels: Vec::new(),
+                orientation: (!paper).then_some(Orientation::RAS),
                 intensity: Intensity::Window { low: -300.0, high: 300.0 },
                 split: if paper { paper_split(experiment) } else { SplitRule::default() },
                 cache_mib: 4096,

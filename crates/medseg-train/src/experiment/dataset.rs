@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use medseg_data::phantom::PhantomConfig;
 use medseg_data::{Case, Split, SplitRule, check_case, discover};
-use medseg_volume::Dhw;
+use medseg_volume::{Dhw, VolumeInfo};
 
 use super::RunRequest;
+use super::folder::PHANTOM_FOLDER;
+use crate::config::DataConfig;
 use crate::{Observer, TrainError};
 
 /// Cases of the phantom set: 14 train, 4 validate, 6 are left for the test.
@@ -19,7 +21,7 @@ pub(crate) struct Dataset {
     pub folder: PathBuf,
     /// Sorted by name.
     pub cases: Vec<Case>,
-    /// Of every case's image.
+    /// Of every case's image, with its axes turned as the settings want them.
     pub shapes: Vec<Dhw<usize>>,
     /// Which case does what.
     pub split: Split,
@@ -30,45 +32,46 @@ impl Dataset {
     /// run.
     pub fn open(request: &RunRequest, observer: &mut dyn Observer) -> Result<Self, TrainError> {
         match &request.data {
-            Some(folder) => Self::from_folder(folder, &request.config.data.split, observer),
+            Some(folder) => Self::from_folder(folder, &request.config.data, observer),
             None => Self::phantom(request, observer),
         }
     }
 
-    fn from_folder(folder: &Path, rule: &SplitRule, observer: &mut dyn Observer) -> Result<Self, TrainError> {
+    fn from_folder(folder: &Path, config: &DataConfig, observer: &mut dyn Observer) -> Result<Self, TrainError> {
         let mut cases = discover(folder)?;
         let found = cases.len();
         cases.retain(|c| c.label.is_some());
         if cases.len() < found {
             observer.message(&format!("{} cases have no label and are not used", found - cases.len()));
         }
-        let shapes = cases.iter().map(|c| Ok(check_case(c)?.shape)).collect::<Result<_, TrainError>>()?;
-        let split = rule.split(&cases)?;
+        let shapes = shapes(&cases, config)?;
+        let split = config.split.split(&cases)?;
         Ok(Self { folder: folder.to_path_buf(), cases, shapes, split })
     }
 
     fn phantom(request: &RunRequest, observer: &mut dyn Observer) -> Result<Self, TrainError> {
-        let folder = request.out.join("phantom");
+        let folder = request.out.join(PHANTOM_FOLDER);
         let phantom = PhantomConfig { cases: PHANTOM_CASES, seed: request.config.seed, ..PhantomConfig::default() };
         if request.dry_run && !folder.exists() {
-            return Self::phantom_unwritten(folder, &phantom);
+            return Self::phantom_unwritten(folder, &phantom, &request.config.data);
         }
         observer.begin("phantom", PHANTOM_CASES);
         let cases = phantom.write(&folder, &mut |done, _| observer.advance(done, ""))?;
         observer.end();
-        let shapes = cases.iter().map(|c| Ok(check_case(c)?.shape)).collect::<Result<_, TrainError>>()?;
+        let shapes = shapes(&cases, &request.config.data)?;
         let split = PHANTOM_SPLIT.split(&cases)?;
         Ok(Self { folder, cases, shapes, split })
     }
 
     /// The phantom set as it would be, for a dry run that leaves no trace.
-    fn phantom_unwritten(folder: PathBuf, phantom: &PhantomConfig) -> Result<Self, TrainError> {
+    fn phantom_unwritten(folder: PathBuf, phantom: &PhantomConfig, config: &DataConfig) -> Result<Self, TrainError> {
         let (mut cases, mut shapes) = (Vec::new(), Vec::new());
         for index in 0..phantom.cases {
             let file = |kind: &str| folder.join(kind).join(format!("{}.nii.gz", PhantomConfig::case_id(index)));
             let id = PhantomConfig::case_id(index);
             cases.push(Case { id, image: file("image"), label: Some(file("label")) });
-            shapes.push(phantom.generate(index)?.0.shape());
+            let image = phantom.generate(index)?.0;
+            shapes.push(config.axis_change(&image.geometry).shape(image.shape()));
         }
         let split = PHANTOM_SPLIT.split(&cases)?;
         Ok(Self { folder, cases, shapes, split })
@@ -93,4 +96,10 @@ impl Dataset {
             })
             .collect()
     }
+}
+
+/// Checks the headers of the cases.
+fn shapes(cases: &[Case], config: &DataConfig) -> Result<Vec<Dhw<usize>>, TrainError> {
+    let shape = |info: VolumeInfo| config.axis_change(&info.geometry).shape(info.shape);
+    cases.iter().map(|case| Ok(shape(check_case(case)?))).collect()
 }

@@ -25,6 +25,9 @@ const ENTRIES: [&str; 11] = [
     "curves.svg",
 ];
 
+/// Where the phantom set lies in the run's folder.
+pub(crate) const PHANTOM_FOLDER: &str = "phantom";
+
 /// `config.json`: the settings and what they ran with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RunRecord {
@@ -34,19 +37,23 @@ pub(crate) struct RunRecord {
     pub burn: String,
     /// The device's name.
     pub device: String,
-    /// Folder of the cases.
+    /// Folder of the cases, absolute; the phantom set's is given relative to the run's folder, so that a run can be moved.
     pub data: PathBuf,
     /// The settings, as resolved.
     pub settings: ExperimentConfig,
 }
 
 impl RunRecord {
-    pub fn new(request: &RunRequest, data: &Path) -> Self {
+    pub fn new(request: &RunRequest) -> Self {
+        let data = request.data.as_ref().map(|folder| {
+            let absolute = std::fs::canonicalize(folder).or_else(|_| std::path::absolute(folder));
+            absolute.unwrap_or_else(|_| folder.clone())
+        });
         Self {
             medseg: env!("CARGO_PKG_VERSION").into(),
             burn: "0.22.1".into(),
             device: request.device_name.clone(),
-            data: data.to_path_buf(),
+            data: data.unwrap_or_else(|| PathBuf::from(PHANTOM_FOLDER)),
             settings: request.config.clone(),
         }
     }
@@ -155,14 +162,14 @@ mod tests {
     fn a_changed_setting_is_refused_by_name_and_an_unchanged_one_accepted() {
         let dir = tempfile::tempdir().unwrap();
         let mut r = request(dir.path(), true);
-        let data = dir.path().join("data");
-        open_folder(&r, &RunRecord::new(&r, &data), &mut Silent).unwrap();
-        open_folder(&r, &RunRecord::new(&r, &data), &mut Silent).unwrap();
+        open_folder(&r, &RunRecord::new(&r), &mut Silent).unwrap();
+        open_folder(&r, &RunRecord::new(&r), &mut Silent).unwrap();
         r.config.fine.optimizer.lr = 0.5;
-        let e = open_folder(&r, &RunRecord::new(&r, &data), &mut Silent).unwrap_err();
+        let e = open_folder(&r, &RunRecord::new(&r), &mut Silent).unwrap_err();
         assert!(e.is_usage() && e.to_string().contains("fine.optimizer.lr: 0.01 -> 0.5"), "{e}");
         r.config = Preset::Quick.config(Experiment::OneStage);
-        let e = open_folder(&r, &RunRecord::new(&r, Path::new("elsewhere")), &mut Silent).unwrap_err();
+        r.data = Some("elsewhere".into());
+        let e = open_folder(&r, &RunRecord::new(&r), &mut Silent).unwrap_err();
         assert!(e.to_string().contains("elsewhere"), "{e}");
     }
 
@@ -170,7 +177,7 @@ mod tests {
     fn starting_afresh_moves_the_earlier_run_aside() {
         let dir = tempfile::tempdir().unwrap();
         let r = request(dir.path(), false);
-        let record = RunRecord::new(&r, Path::new("d"));
+        let record = RunRecord::new(&r);
         for _ in 0..3 {
             open_folder(&r, &record, &mut Silent).unwrap();
         }

@@ -10,7 +10,7 @@ use medseg_volume::{Volume, read_image, write_label};
 use ndarray::Array3;
 
 use super::{Prediction, TrainedRun};
-use crate::cases::load_label;
+use crate::cases::{load_label, no_foreground};
 use crate::files::write_atomic;
 use crate::report::{CaseRow, display_window, overlay};
 use crate::{Observer, Silent, TrainError};
@@ -43,6 +43,9 @@ pub(crate) fn predict_cases(
         let mut one = || -> Result<(), TrainError> {
             let prediction = run.predict(&image, &mut Silent)?;
             write_label(out.join("predictions").join(format!("{}.nii.gz", case.id)), &prediction.mask)?;
+            if reference.as_ref().is_some_and(|r| r.data.iter().all(|v| *v == 0)) {
+                observer.warn(&format!("{}; it is left out of the mean Dice", no_foreground(case)));
+            }
             found.add(run, &case.id, &image, reference.as_ref().map(|r| &r.data), &prediction)?;
             let picture = draw(run, &image, reference.as_ref().map(|r| &r.data), &prediction)?;
             write_atomic(&out.join("overlays").join(format!("{}.png", case.id)), &picture)?;

@@ -1,6 +1,9 @@
 //! The order of an experiment.
 
+use std::path::Path;
+
 use burn::tensor::Device;
+use medseg_data::Case;
 
 use super::RunRequest;
 use super::dataset::Dataset;
@@ -10,7 +13,7 @@ use super::plan::plan_text;
 use super::predict::predict_cases;
 use super::results::{TrainedStage, write_results};
 use super::trained::TrainedRun;
-use crate::cases::{CaseSource, Role};
+use crate::cases::{CaseSource, Role, load_label};
 use crate::memory::peak_memory_bytes;
 use crate::report::Summary;
 use crate::stage::{StageRun, mix};
@@ -20,7 +23,8 @@ use crate::{Observer, TrainError};
 ///
 /// The held-out cases are the split's test cases, or the validation cases where it has none; `None` is returned after a
 /// dry run. With the same request and data everything but wall times comes out equal, whether the run was interrupted
-/// and resumed or not.
+/// and resumed or not. That holds for one run at a time in a process: dropout draws from the device's generator, which
+/// two trainings side by side would share.
 ///
 /// # Errors
 /// [`TrainError::Config`] and [`TrainError::Resume`] before anything is written; otherwise what failed, with the case.
@@ -33,11 +37,12 @@ pub fn run_experiment(
     let mut request = request.clone();
     let data = Dataset::open(&request, observer)?;
     fit(&mut request, &data, observer)?;
-    let record = RunRecord::new(&request, &data.folder);
+    let record = RunRecord::new(&request);
     if request.dry_run {
         observer.message(&plan_text(&request, &record, &data)?);
         return Ok(None);
     }
+    ensure_foreground(&data.select(&data.split.train)?, &request.config.data.labels)?;
     open_folder(&request, &record, observer)?;
     data.split.write(&request.out.join("split.json"))?;
     let stages = train_stages(&request, &data, device, observer)?;
@@ -60,6 +65,19 @@ fn fit(request: &mut RunRequest, data: &Dataset, observer: &mut dyn Observer) ->
         fit_intensity(&mut request.config, &data.cases, observer)?;
     }
     request.config.validate()
+}
+
+/// Refuses to train where no training case has foreground, as after a mistyped `labels`; stops at the first that has.
+fn ensure_foreground(cases: &[Case], labels: &[u8]) -> Result<(), TrainError> {
+    for case in cases {
+        let label = load_label(case, labels).map_err(|e| e.in_case(&case.id))?;
+        if label.is_some_and(|l| l.data.iter().any(|v| *v != 0)) {
+            return Ok(());
+        }
+    }
+    let which = if labels.is_empty() { "any value above 0".into() } else { format!("the values {labels:?}") };
+    let folder = cases.first().and_then(|c| c.label.as_deref()).and_then(Path::parent).unwrap_or(Path::new(""));
+    Err(TrainError::Config(format!("no training label in {} has a voxel of {which}", folder.display())))
 }
 
 fn train_stages(

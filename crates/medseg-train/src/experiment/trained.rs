@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use medseg_inference::{Cascade, CascadeConfig, CascadeOutput, Fallback, MaskRule};
 use medseg_transforms::{BoxDhw, Connectivity, keep_largest};
 use medseg_unet::{UNet, load_weights};
-use medseg_volume::{Dhw, Volume};
+use medseg_volume::{AxisChange, Dhw, Volume};
 use ndarray::{Array3, Axis};
 
 use super::folder::RunRecord;
@@ -33,6 +33,14 @@ pub struct CoarsePrediction {
     pub roi: BoxDhw,
     /// The coarse mask was empty, so that the whole volume was searched instead of a box.
     pub fallback: bool,
+}
+
+impl CoarsePrediction {
+    fn reoriented(self, change: &AxisChange) -> Self {
+        let start = change.start(self.roi.start, self.roi.size, self.mask.dim().into());
+        let roi = BoxDhw { start, size: change.shape(self.roi.size) };
+        Self { mask: change.apply(&self.mask.view()), roi, fallback: self.fallback }
+    }
 }
 
 /// A segmented image.
@@ -77,11 +85,12 @@ impl TrainedRun {
         &self.config
     }
 
-    /// One line on what predicting an image of this shape takes at most.
+    /// One line on what predicting an image takes at most.
     ///
     /// # Errors
     /// A shape the sliding window cannot cover.
-    pub fn describe(&self, shape: Dhw<usize>) -> Result<String, TrainError> {
+    pub fn describe(&self, image: &Volume<f32>) -> Result<String, TrainError> {
+        let shape = self.config.data.axis_change(&image.geometry).shape(image.shape());
         let plan = self.config.fine.sliding_window().plan(shape)?;
         let input = shape.to_array().iter().product::<usize>() as u64 * 4;
         let stages = if self.coarse.is_some() { "coarse stage, then at most " } else { "" };
@@ -101,7 +110,8 @@ impl TrainedRun {
     /// What the networks or the sliding window fail with.
     pub fn predict(&self, image: &Volume<f32>, observer: &mut dyn Observer) -> Result<Prediction, TrainError> {
         let started = Instant::now();
-        let mut data = image.data.clone();
+        let change = self.config.data.axis_change(&image.geometry);
+        let mut data = change.apply(&image.data.view());
         self.config.data.intensity.apply(&mut data);
         let mut begun = false;
         let mut progress = |done: usize, total: usize| {
@@ -119,6 +129,9 @@ impl TrainedRun {
         if self.config.largest_component {
             keep_largest(&mut mask, Connectivity::Vertex);
         }
+        let back = change.inverse();
+        let mask = back.apply(&mask.view());
+        let coarse = coarse.map(|c| c.reoriented(&back));
         let seconds = started.elapsed().as_secs_f64();
         Ok(Prediction { mask: Volume::new(mask, image.geometry.clone()), coarse, seconds })
     }

@@ -70,7 +70,8 @@ impl StageRun<'_> {
             (progress.network, loss) =
                 self.epoch(epoch, lr, progress.network, &mut progress.optimizer, training, observer)?;
             let validation_dice = if self.config.validates_after(epoch) {
-                validate(self, &progress.network.valid(), validation, observer)?
+                let first = progress.state.history.iter().all(|r| !self.config.validates_after(r.epoch));
+                validate(self, &progress.network.valid(), validation, first, observer)?
             } else {
                 None
             };

@@ -12,17 +12,21 @@ use crate::config::StageInput;
 use crate::{Observer, TrainError};
 
 /// Dice per case on the stage's own grid (resized, whole, or cut to the reference's box), then the mean over the cases
-/// with foreground; `None` if no case has any.
+/// with foreground; `None` if no case has any. `warn` names the cases without.
 pub(crate) fn validate(
     run: &StageRun<'_>,
     network: &UNet,
     cases: &CaseSource,
+    warn: bool,
     observer: &mut dyn Observer,
 ) -> Result<Option<f64>, TrainError> {
     observer.begin(&format!("{} validation", run.name), cases.len());
     let mut scores = Vec::new();
     for index in 0..cases.len() {
         let case = cases.get(index)?;
+        if let Some(warning) = case.warning.as_ref().filter(|_| warn) {
+            observer.warn(&format!("{warning}; it is left out of the validation Dice"));
+        }
         let mask = predict(run, network, &case).map_err(|e| e.in_case(cases.id(index)))?;
         scores.push(confusion(mask.view(), case.label.view())?.dice(EmptyPolicy::default()));
         observer.advance(index + 1, "");

@@ -117,9 +117,8 @@ impl Header {
             .and_then(|n| n.checked_mul(datatype.bytes() as u64))
             .ok_or_else(|| bad("its dimensions overflow".into()))?;
         let fields = NiftiFields::of(&h);
-        let geometry = Geometry::from_affine(affine_of(&fields, shape))
-            .map_err(|e| bad(e.to_string()))?
-            .with_fields(fields);
+        let geometry =
+            Geometry::from_affine(affine_of(&fields, shape)).map_err(|e| bad(e.to_string()))?.with_fields(fields);
         let scaling = scaling(&h).map_err(bad)?;
         let [i, j, k] = shape;
         let info = VolumeInfo { shape: Dhw { d: k, h: j, w: i }, channels, datatype, scaling, geometry };

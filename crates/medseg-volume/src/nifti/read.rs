@@ -140,11 +140,8 @@ fn read_file<V: Voxel>(path: &Path, options: &ReadOptions) -> Result<(Array4<V>,
     let mut data: Vec<V> = Vec::new();
     let out_of_memory = || VolumeError::malformed(path, format!("no memory for {needed} bytes of voxels"));
     data.try_reserve_exact(usize::try_from(voxels).map_err(|_| out_of_memory())?).map_err(|_| out_of_memory())?;
-    let decoder = Decoder {
-        datatype: header.info.datatype,
-        big_endian: header.big_endian,
-        scaling: header.info.scaling,
-    };
+    let decoder =
+        Decoder { datatype: header.info.datatype, big_endian: header.big_endian, scaling: header.info.scaling };
     let mut left = header.stored_bytes;
     let mut chunk = vec![0; CHUNK.min(usize::try_from(left).unwrap_or(CHUNK))];
     while left > 0 {

@@ -4,10 +4,10 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use flate2::Compression;
-use ndarray::{Array3, ArrayView3};
 use ::nifti::NiftiHeader;
 use ::nifti::writer::WriterOptions;
+use flate2::Compression;
+use ndarray::{Array3, ArrayView3};
 
 use crate::{Dhw, Geometry, Volume, VolumeError};
 
@@ -46,8 +46,7 @@ const OFFSET: u64 = 352;
 /// ```
 pub fn write_label(path: impl AsRef<Path>, volume: &Volume<u8>) -> Result<(), VolumeError> {
     let largest = volume.data.iter().copied().max().unwrap_or(0);
-    let header =
-        NiftiHeader { intent_code: INTENT_LABEL, cal_max: f32::from(largest), ..header_of(&volume.geometry) };
+    let header = NiftiHeader { intent_code: INTENT_LABEL, cal_max: f32::from(largest), ..header_of(&volume.geometry) };
     write(path.as_ref(), &volume.data, &header, LABEL_LEVEL, |to, data| to.write_nifti(&data))
 }
 

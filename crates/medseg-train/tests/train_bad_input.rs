@@ -1,0 +1,193 @@
+//! Bad input: one sentence that names the file, nothing half-written.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use medseg_train::{Experiment, ExperimentConfig, TrainError, TrainedRun, run_experiment};
+use medseg_volume::{read_label, write_label};
+use ndarray::Array3;
+use support::{Listener, request, run, tiny, write_cases};
+
+struct Folder {
+    dir: tempfile::TempDir,
+}
+
+impl Folder {
+    fn with_cases() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        write_cases(&dir.path().join("data"));
+        Self { dir }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    fn out(&self) -> PathBuf {
+        self.dir.path().join("out")
+    }
+
+    fn label(&self, case: usize) -> PathBuf {
+        self.data().join(format!("label/phantom_{case:03}.nii.gz"))
+    }
+
+    /// The error of a run on these cases, which is one line.
+    fn error(&self) -> TrainError {
+        let error = run(&request(tiny(Experiment::TwoStage), &self.data(), &self.out())).unwrap_err();
+        assert!(!error.to_string().contains('\n'), "{error}");
+        error
+    }
+
+    fn error_naming(&self, what: &Path) -> TrainError {
+        let error = self.error();
+        assert!(error.to_string().contains(what.to_str().unwrap()), "{error} does not name {}", what.display());
+        error
+    }
+}
+
+#[test]
+fn missing_and_empty_folders() {
+    let folder = Folder { dir: tempfile::tempdir().unwrap() };
+    folder.error_naming(&folder.data());
+    fs::create_dir_all(folder.data()).unwrap();
+    folder.error_naming(&folder.data());
+    fs::create_dir_all(folder.data().join("image")).unwrap();
+    folder.error_naming(&folder.data().join("label"));
+    fs::create_dir_all(folder.data().join("label")).unwrap();
+    folder.error_naming(&folder.data().join("image"));
+    assert!(!folder.out().exists());
+}
+
+#[test]
+fn a_missing_partner() {
+    let folder = Folder::with_cases();
+    fs::remove_file(folder.label(2)).unwrap();
+    folder.error_naming(&folder.data().join("image/phantom_002.nii.gz"));
+    assert!(!folder.out().exists());
+}
+
+#[test]
+fn a_truncated_image_or_label() {
+    for kind in ["image", "label"] {
+        let folder = Folder::with_cases();
+        let path = folder.data().join(kind).join("phantom_001.nii.gz");
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() * 3 / 5]).unwrap();
+        let error = folder.error_naming(&path);
+        assert!(!error.is_usage());
+        assert!(!folder.out().join("report.html").exists());
+    }
+}
+
+#[test]
+fn a_label_of_another_shape() {
+    let folder = Folder::with_cases();
+    let mut label = read_label(folder.label(3)).unwrap();
+    label.data = Array3::ones((3, 4, 5));
+    write_label(folder.label(3), &label).unwrap();
+    folder.error_naming(&folder.label(3));
+    assert!(!folder.out().exists());
+}
+
+#[test]
+fn a_label_without_foreground_is_named_and_the_run_goes_on() {
+    for case in [1, 4, 5] {
+        let folder = Folder::with_cases();
+        let mut label = read_label(folder.label(case)).unwrap();
+        label.data.fill(0);
+        write_label(folder.label(case), &label).unwrap();
+        let mut listener = Listener::default();
+        let request = request(tiny(Experiment::TwoStage), &folder.data(), &folder.out());
+        let summary = run_experiment(&request, &Device::flex(), &mut listener).unwrap().unwrap();
+        let name = folder.label(case).display().to_string();
+        assert!(listener.warnings.iter().any(|w| w.contains(&name)), "{:?}", listener.warnings);
+        assert_eq!(summary.stages["fine"].cases_without_reference, usize::from(case == 5));
+        assert_eq!(summary.stages["fine"].dice_mean.is_none(), case == 5);
+    }
+}
+
+#[test]
+fn labels_that_occur_nowhere_are_a_usage_error() {
+    let folder = Folder::with_cases();
+    let mut config = tiny(Experiment::OneStage);
+    config.data.labels = vec![7];
+    let error = run(&request(config, &folder.data(), &folder.out())).unwrap_err();
+    assert!(error.is_usage() && error.to_string().contains("[7]"), "{error}");
+    assert!(!folder.out().exists());
+}
+
+#[test]
+fn an_unwritable_output() {
+    let folder = Folder::with_cases();
+    fs::write(folder.out(), b"a file where the folder should be").unwrap();
+    assert!(!folder.error_naming(&folder.out()).is_usage());
+}
+
+#[test]
+fn too_few_cases_for_the_split() {
+    let folder = Folder::with_cases();
+    let mut config = tiny(Experiment::OneStage);
+    config.data.split = medseg_data::SplitRule::two_stage_paper();
+    let error = run(&request(config, &folder.data(), &folder.out())).unwrap_err().to_string();
+    assert!(error.contains('6'), "{error}");
+    assert!(!folder.out().exists());
+}
+
+#[test]
+fn impossible_settings_are_named_before_anything_is_written() {
+    let folder = Folder { dir: tempfile::tempdir().unwrap() };
+    let broken: [(&str, fn(&mut ExperimentConfig)); 9] = [
+        ("epochs", |c| c.fine.epochs = 0),
+        ("overlap", |c| c.fine.window.overlap = 1.0),
+        ("lr", |c| c.fine.optimizer.lr = f64::NAN),
+        ("size", |c| c.fine.size.d = 0),
+        ("channels", |c| c.fine.network.channels.clear()),
+        ("coarse", |c| c.coarse = None),
+        ("labels", |c| c.data.labels = vec![0]),
+        ("intensity", |c| {
+            c.data.intensity = medseg_transforms::Intensity::Window { low: 3.0, high: 3.0 };
+        }),
+        ("schema", |c| c.schema = 99),
+    ];
+    for (name, change) in broken {
+        let mut config = tiny(Experiment::TwoStage);
+        change(&mut config);
+        let error = run(&request(config, &folder.data(), &folder.out())).unwrap_err();
+        assert!(error.is_usage() && error.to_string().contains(name), "{name}: {error}");
+    }
+    assert!(!folder.out().exists());
+}
+
+#[test]
+fn configuration_files_with_mistakes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("settings.toml");
+    assert!(ExperimentConfig::read(&path).unwrap_err().to_string().contains("settings.toml"));
+    let config = tiny(Experiment::TwoStage);
+    let text = toml::to_string(&config).unwrap();
+    fs::write(&path, &text).unwrap();
+    assert_eq!(ExperimentConfig::read(&path).unwrap(), config);
+    for (what, text) in [
+        ("typo", text.replace("validate_every", "validate_evry")),
+        ("type", text.replace("epochs = 3", "epochs = \"three\"")),
+        ("syntax", text.replace('=', ":")),
+        ("empty", String::new()),
+    ] {
+        fs::write(&path, text).unwrap();
+        let error = ExperimentConfig::read(&path).unwrap_err();
+        assert!(error.is_usage() && error.to_string().contains("settings.toml"), "{what}: {error}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_no_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = TrainedRun::open(dir.path(), &Device::flex()).unwrap_err().to_string();
+    assert!(error.contains("config.json") && error.contains(dir.path().to_str().unwrap()), "{error}");
+    fs::write(dir.path().join("config.json"), "{").unwrap();
+    let error = TrainedRun::open(dir.path(), &Device::flex()).unwrap_err().to_string();
+    assert!(error.contains("config.json") && !error.contains('\n'), "{error}");
+}

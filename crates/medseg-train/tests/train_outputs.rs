@@ -1,0 +1,111 @@
+//! What a run leaves in its folder, and what a trained run does with a new image.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use burn::tensor::Device;
+use medseg_train::{Experiment, ExperimentConfig, Silent, TrainedRun};
+use medseg_volume::{read_image, read_info, read_label};
+use support::{Listener, request, run, tiny, write_cases};
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_two_stage_run_leaves_what_its_contract_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+    write_cases(&data);
+    let summary = run(&request(tiny(Experiment::TwoStage), &data, &out)).unwrap().unwrap();
+
+    let top = ["config.json", "split.json", "coarse", "fine", "predictions", "overlays", "metrics.csv", "summary.json"];
+    assert_eq!(names(&out), &set(&top) | &set(&["report.html"]));
+    for stage in ["coarse", "fine"] {
+        assert_eq!(names(&out.join(stage)), set(&["best.safetensors", "curves.svg", "history.csv", "last"]));
+    }
+    assert_eq!(names(&out.join("predictions")), set(&["phantom_005.nii.gz"]));
+    assert_eq!(names(&out.join("overlays")), set(&["phantom_005.png"]));
+
+    let metrics = fs::read_to_string(out.join("metrics.csv")).unwrap();
+    let lines: Vec<&str> = metrics.lines().collect();
+    assert_eq!(
+        lines[0],
+        "case,stage,dice,iou,hd95_mm,assd_mm,surface_dice,volume_ml_reference,volume_ml_predicted,seconds"
+    );
+    assert!(lines[1].starts_with("phantom_005,coarse,") && lines[2].starts_with("phantom_005,fine,"));
+    assert_eq!(lines.len(), 3);
+
+    let json: serde_json::Value = serde_json::from_str(&fs::read_to_string(out.join("summary.json")).unwrap()).unwrap();
+    for key in ["cases", "dice_mean", "dice_ci95", "epochs", "seconds_train", "seconds_predict", "peak_memory_bytes"] {
+        assert!(json["stages"]["fine"].get(key).is_some(), "summary.json lacks {key}: {json}");
+    }
+    assert!(json["coarse_missed_cases"].is_u64() && json["roi_fallbacks"].is_u64());
+    assert_eq!((summary.stages["fine"].cases, summary.stages["fine"].epochs), (1, 3));
+
+    let report = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(report.contains("data:image/png;base64,") && report.contains("phantom_005"));
+    assert!(!report.contains("src=\"http") && !report.contains("href=\"http"), "the report is not self-contained");
+    assert!(fs::read(out.join("overlays/phantom_005.png")).unwrap().starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn a_saved_mask_is_what_the_trained_run_predicts_and_lies_on_the_images_grid() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+    write_cases(&data);
+    run(&request(tiny(Experiment::TwoStage), &data, &out)).unwrap();
+    let image = data.join("image/phantom_005.nii.gz");
+    let mask = out.join("predictions/phantom_005.nii.gz");
+    assert_eq!(read_info(&mask).unwrap().geometry, read_info(&image).unwrap().geometry);
+
+    let run = TrainedRun::open(&out, &Device::flex()).unwrap();
+    let prediction = run.predict(&read_image(&image).unwrap(), &mut Silent).unwrap();
+    assert_eq!(prediction.mask.data, read_label(&mask).unwrap().data);
+}
+
+#[test]
+fn a_dry_run_says_the_plan_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+    write_cases(&data);
+    let mut listener = Listener::default();
+    let dry = medseg_train::RunRequest { dry_run: true, ..request(tiny(Experiment::TwoStage), &data, &out) };
+    assert!(medseg_train::run_experiment(&dry, &Device::flex(), &mut listener).unwrap().is_none());
+    let text = listener.messages.join("\n");
+    for part in ["train: 4", "validation: 1", "left out: 1", "3 epochs of 4 steps", "stage coarse", "windows", "MiB"] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_runs_config_json_repeats_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+    write_cases(&data);
+    let config = tiny(Experiment::OneStage);
+    run(&request(config.clone(), &data, &out)).unwrap();
+    assert_eq!(ExperimentConfig::read(&out.join("config.json")).unwrap(), config);
+}
+
+#[test]
+fn an_empty_coarse_mask_searches_the_whole_volume_and_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+    write_cases(&data);
+    let mut config = tiny(Experiment::TwoStage);
+    // A network that has learnt next to nothing from an image without contrast predicts either everything or nothing.
+    config.data.intensity = medseg_transforms::Intensity::Window { low: 5000.0, high: 6000.0 };
+    let summary = run(&request(config, &data, &out)).unwrap().unwrap();
+    let coarse = fs::read_to_string(out.join("metrics.csv")).unwrap();
+    let volume: f64 = coarse.lines().nth(1).unwrap().split(',').nth(8).unwrap().parse().unwrap();
+    assert_eq!(summary.roi_fallbacks, Some(usize::from(volume == 0.0)), "{coarse}");
+}
