@@ -1,7 +1,9 @@
 //! Two stages: a coarse network finds the organ, a fine one draws it.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use medseg_transforms::{BoxDhw, Connectivity, Interpolation, foreground_box, keep_largest, resize, resize_nearest};
+use medseg_transforms::{
+    BoxDhw, Connectivity, Interpolation, foreground_box, keep_largest, resize, resize_nearest_exact,
+};
 use medseg_volume::Dhw;
 use ndarray::{Array3, ArrayView3, ArrayView4, Axis, Zip, s};
 use serde::{Deserialize, Serialize};
@@ -99,7 +101,7 @@ pub struct Cascade {
 pub struct CascadeOutput {
     /// Labels of the fine network; 0 outside [`roi`](CascadeOutput::roi).
     pub mask: Array3<u8>,
-    /// Labels of the coarse network, brought to the input's grid by nearest neighbour.
+    /// Labels of the coarse network, brought to the input's grid by the nearest voxel centre.
     pub coarse_mask: Array3<u8>,
     /// The part of the image that the fine network saw; of size 0 if it did not run.
     pub roi: BoxDhw,
@@ -164,7 +166,7 @@ impl Cascade {
         };
         let mut output = CascadeOutput {
             mask: Array3::zeros(image.dim()),
-            coarse_mask: resize_nearest(&small.view(), shape),
+            coarse_mask: resize_nearest_exact(&small.view(), shape),
             roi,
             coarse_missed: found.is_none(),
             fallback: found.is_none() && self.config.fallback == Fallback::FullVolume,

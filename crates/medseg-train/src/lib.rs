@@ -39,8 +39,8 @@ pub mod report;
 mod stage;
 
 pub use config::{
-    BestBy, CascadeSettings, CropSampling, DataConfig, Experiment, ExperimentConfig, OptimizerSettings, Preset, SCHEMA,
-    ScheduleSettings, StageConfig, StageInput, WindowSettings,
+    BestBy, CascadeSettings, CropSampling, DataConfig, Experiment, ExperimentConfig, LabelResize, OptimizerSettings,
+    Preset, SCHEMA, ScheduleSettings, StageConfig, StageInput, WindowSettings,
 };
 pub use error::TrainError;
 pub use experiment::{CoarsePrediction, Prediction, RunRequest, TrainedRun, run_experiment};

@@ -39,4 +39,4 @@ pub use flip::{flip, rotate90};
 pub use intensity::{Intensity, NormalizeIntensity, ScaleIntensityRange};
 pub use pad::{PadMethod, SpatialPad};
 pub use random_crop::{CropDraw, LabelIndex, RandCropByPosNegLabel, corrected_center};
-pub use resize::{Interpolation, resize, resize_nearest};
+pub use resize::{Interpolation, resize, resize_nearest, resize_nearest_exact};

@@ -13,8 +13,11 @@ pub enum Interpolation {
         /// Corner voxels' centres stay (true), or the volume's faces do (false, the default of MONAI).
         align_corners: bool,
     },
-    /// The value of the voxel at floor(index · from / to).
+    /// The value of the voxel at floor(index · from / to), PyTorch's `nearest`. It shifts what it shows: a voxel of the
+    /// result has the value at its low corner, not at its centre.
     Nearest,
+    /// The value of the voxel at its centre, floor((index + ½) · from / to), PyTorch's `nearest-exact`.
+    NearestExact,
     /// Mean of the voxels that an output voxel covers (adaptive average).
     Area,
 }
@@ -33,6 +36,7 @@ pub fn resize(image: &ArrayView3<'_, f32>, to: Dhw<usize>, how: Interpolation) -
     }
     match how {
         Interpolation::Nearest => resize_nearest(image, to),
+        Interpolation::NearestExact => resize_nearest_exact(image, to),
         Interpolation::Trilinear { align_corners } => {
             let weights = from.zip(to).map(|(f, t)| linear_weights(f, t, align_corners));
             separable(image, &weights)
@@ -46,8 +50,20 @@ pub fn resize(image: &ArrayView3<'_, f32>, to: Dhw<usize>, how: Interpolation) -
 /// The index is floor(index · from / to) computed in f32, as PyTorch's `nearest` does. An empty volume stays as it is.
 #[must_use]
 pub fn resize_nearest<T: Copy + Send + Sync>(volume: &ArrayView3<'_, T>, to: Dhw<usize>) -> Array3<T> {
+    take(volume, to, 0.0)
+}
+
+/// As [`resize_nearest`], but by the voxel at the centre, floor((index + ½) · from / to), as PyTorch's `nearest-exact`
+/// does: the one to use where no other program's masks have to be matched.
+#[must_use]
+pub fn resize_nearest_exact<T: Copy + Send + Sync>(volume: &ArrayView3<'_, T>, to: Dhw<usize>) -> Array3<T> {
+    take(volume, to, 0.5)
+}
+
+/// Takes the voxels at floor((index + offset) · from / to).
+fn take<T: Copy + Send + Sync>(volume: &ArrayView3<'_, T>, to: Dhw<usize>, offset: f32) -> Array3<T> {
     let from = Dhw::from(volume.dim());
-    let index = from.zip(to).map(|(f, t)| nearest_indices(f, t));
+    let index = from.zip(to).map(|(f, t)| nearest_indices(f, t, offset));
     let mut out = match volume.first() {
         Some(&any) => Array3::from_elem((to.d, to.h, to.w), any),
         // Nothing to take values from: nothing comes out.
@@ -64,9 +80,9 @@ pub fn resize_nearest<T: Copy + Send + Sync>(volume: &ArrayView3<'_, T>, to: Dhw
     out
 }
 
-fn nearest_indices(from: usize, to: usize) -> Vec<usize> {
+fn nearest_indices(from: usize, to: usize, offset: f32) -> Vec<usize> {
     let scale = from as f32 / to as f32;
-    (0..to).map(|i| ((i as f32 * scale) as usize).min(from.saturating_sub(1))).collect()
+    (0..to).map(|i| (((i as f32 + offset) * scale) as usize).min(from.saturating_sub(1))).collect()
 }
 
 /// One output index as a weighted sum of consecutive input indices.

@@ -3,14 +3,14 @@
 use medseg_data::Case;
 use medseg_transforms::{
     BoxDhw, Interpolation, LabelIndex, PadMethod, RandCropByPosNegLabel, SpatialPad, crop, foreground_box, resize,
-    resize_nearest,
+    resize_nearest, resize_nearest_exact,
 };
 use medseg_volume::{Dhw, Volume, read_image, read_label};
 use ndarray::Array3;
 
 use super::Role;
 use crate::TrainError;
-use crate::config::{DataConfig, StageConfig, StageInput};
+use crate::config::{DataConfig, LabelResize, StageConfig, StageInput};
 
 /// A case as one stage needs it.
 pub(crate) struct Prepared {
@@ -68,7 +68,10 @@ pub(crate) fn prepare(case: &Case, data: &DataConfig, stage: &StageConfig, role:
     let (image, label) = match stage.input {
         StageInput::Whole => (
             resize(&image.view(), stage.size, Interpolation::Trilinear { align_corners: false }),
-            resize_nearest(&label.view(), stage.size),
+            match stage.label_resize {
+                LabelResize::Nearest => resize_nearest(&label.view(), stage.size),
+                LabelResize::NearestExact => resize_nearest_exact(&label.view(), stage.size),
+            },
         ),
         StageInput::Crops => (image, label),
         StageInput::ForegroundCrops => {

@@ -11,7 +11,9 @@ use medseg_volume::{AxisChange, Geometry, Orientation};
 use serde::{Deserialize, Serialize};
 
 pub use presets::Preset;
-pub use stage::{BestBy, CropSampling, OptimizerSettings, ScheduleSettings, StageConfig, StageInput, WindowSettings};
+pub use stage::{
+    BestBy, CropSampling, LabelResize, OptimizerSettings, ScheduleSettings, StageConfig, StageInput, WindowSettings,
+};
 
 use crate::TrainError;
 use crate::files::read_text;

@@ -6,8 +6,8 @@ use medseg_unet::{BlockKind, UNetConfig};
 use medseg_volume::{Dhw, Orientation};
 
 use super::{
-    BestBy, CascadeSettings, CropSampling, DataConfig, Experiment, ExperimentConfig, OptimizerSettings, SCHEMA,
-    ScheduleSettings, StageConfig, StageInput, WindowSettings,
+    BestBy, CascadeSettings, CropSampling, DataConfig, Experiment, ExperimentConfig, LabelResize, OptimizerSettings,
+    SCHEMA, ScheduleSettings, StageConfig, StageInput, WindowSettings,
 };
 
 /// A named set of settings.
@@ -52,6 +52,7 @@ impl Preset {
             network: UNetConfig { encoder: block, decoder: block, ..UNetConfig::default() },
             size: Dhw::splat(128),
             input,
+            label_resize: LabelResize::Nearest,
             crops: CropSampling::default(),
             foreground_margin: 30,
             epochs,
@@ -91,6 +92,7 @@ fn quick_stages(experiment: Experiment) -> (Option<StageConfig>, StageConfig) {
         network: UNetConfig { channels: vec![8, 16, 32, 64, 128], dropout: 0.1, ..UNetConfig::default() },
         size: Dhw::splat(size),
         input,
+        label_resize: LabelResize::NearestExact,
         crops: CropSampling::default(),
         foreground_margin: 8,
         epochs,

@@ -19,6 +19,17 @@ pub enum StageInput {
     ForegroundCrops,
 }
 
+/// How a label is resized to the coarse grid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelResize {
+    /// PyTorch's and MONAI's `nearest`, as in the reference experiments: masks come out shifted by up to half a voxel.
+    Nearest,
+    /// The voxel at the centre, `nearest-exact`.
+    #[default]
+    NearestExact,
+}
+
 /// How random crops are drawn from a case.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -96,6 +107,9 @@ pub struct StageConfig {
     pub size: Dhw<usize>,
     /// What a training step sees.
     pub input: StageInput,
+    /// How the label of a whole image is resized; unused when the input is crops.
+    #[serde(default)]
+    pub label_resize: LabelResize,
     /// How crops are drawn; unused when the input is the whole image.
     pub crops: CropSampling,
     /// Voxels added on every side of the foreground's box, cut at the image's border; for `foreground_crops`.

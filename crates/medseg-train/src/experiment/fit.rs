@@ -7,10 +7,10 @@ use medseg_volume::{Dhw, read_image};
 use crate::config::{ExperimentConfig, StageInput};
 use crate::{Observer, TrainError};
 
-/// Optimiser steps of a quick stage on crops: about two passes over 160 cases.
-const CROP_STEPS: usize = 320;
+/// Optimiser steps of a quick stage on crops: two passes over 128 cases.
+const CROP_STEPS: usize = 256;
 /// Optimiser steps of a quick coarse stage; each sees one small image instead of four crops.
-const WHOLE_STEPS: usize = 640;
+const WHOLE_STEPS: usize = 480;
 /// Fewest passes over the cases, whatever their number.
 const LEAST_EPOCHS: usize = 2;
 /// Sides are cut down to multiples of this, so that five levels need no padding.
@@ -71,7 +71,7 @@ mod tests {
     fn few_cases_get_many_epochs_and_many_cases_two() {
         let mut config = Preset::Quick.config(Experiment::TwoStage);
         fit_epochs(&mut config, 10);
-        assert_eq!((config.coarse.as_ref().unwrap().epochs, config.fine.epochs), (64, 32));
+        assert_eq!((config.coarse.as_ref().unwrap().epochs, config.fine.epochs), (48, 26));
         fit_epochs(&mut config, 1000);
         assert_eq!(config.fine.epochs, LEAST_EPOCHS);
         assert_eq!(config.fine.schedule.t_0, LEAST_EPOCHS);

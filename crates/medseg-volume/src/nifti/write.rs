@@ -1,6 +1,7 @@
 //! The writer.
 
 use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -108,26 +109,37 @@ fn write<T>(
         other => unstorable(other.to_string()),
     })?;
     let failed = |e| VolumeError::io("write", path)(e);
-    let file = File::options().write(true).open(&temporary.0).map_err(failed)?;
-    let length = file.metadata().map_err(failed)?.len();
-    // The writer loses the error of its last flush, so the length tells whether all of it is there.
-    if !packed && length != OFFSET + (data.len() * size_of::<T>()) as u64 {
-        return Err(unstorable(format!("only {length} bytes could be written")));
+    let mut file = File::options().read(true).write(true).open(&temporary.0).map_err(failed)?;
+    // The writer loses the error of its last flush, so the end tells whether all of it is there.
+    if !is_complete(&mut file, OFFSET + (data.len() * size_of::<T>()) as u64, packed).map_err(failed)? {
+        return Err(unstorable("it could not be written to its end".into()));
     }
     file.sync_all().map_err(failed)?;
     fs::rename(&temporary.0, path).map_err(failed)
+}
+
+/// Whether a file has this many bytes, or, if gzipped, ends with a trailer that says so (modulo 2^32).
+fn is_complete(file: &mut File, bytes: u64, packed: bool) -> io::Result<bool> {
+    if !packed {
+        return Ok(file.metadata()?.len() == bytes);
+    }
+    let mut trailer = [0; 4];
+    file.seek(SeekFrom::End(-4))?;
+    file.read_exact(&mut trailer)?;
+    Ok(u32::from_le_bytes(trailer) == bytes as u32)
 }
 
 /// A temporary file that is removed unless it was renamed.
 struct Temporary(PathBuf);
 
 impl Temporary {
-    /// In the folder of `path`, with a name that the `nifti` crate takes as it is.
+    /// In the folder of `path`, with a name that the `nifti` crate takes as it is; hidden, so that what a killed process
+    /// leaves is not taken for a volume.
     fn beside(path: &Path, packed: bool) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let suffix = if packed { "nii.gz" } else { "nii" };
-        Self(path.with_file_name(format!("writing-{}-{number}.{suffix}", std::process::id())))
+        Self(path.with_file_name(format!(".writing-{}-{number}.{suffix}", std::process::id())))
     }
 }
 

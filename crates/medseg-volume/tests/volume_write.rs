@@ -1,0 +1,118 @@
+//! What is written: the geometry bit for bit, whole files or none.
+
+mod support;
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use flate2::read::GzDecoder;
+use medseg_volume::{Dhw, Geometry, Volume, read_image, read_info, read_label, write_image_i16, write_label};
+use ndarray::Array3;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use support::{label_file, put};
+
+/// The header of a file, unpacked.
+fn header(path: &Path) -> Vec<u8> {
+    let bytes = fs::read(path).unwrap();
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return bytes[..348].to_vec();
+    }
+    let mut unpacked = Vec::new();
+    GzDecoder::new(&bytes[..]).read_to_end(&mut unpacked).unwrap();
+    unpacked[..348].to_vec()
+}
+
+/// pixdim, units, codes, quaternion and matrix: what says where voxels lie.
+fn geometry_bytes(header: &[u8]) -> Vec<u8> {
+    [&header[76..108], &header[123..124], &header[252..328]].concat()
+}
+
+#[test]
+fn a_mask_on_an_images_grid_has_its_geometry_bit_for_bit() {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..60 {
+        let mut bytes = label_file();
+        // Any spacing, units, quaternion and matrix, and every combination of codes.
+        for at in (80..108).step_by(4).chain((256..328).step_by(4)) {
+            put(&mut bytes, at, rng.random_range(0.01f32..0.5).to_le_bytes());
+        }
+        for axis in 0..3 {
+            put(&mut bytes, 280 + 20 * axis, rng.random_range(1f32..3.0).to_le_bytes());
+        }
+        put(&mut bytes, 76, [1f32, -1.0, 0.0][round % 3].to_le_bytes());
+        bytes[123] = rng.random();
+        put(&mut bytes, 252, (round as i16 % 5).to_le_bytes());
+        put(&mut bytes, 254, (round as i16 / 5 % 5).to_le_bytes());
+        let source = dir.path().join("image.nii");
+        fs::write(&source, &bytes).unwrap();
+        let image = read_image(&source).unwrap();
+        for name in ["mask.nii", "mask.nii.gz"] {
+            let path = dir.path().join(name);
+            write_label(&path, &image.map_data(|v| u8::from(*v > 3.0))).unwrap();
+            assert_eq!(geometry_bytes(&header(&path)), geometry_bytes(&bytes), "round {round}, {name}");
+            assert_eq!(read_info(&path).unwrap().geometry, image.geometry);
+        }
+    }
+}
+
+#[test]
+fn a_geometry_of_numbers_is_written_as_sform() {
+    let dir = tempfile::tempdir().unwrap();
+    let affine = [[-0.75, 0.0, 0.5, 12.0], [0.25, 1.5, 0.0, -7.5], [0.0, -0.5, 3.0, 100.0], [0.0, 0.0, 0.0, 1.0]];
+    let volume = Volume::new(Array3::from_elem((3, 4, 5), -1024i16), Geometry::from_affine(affine).unwrap());
+    let path = dir.path().join("a.nii.gz");
+    write_image_i16(&path, &volume).unwrap();
+    let back = read_image(&path).unwrap();
+    assert_eq!(back.geometry.affine(), affine);
+    assert!(back.data.iter().all(|v| *v == -1024.0));
+}
+
+#[test]
+fn what_was_cropped_or_turned_is_not_given_the_old_header() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("a.nii");
+    fs::write(&source, label_file()).unwrap();
+    let label = read_label(&source).unwrap();
+    let cropped = label.geometry.cropped(Dhw { d: 1, h: 0, w: 0 });
+    assert!(cropped.nifti_fields().is_none());
+    let path = dir.path().join("b.nii");
+    write_label(&path, &Volume::new(Array3::zeros((1, 3, 4)), cropped.clone())).unwrap();
+    assert_eq!(read_info(&path).unwrap().geometry, cropped);
+    let turned = label.reoriented("LPS".parse().unwrap());
+    write_label(&path, &turned).unwrap();
+    assert_eq!(read_label(&path).unwrap(), turned);
+}
+
+#[test]
+fn a_write_that_fails_names_the_file_and_leaves_the_folder_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let volume = |sides| Volume::new(Array3::<u8>::zeros(sides), Geometry::from_spacing(Dhw::splat(1.0)).unwrap());
+    let missing = dir.path().join("missing/a.nii.gz");
+    let error = write_label(&missing, &volume((2, 2, 2))).unwrap_err().to_string();
+    assert!(error.contains("missing/a.nii.gz"), "{error}");
+    let path = dir.path().join("a.nii");
+    for sides in [(0, 2, 2), (40_000, 1, 1)] {
+        assert!(write_label(&path, &volume(sides)).unwrap_err().to_string().contains("a.nii"));
+    }
+    // The target is a folder: everything is written, and only the last step fails.
+    fs::create_dir(dir.path().join("folder.nii.gz")).unwrap();
+    assert!(write_label(dir.path().join("folder.nii.gz"), &volume((2, 2, 2))).is_err());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn an_old_file_is_replaced_and_the_name_kept_as_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let volume =
+        |value| Volume::new(Array3::from_elem((2, 2, 2), value), Geometry::from_spacing(Dhw::splat(1.0)).unwrap());
+    for name in ["case.v1.2.nii.gz", "UPPER.NII", "no_suffix", "ünï cödé.nii.gz"] {
+        let path = dir.path().join(name);
+        write_label(&path, &volume(1u8)).unwrap();
+        write_label(&path, &volume(2u8)).unwrap();
+        assert_eq!(read_label(&path).unwrap().data[[0, 0, 0]], 2, "{name}");
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
+}
