@@ -1,4 +1,4 @@
-//! Convolutions against Burn's own, the goldens and central differences.
+//! Convolutions against Burn's own, whatever the number of threads.
 
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
 use medseg_ops::{ConvOptions, composed, conv3d};

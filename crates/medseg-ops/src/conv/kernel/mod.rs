@@ -16,6 +16,8 @@ mod pack;
 mod pointwise;
 mod scratch;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod weight_gradient;
 
 pub(super) use forward::conv3;
