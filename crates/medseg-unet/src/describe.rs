@@ -23,7 +23,7 @@ pub struct NetworkCost {
 /// ```
 /// use medseg_unet::{UNetConfig, describe};
 /// let cost = describe(&UNetConfig::default(), [128; 3])?;
-/// assert_eq!(cost.parameters, 3_502_096);
+/// assert_eq!(cost.parameters, 5_991_376);
 /// # Ok::<(), medseg_unet::UNetError>(())
 /// ```
 pub fn describe(config: &UNetConfig, input: [usize; 3]) -> Result<NetworkCost, UNetError> {
