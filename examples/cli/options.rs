@@ -39,13 +39,13 @@ pub struct Options {
     #[arg(long, value_name = "A,B,C,D,E", value_delimiter = ',')]
     channels: Option<Vec<usize>>,
     /// Learning rate
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     lr: Option<f64>,
     /// Seed of everything random
     #[arg(long)]
     seed: Option<u64>,
     /// Overlap of neighbouring windows, in [0, 1)
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     overlap: Option<f64>,
     /// auto (CT window or z-score, by a look at the data), window:LOW,HIGH, z-score, z-score-nonzero, percentile:LOW,HIGH
     #[arg(long, allow_hyphen_values = true)]

@@ -133,7 +133,7 @@ impl ExperimentConfig {
     /// An unreadable file, an unknown key, a missing key or a value of the wrong type, naming file and place. The values
     /// themselves are checked by [`validate`](Self::validate).
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let text = read_text(path)?;
+        let text = read_text(path).map_err(|e| TrainError::Config(e.to_string()))?;
         let fail = |reason: String| TrainError::Config(format!("{}: {}", path.display(), reason.trim()));
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
             match serde_json::from_str::<RunFile>(&text) {

@@ -1,0 +1,186 @@
+//! The examples as a user runs them: exit codes, one sentence for an error, files that open again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use medseg::data::phantom::PhantomConfig;
+use medseg::volume::{read_image, read_info, read_label};
+
+/// An example, which `cargo test` builds beside the tests.
+fn example(name: &str) -> Command {
+    let tests = std::env::current_exe().unwrap();
+    let path =
+        tests.ancestors().nth(2).unwrap().join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(path.exists(), "{} is missing: run `cargo test`, or `cargo build --examples` first", path.display());
+    Command::new(path)
+}
+
+/// A tiny set of six cases, four of them to train.
+struct Data {
+    dir: tempfile::TempDir,
+}
+
+impl Data {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let phantom = PhantomConfig { cases: 6, seed: 3, scale: 0.25, ..PhantomConfig::default() };
+        phantom.write(dir.path().join("data"), &mut |_, _| {}).unwrap();
+        Self { dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// An experiment with small networks on these cases.
+    fn run(&self, name: &str, more: &[&str]) -> Output {
+        let mut command = example(name);
+        command.args(["--data", self.path("data").to_str().unwrap(), "--out", self.path("out").to_str().unwrap()]);
+        command.args(["--channels", "2,2,4", "--roi", "16,16,16", "--epochs", "2", "--device", "cpu"]);
+        command.args(more).output().unwrap()
+    }
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Checks the exit code and that the last line is one sentence that names `what`.
+fn assert_fails(output: &Output, code: i32, what: &str) {
+    let text = stderr(output);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    assert!(!text.contains("panicked"), "{text}");
+    let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert!(errors.len() == 1 && errors[0].contains(what), "{what} is not named in one sentence:\n{text}");
+}
+
+#[test]
+fn an_experiment_and_a_prediction() {
+    for (name, stages) in [("one_stage", vec!["one_stage"]), ("two_stage", vec!["coarse", "fine"])] {
+        let data = Data::new();
+        let output = data.run(name, &["--labels", "1,2", "--lr", "0.02", "--seed", "3", "--overlap", "0.5"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let out = data.path("out");
+        for stage in stages {
+            assert!(out.join(stage).join("history.csv").is_file());
+        }
+        let settings: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(out.join("config.json")).unwrap()).unwrap();
+        let settings = &settings["settings"];
+        assert_eq!(settings["data"]["labels"], serde_json::json!([1, 2]));
+        assert_eq!((&settings["seed"], &settings["fine"]["optimizer"]["lr"]), (&3.into(), &0.02.into()));
+        assert_eq!(settings["fine"]["window"]["overlap"], 0.5);
+        assert_eq!(settings["fine"]["network"]["channels"], serde_json::json!([2, 2, 4]));
+
+        let image = data.path("data/image/phantom_005.nii.gz");
+        let mask = data.path("mask.nii.gz");
+        let predict = example("predict").args([&out, &image, &mask]).output().unwrap();
+        assert!(predict.status.success(), "{}", stderr(&predict));
+        assert_eq!(read_label(&mask).unwrap().shape(), read_image(&image).unwrap().shape());
+        assert_eq!(read_info(&mask).unwrap().geometry, read_info(&image).unwrap().geometry);
+    }
+}
+
+#[test]
+fn usage_and_configuration_errors_end_with_2() {
+    let data = Data::new();
+    for (arguments, what) in [
+        (vec!["--no-such-option"], "--no-such-option"),
+        (vec!["--preset", "huge"], "huge"),
+        (vec!["--epochs", "0"], "epochs"),
+        (vec!["--roi", "1,2"], "--roi"),
+        (vec!["--roi", "0,16,16"], "size"),
+        (vec!["--channels", "0,2,4"], "channels"),
+        (vec!["--lr", "-1"], "lr"),
+        (vec!["--overlap", "1"], "overlap"),
+        (vec!["--labels", "0"], "labels"),
+        (vec!["--labels", "300"], "300"),
+        (vec!["--labels", "9"], "[9]"),
+        (vec!["--device", "tpu"], "tpu"),
+        (vec!["--device", "cuda:x"], "cuda:x"),
+        (vec!["--intensity", "window:5,1"], "window"),
+        (vec!["--config", "no_such_file.toml"], "no_such_file.toml"),
+    ] {
+        // An option given twice is a usage error of its own, so the common ones are left out.
+        let mut command = example("two_stage");
+        command.args(["--data", data.path("data").to_str().unwrap(), "--out", data.path("out").to_str().unwrap()]);
+        assert_fails(&command.args(arguments).output().unwrap(), 2, what);
+    }
+    assert!(!data.path("out").exists());
+}
+
+#[test]
+fn bad_data_ends_with_1_and_names_the_file() {
+    let truncate = |path: &Path| {
+        let bytes = fs::read(path).unwrap();
+        fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+    };
+    let missing = Data::new();
+    fs::remove_dir_all(missing.path("data")).unwrap();
+    assert_fails(&missing.run("one_stage", &[]), 1, missing.path("data").to_str().unwrap());
+
+    let alone = Data::new();
+    fs::remove_file(alone.path("data/label/phantom_001.nii.gz")).unwrap();
+    assert_fails(&alone.run("one_stage", &[]), 1, "phantom_001.nii.gz");
+
+    let cut = Data::new();
+    truncate(&cut.path("data/image/phantom_002.nii.gz"));
+    assert_fails(&cut.run("one_stage", &[]), 1, "phantom_002.nii.gz");
+
+    let blocked = Data::new();
+    fs::write(blocked.path("out"), b"a file").unwrap();
+    assert_fails(&blocked.run("one_stage", &[]), 1, blocked.path("out").to_str().unwrap());
+}
+
+#[test]
+fn predicting_with_the_wrong_paths_names_them_and_writes_nothing() {
+    let data = Data::new();
+    assert!(data.run("one_stage", &["--seed", "1"]).status.success());
+    let (out, image) = (data.path("out"), data.path("data/image/phantom_000.nii.gz"));
+    let mask = data.path("mask.nii.gz");
+    let predict = |run: &Path, image: &Path, mask: &Path| example("predict").args([run, image, mask]).output().unwrap();
+    assert_fails(&predict(&data.path("nothing"), &image, &mask), 1, "nothing");
+    assert_fails(&predict(&out, &data.path("none.nii.gz"), &mask), 1, "none.nii.gz");
+    assert_fails(&predict(&out, &out.join("config.json"), &mask), 1, "config.json");
+    assert!(!mask.exists());
+    assert_fails(&predict(&out, &image, &data.path("no/mask.nii.gz")), 1, "no/mask.nii.gz");
+    assert_eq!(example("predict").output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn a_changed_setting_is_refused_when_resuming() {
+    let data = Data::new();
+    assert!(data.run("one_stage", &[]).status.success());
+    assert!(data.run("one_stage", &["--resume"]).status.success());
+    assert_fails(&data.run("one_stage", &["--resume", "--lr", "0.5"]), 2, "optimizer.lr");
+}
+
+#[test]
+fn help_and_a_dry_run_leave_nothing() {
+    let data = Data::new();
+    let help = example("one_stage").arg("--help").output().unwrap();
+    assert!(help.status.success());
+    let text = String::from_utf8_lossy(&help.stdout).into_owned();
+    for option in ["--data", "--labels", "--preset", "--device", "--out", "--epochs", "--roi", "--resume", "--dry-run"]
+    {
+        assert!(text.contains(option), "{option} is not in the help");
+    }
+    let dry = data.run("two_stage", &["--dry-run"]);
+    assert!(dry.status.success(), "{}", stderr(&dry));
+    assert!(!data.path("out").exists());
+}
+
+#[test]
+fn a_tiny_image_is_segmented_too() {
+    let data = Data::new();
+    assert!(data.run("two_stage", &[]).status.success());
+    let image = read_image(data.path("data/image/phantom_000.nii.gz")).unwrap();
+    let tiny = medseg::volume::Volume::new(image.data.slice(ndarray::s![..1, ..2, ..3]).to_owned(), image.geometry);
+    let path = data.path("tiny.nii.gz");
+    medseg::volume::write_image(&path, &tiny).unwrap();
+    let mask = data.path("mask.nii");
+    let output = example("predict").args([data.path("out"), path, mask.clone()]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(read_label(&mask).unwrap().data.dim(), (1, 2, 3));
+}
