@@ -100,6 +100,7 @@ impl Options {
             dry_run: self.dry_run,
             fit_epochs: fit && self.epochs.is_none(),
             fit_size: fit && self.roi.is_none(),
+            fit_components: fit,
             fit_intensity: match self.intensity.as_deref() {
                 None => fit,
                 Some(choice) => choice == "auto",

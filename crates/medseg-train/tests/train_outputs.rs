@@ -8,7 +8,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use medseg_train::{Experiment, ExperimentConfig, Silent, TrainedRun};
-use medseg_volume::{read_image, read_info, read_label};
+use medseg_volume::{read_image, read_info, read_label, write_label};
 use support::{Listener, request, run, tiny, write_cases};
 
 fn names(folder: &Path) -> BTreeSet<String> {
@@ -108,4 +108,25 @@ fn an_empty_coarse_mask_searches_the_whole_volume_and_is_counted() {
     let coarse = fs::read_to_string(out.join("metrics.csv")).unwrap();
     let volume: f64 = coarse.lines().nth(1).unwrap().split(',').nth(8).unwrap().parse().unwrap();
     assert_eq!(summary.roi_fallbacks, Some(usize::from(volume == 0.0)), "{coarse}");
+}
+
+#[test]
+fn two_organs_are_both_kept_where_the_labels_have_two() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+    write_cases(&data);
+    let largest_only = |out: &Path| ExperimentConfig::read(&out.join("config.json")).unwrap().largest_component;
+    let mut fitted = request(tiny(Experiment::OneStage), &data, &out);
+    fitted.fit_components = true;
+    run(&fitted).unwrap();
+    assert!(largest_only(&out));
+    let path = data.join("label/phantom_001.nii.gz");
+    let mut label = read_label(&path).unwrap();
+    // The foreground's lower and upper half, with a gap between them.
+    let slices: Vec<usize> =
+        label.data.outer_iter().enumerate().filter(|(_, s)| s.iter().any(|v| *v > 0)).map(|(z, _)| z).collect();
+    label.data.slice_mut(ndarray::s![slices[slices.len() / 2], .., ..]).fill(0);
+    write_label(&path, &label).unwrap();
+    run(&fitted).unwrap();
+    assert!(!largest_only(&out));
 }

@@ -41,7 +41,8 @@ impl Preset {
             },
             coarse,
             fine,
-            cascade: CascadeSettings { margin: 2, largest_component: !paper },
+            // About the fine stage's margin in training, counted in voxels of the coarse grid.
+            cascade: CascadeSettings { margin: if paper { 2 } else { 4 }, largest_component: !paper },
             largest_component: !paper,
             surface_tolerance_mm: 2.0,
         }

@@ -1,9 +1,10 @@
 //! Fitting the quick preset to the data it meets.
 
 use medseg_data::Case;
-use medseg_transforms::Intensity;
+use medseg_transforms::{Connectivity, Intensity, label_components};
 use medseg_volume::{Dhw, read_image};
 
+use crate::cases::load_label;
 use crate::config::{ExperimentConfig, StageInput};
 use crate::{Observer, TrainError};
 
@@ -15,8 +16,8 @@ const WHOLE_STEPS: usize = 480;
 const LEAST_EPOCHS: usize = 2;
 /// Sides are cut down to multiples of this, so that five levels need no padding.
 const SIDE_STEP: usize = 16;
-/// Images looked at to tell Hounsfield units from other intensities.
-const LOOKED_AT: usize = 3;
+/// Cases looked at to tell Hounsfield units from other intensities, and one organ from several.
+const LOOKED_AT: usize = 5;
 
 /// As many epochs as make a short run on this number of training cases; the schedule's period becomes the run's length,
 /// so that the learning rate ends near its minimum.
@@ -56,6 +57,29 @@ pub(crate) fn fit_intensity(
         if lowest > AIR {
             config.data.intensity = Intensity::ZScore { nonzero: false };
             observer.message("intensities are not Hounsfield units: z-score for each case (see --intensity)");
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Keeps a mask's largest component alone only where the first training labels consist of one: a pair of organs keeps
+/// both.
+pub(crate) fn fit_components(
+    config: &mut ExperimentConfig,
+    training: &[Case],
+    observer: &mut dyn Observer,
+) -> Result<(), TrainError> {
+    /// Share of the foreground in the largest component from which on the rest is dirt.
+    const ALMOST_ALL: f64 = 0.99;
+    for case in training.iter().take(LOOKED_AT) {
+        let Some(label) = load_label(case, &config.data.labels).map_err(|e| e.in_case(&case.id))? else { continue };
+        let sizes = label_components(&label.data.view(), Connectivity::Vertex).sizes;
+        let (largest, all) = (sizes.iter().max().copied().unwrap_or(0), sizes.iter().sum::<usize>());
+        if (largest as f64) < ALMOST_ALL * all as f64 {
+            config.cascade.largest_component = false;
+            config.largest_component = false;
+            observer.message("the foreground has several parts: masks keep all of theirs, not only the largest");
             return Ok(());
         }
     }

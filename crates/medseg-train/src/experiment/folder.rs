@@ -154,6 +154,7 @@ mod tests {
             dry_run: false,
             fit_epochs: false,
             fit_size: false,
+            fit_components: false,
             fit_intensity: false,
         }
     }

@@ -23,6 +23,8 @@ pub struct RunRequest {
     pub fit_epochs: bool,
     /// Shrink crops and windows to the data's typical size.
     pub fit_size: bool,
+    /// Keep several components of a mask where the training labels have several.
+    pub fit_components: bool,
     /// Choose between CT window and z-score by a look at the data.
     pub fit_intensity: bool,
 }

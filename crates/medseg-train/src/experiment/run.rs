@@ -7,7 +7,7 @@ use medseg_data::Case;
 
 use super::RunRequest;
 use super::dataset::Dataset;
-use super::fit::{fit_epochs, fit_intensity, fit_size};
+use super::fit::{fit_components, fit_epochs, fit_intensity, fit_size};
 use super::folder::{RunRecord, open_folder};
 use super::plan::plan_text;
 use super::predict::predict_cases;
@@ -60,6 +60,9 @@ fn fit(request: &mut RunRequest, data: &Dataset, observer: &mut dyn Observer) ->
     }
     if request.fit_size {
         fit_size(&mut request.config, &data.shapes);
+    }
+    if request.fit_components && request.data.is_some() {
+        fit_components(&mut request.config, &data.select(&data.split.train)?, observer)?;
     }
     if request.fit_intensity && request.data.is_some() {
         fit_intensity(&mut request.config, &data.cases, observer)?;

@@ -43,6 +43,7 @@ pub fn request(config: ExperimentConfig, data: &Path, out: &Path) -> RunRequest 
         dry_run: false,
         fit_epochs: false,
         fit_size: false,
+        fit_components: false,
         fit_intensity: false,
     }
 }
