@@ -1,7 +1,8 @@
-//! Stitching alone: sliding-window inference with a predictor that returns its input, so that what is measured is gathering
-//! the windows, adding them up with their weights, and averaging or thresholding the sums.
+//! Sliding-window inference: with the U-Net of the quick preset, and stitching alone (a predictor that returns its input,
+//! so that what is measured is gathering the windows, adding them up with their weights, and averaging or thresholding).
 //!
-//! Throughput is in voxels of the image. Run with `cargo bench --bench sliding_window`.
+//! Throughput is in voxels of the image. Run with `cargo bench --bench sliding_window`; `benches/peers/sliding_window.py`
+//! measures the same with MONAI and PyTorch.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use burn::tensor::{Device, Tensor};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use medseg_inference::{Blend, Dhw, MaskRule, NoProgress, SlidingWindow};
+use medseg_unet::UNetConfig;
 use ndarray::Array4;
 
 const CASES: [(Dhw<usize>, usize); 2] = [(Dhw { d: 128, h: 128, w: 128 }, 64), (Dhw { d: 192, h: 256, w: 256 }, 96)];
@@ -50,5 +52,24 @@ fn stitching(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, stitching);
+/// The network's forward pass over an image of several windows.
+fn network(criterion: &mut Criterion) {
+    let device = Device::flex();
+    let config = UNetConfig { channels: vec![8, 16, 32, 64, 128], ..UNetConfig::default() };
+    let unet = config.init_seeded(1, &device).expect("a network");
+    let (d, h, w) = (96, 128, 128);
+    let image = Array4::from_shape_fn((1, d, h, w), |(_, z, y, x)| ((z * y + x) % 97) as f32 / 97.0);
+    let sliding = SlidingWindow::new(Dhw::splat(64)).with_overlap(0.25).with_batch(4);
+    let mut group = criterion.benchmark_group("sliding_window");
+    group.sample_size(10).warm_up_time(Duration::from_secs(1)).throughput(Throughput::Elements((d * h * w) as u64));
+    group.bench_function("unet/96x128x128/roi64/overlap0.25", |bencher| {
+        let mut predictor = |windows: Tensor<5>| unet.forward(windows);
+        bencher.iter(|| {
+            sliding.predict(black_box(&image.view()), &device, &mut predictor, &mut NoProgress).expect("logits")
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, network, stitching);
 criterion_main!(benches);

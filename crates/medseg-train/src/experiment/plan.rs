@@ -6,20 +6,15 @@ use medseg_unet::describe;
 
 use super::RunRequest;
 use super::dataset::Dataset;
-use super::folder::RunRecord;
 use crate::TrainError;
 use crate::config::{StageConfig, StageInput};
 
 const MIB: f64 = (1u64 << 20) as f64;
 
-/// The resolved configuration, the split, and steps, windows and memory of every stage.
-pub(crate) fn plan_text(request: &RunRequest, record: &RunRecord, data: &Dataset) -> Result<String, TrainError> {
-    let mut text = String::new();
-    let mut line = |l: String| {
-        text.push_str(&l);
-        text.push('\n');
-    };
-    line(format!("configuration: {}", record.text()));
+/// The split, and steps, windows and memory of every stage.
+pub(crate) fn plan_text(request: &RunRequest, data: &Dataset) -> Result<String, TrainError> {
+    let mut lines = Vec::new();
+    let mut line = |l: String| lines.push(l);
     line(format!("device: {}", request.device_name));
     line(format!("data: {}, {} labelled cases", data.folder.display(), data.cases.len()));
     for (name, ids) in
@@ -31,7 +26,7 @@ pub(crate) fn plan_text(request: &RunRequest, record: &RunRecord, data: &Dataset
         line(stage_text(name, stage, data)?);
     }
     line(prediction_text(request, data)?);
-    Ok(text)
+    Ok(lines.join("\n"))
 }
 
 fn stage_text(name: &str, stage: &StageConfig, data: &Dataset) -> Result<String, TrainError> {

@@ -38,12 +38,14 @@ pub fn run_experiment(
     let data = Dataset::open(&request, observer)?;
     fit(&mut request, &data, observer)?;
     let record = RunRecord::new(&request);
+    let plan = plan_text(&request, &data)?;
     if request.dry_run {
-        observer.message(&plan_text(&request, &record, &data)?);
+        observer.message(&format!("configuration: {}\n{plan}", record.text()));
         return Ok(None);
     }
     ensure_foreground(&data.select(&data.split.train)?, &request.config.data.labels)?;
     open_folder(&request, &record, observer)?;
+    observer.message(&plan);
     data.split.write(&request.out.join("split.json"))?;
     let stages = train_stages(&request, &data, device, observer)?;
     let run = TrainedRun::open(&request.out, device)?;
