@@ -1,70 +1,24 @@
 //! Equality with the reference implementation: windows, weights, stitching, activations.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use burn::tensor::module::conv3d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
+use medseg_golden::Golden;
 use medseg_inference::{Blend, Dhw, MaskRule, NoProgress, Padding, SlidingWindow, one_hot, sigmoid, softmax};
 use ndarray::{Array4, ArrayD, Axis, Ix3, Ix4, IxDyn};
-use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
-/// One golden file.
-struct Golden {
-    name: String,
-    params: Value,
-    rtol: f64,
-    atol: f64,
-    tensors: BTreeMap<String, ArrayD<f64>>,
-}
+/// One case.
+struct Case(Golden);
 
-impl Golden {
-    fn read(path: &Path) -> Self {
-        let bytes = fs::read(path).expect("golden file");
-        let (_, header) = SafeTensors::read_metadata(&bytes).expect("header");
-        let case = header.metadata().as_ref().and_then(|m| m.get("case")).expect("metadata `case`");
-        let case: Value = serde_json::from_str(case).expect("case");
-        let tensors = SafeTensors::deserialize(&bytes).expect("tensors");
-        let tensors = tensors
-            .iter()
-            .map(|(name, view)| {
-                let values: Vec<f64> = match view.dtype() {
-                    Dtype::F32 => numbers::<4>(view.data(), |b| f32::from_le_bytes(b).into()),
-                    Dtype::F64 => numbers::<8>(view.data(), f64::from_le_bytes),
-                    Dtype::I64 => numbers::<8>(view.data(), |b| i64::from_le_bytes(b) as f64),
-                    Dtype::U8 => numbers::<1>(view.data(), |b| b[0].into()),
-                    other => panic!("{name}: {other:?}"),
-                };
-                (name.to_string(), ArrayD::from_shape_vec(IxDyn(view.shape()), values).expect("shape"))
-            })
-            .collect();
-        let tolerance = |key: &str| case["tolerance"][key].as_f64().expect("tolerance");
-        Self {
-            name: path.file_stem().expect("name").to_string_lossy().into_owned(),
-            rtol: tolerance("rtol"),
-            atol: tolerance("atol"),
-            params: case["params"].clone(),
-            tensors,
-        }
-    }
-
+impl Case {
     fn all(op: &str) -> Vec<Self> {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(op);
-        let goldens: Vec<Self> = fs::read_dir(&folder)
-            .expect("golden folder")
-            .map(|entry| entry.expect("entry").path())
-            .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
-            .map(|path| Self::read(&path))
-            .collect();
-        assert!(!goldens.is_empty(), "no golden file in {}", folder.display());
-        goldens
+        Golden::all(env!("CARGO_MANIFEST_DIR"), op).into_iter().map(Self).collect()
     }
 
-    fn tensor(&self, name: &str) -> &ArrayD<f64> {
-        self.tensors.get(name).unwrap_or_else(|| panic!("{}: no tensor `{name}`", self.name))
+    fn tensor(&self, name: &str) -> ArrayD<f64> {
+        let values = self.0.tensor(name);
+        ArrayD::from_shape_vec(IxDyn(&values.shape), values.values.clone()).expect("shape")
     }
 
     fn floats(&self, name: &str) -> ArrayD<f32> {
@@ -85,33 +39,25 @@ impl Golden {
     }
 
     fn sizes(&self, key: &str) -> Dhw<usize> {
-        Dhw::from(self.triple::<f64>(&self.params[key]).map(|v| v as usize))
+        Dhw::from(self.triple::<f64>(&self.0.params[key]).map(|v| v as usize))
     }
 
     fn text(&self, key: &str) -> &str {
-        self.params[key].as_str().unwrap_or_else(|| panic!("{}: no `{key}`", self.name))
+        self.0.params[key].as_str().unwrap_or_else(|| panic!("{}: no `{key}`", self.0.name))
     }
 
     #[track_caller]
     fn compare(&self, what: &str, got: &ArrayD<f32>) {
         let want = self.tensor(what);
-        assert_eq!(got.shape(), want.shape(), "{}: {what}", self.name);
-        for ((index, &got), &want) in got.indexed_iter().zip(want) {
-            let got = f64::from(got);
-            let near = (got - want).abs() <= self.atol + self.rtol * want.abs();
-            assert!(near || (got.is_nan() && want.is_nan()), "{}: {what}{index:?} = {got}, not {want}", self.name);
-        }
+        assert_eq!(got.shape(), want.shape(), "{}: {what}", self.0.name);
+        self.0.check(what, got.iter().map(|v| f64::from(*v)));
     }
 }
 
-fn numbers<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
-    bytes.as_chunks::<N>().0.iter().map(|chunk| read(*chunk)).collect()
-}
-
 /// The predictor that the case names.
-fn predict(golden: &Golden, windows: Tensor<5>) -> Tensor<5> {
+fn predict(golden: &Case, windows: Tensor<5>) -> Tensor<5> {
     let [_, channels, d, h, w] = windows.dims();
-    let out = golden.params["out_channels"].as_u64().expect("out_channels") as usize;
+    let out = golden.0.params["out_channels"].as_u64().expect("out_channels") as usize;
     match golden.text("predictor") {
         "conv3" => conv3d(
             windows,
@@ -126,34 +72,34 @@ fn predict(golden: &Golden, windows: Tensor<5>) -> Tensor<5> {
         }
         "position_scale" => windows.narrow(1, 0, 1) * golden.on_device("pred_position", [1, out, d, h, w]),
         "window_mean" => windows.clone() - windows.mean_dims(&[2, 3, 4]),
-        other => panic!("{}: unknown predictor {other}", golden.name),
+        other => panic!("{}: unknown predictor {other}", golden.0.name),
     }
 }
 
-fn sliding_window(golden: &Golden) -> SlidingWindow {
-    let sigma_scale = golden.params["sigma_scale"].as_f64().expect("sigma_scale");
+fn sliding_window(golden: &Case) -> SlidingWindow {
+    let sigma_scale = golden.0.params["sigma_scale"].as_f64().expect("sigma_scale");
     SlidingWindow {
         roi: golden.sizes("roi_effective"),
-        overlap: Dhw::from(golden.triple::<f64>(&golden.params["overlap"])),
+        overlap: Dhw::from(golden.triple::<f64>(&golden.0.params["overlap"])),
         blend: match golden.text("mode") {
             "constant" => Blend::Constant,
             "gaussian" => Blend::Gaussian { sigma_scale },
-            other => panic!("{}: unknown mode {other}", golden.name),
+            other => panic!("{}: unknown mode {other}", golden.0.name),
         },
-        batch: golden.params["sw_batch_size"].as_u64().expect("sw_batch_size") as usize,
+        batch: golden.0.params["sw_batch_size"].as_u64().expect("sw_batch_size") as usize,
         padding: match golden.text("padding_mode") {
-            "constant" => Padding::Constant(golden.params["cval"].as_f64().expect("cval") as f32),
+            "constant" => Padding::Constant(golden.0.params["cval"].as_f64().expect("cval") as f32),
             "reflect" => Padding::Reflect,
             "replicate" => Padding::Replicate,
             "circular" => Padding::Circular,
-            other => panic!("{}: unknown padding {other}", golden.name),
+            other => panic!("{}: unknown padding {other}", golden.0.name),
         },
     }
 }
 
 #[test]
 fn windows_lie_where_the_reference_puts_them() {
-    for golden in Golden::all("sliding_window") {
+    for golden in Case::all("sliding_window") {
         let shape = golden.tensor("input").shape().to_vec();
         let plan = sliding_window(&golden).plan(Dhw::from([shape[2], shape[3], shape[4]])).expect("plan");
         let padding = plan.padding().to_array().map(|(low, high)| [low as f32, high as f32]);
@@ -173,7 +119,7 @@ fn windows_lie_where_the_reference_puts_them() {
 
 #[test]
 fn stitched_logits_equal_the_reference() {
-    for golden in Golden::all("sliding_window") {
+    for golden in Case::all("sliding_window") {
         let sliding = sliding_window(&golden);
         let map = sliding.blend.importance_map(sliding.roi).expect("map");
         golden.compare("importance_map", &map.into_dyn());
@@ -193,9 +139,9 @@ fn stitched_logits_equal_the_reference() {
 
 #[test]
 fn importance_maps_equal_the_reference() {
-    for golden in Golden::all("importance_map") {
+    for golden in Case::all("importance_map") {
         let roi = golden.sizes("roi");
-        let sigma_scale = golden.params["sigma_scale"].as_f64().expect("sigma_scale");
+        let sigma_scale = golden.0.params["sigma_scale"].as_f64().expect("sigma_scale");
         let map = Blend::Gaussian { sigma_scale }.importance_map(roi).expect("map");
         let [d, h, w] = roi.map(|n| n / 2).to_array();
         let line = |values: Vec<f32>| ndarray::Array1::from(values).into_dyn();
@@ -211,7 +157,7 @@ fn importance_maps_equal_the_reference() {
         if min == 1e-3 {
             golden.compare("clamped_count", &ndarray::arr0(raised as f32).into_dyn());
         }
-        if golden.tensors.contains_key("expected") {
+        if golden.0.has("expected") {
             golden.compare("expected", &map.into_dyn());
         }
     }
@@ -219,10 +165,10 @@ fn importance_maps_equal_the_reference() {
 
 #[test]
 fn activations_and_labels_equal_the_reference() {
-    for golden in Golden::all("post") {
+    for golden in Case::all("post") {
         let logits = golden.floats("input").into_dimensionality::<Ix4>().expect("[class, d, h, w]");
-        let classes = golden.params["num_classes"].as_u64().expect("num_classes") as usize;
-        let threshold = golden.params["threshold"].as_f64().expect("threshold") as f32;
+        let classes = golden.0.params["num_classes"].as_u64().expect("num_classes") as usize;
+        let threshold = golden.0.params["threshold"].as_f64().expect("threshold") as f32;
         golden.compare("sigmoid", &logits.mapv(sigmoid).into_dyn());
         golden.compare("softmax", &softmax(&logits.view()).into_dyn());
 
@@ -243,7 +189,7 @@ fn activations_and_labels_equal_the_reference() {
         let labels = golden.tensor("labels").mapv(|v| v as u8).remove_axis(Axis(0));
         let labels = labels.into_dimensionality::<Ix3>().expect("[d, h, w]");
         golden.compare("one_hot_dim0", &one_hot(&labels.view(), classes).expect("one-hot").into_dyn());
-        let batched = golden.params["batched_num_classes"].as_u64().expect("batched_num_classes") as usize;
+        let batched = golden.0.params["batched_num_classes"].as_u64().expect("batched_num_classes") as usize;
         let channels = one_hot(&labels.view(), batched).expect("one-hot");
         golden.compare("one_hot_batched", &channels.insert_axis(Axis(0)).into_dyn());
     }

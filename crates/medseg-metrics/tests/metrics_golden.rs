@@ -1,71 +1,29 @@
 //! The stored results of the reference implementation (MONAI): every file in `tests/golden` is one case.
 
-use std::path::{Path, PathBuf};
-
+use medseg_golden::Golden;
 use medseg_metrics::{ClassDice, DistanceMetric, EmptyPolicy, Reduction, Spacing, SurfaceDistances, reduce};
 use ndarray::{Array5, ArrayView4, Axis};
-use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
-struct Golden {
-    bytes: Vec<u8>,
-    name: String,
-    case: Value,
-}
+/// A case of a metric.
+struct Case(Golden);
 
-impl Golden {
-    fn all(op: &str) -> Vec<Golden> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(op);
-        let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        paths.retain(|path| path.extension().is_some_and(|e| e == "safetensors"));
-        paths.sort();
-        assert!(!paths.is_empty(), "no golden files for {op}");
-        paths.into_iter().map(|path| Golden::read(&path)).collect()
-    }
-
-    fn read(path: &Path) -> Golden {
-        let bytes = std::fs::read(path).unwrap();
-        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
-        let case = serde_json::from_str(&header.metadata().as_ref().unwrap()["case"]).unwrap();
-        Golden { bytes, name: path.display().to_string(), case }
+impl Case {
+    fn all(op: &str) -> Vec<Self> {
+        Golden::all(env!("CARGO_MANIFEST_DIR"), op).into_iter().map(Self).collect()
     }
 
     fn params(&self) -> &Value {
-        &self.case["params"]
+        &self.0.params
     }
 
     fn mask(&self, name: &str) -> Array5<u8> {
-        let tensors = SafeTensors::deserialize(&self.bytes).unwrap();
-        let view = tensors.tensor(name).unwrap();
-        assert_eq!(view.dtype(), Dtype::U8);
-        let shape: [usize; 5] = view.shape().try_into().unwrap();
-        Array5::from_shape_vec(shape, view.data().to_vec()).unwrap()
-    }
-
-    fn values(&self, name: &str) -> Vec<f64> {
-        let tensors = SafeTensors::deserialize(&self.bytes).unwrap();
-        let view = tensors.tensor(name).unwrap_or_else(|e| panic!("{}: {name}: {e}", self.name));
-        assert_eq!(view.dtype(), Dtype::F32);
-        view.data().as_chunks::<4>().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect()
-    }
-
-    fn has(&self, name: &str) -> bool {
-        SafeTensors::deserialize(&self.bytes).unwrap().tensor(name).is_ok()
+        let values = self.0.tensor(name);
+        Array5::from_shape_vec(values.sides::<5>(), values.u8()).unwrap()
     }
 
     fn check(&self, name: &str, got: &[f64]) {
-        let want = self.values(name);
-        let tolerance = |key: &str| self.case["tolerance"][key].as_f64().unwrap();
-        let (atol, rtol) = (tolerance("atol"), tolerance("rtol"));
-        assert_eq!(got.len(), want.len(), "{}: {name}", self.name);
-        for (i, (&got, &want)) in got.iter().zip(&want).enumerate() {
-            let equal = got == want || (got.is_nan() && want.is_nan());
-            assert!(
-                equal || (got - want).abs() <= atol + rtol * want.abs(),
-                "{}: {name}[{i}] is {got}, expected {want}",
-                self.name
-            );
-        }
+        self.0.check(name, got.iter().copied());
     }
 
     fn check_reduction(&self, prefix: &str, reduction: Reduction, rows: &[Vec<f64>], count: &str) {
@@ -87,7 +45,7 @@ fn dice_metric_equals_the_reference() {
         ("mean_channel", Reduction::MeanChannel),
         ("sum_channel", Reduction::SumChannel),
     ];
-    for golden in Golden::all("dice_metric") {
+    for golden in Case::all("dice_metric") {
         let params = golden.params();
         let metric = ClassDice {
             include_background: params["include_background"].as_bool().unwrap(),
@@ -111,7 +69,7 @@ fn dice_metric_equals_the_reference() {
 
 #[test]
 fn surface_metrics_equal_the_reference() {
-    for golden in Golden::all("surface_metrics") {
+    for golden in Case::all("surface_metrics") {
         let params = golden.params();
         for (i, setting) in params["hausdorff"].as_array().unwrap().iter().enumerate() {
             // The reference reads percentile 0 as "none".
@@ -132,16 +90,16 @@ fn surface_metrics_equal_the_reference() {
     }
 }
 
-fn check_rows(golden: &Golden, name: &str, rows: &[Vec<f64>]) {
+fn check_rows(golden: &Case, name: &str, rows: &[Vec<f64>]) {
     golden.check(name, &rows.concat());
-    if golden.has(&format!("{name}_agg_mean")) {
+    if golden.0.has(&format!("{name}_agg_mean")) {
         let (value, count) = (format!("{name}_agg_mean"), format!("{name}_not_nans"));
         golden.check_reduction(&value, Reduction::Mean, rows, &count);
     }
 }
 
 /// One score for each case and class.
-fn surface_rows(golden: &Golden, setting: &Value, score: impl Fn(&SurfaceDistances) -> f64) -> Vec<Vec<f64>> {
+fn surface_rows(golden: &Case, setting: &Value, score: impl Fn(&SurfaceDistances) -> f64) -> Vec<Vec<f64>> {
     let spacing = spacing_of(&golden.params()["spacing"]);
     let metric: DistanceMetric = serde_json::from_value(setting["distance_metric"].clone()).unwrap();
     let background = setting["include_background"].as_bool().unwrap();

@@ -1,66 +1,11 @@
 //! NovoGrad against stored steps of the reference implementation, and its behaviour in a module optimizer.
 
-use std::path::Path;
-
 use burn::module::{Module, Param, ParamId};
 use burn::optim::{GradientsParams, Optimizer};
 use burn::tensor::{Device, Tensor, TensorData};
+use medseg_golden::Golden;
 use medseg_optim::{NovoGrad, NovoGradConfig, NovoGradState, OptimError};
-use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
-
-struct Golden {
-    name: String,
-    bytes: Vec<u8>,
-    case: Value,
-}
-
-impl Golden {
-    fn all() -> Vec<Golden> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/novograd");
-        let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        paths.retain(|path| path.extension().is_some_and(|e| e == "safetensors"));
-        paths.sort();
-        assert!(!paths.is_empty());
-        paths
-            .iter()
-            .map(|path| {
-                let bytes = std::fs::read(path).unwrap();
-                let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
-                let case = serde_json::from_str(&header.metadata().as_ref().unwrap()["case"]).unwrap();
-                Golden { name: path.display().to_string(), bytes, case }
-            })
-            .collect()
-    }
-
-    fn has(&self, name: &str) -> bool {
-        SafeTensors::deserialize(&self.bytes).unwrap().tensor(name).is_ok()
-    }
-
-    /// Shape and values of a tensor, as f64.
-    fn tensor(&self, name: &str) -> (Vec<usize>, Vec<f64>) {
-        let tensors = SafeTensors::deserialize(&self.bytes).unwrap();
-        let view = tensors.tensor(name).unwrap_or_else(|e| panic!("{}: {name}: {e}", self.name));
-        let data = view.data();
-        let values = match view.dtype() {
-            Dtype::F32 => data.as_chunks::<4>().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
-            Dtype::F64 => data.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
-            Dtype::U8 => data.iter().map(|&v| f64::from(v)).collect(),
-            other => panic!("{}: {name} is {other:?}", self.name),
-        };
-        (view.shape().to_vec(), values)
-    }
-
-    fn check(&self, what: &str, got: &[f32], want: &[f64]) {
-        let tolerance = |key: &str| self.case["tolerance"][key].as_f64().unwrap();
-        let (atol, rtol) = (tolerance("atol"), tolerance("rtol"));
-        assert_eq!(got.len(), want.len(), "{}: {what}", self.name);
-        for (i, (&got, &want)) in got.iter().zip(want).enumerate() {
-            let close = (f64::from(got) - want).abs() <= atol + rtol * want.abs();
-            assert!(close, "{}: {what}[{i}] is {got}, expected {want}", self.name);
-        }
-    }
-}
 
 fn optimizer(settings: &Value) -> NovoGrad {
     let number = |value: &Value| value.as_f64().unwrap();
@@ -80,13 +25,20 @@ fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
     tensor.to_data().try_to_vec::<f32>().unwrap()
 }
 
+fn assert_close(golden: &Golden, what: &str, got: &[f32], want: &[f64]) {
+    for (got, want) in got.iter().map(|v| f64::from(*v)).zip(want) {
+        let close = (got - want).abs() <= golden.atol + golden.rtol * want.abs();
+        assert!(close, "{}: {what} is {got}, not {want}", golden.name);
+    }
+}
+
 /// Steps one parameter of a golden case; rank does not enter the arithmetic, so it is kept flat.
 fn replay(golden: &Golden, index: usize, device: &Device) {
-    let optimizer = optimizer(&golden.case["params"]["groups"][index]);
-    let of = |name: &str| golden.tensor(&format!("p{index}.{name}")).1;
+    let optimizer = optimizer(&golden.params["groups"][index]);
+    let of = |name: &str| golden.tensor(&format!("p{index}.{name}")).values.clone();
     let (init, gradients, expected) = (of("init"), of("grads"), of("expected"));
     let (norms, present) = (of("exp_avg_sq"), of("grad_present"));
-    let (lr_shape, lr) = golden.tensor("lr");
+    let lr = golden.tensor("lr");
     let n = init.len();
     let flat = |values: &[f64]| Tensor::<1>::from_data(TensorData::from(values).convert::<f32>(), device);
 
@@ -95,11 +47,11 @@ fn replay(golden: &Golden, index: usize, device: &Device) {
     for t in 0..present.len() {
         if present[t] != 0.0 {
             let gradient = flat(&gradients[t * n..][..n]);
-            (parameter, state) = optimizer.step(lr[t * lr_shape[1] + index], parameter, gradient, state);
+            (parameter, state) = optimizer.step(lr.values[t * lr.shape[1] + index], parameter, gradient, state);
         }
-        golden.check(&format!("p{index} after step {t}"), &values(&parameter), &expected[t * n..][..n]);
+        assert_close(golden, &format!("p{index} after step {t}"), &values(&parameter), &expected[t * n..][..n]);
         match &state {
-            Some(state) => golden.check("squared norm", &values(&state.squared_norm()), &norms[t..=t]),
+            Some(state) => assert_close(golden, "squared norm", &values(&state.squared_norm()), &norms[t..=t]),
             None => assert!(norms[t].is_nan()),
         }
     }
@@ -108,8 +60,8 @@ fn replay(golden: &Golden, index: usize, device: &Device) {
 #[test]
 fn steps_equal_the_reference() {
     let device = Device::flex();
-    for golden in Golden::all().iter().filter(|golden| golden.has("p0.init")) {
-        for index in 0..golden.case["params"]["groups"].as_array().unwrap().len() {
+    for golden in Golden::all(env!("CARGO_MANIFEST_DIR"), "novograd").iter().filter(|golden| golden.has("p0.init")) {
+        for index in 0..golden.params["groups"].as_array().unwrap().len() {
             replay(golden, index, &device);
         }
     }
@@ -125,8 +77,8 @@ struct Mlp {
 }
 
 fn tensor<const D: usize>(golden: &Golden, name: &str, device: &Device) -> Tensor<D> {
-    let (shape, values) = golden.tensor(name);
-    Tensor::from_data(TensorData::new(values, shape).convert::<f32>(), device)
+    let stored = golden.tensor(name);
+    Tensor::from_data(TensorData::new(stored.values.clone(), stored.shape.clone()).convert::<f32>(), device)
 }
 
 fn parameter<const D: usize>(golden: &Golden, name: &str, device: &Device) -> Param<Tensor<D>> {
@@ -153,10 +105,13 @@ impl Mlp {
 #[test]
 fn training_a_small_network_equals_the_reference() {
     let device = Device::flex().autodiff();
-    let goldens: Vec<Golden> = Golden::all().into_iter().filter(|golden| golden.has("w1.init")).collect();
+    let goldens: Vec<Golden> = Golden::all(env!("CARGO_MANIFEST_DIR"), "novograd")
+        .into_iter()
+        .filter(|golden| golden.has("w1.init"))
+        .collect();
     assert!(!goldens.is_empty());
     for golden in goldens {
-        let params = &golden.case["params"];
+        let params = &golden.params;
         let mut model = Mlp::read(&golden, &device);
         let mut module_optimizer = burn::optim::ModuleOptimizer::from(optimizer(params));
         let (x, y) = (tensor::<2>(&golden, "x", &device), tensor::<2>(&golden, "y", &device));
@@ -167,11 +122,11 @@ fn training_a_small_network_equals_the_reference() {
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
             model = module_optimizer.step(params["lr"].as_f64().unwrap(), model, gradients);
         }
-        golden.check("losses", &losses, &golden.tensor("losses").1);
-        golden.check("w1", &values(&model.w1.val()), &golden.tensor("w1.expected").1);
-        golden.check("b1", &values(&model.b1.val()), &golden.tensor("b1.expected").1);
-        golden.check("w2", &values(&model.w2.val()), &golden.tensor("w2.expected").1);
-        golden.check("b2", &values(&model.b2.val()), &golden.tensor("b2.expected").1);
+        assert_close(&golden, "losses", &losses, &golden.tensor("losses").values);
+        assert_close(&golden, "w1", &values(&model.w1.val()), &golden.tensor("w1.expected").values);
+        assert_close(&golden, "b1", &values(&model.b1.val()), &golden.tensor("b1.expected").values);
+        assert_close(&golden, "w2", &values(&model.w2.val()), &golden.tensor("w2.expected").values);
+        assert_close(&golden, "b2", &values(&model.b2.val()), &golden.tensor("b2.expected").values);
     }
 }
 
@@ -192,7 +147,8 @@ fn bits(model: &Mlp) -> Vec<u32> {
 #[test]
 fn a_saved_optimizer_goes_on_with_the_same_bits() {
     let device = Device::flex().autodiff();
-    let golden = Golden::all().into_iter().find(|golden| golden.has("w1.init")).unwrap();
+    let golden =
+        Golden::all(env!("CARGO_MANIFEST_DIR"), "novograd").into_iter().find(|golden| golden.has("w1.init")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let variants = [
         NovoGradConfig::default(),

@@ -1,41 +1,22 @@
 //! Schedules against PyTorch's stored rates and a published training log.
 
-use std::path::Path;
-
 use burn::lr_scheduler::{LrScheduler, LrSchedulerRecord};
+use medseg_golden::Golden;
 use medseg_optim::{
     CosineWarmRestarts, Cycle, OptimError, Polynomial, Schedule, ScheduleConfig, ScheduleState, WarmupCosine,
 };
-use safetensors::SafeTensors;
-use serde_json::Value;
-
-fn f64s(tensors: &SafeTensors, name: &str) -> Vec<f64> {
-    let data = tensors.tensor(name).unwrap().data().to_vec();
-    data.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect()
-}
 
 #[test]
 fn warm_restarts_equal_pytorch() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/cosine_warm_restarts");
-    let mut files = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let bytes = std::fs::read(&path).unwrap();
-        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
-        let case: Value = serde_json::from_str(&header.metadata().as_ref().unwrap()["case"]).unwrap();
-        check_case(&path.display().to_string(), &SafeTensors::deserialize(&bytes).unwrap(), &case);
-        files += 1;
-    }
-    assert!(files > 0);
+    Golden::all(env!("CARGO_MANIFEST_DIR"), "cosine_warm_restarts").iter().for_each(check_case);
 }
 
-fn check_case(file: &str, tensors: &SafeTensors, case: &Value) {
-    let params = &case["params"];
+fn check_case(case: &Golden) {
+    let (file, params) = (&case.name, &case.params);
     let whole = |name: &str| params[name].as_u64().unwrap();
-    let (atol, rtol) = (case["tolerance"]["atol"].as_f64().unwrap(), case["tolerance"]["rtol"].as_f64().unwrap());
-    let close = |got: f64, want: f64| (got - want).abs() <= atol + rtol * want.abs();
-    let (steps, lrs) = (f64s(tensors, "steps"), f64s(tensors, "lrs"));
-    let (t_cur, t_i, bases) = (f64s(tensors, "t_cur"), f64s(tensors, "t_i"), f64s(tensors, "base_lrs"));
+    let close = |got: f64, want: f64| (got - want).abs() <= case.atol + case.rtol * want.abs();
+    let [steps, lrs, t_cur, t_i, bases] =
+        ["steps", "lrs", "t_cur", "t_i", "base_lrs"].map(|name| &case.tensor(name).values);
     for (group, &base) in bases.iter().enumerate() {
         let eta_min = params["eta_min"].as_f64().unwrap();
         let mut schedule = CosineWarmRestarts::new(base, whole("T_0"), whole("T_mult"), eta_min).unwrap();

@@ -1,7 +1,7 @@
 //! Dropout: which elements, how many, how large.
 
 use crate::compare::{Numbers, assert_close, values, with_grad};
-use crate::golden::Golden;
+use crate::golden::Case;
 use burn::tensor::{Device, Tensor};
 use std::sync::Mutex;
 
@@ -22,7 +22,7 @@ fn assert_fraction(p: f64, zeros: usize, count: usize) {
 #[test]
 fn golden_values() {
     let _turn = GENERATOR.lock();
-    for golden in Golden::all("dropout") {
+    for golden in Case::all("dropout") {
         let p = golden.param("p").as_f64().unwrap();
         golden.check("expected_eval", &values(medseg_ops::dropout(golden.tensor("input", &Device::flex()), p)));
         // Where the golden mask and ours both keep a voxel, its value is the golden one; else it is 0.
@@ -31,12 +31,12 @@ fn golden_values() {
         let mut kept = 0;
         for (i, y) in values(medseg_ops::dropout(golden.tensor("input", &device), p)).into_iter().enumerate() {
             if y != 0.0 && want[i] != 0.0 {
-                assert_close(&golden.name, &[y], &[want[i]], 1e-6, 1e-7);
+                assert_close(golden.name(), &[y], &[want[i]], 1e-6, 1e-7);
                 kept += 1;
             }
             assert!(y == 0.0 || (y - input[i] / (1.0 - p as f32)).abs() <= 1e-6 * y.abs().max(1.0));
         }
-        assert!(kept > 0 || p >= 0.9, "{}: nothing compared", golden.name);
+        assert!(kept > 0 || p >= 0.9, "{}: nothing compared", golden.name());
     }
 }
 

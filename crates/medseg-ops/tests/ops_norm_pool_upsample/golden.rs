@@ -1,58 +1,37 @@
 //! Every golden file of these operations, forward and gradients, through the kernels and through Burn's operations.
 
-use crate::compare::{assert_close, tensor, values};
+use crate::compare::{tensor, values};
 use burn::tensor::{Device, Tensor};
-use safetensors::SafeTensors;
+use medseg_golden::Golden;
 use serde_json::Value;
-use std::fs;
-use std::path::Path;
 
-/// A golden file: named tensors, parameters and tolerance.
-pub struct Golden {
-    pub name: String,
-    bytes: Vec<u8>,
-    case: Value,
-}
+/// A case of an operation.
+pub struct Case(Golden);
 
-impl Golden {
-    /// All files of an operation.
+impl Case {
+    /// All cases of an operation.
     pub fn all(op: &str) -> Vec<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(op);
-        let mut paths: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        paths.sort();
-        let files: Vec<Self> = paths
-            .iter()
-            .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
-            .map(|path| {
-                let bytes = fs::read(path).unwrap();
-                let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
-                let case = &metadata.metadata().as_ref().unwrap()["case"];
-                let case = serde_json::from_str(case).unwrap();
-                Self { name: format!("{op}/{}", path.file_stem().unwrap().display()), bytes, case }
-            })
-            .collect();
-        assert!(!files.is_empty(), "no golden file for {op}");
-        files
+        Golden::all(env!("CARGO_MANIFEST_DIR"), op).into_iter().map(Self).collect()
+    }
+
+    pub fn name(&self) -> &str {
+        &self.0.name
     }
 
     pub fn param(&self, name: &str) -> &Value {
-        &self.case["params"][name]
+        &self.0.params[name]
     }
 
     fn number(&self, name: &str) -> usize {
-        self.param(name).as_u64().unwrap_or_else(|| panic!("{}: {name}", self.name)) as usize
+        self.param(name).as_u64().unwrap_or_else(|| panic!("{}: {name}", self.0.name)) as usize
     }
 
     pub fn get(&self, name: &str) -> Vec<f32> {
-        let file = SafeTensors::deserialize(&self.bytes).unwrap();
-        let (chunks, _) = file.tensor(name).unwrap().data().as_chunks::<4>();
-        chunks.iter().map(|&chunk| f32::from_le_bytes(chunk)).collect()
+        self.0.tensor(name).f32()
     }
 
     pub fn tensor<const D: usize>(&self, name: &str, device: &Device) -> Tensor<D> {
-        let file = SafeTensors::deserialize(&self.bytes).unwrap();
-        let shape = file.tensor(name).unwrap().shape().to_vec();
-        tensor(self.get(name), shape.try_into().unwrap(), device)
+        tensor(self.get(name), self.0.tensor(name).sides::<D>(), device)
     }
 
     pub fn check(&self, name: &str, got: &[f32]) {
@@ -61,9 +40,8 @@ impl Golden {
 
     /// Within the file's tolerance, or a wider one.
     fn check_within(&self, name: &str, got: &[f32], least: f32) {
-        let tolerance = |which: &str| (self.case["tolerance"][which].as_f64().unwrap() as f32).max(least);
-        let what = format!("{} {name}", self.name);
-        assert_close(&what, got, &self.get(name), tolerance("rtol"), tolerance("atol"));
+        let [rtol, atol] = [self.0.rtol, self.0.atol].map(|tolerance| tolerance.max(f64::from(least)));
+        self.0.check_within(name, got.iter().map(|v| f64::from(*v)), rtol, atol);
     }
 
     /// Checks an operation of one tensor with and without autodiff.
@@ -85,8 +63,8 @@ impl Golden {
 
 #[test]
 fn max_pool() {
-    for golden in Golden::all("max_pool3d") {
-        assert_eq!(golden.param("ceil_mode"), false, "{}", golden.name);
+    for golden in Case::all("max_pool3d") {
+        assert_eq!(golden.param("ceil_mode"), false, "{}", golden.0.name);
         let [kernel, stride, padding] = ["kernel_size", "stride", "padding"].map(|name| golden.number(name));
         golden.check_op(|x| medseg_ops::max_pool3d(x, kernel, stride, padding));
         // Burn adds up the gradients of overlapping windows in f32, the golden ones were added in f64.
@@ -96,7 +74,7 @@ fn max_pool() {
 
 #[test]
 fn upsample() {
-    for golden in Golden::all("upsample_trilinear").iter().filter(|golden| golden.param("scale_factor") == 2) {
+    for golden in Case::all("upsample_trilinear").iter().filter(|golden| golden.param("scale_factor") == 2) {
         let align_corners = golden.param("align_corners").as_bool().unwrap();
         golden.check_op(|x| medseg_ops::upsample_trilinear2x(x, align_corners));
         golden.check_op(|x| medseg_ops::composed::upsample_trilinear2x(x, align_corners));
@@ -105,7 +83,7 @@ fn upsample() {
 
 #[test]
 fn instance_norm() {
-    for golden in Golden::all("instance_norm3d") {
+    for golden in Case::all("instance_norm3d") {
         let eps = golden.param("eps").as_f64().unwrap();
         if golden.param("affine") == false {
             golden.check_op(|x| medseg_ops::instance_norm3d(x, None, eps));
@@ -117,7 +95,7 @@ fn instance_norm() {
     }
 }
 
-fn affine_norm(golden: &Golden, norm: impl Fn(Tensor<5>, Option<(Tensor<1>, Tensor<1>)>) -> Tensor<5>) {
+fn affine_norm(golden: &Case, norm: impl Fn(Tensor<5>, Option<(Tensor<1>, Tensor<1>)>) -> Tensor<5>) {
     let device = Device::flex().autodiff();
     let x = golden.tensor("input", &device).require_grad();
     let [weight, bias] = ["weight", "bias"].map(|name| golden.tensor(name, &device).require_grad());
