@@ -124,13 +124,13 @@ impl Geometry {
     }
 
     /// The geometry of the same physical extent divided into `to` instead of `from` voxels (`align_corners = false`).
-    /// Unchanged, with its header fields, if the shapes are equal.
+    /// Unchanged, with its header fields, if the shapes are equal; 0 voxels count as 1.
     #[must_use]
     pub fn resized(&self, from: Dhw<usize>, to: Dhw<usize>) -> Self {
         if from == to {
             return self.clone();
         }
-        let scale = from.zip(to).map(|(f, t)| f as f64 / t.max(1) as f64);
+        let scale = from.zip(to).map(|(f, t)| f.max(1) as f64 / t.max(1) as f64);
         self.moved_to(scale.map(|s| 0.5 * s - 0.5), scale)
     }
 

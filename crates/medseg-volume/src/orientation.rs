@@ -31,40 +31,50 @@ impl Orientation {
     /// i to the right, j to the front, k to the head: the axes of NIfTI's world.
     pub const RAS: Self = Self { axes: [(0, true), (1, true), (2, true)] };
 
+    /// i to the left, j to the back, k to the feet: slices from the head down as radiologists look at them.
+    pub const LPI: Self = Self { axes: [(0, false), (1, false), (2, false)] };
+
     /// For i, j, k: the world axis 0, 1, 2 (right, anterior, superior) and whether the axis runs towards it.
     pub(crate) fn axes(self) -> [(usize, bool); 3] {
         self.axes
     }
 
-    /// The closest assignment of axes to patient directions: the linear part's nearest rotation (its polar factor), then
-    /// the largest entry column by column, as nibabel's `io_orientation` does.
+    /// The closest assignment of axes to patient directions, as nibabel's `io_orientation` makes it: in the linear part's
+    /// nearest rotation each axis takes the direction it has most of, the clearest axis first, so that the result does
+    /// not depend on the axes' order.
     pub(crate) fn closest(linear: &[[f64; 3]; 3]) -> Self {
-        let norms = column_norms(linear);
-        let mut m: [[f64; 3]; 3] = std::array::from_fn(|r| std::array::from_fn(|c| linear[r][c] / norms[c]));
-        // Newton's iteration for the polar factor doubles its digits in every step.
-        for _ in 0..60 {
-            let inverse = invert(&m);
-            let next: [[f64; 3]; 3] = std::array::from_fn(|r| std::array::from_fn(|c| 0.5 * (m[r][c] + inverse[c][r])));
-            let change: f64 = (0..9).map(|n| (next[n / 3][n % 3] - m[n / 3][n % 3]).abs()).sum();
-            m = next;
-            if change < 1e-14 {
-                break;
-            }
-        }
+        let rotation = nearest_rotation(linear);
+        let size = |world: usize, column: usize| rotation[world][column].abs();
+        let clearness = |column: usize| (0..3).map(|world| size(world, column)).fold(0.0, f64::max);
+        let mut columns = [0, 1, 2];
+        columns.sort_by(|a, b| clearness(*b).total_cmp(&clearness(*a)));
+        let mut left = vec![0, 1, 2];
         let mut axes = [(0, true); 3];
-        let mut taken = [false; 3];
-        for (column, axis) in axes.iter_mut().enumerate() {
-            let mut best = (0..3).find(|w| !taken[*w]).unwrap_or(0);
-            for world in (0..3).filter(|w| !taken[*w]) {
-                if m[world][column].abs() > m[best][column].abs() {
-                    best = world;
-                }
-            }
-            taken[best] = true;
-            *axis = (best, m[best][column] >= 0.0);
+        for column in columns {
+            // The first of equal ones.
+            let best =
+                (1..left.len()).fold(0, |b, n| if size(left[n], column) > size(left[b], column) { n } else { b });
+            let world = left.remove(best);
+            axes[column] = (world, rotation[world][column] >= 0.0);
         }
         Self { axes }
     }
+}
+
+/// The polar factor of a matrix with its columns at unit length; Newton's iteration doubles its digits in every step.
+fn nearest_rotation(linear: &[[f64; 3]; 3]) -> [[f64; 3]; 3] {
+    let norms = column_norms(linear);
+    let mut m: [[f64; 3]; 3] = std::array::from_fn(|r| std::array::from_fn(|c| linear[r][c] / norms[c]));
+    for _ in 0..60 {
+        let inverse = invert(&m);
+        let next: [[f64; 3]; 3] = std::array::from_fn(|r| std::array::from_fn(|c| 0.5 * (m[r][c] + inverse[c][r])));
+        let change: f64 = (0..9).map(|n| (next[n / 3][n % 3] - m[n / 3][n % 3]).abs()).sum();
+        m = next;
+        if change < 1e-14 {
+            break;
+        }
+    }
+    m
 }
 
 impl fmt::Display for Orientation {

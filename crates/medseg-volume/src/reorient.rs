@@ -53,11 +53,11 @@ impl AxisChange {
         Self { from }
     }
 
-    /// Shape after the change of an array of this shape.
+    /// What belongs to the axes (a shape, a spacing) after the change.
     #[must_use]
-    pub fn shape(&self, shape: Dhw<usize>) -> Dhw<usize> {
-        let sides = shape.to_array();
-        Dhw::from(self.from.map(|(old, _)| sides[old]))
+    pub fn permuted<T: Copy>(&self, of_axes: Dhw<T>) -> Dhw<T> {
+        let of_axes = of_axes.to_array();
+        Dhw::from(self.from.map(|(old, _)| of_axes[old]))
     }
 
     /// Where the first voxel of a part lies after the change: the part has `size` and starts at `start` in an array of
@@ -74,13 +74,19 @@ impl AxisChange {
     /// The voxels along the new axes, in C order.
     #[must_use]
     pub fn apply<T: Clone>(&self, data: &ArrayView3<'_, T>) -> Array3<T> {
-        let mut view = data.view().permuted_axes(self.from.map(|(old, _)| old));
+        self.view(data.view()).as_standard_layout().into_owned()
+    }
+
+    /// The voxels along the new axes without a copy.
+    #[must_use]
+    pub fn view<'a, T>(&self, data: ArrayView3<'a, T>) -> ArrayView3<'a, T> {
+        let mut view = data.permuted_axes(self.from.map(|(old, _)| old));
         for (axis, (_, reversed)) in self.from.iter().enumerate() {
             if *reversed {
                 view.invert_axis(Axis(axis));
             }
         }
-        view.as_standard_layout().into_owned()
+        view
     }
 }
 

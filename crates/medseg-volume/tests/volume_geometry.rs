@@ -27,16 +27,16 @@ fn geometry(linear: [[f64; 3]; 3], origin: [f64; 3]) -> Geometry {
 
 /// A grid of random direction, spacing and origin.
 fn random(rng: &mut ChaCha8Rng) -> Geometry {
-    let mut numbers = |range: std::ops::Range<f64>| std::array::from_fn(|_| rng.random_range(range.clone()));
     // A unit quaternion's rotation.
-    let [a, b, c, d]: [f64; 4] = numbers(-1.0..1.0);
+    let [a, b, c, d]: [f64; 4] = std::array::from_fn(|_| rng.random_range(-1.0..1.0));
     let n = 2.0 / (a * a + b * b + c * c + d * d);
     let rotation = [
         [1.0 - n * (c * c + d * d), n * (b * c - a * d), n * (b * d + a * c)],
         [n * (b * c + a * d), 1.0 - n * (b * b + d * d), n * (c * d - a * b)],
         [n * (b * d - a * c), n * (c * d + a * b), 1.0 - n * (b * b + c * c)],
     ];
-    let (spacing, origin): ([f64; 3], [f64; 3]) = (numbers(0.3..6.0), numbers(-300.0..300.0));
+    let spacing: [f64; 3] = std::array::from_fn(|_| rng.random_range(0.3..6.0));
+    let origin = std::array::from_fn(|_| rng.random_range(-300.0..300.0));
     geometry(rotation.map(|row| std::array::from_fn(|c| row[c] * spacing[c])), origin)
 }
 
@@ -81,10 +81,13 @@ fn a_part_and_another_resolution_keep_the_places() {
     let mut rng = ChaCha8Rng::seed_from_u64(3);
     for _ in 0..500 {
         let grid = random(&mut rng);
-        let start: Dhw<isize> = Dhw::from(std::array::from_fn(|_| rng.random_range(-20..20)));
+        let start: Dhw<isize> = Dhw::from(std::array::from_fn(|_| rng.random_range(-20i16..20).into()));
         let part = grid.cropped(start);
         assert!(near(part.voxel_to_world(Dhw::splat(0.0)), grid.voxel_to_world(start.map(|v| v as f64))));
-        assert!(near(part.cropped(start.map(|v| -v)).voxel_to_world(Dhw::splat(7.0)), grid.voxel_to_world(Dhw::splat(7.0))));
+        assert!(near(
+            part.cropped(start.map(|v| -v)).voxel_to_world(Dhw::splat(7.0)),
+            grid.voxel_to_world(Dhw::splat(7.0))
+        ));
         let mut shape = || Dhw::from(std::array::from_fn(|_| rng.random_range(1usize..200)));
         let (from, to) = (shape(), shape());
         let resized = grid.resized(from, to);
@@ -103,4 +106,10 @@ fn a_shape_without_voxels_gives_no_broken_geometry() {
         let resized = grid.resized(Dhw::splat(from), Dhw::splat(to));
         assert!(Geometry::from_affine(resized.affine()).is_ok(), "{from} to {to}");
     }
+}
+
+#[test]
+fn the_number_of_voxels_saturates() {
+    assert_eq!(Dhw::from([2, 3, 4]).voxels(), 24);
+    assert_eq!(Dhw::splat(usize::MAX).voxels(), usize::MAX);
 }

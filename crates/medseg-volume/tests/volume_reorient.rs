@@ -59,7 +59,7 @@ fn turning_back_gives_the_same_voxels_and_the_same_grid() {
     for code in codes() {
         let turned = volume.reoriented(code);
         let change = AxisChange::between(volume.geometry.orientation(), code);
-        assert_eq!(change.shape(volume.shape()), turned.shape());
+        assert_eq!(change.permuted(volume.shape()), turned.shape());
         assert_eq!(change.inverse().apply(&turned.data.view()), volume.data);
         let back = turned.reoriented(volume.geometry.orientation());
         assert_eq!(back.data, volume.data);
@@ -80,7 +80,7 @@ fn a_part_is_found_again() {
         let turned = change.apply(&volume.data.view());
         let new_start = change.start(start, size, volume.shape());
         let expected = change.apply(&part(&volume.data, start, size).view());
-        assert_eq!(part(&turned, new_start, change.shape(size)), expected, "{code}");
+        assert_eq!(part(&turned, new_start, change.permuted(size)), expected, "{code}");
     }
 }
 
@@ -89,4 +89,14 @@ fn a_volume_that_points_there_already_keeps_its_geometry() {
     let volume = numbered();
     let same = volume.reoriented(volume.geometry.orientation());
     assert_eq!(same, volume);
+}
+
+#[test]
+fn a_code_is_stored_as_text() {
+    for code in codes() {
+        let text = serde_json::to_string(&code).unwrap();
+        assert_eq!(text, format!("\"{code}\""));
+        assert_eq!(serde_json::from_str::<Orientation>(&text).unwrap(), code);
+    }
+    assert!(serde_json::from_str::<Orientation>("\"XYZ\"").is_err());
 }

@@ -3,8 +3,10 @@
 mod support;
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 
+use flate2::{Compression, GzBuilder};
 use medseg_volume::{
     Dhw, ReadOptions, VolumeError, read_channels, read_image, read_image_with, read_info, read_label, write_image,
 };
@@ -57,6 +59,35 @@ fn several_gzip_members_are_one_file_and_padding_after_them_is_ignored() {
         bytes.extend([0; 512]);
         assert_eq!(read_label(&file("a.nii.gz", &bytes).path).unwrap().data.into_iter().last(), Some(COUNT as u8 - 1));
     }
+}
+
+#[test]
+fn a_gzip_member_may_begin_anywhere_in_the_file() {
+    // Around the sizes of usual read buffers, whose last byte may be the first of a member.
+    for length in [1 << 12, 1 << 13, 1 << 16, 1 << 17, 1 << 18] {
+        for before in [length - 2, length - 1, length] {
+            let mut bytes = members(&label_file()[..10], before);
+            bytes.extend(gzip(&label_file()[10..]));
+            assert_eq!(read_label(&file("a.nii.gz", &bytes).path).unwrap().data.len(), COUNT, "{before}");
+        }
+    }
+}
+
+/// gzip members of `length` bytes in all, filled up with comments.
+fn members(content: &[u8], length: usize) -> Vec<u8> {
+    let member = |content: &[u8], comment: usize| {
+        let mut encoder = GzBuilder::new().comment(vec![b'x'; comment]).write(Vec::new(), Compression::none());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    };
+    let mut bytes = member(content, 0);
+    while bytes.len() < length {
+        let (left, least) = (length - bytes.len(), member(&[], 0).len());
+        // Comments have a limit, and what is left must be long enough for a member.
+        bytes.extend(member(&[], if left > 60_000 { 30_000 } else { left - least }));
+    }
+    assert_eq!(bytes.len(), length);
+    bytes
 }
 
 #[test]
@@ -240,6 +271,75 @@ fn sform_comes_before_qform_and_qform_before_spacing() {
     assert_eq!(orientation(&bytes), "RPS");
     put(&mut bytes, 252, 0i16.to_le_bytes());
     assert_eq!(orientation(&bytes), "LAS");
+}
+
+#[test]
+fn voxels_begin_after_the_header() {
+    let with_offset = |offset: f32| {
+        let mut bytes = label_file();
+        put(&mut bytes, 108, offset.to_le_bytes());
+        bytes
+    };
+    for offset in [1.0, 347.0, 348.0, 351.0, 352.5, -352.0, f32::NAN, f32::INFINITY] {
+        assert!(error(&with_offset(offset)).contains("cannot begin"), "{offset}");
+    }
+    // 0 is what careless writers leave.
+    assert_eq!(voxels(&with_offset(0.0)), voxels(&label_file()));
+}
+
+#[test]
+fn sides_are_positive() {
+    for axis in 0..3 {
+        for (side, what) in [(0i16, "is 0"), (-1, "negative"), (-2, "negative"), (i16::MIN, "negative")] {
+            let mut bytes = label_file();
+            put(&mut bytes, 42 + 2 * axis, side.to_le_bytes());
+            let error = error(&bytes);
+            assert!(error.contains(what) && error.contains(&format!("dimension {}", axis + 1)), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_negative_form_code_is_none() {
+    for at in [252, 254] {
+        let mut bytes = label_file();
+        put(&mut bytes, 254, 0i16.to_le_bytes());
+        let plain = read_info(&file("a.nii", &bytes).path).unwrap().geometry;
+        put(&mut bytes, at, (-1i16).to_le_bytes());
+        assert_eq!(read_info(&file("a.nii", &bytes).path).unwrap().geometry, plain);
+    }
+}
+
+#[test]
+fn voxel_sizes_have_no_sign_and_0_counts_as_1() {
+    for (size, want) in [(-2.5f32, 2.5), (0.0, 1.0), (2.5, 2.5)] {
+        for qform in [0i16, 1] {
+            let mut bytes = label_file();
+            put(&mut bytes, 84, size.to_le_bytes());
+            put(&mut bytes, 252, qform.to_le_bytes());
+            put(&mut bytes, 254, 0i16.to_le_bytes());
+            let geometry = read_info(&file("a.nii", &bytes).path).unwrap().geometry;
+            assert_eq!(geometry.affine()[1][1], want, "pixdim {size}, qform {qform}");
+            assert_eq!(geometry.spacing(), Dhw { d: 3.0, h: want, w: 1.0 });
+        }
+    }
+}
+
+#[test]
+fn a_quaternion_longer_than_1_is_shortened() {
+    for scale in [1.0f32, 1.000_001, 1.5] {
+        let mut bytes = label_file();
+        put(&mut bytes, 252, 1i16.to_le_bytes());
+        put(&mut bytes, 254, 0i16.to_le_bytes());
+        // Half a turn about (0.6, 0.8, 0): x' = -0.28 x + 0.96 y, y' = 0.96 x + 0.28 y, z' = -z.
+        put(&mut bytes, 256, (0.6 * scale).to_le_bytes());
+        put(&mut bytes, 260, (0.8 * scale).to_le_bytes());
+        let affine = read_info(&file("a.nii", &bytes).path).unwrap().geometry.affine();
+        let want = [[-0.28, 0.96 * 2.0, 0.0], [0.96, 0.28 * 2.0, 0.0], [0.0, 0.0, -3.0]];
+        for (got, want) in affine.iter().zip(want) {
+            assert!(got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-6), "{affine:?}");
+        }
+    }
 }
 
 #[test]

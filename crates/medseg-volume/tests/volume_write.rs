@@ -8,7 +8,7 @@ use std::path::Path;
 
 use flate2::read::GzDecoder;
 use medseg_volume::{Dhw, Geometry, Volume, read_image, read_info, read_label, write_image_i16, write_label};
-use ndarray::Array3;
+use ndarray::{Array3, Axis, s};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use support::{label_file, put};
@@ -71,6 +71,24 @@ fn a_geometry_of_numbers_is_written_as_sform() {
 }
 
 #[test]
+fn the_header_of_a_new_label_says_what_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.nii");
+    let mut data = Array3::zeros((2, 3, 4));
+    data[[1, 1, 1]] = 9u8;
+    write_label(&path, &Volume::new(data, Geometry::from_spacing(Dhw { d: 5.0, h: 0.75, w: 0.5 }).unwrap())).unwrap();
+    let header = header(&path);
+    let float = |at: usize| f32::from_le_bytes(header[at..at + 4].try_into().unwrap());
+    let short = |at: usize| i16::from_le_bytes(header[at..at + 2].try_into().unwrap());
+    assert_eq!([40, 42, 44, 46].map(short), [3, 4, 3, 2], "dimensions");
+    assert_eq!([76, 80, 84, 88].map(float), [1.0, 0.5, 0.75, 5.0], "pixdim");
+    assert_eq!([68, 70, 72].map(short), [1002, 2, 8], "intent, type and bits");
+    assert_eq!([252, 254].map(short), [0, 2], "form codes");
+    assert_eq!([108, 112, 116, 124].map(float), [352.0, 1.0, 0.0, 9.0], "offset, slope, intercept and largest label");
+    assert_eq!((header[123], &header[344..348]), (2, &b"n+1\0"[..]), "millimetres and magic");
+}
+
+#[test]
 fn what_was_cropped_or_turned_is_not_given_the_old_header() {
     let dir = tempfile::tempdir().unwrap();
     let source = dir.path().join("a.nii");
@@ -81,6 +99,7 @@ fn what_was_cropped_or_turned_is_not_given_the_old_header() {
     let path = dir.path().join("b.nii");
     write_label(&path, &Volume::new(Array3::zeros((1, 3, 4)), cropped.clone())).unwrap();
     assert_eq!(read_info(&path).unwrap().geometry, cropped);
+    assert!(label.reoriented(label.geometry.orientation()).geometry.nifti_fields().is_some());
     let turned = label.reoriented("LPS".parse().unwrap());
     write_label(&path, &turned).unwrap();
     assert_eq!(read_label(&path).unwrap(), turned);
@@ -115,4 +134,63 @@ fn an_old_file_is_replaced_and_the_name_kept_as_given() {
         assert_eq!(read_label(&path).unwrap().data[[0, 0, 0]], 2, "{name}");
     }
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
+}
+
+#[test]
+fn arrays_of_any_memory_order_are_written_as_they_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.nii.gz");
+    let plain = Array3::from_shape_fn((3, 4, 5), |(d, h, w)| (20 * d + 5 * h + w) as u8);
+    let mut flipped = plain.clone();
+    flipped.invert_axis(Axis(0));
+    flipped.invert_axis(Axis(2));
+    let every_other = plain.clone().slice_move(s![.., 1..3, ..;2]);
+    for data in [plain.clone().reversed_axes(), plain.clone().permuted_axes([1, 2, 0]), flipped, every_other] {
+        let volume = Volume::new(data, Geometry::from_spacing(Dhw::splat(1.0)).unwrap());
+        write_label(&path, &volume).unwrap();
+        assert_eq!(read_label(&path).unwrap(), volume);
+    }
+}
+
+#[test]
+fn a_header_that_means_another_place_for_another_shape_is_not_kept() {
+    // Without a form the first voxel's place follows from the shape, so a part of the volume needs a form.
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.nii");
+    let mut bytes = label_file();
+    put(&mut bytes, 254, 0i16.to_le_bytes());
+    fs::write(&path, &bytes).unwrap();
+    let label = read_label(&path).unwrap();
+    let data = label.data.slice(s![..1, ..2, ..3]).to_owned();
+    let part = Volume::new(data, label.geometry.cropped(Dhw::splat(0)));
+    write_label(&path, &part).unwrap();
+    assert_eq!(read_label(&path).unwrap(), part);
+    write_label(&path, &label).unwrap();
+    assert_eq!(geometry_bytes(&header(&path)), geometry_bytes(&bytes));
+}
+
+#[test]
+fn a_geometry_beyond_what_nifti_holds_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    for spacing in [1e39, 1e-50] {
+        let volume = Volume::new(Array3::<u8>::zeros((2, 2, 2)), Geometry::from_spacing(Dhw::splat(spacing)).unwrap());
+        let error = write_label(dir.path().join("a.nii"), &volume).unwrap_err().to_string();
+        assert!(error.contains("a.nii"), "{error}");
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+#[cfg(unix)]
+fn whoever_reads_the_old_file_reads_it_to_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.nii");
+    let label =
+        |value| Volume::new(Array3::from_elem((2, 2, 2), value), Geometry::from_spacing(Dhw::splat(1.0)).unwrap());
+    write_label(&path, &label(1u8)).unwrap();
+    let mut old = fs::File::open(&path).unwrap();
+    write_label(&path, &label(2)).unwrap();
+    let mut bytes = Vec::new();
+    old.read_to_end(&mut bytes).unwrap();
+    assert_eq!(bytes[352..], [1; 8]);
 }

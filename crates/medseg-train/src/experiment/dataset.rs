@@ -71,7 +71,7 @@ impl Dataset {
             let id = PhantomConfig::case_id(index);
             cases.push(Case { id, image: file("image"), label: Some(file("label")) });
             let image = phantom.generate(index)?.0;
-            shapes.push(config.axis_change(&image.geometry).shape(image.shape()));
+            shapes.push(config.axis_change(&image.geometry).permuted(image.shape()));
         }
         let split = PHANTOM_SPLIT.split(&cases)?;
         Ok(Self { folder, cases, shapes, split })
@@ -100,6 +100,6 @@ impl Dataset {
 
 /// Checks the headers of the cases.
 fn shapes(cases: &[Case], config: &DataConfig) -> Result<Vec<Dhw<usize>>, TrainError> {
-    let shape = |info: VolumeInfo| config.axis_change(&info.geometry).shape(info.shape);
+    let shape = |info: VolumeInfo| config.axis_change(&info.geometry).permuted(info.shape);
     cases.iter().map(|case| Ok(shape(check_case(case)?))).collect()
 }

@@ -38,7 +38,7 @@ pub struct CoarsePrediction {
 impl CoarsePrediction {
     fn reoriented(self, change: &AxisChange) -> Self {
         let start = change.start(self.roi.start, self.roi.size, self.mask.dim().into());
-        let roi = BoxDhw { start, size: change.shape(self.roi.size) };
+        let roi = BoxDhw { start, size: change.permuted(self.roi.size) };
         Self { mask: change.apply(&self.mask.view()), roi, fallback: self.fallback }
     }
 }
@@ -90,7 +90,7 @@ impl TrainedRun {
     /// # Errors
     /// A shape the sliding window cannot cover.
     pub fn describe(&self, image: &Volume<f32>) -> Result<String, TrainError> {
-        let shape = self.config.data.axis_change(&image.geometry).shape(image.shape());
+        let shape = self.config.data.axis_change(&image.geometry).permuted(image.shape());
         let plan = self.config.fine.sliding_window().plan(shape)?;
         let input = shape.to_array().iter().product::<usize>() as u64 * 4;
         let stages = if self.coarse.is_some() { "coarse stage, then at most " } else { "" };

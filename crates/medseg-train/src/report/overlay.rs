@@ -1,6 +1,6 @@
 //! `overlays/<case>.png`: the image with the contours of prediction and reference.
 
-use medseg_volume::Geometry;
+use medseg_volume::{AxisChange, Geometry, Orientation};
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis};
 
 use crate::TrainError;
@@ -59,13 +59,13 @@ pub fn overlay(
     geometry: &Geometry,
     window: [f32; 2],
 ) -> Picture {
-    let view = PatientView::of(geometry);
-    let image = view.apply(image.view());
-    let prediction = view.apply(prediction.view());
-    let reference = reference.map(|r| view.apply(r.view()));
+    let change = AxisChange::between(geometry.orientation(), Orientation::LPI);
+    let image = change.view(image.view());
+    let prediction = change.view(prediction.view());
+    let reference = reference.map(|r| change.view(r.view()));
     let shown = reference.filter(|r| r.iter().any(|&v| v != 0)).unwrap_or(prediction);
     let centre = centre_of(&shown);
-    let spacing = view.axes.map(|axis| geometry.spacing().to_array()[axis]);
+    let spacing = change.permuted(geometry.spacing()).to_array();
     let panels: Vec<Picture> = (0..3)
         .map(|axis| {
             let plane = Axis(axis);
@@ -80,35 +80,6 @@ pub fn overlay(
         })
         .collect();
     beside(&panels)
-}
-
-/// How array axes are turned to (superior to inferior, anterior to posterior, right to left).
-struct PatientView {
-    axes: [usize; 3],
-    flipped: [bool; 3],
-}
-
-impl PatientView {
-    fn of(geometry: &Geometry) -> Self {
-        let codes: Vec<char> = geometry.orientation().to_string().chars().collect();
-        let mut view = Self { axes: [0, 1, 2], flipped: [false; 3] };
-        for (target, pair) in [['S', 'I'], ['A', 'P'], ['R', 'L']].into_iter().enumerate() {
-            if let Some(at) = codes.iter().position(|c| pair.contains(c)) {
-                // The codes name the file's axes i, j, k, which are the array's axes 2, 1, 0.
-                view.axes[target] = 2 - at.min(2);
-                view.flipped[target] = codes[at] == pair[0];
-            }
-        }
-        view
-    }
-
-    fn apply<'a, T>(&self, array: ArrayView3<'a, T>) -> ArrayView3<'a, T> {
-        let mut turned = array.permuted_axes(self.axes);
-        for (axis, _) in self.flipped.iter().enumerate().filter(|(_, f)| **f) {
-            turned.invert_axis(Axis(axis));
-        }
-        turned
-    }
 }
 
 /// The intensities between which most of an image lies (1st and 99th percentile of its finite voxels).
@@ -236,9 +207,14 @@ mod tests {
             ([[0.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]], [7, 0, 7]),
         ] {
             let geometry = Geometry::from_affine(affine).unwrap();
-            let mut image = Array3::<f32>::zeros((8, 8, 8));
-            image[bright] = 1.0;
-            assert_eq!(PatientView::of(&geometry).apply(image.view())[[0, 0, 0]], 1.0);
+            let (mut image, mut mask) = (Array3::<f32>::zeros((8, 8, 8)), Array3::zeros((8, 8, 8)));
+            (image[bright], mask[bright]) = (1.0, 1);
+            let picture = overlay(&image, &mask, None, &geometry, [0.0, 1.0]);
+            // The upper left corner of each of the three planes.
+            for panel in 0..3 {
+                let at = panel * (PANEL + 6) * 3;
+                assert_eq!(picture.rgb[at..at + 3], PREDICTION, "plane {panel} of {}", geometry.orientation());
+            }
         }
     }
 

@@ -33,7 +33,9 @@ impl<R: BufRead> Read for Members<R> {
                 return Ok(n);
             }
             let mut rest = member.into_inner();
-            if rest.fill_buf()?.starts_with(&MAGIC) {
+            let start = rest.fill_buf()?;
+            // The buffer may end between the two bytes; then the first decides.
+            if !start.is_empty() && MAGIC.starts_with(&start[..start.len().min(MAGIC.len())]) {
                 self.member = Some(GzDecoder::new(rest));
             }
         }

@@ -10,6 +10,8 @@ use ::nifti::writer::WriterOptions;
 use flate2::Compression;
 use ndarray::{Array3, ArrayView3};
 
+use super::NiftiFields;
+use super::affine::affine_of;
 use crate::{Dhw, Geometry, Volume, VolumeError};
 
 /// Compression of label maps: as small as other tools' and as quick as their fastest level.
@@ -32,7 +34,7 @@ const OFFSET: u64 = 352;
 /// pixdim and units bit for bit.
 ///
 /// # Errors
-/// A side above 32767 voxels, an empty volume, or what the system says; the old file, if any, is left as it was.
+/// A side above 32767 voxels, an empty volume, an affine beyond f32, or what the system says; the old file, if any, is left as it was.
 ///
 /// ```
 /// use medseg_volume::{Dhw, Geometry, Volume, read_label, write_label};
@@ -47,7 +49,7 @@ const OFFSET: u64 = 352;
 /// ```
 pub fn write_label(path: impl AsRef<Path>, volume: &Volume<u8>) -> Result<(), VolumeError> {
     let largest = volume.data.iter().copied().max().unwrap_or(0);
-    let header = NiftiHeader { intent_code: INTENT_LABEL, cal_max: f32::from(largest), ..header_of(&volume.geometry) };
+    let header = NiftiHeader { intent_code: INTENT_LABEL, cal_max: f32::from(largest), ..header_of(volume) };
     write(path.as_ref(), &volume.data, &header, LABEL_LEVEL, |to, data| to.write_nifti(&data))
 }
 
@@ -56,7 +58,7 @@ pub fn write_label(path: impl AsRef<Path>, volume: &Volume<u8>) -> Result<(), Vo
 /// # Errors
 /// As [`write_label`].
 pub fn write_image(path: impl AsRef<Path>, volume: &Volume<f32>) -> Result<(), VolumeError> {
-    write(path.as_ref(), &volume.data, &header_of(&volume.geometry), IMAGE_LEVEL, |to, data| to.write_nifti(&data))
+    write(path.as_ref(), &volume.data, &header_of(volume), IMAGE_LEVEL, |to, data| to.write_nifti(&data))
 }
 
 /// Writes an image as i16, such as Hounsfield units; otherwise as [`write_label`].
@@ -64,13 +66,15 @@ pub fn write_image(path: impl AsRef<Path>, volume: &Volume<f32>) -> Result<(), V
 /// # Errors
 /// As [`write_label`].
 pub fn write_image_i16(path: impl AsRef<Path>, volume: &Volume<i16>) -> Result<(), VolumeError> {
-    write(path.as_ref(), &volume.data, &header_of(&volume.geometry), IMAGE_LEVEL, |to, data| to.write_nifti(&data))
+    write(path.as_ref(), &volume.data, &header_of(volume), IMAGE_LEVEL, |to, data| to.write_nifti(&data))
 }
 
-/// A header with a geometry's fields: those it was read with, else its affine as sform.
-fn header_of(geometry: &Geometry) -> NiftiHeader {
+/// A header with a volume's place: the fields it was read with if they still mean it, else its affine as sform.
+fn header_of<T>(volume: &Volume<T>) -> NiftiHeader {
+    let geometry = &volume.geometry;
     let mut header = NiftiHeader::default();
-    if let Some(fields) = geometry.nifti_fields() {
+    let means = |fields: &NiftiFields| affine_of(fields, sides(volume.shape()));
+    if let Some(fields) = geometry.nifti_fields().filter(|fields| means(fields) == geometry.affine()) {
         fields.put_into(&mut header);
         return header;
     }
@@ -84,8 +88,13 @@ fn header_of(geometry: &Geometry) -> NiftiHeader {
     header
 }
 
+/// Voxels along i, j, k.
+fn sides(shape: Dhw<usize>) -> [usize; 3] {
+    [shape.w, shape.h, shape.d]
+}
+
 /// Writes through a temporary neighbour; `save` lets the `nifti` crate write the array.
-fn write<T>(
+fn write<T: Clone>(
     path: &Path,
     data: &Array3<T>,
     header: &NiftiHeader,
@@ -97,6 +106,9 @@ fn write<T>(
     if shape.to_array().iter().any(|side| !(1..=i16::MAX as usize).contains(side)) {
         return Err(unstorable(format!("NIfTI-1 holds 1 to {} voxels along an axis, not {shape}", i16::MAX)));
     }
+    // The header's numbers are f32.
+    Geometry::from_affine(affine_of(&NiftiFields::of(header), sides(shape)))
+        .map_err(|e| unstorable(format!("its geometry does not fit into a header: {e}")))?;
     let packed = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
     let temporary = Temporary::beside(path, packed);
     let mut options = WriterOptions::new(&temporary.0).reference_header(header);
@@ -104,6 +116,7 @@ fn write<T>(
         options = options.compression_level(Compression::new(level));
     }
     // Reversed, the C-order array is the file's order of axes i, j, k with i fastest, which is written as it lies.
+    let data = data.as_standard_layout();
     save(&options, data.t()).map_err(|e| match e {
         ::nifti::NiftiError::Io(source) => VolumeError::io("write", path)(source),
         other => unstorable(other.to_string()),
