@@ -89,7 +89,7 @@ pub enum TrainError {
     UNet(#[from] UNetError),
     /// Losses.
     #[error(transparent)]
-    Loss(#[from] LossError),
+    Loss(Box<LossError>),
     /// Optimisers and schedules.
     #[error(transparent)]
     Optim(#[from] OptimError),
@@ -99,6 +99,12 @@ pub enum TrainError {
     /// Metrics.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
+}
+
+impl From<LossError> for TrainError {
+    fn from(error: LossError) -> Self {
+        Self::Loss(Box::new(error))
+    }
 }
 
 impl TrainError {

@@ -139,7 +139,8 @@ fn too_few_cases_for_the_split() {
 #[test]
 fn impossible_settings_are_named_before_anything_is_written() {
     let folder = Folder { dir: tempfile::tempdir().unwrap() };
-    let broken: [(&str, fn(&mut ExperimentConfig)); 9] = [
+    type Change = fn(&mut ExperimentConfig);
+    let broken: [(&str, Change); 9] = [
         ("epochs", |c| c.fine.epochs = 0),
         ("overlap", |c| c.fine.window.overlap = 1.0),
         ("lr", |c| c.fine.optimizer.lr = f64::NAN),

@@ -24,7 +24,7 @@ impl BoxDhw {
     /// One past the last voxel.
     #[must_use]
     pub fn end(&self) -> Dhw<isize> {
-        self.start.zip(self.size).map(|(start, size)| start + size as isize)
+        self.start.zip(self.size).map(|(start, size)| start.saturating_add_unsigned(size))
     }
 
     /// The part inside a volume of `shape`; of size 0 along an axis where nothing is.

@@ -27,8 +27,8 @@ pub fn foreground_box<T: Sync>(
     let (low, high) = volume.axis_iter(Axis(0)).into_par_iter().enumerate().map(of_plane).reduce(|| None, join)?;
     let margin = margin.to_array();
     return Some(BoxDhw {
-        start: Dhw::from(std::array::from_fn(|a| low[a] as isize - margin[a] as isize)),
-        size: Dhw::from(std::array::from_fn(|a| high[a] + 1 - low[a] + 2 * margin[a])),
+        start: Dhw::from(std::array::from_fn(|a| (low[a] as isize).saturating_sub_unsigned(margin[a]))),
+        size: Dhw::from(std::array::from_fn(|a| margin[a].saturating_mul(2).saturating_add(high[a] + 1 - low[a]))),
     });
 
     fn join(a: Option<Extent>, b: Option<Extent>) -> Option<Extent> {
@@ -72,7 +72,7 @@ impl CropForeground {
         if self.allow_smaller {
             region = region.clipped(volume.dim().into());
         }
-        let size = region.size.zip(self.k_divisible).map(|(s, k)| s.next_multiple_of(k.max(1)));
+        let size = region.size.zip(self.k_divisible).map(|(s, k)| s.checked_next_multiple_of(k.max(1)).unwrap_or(s));
         let growth = size.zip(region.size).map(|(new, old)| (new - old) / 2);
         let start = region.start.zip(growth).map(|(s, g)| s - g as isize);
         Some(BoxDhw { start, size })

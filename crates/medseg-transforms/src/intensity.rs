@@ -22,7 +22,7 @@ pub struct ScaleIntensityRange {
 }
 
 impl ScaleIntensityRange {
-    /// Scales in place. As in MONAI, `a_min == a_max` gives x - a_min (+ b_min) without clipping.
+    /// Scales in place; NaN stays NaN. As in MONAI, `a_min == a_max` gives x - a_min (+ b_min) without clipping.
     pub fn apply(&self, image: &mut Array3<f32>) {
         let range = self.a_max - self.a_min;
         if range == 0.0 {
@@ -38,7 +38,12 @@ impl ScaleIntensityRange {
             true => (self.b_min.unwrap_or(f32::NEG_INFINITY), self.b_max.unwrap_or(f32::INFINITY)),
             false => (f32::NEG_INFINITY, f32::INFINITY),
         };
-        image.par_mapv_inplace(|v| (((v - self.a_min) / range) * scale + offset).max(low).min(high));
+        image.par_mapv_inplace(|v| {
+            // Not `max` and `min`, which give the other value for NaN.
+            let scaled = ((v - self.a_min) / range) * scale + offset;
+            let raised = if scaled < low { low } else { scaled };
+            if raised > high { high } else { raised }
+        });
     }
 }
 
@@ -82,7 +87,8 @@ fn statistics(image: &Array3<f32>, chosen: impl Fn(f32) -> bool + Copy) -> Optio
     Some((mean, variance.sqrt()))
 }
 
-/// How an experiment brings intensities to the network's range. NaN becomes 0 afterwards.
+/// How an experiment brings intensities to the network's range. What is not finite afterwards becomes 0: NaN, and
+/// infinities where nothing clips them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Intensity {
@@ -114,7 +120,7 @@ impl Intensity {
     /// [`TransformError::Parameter`] naming the range.
     pub fn validate(&self) -> Result<(), TransformError> {
         let (parameter, low, high, possible) = match *self {
-            Self::Window { low, high } => ("window", low, high, low.is_finite() && high.is_finite()),
+            Self::Window { low, high } => ("window", low, high, (high - low).is_finite()),
             Self::Percentile { low, high } => ("percentile", low, high, low >= 0.0 && high <= 100.0),
             Self::ZScore { .. } => return Ok(()),
         };
@@ -141,7 +147,7 @@ impl Intensity {
             }
         }
         Zip::from(image).par_for_each(|v| {
-            if v.is_nan() {
+            if !v.is_finite() {
                 *v = 0.0;
             }
         });
@@ -155,9 +161,10 @@ fn percentiles(image: &Array3<f32>, percents: [f32; 2]) -> [f32; 2] {
         return [0.0; 2];
     }
     percents.map(|percent| {
-        let at = f64::from(percent) / 100.0 * (values.len() - 1) as f64;
+        let at = f64::from(percent.clamp(0.0, 100.0)) / 100.0 * (values.len() - 1) as f64;
         let (_, &mut low, above) = values.select_nth_unstable_by(at as usize, f32::total_cmp);
         let high = above.iter().copied().min_by(f32::total_cmp).unwrap_or(low);
-        (f64::from(low) + at.fract() * f64::from(high - low)) as f32
+        let [low, high] = [low, high].map(f64::from);
+        (low + at.fract() * (high - low)) as f32
     })
 }

@@ -126,14 +126,13 @@ impl RandCropByPosNegLabel {
     /// If there is no foreground every crop is centred on background, and the other way round.
     ///
     /// # Errors
-    /// A crop larger than the volume, weights that are not positive, or no voxel to centre on.
+    /// A crop without voxels or larger than the volume, weights that are negative or both 0, or no voxel to centre on.
     pub fn sample(&self, index: &LabelIndex, rng: &mut impl Rng) -> Result<Vec<BoxDhw>, TransformError> {
-        let ratio = self.ratio(index)?;
         (0..self.samples)
             .map(|_| {
                 let uniform: f64 = rng.random();
-                let count = if uniform < ratio { index.foreground.count } else { index.background.count };
-                self.region(index, CropDraw { uniform, pick: rng.random_range(0..count) })
+                let pick = rng.random_range(0..self.chosen(index, uniform)?.count);
+                self.region(index, CropDraw { uniform, pick })
             })
             .collect()
     }
@@ -143,7 +142,7 @@ impl RandCropByPosNegLabel {
     /// # Errors
     /// As [`sample`](Self::sample).
     pub fn region(&self, index: &LabelIndex, draw: CropDraw) -> Result<BoxDhw, TransformError> {
-        let chosen = if draw.uniform < self.ratio(index)? { &index.foreground } else { &index.background };
+        let chosen = self.chosen(index, draw.uniform)?;
         let position = chosen.at(draw.pick.min(chosen.count - 1)) as usize;
         let Dhw { h, w, .. } = index.shape;
         let center = Dhw { d: position / (h * w), h: position / w % h, w: position % w };
@@ -153,22 +152,25 @@ impl RandCropByPosNegLabel {
         Ok(BoxDhw { start, size: self.size })
     }
 
-    /// Probability of a foreground centre.
-    fn ratio(&self, index: &LabelIndex) -> Result<f64, TransformError> {
+    /// The voxels to centre on; never none.
+    fn chosen<'a>(&self, index: &'a LabelIndex, uniform: f64) -> Result<&'a Runs, TransformError> {
+        let refused = |parameter, value, reason| Err(TransformError::Parameter { parameter, value, reason });
+        if self.size.voxels() == 0 {
+            return refused("size", self.size.to_string(), "has no voxels");
+        }
         if self.size.zip(index.shape).to_array().iter().any(|(size, side)| size > side) {
             return Err(TransformError::CropTooLarge { crop: self.size, volume: index.shape });
         }
         let (pos, neg) = (f64::from(self.pos), f64::from(self.neg));
         if !(pos >= 0.0 && neg >= 0.0 && pos + neg > 0.0 && (pos + neg).is_finite()) {
-            let value = format!("{pos},{neg}");
-            let reason = "must not be negative, and not both be 0";
-            return Err(TransformError::Parameter { parameter: "pos,neg", value, reason });
+            return refused("pos,neg", format!("{pos},{neg}"), "must not be negative, and not both be 0");
         }
         match index.counts() {
             (0, 0) => Err(TransformError::NoCenter),
-            (0, _) => Ok(0.0),
-            (_, 0) => Ok(1.0),
-            _ => Ok(pos / (pos + neg)),
+            (0, _) => Ok(&index.background),
+            (_, 0) => Ok(&index.foreground),
+            _ if uniform < pos / (pos + neg) => Ok(&index.foreground),
+            _ => Ok(&index.background),
         }
     }
 }
@@ -191,10 +193,7 @@ fn index(label: &ArrayView3<'_, u8>, background_counts: impl Fn(usize) -> bool) 
 #[must_use]
 pub fn corrected_center(center: usize, side: usize, size: usize) -> usize {
     let low = size / 2;
-    // trunc(side + 1 - size / 2) with the half not rounded, which is side + 1 - ceil(size / 2).
-    let mut end = (side + 1).saturating_sub(size.div_ceil(2));
-    if end == low {
-        end += 1;
-    }
-    center.clamp(low, (end.saturating_sub(1)).max(low))
+    // MONAI's end, one past the highest: trunc(side + 1 - size / 2) with the half not rounded.
+    let end = (side + 1).saturating_sub(size.div_ceil(2));
+    center.clamp(low, end.saturating_sub(1).max(low))
 }

@@ -2,37 +2,10 @@
 
 mod support;
 
-use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
-
-use flate2::{Compression, GzBuilder};
 use medseg_volume::{
-    Dhw, ReadOptions, VolumeError, read_channels, read_image, read_image_with, read_info, read_label, write_image,
+    Dhw, ReadOptions, VolumeError, read_channels, read_image, read_image_with, read_label, write_image,
 };
-use support::{SIDES, gzip, label_file, put, with_voxels};
-
-struct File {
-    _dir: tempfile::TempDir,
-    path: PathBuf,
-}
-
-fn file(name: &str, bytes: &[u8]) -> File {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join(name);
-    fs::write(&path, bytes).unwrap();
-    File { _dir: dir, path }
-}
-
-fn voxels(bytes: &[u8]) -> Vec<f32> {
-    read_image(&file("a.nii", bytes).path).unwrap().data.into_iter().collect()
-}
-
-fn error(bytes: &[u8]) -> String {
-    read_image(&file("a.nii", bytes).path).unwrap_err().to_string()
-}
-
-const COUNT: usize = SIDES[0] * SIDES[1] * SIDES[2];
+use support::{COUNT, error, file, label_file, put, voxels, with_voxels};
 
 #[test]
 fn the_first_axis_of_the_file_is_the_last_of_the_array() {
@@ -42,69 +15,6 @@ fn the_first_axis_of_the_file_is_the_last_of_the_array() {
     assert_eq!(volume.data[[0, 1, 0]], 4);
     assert_eq!(volume.data[[1, 0, 0]], 12);
     assert_eq!(volume.geometry.spacing(), Dhw { d: 3.0, h: 2.0, w: 1.0 });
-}
-
-#[test]
-fn gzip_is_told_by_content_and_not_by_name() {
-    for (name, bytes) in [("a.nii", gzip(&label_file())), ("a.nii.gz", label_file()), ("a", gzip(&label_file()))] {
-        assert_eq!(read_label(&file(name, &bytes).path).unwrap().data.len(), COUNT, "{name}");
-    }
-}
-
-#[test]
-fn several_gzip_members_are_one_file_and_padding_after_them_is_ignored() {
-    let whole = label_file();
-    for cut in [1, 100, 348, 352, 360, whole.len()] {
-        let mut bytes = [gzip(&whole[..cut]), gzip(&whole[cut..])].concat();
-        bytes.extend([0; 512]);
-        assert_eq!(read_label(&file("a.nii.gz", &bytes).path).unwrap().data.into_iter().last(), Some(COUNT as u8 - 1));
-    }
-}
-
-#[test]
-fn a_gzip_member_may_begin_anywhere_in_the_file() {
-    // Around the sizes of usual read buffers, whose last byte may be the first of a member.
-    for length in [1 << 12, 1 << 13, 1 << 16, 1 << 17, 1 << 18] {
-        for before in [length - 2, length - 1, length] {
-            let mut bytes = members(&label_file()[..10], before);
-            bytes.extend(gzip(&label_file()[10..]));
-            assert_eq!(read_label(&file("a.nii.gz", &bytes).path).unwrap().data.len(), COUNT, "{before}");
-        }
-    }
-}
-
-/// gzip members of `length` bytes in all, filled up with comments.
-fn members(content: &[u8], length: usize) -> Vec<u8> {
-    let member = |content: &[u8], comment: usize| {
-        let mut encoder = GzBuilder::new().comment(vec![b'x'; comment]).write(Vec::new(), Compression::none());
-        encoder.write_all(content).unwrap();
-        encoder.finish().unwrap()
-    };
-    let mut bytes = member(content, 0);
-    while bytes.len() < length {
-        let (left, least) = (length - bytes.len(), member(&[], 0).len());
-        // Comments have a limit, and what is left must be long enough for a member.
-        bytes.extend(member(&[], if left > 60_000 { 30_000 } else { left - least }));
-    }
-    assert_eq!(bytes.len(), length);
-    bytes
-}
-
-#[test]
-fn a_wrong_checksum_is_an_error_although_every_voxel_was_read() {
-    let mut bytes = gzip(&label_file());
-    let crc = bytes.len() - 8;
-    bytes[crc] ^= 1;
-    assert!(read_label(&file("a.nii.gz", &bytes).path).is_err());
-}
-
-#[test]
-fn a_stream_cut_anywhere_is_an_error() {
-    for bytes in [gzip(&label_file()), label_file()] {
-        for length in 0..bytes.len() {
-            assert!(read_label(&file("a.nii.gz", &bytes[..length]).path).is_err(), "{length} of {}", bytes.len());
-        }
-    }
 }
 
 #[test]
@@ -257,23 +167,6 @@ fn a_limit_refuses_before_memory_is_taken() {
 }
 
 #[test]
-fn sform_comes_before_qform_and_qform_before_spacing() {
-    let mut bytes = label_file();
-    put(&mut bytes, 252, 1i16.to_le_bytes());
-    // A quaternion that turns by 180° about x, and an offset.
-    put(&mut bytes, 256, 1f32.to_le_bytes());
-    put(&mut bytes, 268, 5f32.to_le_bytes());
-    let orientation = |bytes: &[u8]| read_info(&file("a.nii", bytes).path).unwrap().geometry.orientation().to_string();
-    assert_eq!(orientation(&bytes), "RAS");
-    put(&mut bytes, 254, 0i16.to_le_bytes());
-    assert_eq!(orientation(&bytes), "RPI");
-    put(&mut bytes, 76, (-1f32).to_le_bytes());
-    assert_eq!(orientation(&bytes), "RPS");
-    put(&mut bytes, 252, 0i16.to_le_bytes());
-    assert_eq!(orientation(&bytes), "LAS");
-}
-
-#[test]
 fn voxels_begin_after_the_header() {
     let with_offset = |offset: f32| {
         let mut bytes = label_file();
@@ -296,58 +189,6 @@ fn sides_are_positive() {
             let error = error(&bytes);
             assert!(error.contains(what) && error.contains(&format!("dimension {}", axis + 1)), "{error}");
         }
-    }
-}
-
-#[test]
-fn a_negative_form_code_is_none() {
-    for at in [252, 254] {
-        let mut bytes = label_file();
-        put(&mut bytes, 254, 0i16.to_le_bytes());
-        let plain = read_info(&file("a.nii", &bytes).path).unwrap().geometry;
-        put(&mut bytes, at, (-1i16).to_le_bytes());
-        assert_eq!(read_info(&file("a.nii", &bytes).path).unwrap().geometry, plain);
-    }
-}
-
-#[test]
-fn voxel_sizes_have_no_sign_and_0_counts_as_1() {
-    for (size, want) in [(-2.5f32, 2.5), (0.0, 1.0), (2.5, 2.5)] {
-        for qform in [0i16, 1] {
-            let mut bytes = label_file();
-            put(&mut bytes, 84, size.to_le_bytes());
-            put(&mut bytes, 252, qform.to_le_bytes());
-            put(&mut bytes, 254, 0i16.to_le_bytes());
-            let geometry = read_info(&file("a.nii", &bytes).path).unwrap().geometry;
-            assert_eq!(geometry.affine()[1][1], want, "pixdim {size}, qform {qform}");
-            assert_eq!(geometry.spacing(), Dhw { d: 3.0, h: want, w: 1.0 });
-        }
-    }
-}
-
-#[test]
-fn a_quaternion_longer_than_1_is_shortened() {
-    for scale in [1.0f32, 1.000_001, 1.5] {
-        let mut bytes = label_file();
-        put(&mut bytes, 252, 1i16.to_le_bytes());
-        put(&mut bytes, 254, 0i16.to_le_bytes());
-        // Half a turn about (0.6, 0.8, 0): x' = -0.28 x + 0.96 y, y' = 0.96 x + 0.28 y, z' = -z.
-        put(&mut bytes, 256, (0.6 * scale).to_le_bytes());
-        put(&mut bytes, 260, (0.8 * scale).to_le_bytes());
-        let affine = read_info(&file("a.nii", &bytes).path).unwrap().geometry.affine();
-        let want = [[-0.28, 0.96 * 2.0, 0.0], [0.96, 0.28 * 2.0, 0.0], [0.0, 0.0, -3.0]];
-        for (got, want) in affine.iter().zip(want) {
-            assert!(got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-6), "{affine:?}");
-        }
-    }
-}
-
-#[test]
-fn a_singular_or_broken_geometry_is_an_error() {
-    for (at, value) in [(280, 0.0f32), (284, f32::NAN), (292, f32::INFINITY)] {
-        let mut bytes = label_file();
-        put(&mut bytes, at, value.to_le_bytes());
-        assert!(error(&bytes).contains("affine"), "{at}");
     }
 }
 

@@ -46,7 +46,7 @@ pub fn run_experiment(
     ensure_foreground(&data.select(&data.split.train)?, &request.config.data.labels)?;
     open_folder(&request, &record, observer)?;
     observer.message(&plan);
-    data.split.write(&request.out.join("split.json"))?;
+    data.split.write(request.out.join("split.json"))?;
     let stages = train_stages(&request, &data, device, observer)?;
     let run = TrainedRun::open(&request.out, device)?;
     let predicted = predict_cases(&run, &data.select(data.predicted())?, &request.out, observer)?;

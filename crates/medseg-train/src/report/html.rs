@@ -49,7 +49,7 @@ pub fn report_html(parts: &ReportParts<'_>) -> String {
     }
     push_cases(&mut page, parts.rows);
     push_overlays(&mut page, parts.overlays);
-    let _ = write!(page, "<h2>Settings</h2><pre>{}</pre></body></html>\n", escape(parts.settings));
+    let _ = writeln!(page, "<h2>Settings</h2><pre>{}</pre></body></html>", escape(parts.settings));
     page
 }
 

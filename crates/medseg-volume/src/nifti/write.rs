@@ -31,7 +31,7 @@ const OFFSET: u64 = 352;
 ///
 /// The file is written under a temporary name in the same folder, synchronised, and renamed to `path` exactly as given;
 /// it is gzipped if the name ends in `.gz`. On a geometry read from a NIfTI file it gets that file's sform, qform, codes,
-/// pixdim and units bit for bit.
+/// pixdim and units bit for bit, unless they mean another place for a volume of this shape (a part of one without forms).
 ///
 /// # Errors
 /// A side above 32767 voxels, an empty volume, an affine beyond f32, or what the system says; the old file, if any, is left as it was.

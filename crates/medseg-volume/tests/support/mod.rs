@@ -1,13 +1,43 @@
 //! A small NIfTI-1 file made by hand, whose header bytes tests change.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use medseg_volume::read_image;
 
 /// Shape of [`label_file`] along i, j, k.
 pub const SIDES: [usize; 3] = [4, 3, 2];
+
+/// Number of voxels of [`label_file`].
+pub const COUNT: usize = SIDES[0] * SIDES[1] * SIDES[2];
+
+/// A file in a folder of its own, which goes with it.
+pub struct File {
+    _dir: tempfile::TempDir,
+    pub path: PathBuf,
+}
+
+/// Writes a file.
+pub fn file(name: &str, bytes: &[u8]) -> File {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(name);
+    fs::write(&path, bytes).unwrap();
+    File { _dir: dir, path }
+}
+
+/// The voxels that are read from a file's bytes.
+pub fn voxels(bytes: &[u8]) -> Vec<f32> {
+    read_image(&file("a.nii", bytes).path).unwrap().data.into_iter().collect()
+}
+
+/// What reading a file's bytes complains of.
+pub fn error(bytes: &[u8]) -> String {
+    read_image(&file("a.nii", bytes).path).unwrap_err().to_string()
+}
 
 /// A `.nii` file of u8 labels 0, 1, 2, ... with an sform of spacing 1, 2, 3 mm.
 pub fn label_file() -> Vec<u8> {
