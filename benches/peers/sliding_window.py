@@ -10,7 +10,7 @@ from monai.inferers import sliding_window_inference
 from network import UNet
 
 
-def median_seconds(work, runs=10):
+def median_seconds(work, runs=5):
     work()
     times = []
     for _ in range(runs):

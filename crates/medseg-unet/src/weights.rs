@@ -64,6 +64,7 @@ pub fn load_weights(path: impl AsRef<Path>, device: &Device) -> Result<UNet, UNe
     let config = header.metadata().as_ref().and_then(|m| m.get(CONFIG));
     let config = config.ok_or_else(|| bad("it holds no network settings; was it written by save_weights?".into()))?;
     let config: UNetConfig = serde_json::from_str(config).map_err(|e| bad(format!("its settings: {e}")))?;
+    config.validate().map_err(|e| bad(format!("its settings: {e}")))?;
     from_bytes(&bytes, path, &config, device)
 }
 

@@ -37,15 +37,16 @@ impl Default for ConvOptions {
 /// # Panics
 /// If the channels do not agree or a kernel is larger than the padded input.
 pub fn conv3d(x: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, options: ConvOptions) -> Tensor<5> {
+    let ([_, channels, sides @ ..], [output, input, kernel @ ..]) = (x.dims(), weight.dims());
+    check_channels("conv3d", channels, input, output, bias.as_ref());
+    let fits = |a: usize| options.stride[a] > 0 && kernel[a] > 0 && sides[a] + 2 * options.padding[a] >= kernel[a];
+    assert!((0..3).all(fits), "conv3d: a kernel of {kernel:?} does not fit into {sides:?} voxels with {options:?}");
     #[cfg(feature = "flex")]
     if extension::covers(&x, &weight, options) {
         let y = extension::conv3d(x, weight, options.padding);
         return match bias {
             None => y,
-            Some(bias) => {
-                let channels = bias.dims()[0];
-                y + bias.reshape([1, channels, 1, 1, 1])
-            }
+            Some(bias) => y + bias.reshape([1, output, 1, 1, 1]),
         };
     }
     composed::conv3d(x, weight, bias, options)
@@ -59,7 +60,7 @@ pub fn conv3d(x: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, options:
 /// - output: [batch, out, ...] with (side - 1) · stride - 2 · padding + kernel + output padding voxels along each axis
 ///
 /// # Panics
-/// If the channels do not agree.
+/// If the channels do not agree or no voxel is left.
 pub fn conv_transpose3d(
     x: Tensor<5>,
     weight: Tensor<5>,
@@ -68,5 +69,23 @@ pub fn conv_transpose3d(
     padding: [usize; 3],
     output_padding: [usize; 3],
 ) -> Tensor<5> {
+    let ([_, channels, sides @ ..], [input, output, kernel @ ..]) = (x.dims(), weight.dims());
+    check_channels("conv_transpose3d", channels, input, output, bias.as_ref());
+    let some = |a: usize| {
+        let reach = sides[a].saturating_sub(1) * stride[a] + kernel[a] + output_padding[a];
+        sides[a] > 0 && stride[a] > 0 && kernel[a] > 0 && reach > 2 * padding[a]
+    };
+    assert!(
+        (0..3).all(some),
+        "conv_transpose3d: nothing is left of {sides:?} voxels with kernel {kernel:?}, stride {stride:?}, padding {padding:?}"
+    );
     composed::conv_transpose3d(x, weight, bias, stride, padding, output_padding)
+}
+
+/// Panics unless the channels of input, weights and bias agree.
+fn check_channels(name: &str, channels: usize, input: usize, output: usize, bias: Option<&Tensor<1>>) {
+    assert!(channels == input, "{name}: {channels} channels, but weights for {input}");
+    if let Some([biases]) = bias.map(Tensor::dims) {
+        assert!(biases == output, "{name}: weights make {output} channels, but the bias has {biases}");
+    }
 }

@@ -183,3 +183,30 @@ fn branches_of_different_shapes_are_refused() {
     let [a, b] = [4, 5].map(|side| Tensor::ones([1, 1, side, 4, 4], &device));
     medseg_ops::instance_norm_add_relu(a, b, 1e-5);
 }
+
+#[test]
+fn an_empty_batch_gives_an_empty_output() {
+    let x = || Tensor::<5>::zeros([0, 2, 4, 6, 8], &Device::flex());
+    assert_eq!(medseg_ops::instance_norm3d(x(), None, 1e-5).dims(), [0, 2, 4, 6, 8]);
+    assert_eq!(medseg_ops::instance_norm_relu(x(), None, 1e-5).dims(), [0, 2, 4, 6, 8]);
+    assert_eq!(medseg_ops::instance_norm_add_relu(x(), x(), 1e-5).dims(), [0, 2, 4, 6, 8]);
+    assert_eq!(medseg_ops::max_pool3d(x(), 3, 2, 1).dims(), [0, 2, 2, 3, 4]);
+    for align_corners in [true, false] {
+        assert_eq!(medseg_ops::upsample_trilinear2x(x(), align_corners).dims(), [0, 2, 8, 12, 16]);
+    }
+}
+
+#[test]
+fn a_single_voxel_is_its_own_mean_maximum_and_neighbour() {
+    let device = Device::flex().autodiff();
+    let (x, ones) = (tensor(vec![3.0, -7.5], [1, 2, 1, 1, 1], &device), Tensor::ones([1, 2, 1, 1, 1], &device));
+    let (y, grad) = with_grad(|x| medseg_ops::instance_norm3d(x, None, 1e-5), &x, &ones);
+    assert_eq!((y, grad), (vec![0.0, 0.0], vec![0.0, 0.0]));
+    let (y, grad) = with_grad(|x| medseg_ops::max_pool3d(x, 3, 2, 1), &x, &ones);
+    assert_eq!((y, grad), (vec![3.0, -7.5], vec![1.0, 1.0]));
+    let eight = Tensor::ones([1, 2, 2, 2, 2], &device);
+    for align_corners in [true, false] {
+        let (y, grad) = with_grad(|x| medseg_ops::upsample_trilinear2x(x, align_corners), &x, &eight);
+        assert_eq!((y, grad), ([[3.0; 8], [-7.5; 8]].concat(), vec![8.0, 8.0]));
+    }
+}

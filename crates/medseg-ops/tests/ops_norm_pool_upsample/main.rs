@@ -6,4 +6,6 @@ mod composed;
 mod dropout;
 mod golden;
 mod limits;
+#[path = "../support/numbers.rs"]
+mod numbers;
 mod threads;

@@ -5,7 +5,8 @@ use burn::tensor::{Device, Tensor};
 
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
-    let ops: [(&str, fn(Tensor<5>) -> Tensor<5>); 6] = [
+    type Op = fn(Tensor<5>) -> Tensor<5>;
+    let ops: [(&str, Op); 6] = [
         ("instance_norm3d", |x| medseg_ops::instance_norm3d(x, None, 1e-5)),
         ("instance_norm_relu", |x| medseg_ops::instance_norm_relu(x, None, 1e-5)),
         ("instance_norm_add_relu", |x| medseg_ops::instance_norm_add_relu(x.clone(), x.flip([4]), 1e-5)),

@@ -101,7 +101,7 @@ impl Plan {
         [n, z, y, block]: Task,
         padded: &mut Vec<f32>,
         tile: &mut Vec<f32>,
-        out: &SharedSlice,
+        out: &SharedSlice<'_>,
     ) {
         let planes = PLANES.min(self.sides[0] - z);
         let rows = self.rows.min(self.sides[1] - y);
@@ -139,7 +139,15 @@ impl Plan {
     }
 
     /// Copies the rows of a tile to the channels of block `b`, leaving out what lies between the rows.
-    fn copy_out(&self, tile: &[f32], stride: usize, [n, z, y]: [usize; 3], rows: usize, b: usize, out: &SharedSlice) {
+    fn copy_out(
+        &self,
+        tile: &[f32],
+        stride: usize,
+        [n, z, y]: [usize; 3],
+        rows: usize,
+        b: usize,
+        out: &SharedSlice<'_>,
+    ) {
         let [depth, height, width] = self.sides;
         for (lane, values) in tile.chunks_exact(stride).enumerate().take(self.output - (b * BLOCK).min(self.output)) {
             let channel = n * self.output + b * BLOCK + lane;

@@ -195,6 +195,10 @@ pub(in super::super) fn best_path() -> Path {
 /// Calls a generic kernel `$kernel::<Lanes>(args...)` compiled for a path's instructions.
 ///
 /// The kernel must be `#[inline(always)]`, so that it is compiled inside the function that has the instructions.
+///
+/// # Safety
+/// The arguments must be what the kernel asks for, which the function that uses this asserts beforehand; paths come from
+/// [`Path::available`] alone.
 macro_rules! on_path {
     ($path:expr, $kernel:ident($($name:ident: $type:ty),* $(,)?)) => {{
         #[cfg(target_arch = "x86_64")]
@@ -210,6 +214,7 @@ macro_rules! on_path {
             unsafe { $kernel::<$crate::conv::kernel::lanes::Avx512>($($name),*) }
         }
         match $path {
+            // SAFETY: for all three, what this macro demands of the function that uses it.
             $crate::conv::kernel::lanes::Path::Portable => unsafe {
                 $kernel::<$crate::conv::kernel::lanes::Portable>($($name),*)
             },

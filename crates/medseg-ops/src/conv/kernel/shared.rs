@@ -1,26 +1,29 @@
 //! An output that several tasks write disjoint parts of.
 
-/// A mutable slice shared between tasks.
-pub(super) struct SharedSlice {
+use std::marker::PhantomData;
+
+/// A mutable slice shared between tasks, borrowed for as long as this lives.
+pub(super) struct SharedSlice<'a> {
     start: *mut f32,
     len: usize,
+    slice: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: `rows` is the only access, and its callers promise that no two tasks write the same values.
-unsafe impl Send for SharedSlice {}
+// SAFETY: `part` is the only access, and its callers promise that no two tasks use the same values.
+unsafe impl Send for SharedSlice<'_> {}
 // SAFETY: as above.
-unsafe impl Sync for SharedSlice {}
+unsafe impl Sync for SharedSlice<'_> {}
 
-impl SharedSlice {
-    /// Takes the slice for as long as the tasks run; the caller keeps the borrow alive around them.
-    pub fn new(slice: &mut [f32]) -> Self {
-        Self { start: slice.as_mut_ptr(), len: slice.len() }
+impl<'a> SharedSlice<'a> {
+    /// Takes the slice for as long as the tasks run.
+    pub fn new(slice: &'a mut [f32]) -> Self {
+        Self { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
     }
 
     /// `len` values from `at`.
     ///
     /// # Safety
-    /// No other task may use any of these values at the same time, and the slice must still be borrowed.
+    /// No other task may use any of these values as long as the result lives.
     ///
     /// # Panics
     /// If they are not inside the slice.

@@ -112,3 +112,26 @@ fn every_path_is_exact_for_many_channels_and_for_long_volumes() {
         Case { x: long, output: 5, kernel: 1, padding: [0; 3] }.check(path);
     }
 }
+
+#[test]
+fn every_path_is_exact_for_every_number_of_channels() {
+    for path in Path::available() {
+        for channels in 1..=17 {
+            let x = Volumes { batch: 1 + channels % 2, channels, sides: [2, 3, 5] };
+            Case { x, output: 18 - channels, kernel: 3, padding: [1; 3] }.check(path);
+            Case { x, output: 18 - channels, kernel: 1, padding: [0; 3] }.check(path);
+        }
+    }
+}
+
+#[test]
+fn every_path_is_exact_where_the_work_is_cut_up() {
+    // Few rows to a task, and more voxels than the gradient of the weights holds at a time.
+    let wide = Volumes { batch: 1, channels: 60, sides: [9, 63, 65] };
+    // Several blocks of output channels to a task, the last ones fewer.
+    let blocks = Volumes { batch: 3, channels: 2, sides: [41, 5, 6] };
+    for path in Path::available() {
+        Case { x: wide, output: 1, kernel: 3, padding: [1; 3] }.check(path);
+        Case { x: blocks, output: 17, kernel: 3, padding: [1; 3] }.check(path);
+    }
+}

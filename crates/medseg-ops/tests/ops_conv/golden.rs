@@ -1,4 +1,4 @@
-//! Convolutions against PyTorch's values and gradients, through the kernels and through Burn's operations.
+//! Against PyTorch's values and gradients, through the kernels and through Burn's operations.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use medseg_golden::{Golden, Values};

@@ -1,0 +1,11 @@
+//! Convolutions: against golden values of PyTorch, against Burn's own, as networks use them, and at the edges.
+
+mod agreement;
+mod compare;
+mod edges;
+mod golden;
+mod gradients;
+#[path = "../support/numbers.rs"]
+mod numbers;
+mod threads;
+mod views;

@@ -1,0 +1,55 @@
+//! What [`describe`] promises.
+
+use burn::module::Module;
+use burn::tensor::Device;
+use medseg_unet::{BlockKind, NetworkCost, UNetConfig, Upsample, describe};
+
+use crate::networks::kinds;
+
+#[test]
+fn the_cost_counts_every_parameter() {
+    for config in kinds() {
+        let network = config.init_seeded(1, &Device::flex()).unwrap();
+        let counted: usize = network.named_parameters().iter().map(|(_, data)| data.num_elements()).sum();
+        assert_eq!(describe(&config, [32; 3]).unwrap().parameters, counted as u64, "{config:?}");
+        assert_eq!(network.num_params(), counted);
+    }
+}
+
+#[test]
+fn the_reference_networks_have_as_many_parameters_as_in_pytorch() {
+    let parameters = |channels: [usize; 5], block: BlockKind| {
+        let config =
+            UNetConfig { channels: channels.to_vec(), encoder: block, decoder: block, ..UNetConfig::default() };
+        describe(&config, [128; 3]).unwrap().parameters
+    };
+    assert_eq!(parameters([16, 32, 64, 128, 256], BlockKind::TwoLayer), 5_882_560);
+    assert_eq!(parameters([16, 32, 64, 128, 256], BlockKind::ResTwoLayer), 5_991_376);
+    assert_eq!(parameters([16, 32, 64, 128, 256], BlockKind::ResFourLayer), 11_880_400);
+    assert_eq!(parameters([64, 128, 256, 512, 1024], BlockKind::ResTwoLayer), 95_856_448);
+}
+
+#[test]
+fn the_cost_of_two_levels_is_that_counted_by_hand() {
+    let config = UNetConfig {
+        channels: vec![2, 4],
+        encoder: BlockKind::TwoLayer,
+        decoder: BlockKind::TwoLayer,
+        ..UNetConfig::default()
+    };
+    // 8·8·8 voxels above, 4·4·4 below.
+    let (top, bottom) = (512, 64);
+    let taps = 27 * ((2 + 2 * 2) * top + (2 * 4 + 4 * 4) * bottom + (6 * 2 + 2 * 2) * top) + 2 * top;
+    // What enters a stage, and two results of each convolution; the logits.
+    let kept = (1 + 2 * 4) * top + (2 + 2 * 8) * bottom + (6 + 2 * 4) * top + top;
+    let parameters = 27 * (2 + 2 * 2 + 2 * 4 + 4 * 4 + 6 * 2 + 2 * 2) + 2;
+    let want = NetworkCost { parameters, flops: 2 * taps, activation_bytes: 4 * kept };
+    assert_eq!(describe(&config, [8; 3]).unwrap(), want);
+    assert_eq!(describe(&config, [7, 8, 7]).unwrap(), want, "counted as padded");
+
+    let transposed = UNetConfig { upsample: Upsample::Transposed, ..config };
+    // Eight taps, one for each output voxel; two channels of what is below instead of four.
+    let flops = 2 * (taps + 2 * 4 * top - 27 * 2 * 2 * top);
+    let cost = describe(&transposed, [8; 3]).unwrap();
+    assert_eq!((cost.parameters, cost.flops), (parameters + 8 * 2 * 4 - 27 * 2 * 2, flops));
+}

@@ -1,0 +1,12 @@
+//! The network on any shape, with any settings.
+
+mod cost;
+mod dropout;
+mod networks;
+mod settings;
+mod shapes;
+mod threads;
+mod training;
+
+/// Burn's generator is one for the whole process: tests that draw from it take turns.
+static GENERATOR: std::sync::Mutex<()> = std::sync::Mutex::new(());
