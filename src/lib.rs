@@ -32,7 +32,7 @@
 //! let config = UNetConfig { channels: vec![2, 2, 4, 4, 4], ..UNetConfig::default() };
 //! let network = config.init_seeded(7, &device)?;
 //!
-//! let image = Array4::<f32>::zeros((1, 20, 30, 25)); // [channel, depth, height, width]
+//! let image = Array4::<f32>::zeros((1, 20, 30, 25)); // `[channel, depth, height, width]`
 //! let mask = SlidingWindow::new(Dhw::splat(16)).predict_mask(
 //!     &image.view(),
 //!     MaskRule::default(),

@@ -38,6 +38,7 @@ fn cpu() -> Result<Chosen, TrainError> {
 }
 
 #[cfg(feature = "ndarray")]
+#[expect(deprecated, reason = "kept as a second CPU backend for as long as Burn ships it")]
 fn ndarray() -> Result<Chosen, TrainError> {
     Ok(Chosen { device: Device::ndarray(), name: "ndarray".into() })
 }

@@ -33,7 +33,7 @@
 //! ```
 //!
 //! # Conventions
-//! Arrays are indexed [depth, height, width], which is NIfTI's (k, j, i); distances are millimetres. Whatever is random
+//! Arrays are indexed `[depth, height, width]`, which is NIfTI's (k, j, i); distances are millimetres. Whatever is random
 //! takes a seed, and gives the same bits for any number of threads. Files are written under a temporary name and
 //! renamed. Nothing that comes from a file, a header or a folder panics: each failure is a [`DataError`] that names the
 //! file or the case.

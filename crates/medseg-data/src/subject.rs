@@ -37,7 +37,7 @@ impl Foreground {
     }
 }
 
-/// An image and its binary label in memory, indexed [depth, height, width].
+/// An image and its binary label in memory, indexed `[depth, height, width]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subject {
     /// The case's id.

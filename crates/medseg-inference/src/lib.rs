@@ -15,7 +15,7 @@
 //! use medseg_inference::{Blend, Dhw, MaskRule, NoProgress, SlidingWindow};
 //! use ndarray::Array4;
 //!
-//! let image = Array4::from_shape_fn((1, 20, 24, 28), |(_, z, ..)| z as f32); // [channel, depth, height, width]
+//! let image = Array4::from_shape_fn((1, 20, 24, 28), |(_, z, ..)| z as f32); // `[channel, depth, height, width]`
 //! let sliding = SlidingWindow::new(Dhw { d: 16, h: 16, w: 16 }).with_overlap(0.5).with_blend(Blend::gaussian());
 //!
 //! let plan = sliding.plan(Dhw { d: 20, h: 24, w: 28 })?;

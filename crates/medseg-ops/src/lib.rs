@@ -1,6 +1,6 @@
 //! 3D tensor operations that Burn lacks or runs slowly, for medical image networks.
 //!
-//! Free functions on `Tensor<5>` of [batch, channel, depth, height, width], differentiable on an autodiff device:
+//! Free functions on `Tensor<5>` of `[batch, channel, depth, height, width]`, differentiable on an autodiff device:
 //!
 //! | function | what |
 //! |---|---|

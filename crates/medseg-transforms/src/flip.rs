@@ -2,7 +2,7 @@
 
 use ndarray::{Array3, ArrayView3, Axis};
 
-/// Reverses the axes that are `true` in [depth, height, width] order; twice is the identity.
+/// Reverses the axes that are `true` in `[depth, height, width]` order; twice is the identity.
 #[must_use]
 pub fn flip<T: Copy>(volume: &ArrayView3<'_, T>, axes: medseg_volume::Dhw<bool>) -> Array3<T> {
     let mut view = volume.view();

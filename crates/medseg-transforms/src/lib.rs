@@ -18,7 +18,7 @@
 //! assert_eq!(whole[[5, 7, 9]], image[[5, 7, 9]]);
 //! ```
 //!
-//! Arrays are [depth, height, width] in C order; triples along them are [`Dhw`](medseg_volume::Dhw). Random transforms
+//! Arrays are `[depth, height, width]` in C order; triples along them are [`Dhw`](medseg_volume::Dhw). Random transforms
 //! draw first and apply afterwards, so a draw can be kept and replayed. Results do not depend on the number of threads.
 
 mod boxes;

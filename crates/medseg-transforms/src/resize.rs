@@ -22,7 +22,7 @@ pub enum Interpolation {
     Area,
 }
 
-/// Resizes an image to `to` voxels along [depth, height, width].
+/// Resizes an image to `to` voxels along `[depth, height, width]`.
 ///
 /// Equal sizes give the image itself; an axis of length 0 gives zeros.
 #[must_use]

@@ -14,7 +14,7 @@ fn all(op: &str) -> Vec<Golden> {
     Golden::all(env!("CARGO_MANIFEST_DIR"), op)
 }
 
-/// Channels of a tensor [channel, x, y, z].
+/// Channels of a tensor `[channel, x, y, z]`.
 fn channels(values: &Values) -> Vec<Array3<f32>> {
     let array = Array4::from_shape_vec(values.sides::<4>(), values.f32()).unwrap();
     array.axis_iter(Axis(0)).map(|channel| channel.to_owned()).collect()

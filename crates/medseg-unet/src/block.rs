@@ -47,7 +47,7 @@ impl Block {
         }
     }
 
-    /// [batch, in, d, h, w] to [batch, out, d, h, w].
+    /// `[batch, in, d, h, w]` to `[batch, out, d, h, w]`.
     pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
         let Some(shortcut) = &self.shortcut else {
             return self.conv_norm_relu(&self.conv2, self.conv_norm_relu(&self.conv1, x));

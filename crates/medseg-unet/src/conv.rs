@@ -26,7 +26,7 @@ impl Conv {
         Self { weight: Param::from_tensor(weight), bias }
     }
 
-    /// [batch, in, d, h, w] to [batch, out, d, h, w].
+    /// `[batch, in, d, h, w]` to `[batch, out, d, h, w]`.
     pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
         let weight = self.weight.val();
         let [.., kernel] = weight.dims();
@@ -34,7 +34,7 @@ impl Conv {
         conv3d(x, weight, self.bias.as_ref().map(Param::val), options)
     }
 
-    /// [batch, in, d, h, w] to [batch, out, 2d, 2h, 2w] with weights [in, out, 2, 2, 2].
+    /// `[batch, in, d, h, w]` to `[batch, out, 2d, 2h, 2w]` with weights `[in, out, 2, 2, 2]`.
     pub fn forward_transposed(&self, x: Tensor<5>) -> Tensor<5> {
         let bias = self.bias.as_ref().map(Param::val);
         conv_transpose3d(x, self.weight.val(), bias, [2; 3], [0; 3], [0; 3])

@@ -15,7 +15,7 @@ pub struct NetworkCost {
     pub activation_bytes: u64,
 }
 
-/// The cost of one image of [depth, height, width] voxels; sides are counted as padded.
+/// The cost of one image of `[depth, height, width]` voxels; sides are counted as padded.
 ///
 /// # Errors
 /// As [`UNetConfig::validate`].

@@ -9,7 +9,7 @@ impl UNet {
     /// Every parameter with its name (`conv0_0.conv1.weight`, ..., `final.weight`), in the order of the forward pass.
     ///
     /// # Shapes
-    /// Weights are [out, in, kernel, kernel, kernel], of transposed convolutions [in, out, 2, 2, 2]; biases [out].
+    /// Weights are `[out, in, kernel, kernel, kernel]`, of transposed convolutions `[in, out, 2, 2, 2]`; biases `[out]`.
     #[must_use]
     pub fn named_parameters(&self) -> Vec<(String, TensorData)> {
         let layout = Layout::of(self.config());

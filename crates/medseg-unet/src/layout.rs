@@ -11,7 +11,7 @@ pub(crate) struct ConvLayout {
     pub output: usize,
     pub kernel: usize,
     pub bias: bool,
-    /// A transposed convolution: weights [in, out, k, k, k].
+    /// A transposed convolution: weights `[in, out, k, k, k]`.
     pub transposed: bool,
     /// Level of its output.
     pub level: usize,

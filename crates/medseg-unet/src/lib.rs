@@ -7,7 +7,7 @@
 //! let device = Device::flex();
 //! let config = UNetConfig { channels: vec![2, 4, 8], ..UNetConfig::default() };
 //! let network = config.init_seeded(1, &device)?;
-//! let image = Tensor::<5>::ones([1, 1, 10, 7, 5], &device); // any sides; [batch, channel, depth, height, width]
+//! let image = Tensor::<5>::ones([1, 1, 10, 7, 5], &device); // any sides; `[batch, channel, depth, height, width]`
 //! let logits = network.forward(image.clone());
 //! assert_eq!(logits.dims(), [1, 1, 10, 7, 5]);
 //!

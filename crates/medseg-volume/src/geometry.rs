@@ -55,7 +55,7 @@ impl Geometry {
         Ok(Self { affine, inverse: inverse(&linear, determinant), nifti: None })
     }
 
-    /// Axes along the patient's with the first voxel at the origin; millimetres along [depth, height, width].
+    /// Axes along the patient's with the first voxel at the origin; millimetres along `[depth, height, width]`.
     ///
     /// # Errors
     /// [`VolumeError::Geometry`] if a spacing is 0 or not finite.
@@ -85,7 +85,7 @@ impl Geometry {
         self.affine
     }
 
-    /// Millimetres between neighbouring voxels along [depth, height, width].
+    /// Millimetres between neighbouring voxels along `[depth, height, width]`.
     #[must_use]
     pub fn spacing(&self) -> Dhw<f64> {
         let [i, j, k] = column_norms(&linear_part(&self.affine));

@@ -18,7 +18,7 @@
 //! ```
 //!
 //! # Conventions
-//! Arrays are [depth, height, width] in C order, which is NIfTI's (k, j, i), so a file's bytes need no transposition.
+//! Arrays are `[depth, height, width]` in C order, which is NIfTI's (k, j, i), so a file's bytes need no transposition.
 //! [`Geometry`] maps a voxel (i, j, k) to RAS+ millimetres: sform before qform before voxel sizes, as nibabel. A triple
 //! along the array axes is a [`Dhw`].
 //!

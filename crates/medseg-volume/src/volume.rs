@@ -4,7 +4,7 @@ use ndarray::Array3;
 
 use crate::{Dhw, Geometry};
 
-/// A 3D image or mask: an array [depth, height, width] in C order (NIfTI's k, j, i), and where it lies.
+/// A 3D image or mask: an array `[depth, height, width]` in C order (NIfTI's k, j, i), and where it lies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Volume<T> {
     /// The voxels.
@@ -19,7 +19,7 @@ impl<T> Volume<T> {
         Self { data, geometry }
     }
 
-    /// Number of voxels along [depth, height, width].
+    /// Number of voxels along `[depth, height, width]`.
     pub fn shape(&self) -> Dhw<usize> {
         self.data.dim().into()
     }

@@ -10,7 +10,7 @@ mod kernel;
 
 use burn::tensor::Tensor;
 
-/// Stride and zero padding along [depth, height, width].
+/// Stride and zero padding along `[depth, height, width]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConvOptions {
     /// Step between windows.
@@ -29,9 +29,9 @@ impl Default for ConvOptions {
 /// 3D cross-correlation with zero padding, as PyTorch's `conv3d`.
 ///
 /// # Shapes
-/// - x: [batch, in, depth, height, width]
-/// - weight: [out, in, kernel depth, kernel height, kernel width]
-/// - bias: [out]
+/// - x: `[batch, in, depth, height, width]`
+/// - weight: `[out, in, kernel depth, kernel height, kernel width]`
+/// - bias: `[out]`
 /// - output: [batch, out, ...] with (side + 2 · padding - kernel) / stride + 1 voxels along each axis
 ///
 /// # Panics
@@ -55,8 +55,8 @@ pub fn conv3d(x: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, options:
 /// Transposed 3D convolution, as PyTorch's `conv_transpose3d`.
 ///
 /// # Shapes
-/// - x: [batch, in, depth, height, width]
-/// - weight: [in, out, kernel depth, kernel height, kernel width]
+/// - x: `[batch, in, depth, height, width]`
+/// - weight: `[in, out, kernel depth, kernel height, kernel width]`
 /// - output: [batch, out, ...] with (side - 1) · stride - 2 · padding + kernel + output padding voxels along each axis
 ///
 /// # Panics

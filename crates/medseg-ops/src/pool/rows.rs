@@ -33,7 +33,7 @@ impl Slot {
 }
 
 impl<'a, const NUMBERED: bool> PlanePool<'a, NUMBERED> {
-    /// For a channel of `sides` [depth, height, width].
+    /// For a channel of `sides` `[depth, height, width]`.
     pub(super) fn new(channel: &'a [f32], sides: [usize; 3], window: Window) -> Self {
         let [_, height, width] = sides;
         let out_sides = [window.count(height), window.count(width)];

@@ -5,12 +5,12 @@ use super::Window;
 /// The gradient of one channel, and where it comes from.
 pub(super) struct Scatter<'a> {
     pub(super) window: Window,
-    /// Gradient of the output, [depth, height, width] = `out_sides`.
+    /// Gradient of the output, `[depth, height, width]` = `out_sides`.
     pub(super) grad: &'a [f32],
     /// Number of each maximum's voxel within its window.
     pub(super) index: &'a [u8],
     pub(super) out_sides: [usize; 3],
-    /// [depth, height, width] of the input.
+    /// `[depth, height, width]` of the input.
     pub(super) sides: [usize; 3],
 }
 

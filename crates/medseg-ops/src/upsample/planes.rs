@@ -4,7 +4,7 @@ use super::axis::Axis;
 use crate::vectorised::vectorised;
 use std::mem::MaybeUninit;
 
-/// The doubled axes of a channel: [depth, height, width].
+/// The doubled axes of a channel: `[depth, height, width]`.
 pub(super) type Axes = [Axis; 3];
 
 /// Enlarges one channel; keeps the last two input planes, enlarged along height and width.

@@ -10,7 +10,7 @@ use super::prepare::crop_sampler;
 use crate::TrainError;
 use crate::config::StageConfig;
 
-/// Images and masks of one step, [samples, 1, depth, height, width] in C order.
+/// Images and masks of one step, `[samples, 1, depth, height, width]` in C order.
 pub(crate) struct TrainingStep {
     /// The case they come from.
     pub case: String,

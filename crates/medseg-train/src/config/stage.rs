@@ -103,7 +103,7 @@ pub struct WindowSettings {
 pub struct StageConfig {
     /// The network.
     pub network: UNetConfig,
-    /// Training crop, prediction window, or the size a whole image is resized to: voxels [depth, height, width].
+    /// Training crop, prediction window, or the size a whole image is resized to: voxels `[depth, height, width]`.
     pub size: Dhw<usize>,
     /// What a training step sees.
     pub input: StageInput,

@@ -66,7 +66,7 @@ impl Datatype {
 /// What a file holds, by its header.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VolumeInfo {
-    /// Voxels along [depth, height, width].
+    /// Voxels along `[depth, height, width]`.
     pub shape: Dhw<usize>,
     /// Product of the further axes (time, channels); 1 for a 3D volume.
     pub channels: usize,

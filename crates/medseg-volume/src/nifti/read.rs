@@ -73,7 +73,7 @@ pub fn read_label_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<
     read_3d(path.as_ref(), options)
 }
 
-/// Reads a file of any number of dimensions as [channel, depth, height, width]; the axes after the third are the
+/// Reads a file of any number of dimensions as `[channel, depth, height, width]`; the axes after the third are the
 /// channels, the last slowest.
 ///
 /// # Errors

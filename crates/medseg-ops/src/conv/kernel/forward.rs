@@ -38,7 +38,7 @@ struct Plan {
 /// A task: sample, first plane, first row, first block of output channels.
 type Task = [usize; 4];
 
-/// Convolves with weights packed by [`pack`](super::pack); stride 1. Returns [batch, output, sides].
+/// Convolves with weights packed by [`pack`](super::pack); stride 1. Returns `[batch, output, sides]`.
 ///
 /// # Panics
 /// If `weights` has not the packed length or the kernel is larger than the padded input.

@@ -2,7 +2,7 @@
 
 use super::BLOCK;
 
-/// Packs weights [out, in, taps] as [out block][in][tap][BLOCK], zeros where the last block has no channel.
+/// Packs weights `[out, in, taps]` as [out block][in][tap][BLOCK], zeros where the last block has no channel.
 pub(in super::super) fn pack(weights: &[f32], output: usize, input: usize, taps: usize) -> Vec<f32> {
     let mut packed = vec![0.0; output.div_ceil(BLOCK) * BLOCK * input * taps];
     for (out, of_out) in weights.chunks_exact(input * taps).enumerate() {
@@ -15,7 +15,7 @@ pub(in super::super) fn pack(weights: &[f32], output: usize, input: usize, taps:
     packed
 }
 
-/// Weights [out, in, taps] of a convolution as those [in, out, taps] of its input's gradient: channels exchanged, taps in
+/// Weights `[out, in, taps]` of a convolution as those `[in, out, taps]` of its input's gradient: channels exchanged, taps in
 /// reverse order.
 pub(in super::super) fn flip(weights: &[f32], output: usize, input: usize, taps: usize) -> Vec<f32> {
     let mut flipped = Vec::with_capacity(weights.len());

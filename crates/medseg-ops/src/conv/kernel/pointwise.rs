@@ -13,7 +13,7 @@ const VECTORS: usize = 3;
 /// Input channels whose weights' gradients are computed together.
 const INPUTS: usize = 3;
 
-/// Convolves with weights packed by [`pack`](super::pack) with one tap. Returns [batch, output, voxels].
+/// Convolves with weights packed by [`pack`](super::pack) with one tap. Returns `[batch, output, voxels]`.
 ///
 /// # Panics
 /// If the lengths do not agree.
@@ -100,7 +100,7 @@ unsafe fn mixed<V: Lanes>(
     }
 }
 
-/// Gradient of the weights [output, input] of a 1×1×1 convolution.
+/// Gradient of the weights `[output, input]` of a 1×1×1 convolution.
 ///
 /// # Panics
 /// If the lengths do not agree.

@@ -12,7 +12,7 @@ const SLAB: usize = 1 << 21;
 /// Flat positions summed before the vectors are reduced to numbers.
 const CHUNK: usize = 1024;
 
-/// Gradient of the weights [output, input, 27] of a convolution of stride 1, from its input and its output's gradient.
+/// Gradient of the weights `[output, input, 27]` of a convolution of stride 1, from its input and its output's gradient.
 ///
 /// Sums over the voxels are in f32 within a chunk of positions and in f64 over the chunks; each weight is computed by one
 /// task, so the result does not depend on the number of threads.
@@ -167,7 +167,7 @@ unsafe fn products<V: Lanes>(x: *const f32, g: *const f32, stride: usize, count:
     }
 }
 
-/// From the packed order to [output, input, taps].
+/// From the packed order to `[output, input, taps]`.
 fn unpacked(sums: &[f64], output: usize, input: usize) -> Vec<f32> {
     let mut weights = vec![0.0; output * input * TAPS];
     for (pair, weights) in weights.chunks_exact_mut(TAPS).enumerate() {
