@@ -80,8 +80,18 @@ impl From<(usize, usize, usize)> for Dhw<usize> {
     }
 }
 
+/// As `4x5x6`; options such as a precision apply to every side.
+///
+/// ```
+/// use medseg_volume::Dhw;
+/// assert_eq!(format!("{:.2}", Dhw { d: 5.0, h: 0.8, w: 0.8 }), "5.00x0.80x0.80");
+/// ```
 impl<T: fmt::Display> fmt::Display for Dhw<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}x{}x{}", self.d, self.h, self.w)
+        self.d.fmt(f)?;
+        f.write_str("x")?;
+        self.h.fmt(f)?;
+        f.write_str("x")?;
+        self.w.fmt(f)
     }
 }

@@ -42,7 +42,7 @@ impl Default for ReadOptions {
 ///
 /// ```no_run
 /// let image = medseg_volume::read_image("case_01.nii.gz")?;
-/// println!("{} voxels of {} mm", image.shape(), image.geometry.spacing());
+/// println!("{} voxels of {:.3} mm", image.shape(), image.geometry.spacing());
 /// # Ok::<(), medseg_volume::VolumeError>(())
 /// ```
 pub fn read_image(path: impl AsRef<Path>) -> Result<Volume<f32>, VolumeError> {

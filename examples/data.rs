@@ -1,0 +1,32 @@
+//! Makes a small set of synthetic abdomen CTs, finds and splits its cases, and loads them ahead of their use.
+//!
+//! `cargo run --example data -- DIR` keeps the set in DIR, which `one_stage` and `two_stage` take as `--data DIR`.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use medseg::data::phantom::PhantomConfig;
+use medseg::data::{Foreground, Loader, LoaderOptions, SplitRule, Subject, check_cases, discover};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let temporary = tempfile::tempdir()?;
+    let folder = std::env::args().nth(1).map_or_else(|| temporary.path().join("phantoms"), PathBuf::from);
+    let phantoms = PhantomConfig { cases: 6, scale: 0.5, seed: 1, ..PhantomConfig::default() };
+    phantoms.write(&folder, &mut |done, cases| println!("made {done} of {cases}"))?;
+
+    // An image without a label, or with one on another grid, would be an error here.
+    let cases = discover(&folder)?;
+    check_cases(&cases)?;
+    let split = SplitRule::default().split(&cases)?;
+    println!("train {:?}\nvalidate {:?}", split.train, split.validation);
+
+    // Two threads read and unpack the next cases while this one uses the last; the order stays.
+    let ids: Vec<String> = cases.iter().map(|case| case.id.clone()).collect();
+    let options = LoaderOptions { workers: 2, prefetch: 2 };
+    let subjects = Loader::new(cases.len(), options, move |i| Subject::read(&cases[i], &Foreground::any()));
+    for (id, subject) in ids.iter().zip(subjects) {
+        let subject = subject?;
+        println!("{id}: {} foreground voxels, {} KiB", subject.foreground_voxels(), subject.bytes() / 1024);
+    }
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! The sliding window and the two-stage cascade around any function from windows to logits.
+
+use std::error::Error;
+
+use medseg::inference::{Blend, Cascade, CascadeConfig, MaskRule, NoProgress, PostProcessing, SlidingWindow};
+use medseg::volume::Dhw;
+use medseg::{Device, Tensor};
+use ndarray::{Array3, Axis, s};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    // A bright organ in a dark volume; a network would be trained to find it, here a threshold does.
+    let mut image = Array3::<f32>::zeros((60, 80, 90));
+    image.slice_mut(s![20..40, 15..50, 30..70]).fill(1.0);
+    image[[5, 5, 5]] = 1.0;
+    let mut network = |windows: Tensor<5>| windows - 0.5;
+    let device = Device::flex();
+
+    let window = SlidingWindow::new(Dhw::splat(32)).with_overlap(0.5).with_blend(Blend::gaussian());
+    let plan = window.plan(Dhw::from(image.dim()))?;
+    println!("{} windows, {} KiB to stitch them", plan.len(), plan.memory(1, 1).for_mask() / 1024);
+    let channels = image.view().insert_axis(Axis(0));
+    let mut shown = |done: usize, total: usize| println!("  {done} of {total} windows");
+    let mut mask = window.predict_mask(&channels, MaskRule::default(), &device, &mut network, &mut shown)?;
+    PostProcessing { keep_largest: true, ..PostProcessing::default() }.apply(&mut mask, Dhw::splat(1.0))?;
+    println!("{} foreground voxels, the stray one removed", mask.iter().filter(|v| **v != 0).count());
+
+    let config =
+        CascadeConfig { coarse_size: Dhw::splat(24), keep_largest_coarse: true, window, ..CascadeConfig::paper() };
+    let found =
+        Cascade::new(config)?.predict(&image.view(), &device, &mut network.clone(), &mut network, &mut NoProgress)?;
+    println!("two stages: {} of {} voxels reach the fine network", found.roi.size.voxels(), image.len());
+    assert_eq!(found.mask, mask);
+    Ok(())
+}
