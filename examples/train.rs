@@ -19,18 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     config.fine.size = Dhw::splat(32);
     config.fine.network.channels = vec![4, 8, 16, 32];
     let out = folder.path().join("run");
-    let request = RunRequest {
-        config,
-        data: Some(data),
-        out: out.clone(),
-        device_name: "cpu".into(),
-        resume: false,
-        dry_run: false,
-        fit_epochs: false,
-        fit_size: false,
-        fit_components: false,
-        fit_intensity: false,
-    };
+    let request = RunRequest::new(config, Some(data), &out);
     run_experiment(&request, &Device::flex(), &mut Silent)?;
     print!("{}", std::fs::read_to_string(out.join("one_stage/history.csv"))?);
     print!("{}", std::fs::read_to_string(out.join("metrics.csv"))?);

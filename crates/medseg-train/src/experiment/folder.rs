@@ -145,18 +145,7 @@ mod tests {
     use crate::config::{Experiment, Preset};
 
     fn request(out: &Path, resume: bool) -> RunRequest {
-        RunRequest {
-            config: Preset::Quick.config(Experiment::OneStage),
-            data: None,
-            out: out.to_path_buf(),
-            device_name: "cpu".into(),
-            resume,
-            dry_run: false,
-            fit_epochs: false,
-            fit_size: false,
-            fit_components: false,
-            fit_intensity: false,
-        }
+        RunRequest { resume, ..RunRequest::new(Preset::Quick.config(Experiment::OneStage), None, out) }
     }
 
     #[test]

@@ -28,3 +28,22 @@ pub struct RunRequest {
     /// Choose between CT window and z-score by a look at the data.
     pub fit_intensity: bool,
 }
+
+impl RunRequest {
+    /// A fresh run of exactly these settings, nothing fitted to the data.
+    #[must_use]
+    pub fn new(config: ExperimentConfig, data: Option<PathBuf>, out: impl Into<PathBuf>) -> Self {
+        Self {
+            config,
+            data,
+            out: out.into(),
+            device_name: "cpu".into(),
+            resume: false,
+            dry_run: false,
+            fit_epochs: false,
+            fit_size: false,
+            fit_components: false,
+            fit_intensity: false,
+        }
+    }
+}

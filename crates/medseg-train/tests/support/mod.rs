@@ -34,18 +34,7 @@ pub fn tiny(experiment: Experiment) -> ExperimentConfig {
 
 /// A request for it.
 pub fn request(config: ExperimentConfig, data: &Path, out: &Path) -> RunRequest {
-    RunRequest {
-        config,
-        data: Some(data.to_path_buf()),
-        out: out.to_path_buf(),
-        device_name: "test".into(),
-        resume: false,
-        dry_run: false,
-        fit_epochs: false,
-        fit_size: false,
-        fit_components: false,
-        fit_intensity: false,
-    }
+    RunRequest::new(config, Some(data.to_path_buf()), out)
 }
 
 /// Runs it silently on the CPU, one run at a time: dropout draws from the device's generator, which a process shares.
