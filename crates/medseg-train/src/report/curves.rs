@@ -8,6 +8,7 @@ use crate::stage::EpochRecord;
 
 const WIDTH: u32 = 900;
 const HEIGHT: u32 = 780;
+const MOST_EPOCH_LABELS: usize = 12;
 
 /// Draws the history of one stage as an SVG of three panels that share the epoch axis.
 ///
@@ -55,7 +56,8 @@ fn draw_panel(
     chart
         .configure_mesh()
         .x_desc("epoch")
-        .x_label_formatter(&|x| format!("{x:.0}"))
+        .x_labels(last_epoch.min(MOST_EPOCH_LABELS))
+        .x_label_formatter(&|x| epoch_tick(*x))
         .y_label_formatter(&|y| tick(*y))
         .light_line_style(TRANSPARENT)
         .draw()
@@ -73,6 +75,11 @@ fn value_range(points: &[(f64, f64)]) -> (f64, f64) {
     }
     let margin = if high > low { 0.05 * (high - low) } else { low.abs().max(1e-6) * 0.5 };
     (low - margin, high + margin)
+}
+
+/// A whole epoch; nothing for a grid line between two.
+fn epoch_tick(x: f64) -> String {
+    if (x - x.round()).abs() < 1e-6 { format!("{x:.0}") } else { String::new() }
 }
 
 /// A short number for an axis label.
@@ -96,6 +103,22 @@ mod tests {
         assert!(svg.contains("fine: training loss"));
         assert_eq!(svg.matches("<circle").count(), 2 + 2 + 3);
         assert!(!svg.contains("NaN"));
+    }
+
+    /// Labels of the epoch axis in the panel of the loss: the texts of digits alone.
+    fn epoch_labels(svg: &str) -> Vec<usize> {
+        let panel = svg.split("validation Dice").next().unwrap();
+        panel.lines().filter_map(|line| line.trim().parse().ok()).collect()
+    }
+
+    #[test]
+    fn the_axis_names_each_epoch_at_most_once() {
+        for epochs in [1, 2, 3, 4, 5, 7, 8, 12, 19, 35, 100] {
+            let history: Vec<_> = (1..=epochs).map(|epoch| record(epoch, 1.0 / epoch as f64, None)).collect();
+            let labels = epoch_labels(&curves_svg("fine", &history).unwrap());
+            assert!(!labels.is_empty() && labels.is_sorted_by(|a, b| a < b), "{epochs} epochs: {labels:?}");
+            assert!(labels.iter().all(|epoch| (1..=epochs).contains(epoch)), "{epochs} epochs: {labels:?}");
+        }
     }
 
     #[test]
