@@ -4,11 +4,22 @@
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use medseg::data::phantom::PhantomConfig;
 use medseg::data::{Foreground, Loader, LoaderOptions, SplitRule, Subject, check_cases, discover};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let temporary = tempfile::tempdir()?;
     let folder = std::env::args().nth(1).map_or_else(|| temporary.path().join("phantoms"), PathBuf::from);
     let phantoms = PhantomConfig { cases: 6, scale: 0.5, seed: 1, ..PhantomConfig::default() };

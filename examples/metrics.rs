@@ -3,12 +3,23 @@
 //! `cargo run --example metrics -- PREDICTED REFERENCE`; without arguments two balls are compared.
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use medseg::metrics::{CaseMetrics, Spacing};
 use medseg::volume::{Dhw, Geometry, Volume, read_label};
 use ndarray::Array3;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let paths: Vec<String> = std::env::args().skip(1).collect();
     let (predicted, reference) = match paths.as_slice() {
         [] => (ball([20.0, 30.0, 33.0])?, ball([20.0, 30.0, 30.0])?),

@@ -4,11 +4,22 @@
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use medseg::volume::{Dhw, Geometry, Orientation, Volume, read_image, read_info, write_image};
 use ndarray::Array3;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let mut paths = std::env::args().skip(1).map(PathBuf::from);
     let image = paths.next().map_or_else(|| small_volume(folder.path().join("image.nii.gz")), Ok)?;

@@ -34,6 +34,11 @@ fn files_are_taken_from_the_command_line() {
     assert!(String::from_utf8_lossy(&scores.stdout).starts_with("Dice 1.0000"), "{scores:?}");
     let other = run("metrics", &[&label, &path("set/label/phantom_001.nii.gz")]);
     assert!(!other.status.success(), "masks on different grids cannot be compared");
+    for (name, arguments) in [("volume", vec!["none.nii"]), ("metrics", vec!["none.nii", &label])] {
+        let missing = run(name, &arguments);
+        let text = String::from_utf8_lossy(&missing.stderr);
+        assert!(!missing.status.success() && text.starts_with("error: ") && text.contains("none.nii"), "{text}");
+    }
     assert!(run("volume", &[&path("set/image/phantom_000.nii.gz"), &path("ras.nii.gz")]).status.success());
     assert!(folder.path().join("ras.nii.gz").is_file());
 }

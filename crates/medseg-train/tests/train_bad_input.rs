@@ -184,6 +184,22 @@ fn configuration_files_with_mistakes() {
 }
 
 #[test]
+fn a_mistake_in_an_edited_config_json_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.json");
+    let settings = serde_json::to_value(tiny(Experiment::OneStage)).unwrap();
+    for (text, name) in [
+        (serde_json::json!({ "medseg": "0.1.0", "settings": settings }).to_string(), "validate_evry"),
+        (settings.to_string(), "validate_evry"),
+        ("{ \"settings\": ".into(), "EOF"),
+    ] {
+        fs::write(&path, text.replace("validate_every", "validate_evry")).unwrap();
+        let error = ExperimentConfig::read(&path).unwrap_err();
+        assert!(error.is_usage() && error.to_string().contains(name), "{error}");
+    }
+}
+
+#[test]
 fn a_folder_that_is_no_run() {
     let dir = tempfile::tempdir().unwrap();
     let error = TrainedRun::open(dir.path(), &Device::flex()).unwrap_err().to_string();

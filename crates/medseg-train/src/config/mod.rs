@@ -136,10 +136,15 @@ impl ExperimentConfig {
         let text = read_text(path).map_err(|e| TrainError::Config(e.to_string()))?;
         let fail = |reason: String| TrainError::Config(format!("{}: {}", path.display(), reason.trim()));
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
-            match serde_json::from_str::<RunFile>(&text) {
-                Ok(run) => Ok(run.settings),
-                Err(_) => serde_json::from_str(&text).map_err(|e| fail(e.to_string())),
-            }
+            let parse = || {
+                let of_a_run = serde_json::from_str::<serde_json::Value>(&text)?.get("settings").is_some();
+                if of_a_run {
+                    Ok(serde_json::from_str::<RunFile>(&text)?.settings)
+                } else {
+                    serde_json::from_str(&text)
+                }
+            };
+            parse().map_err(|e: serde_json::Error| fail(e.to_string()))
         } else {
             toml::from_str(&text).map_err(|e| fail(e.to_string()))
         }

@@ -27,7 +27,8 @@ use crate::{Observer, TrainError};
 /// two trainings side by side would share.
 ///
 /// # Errors
-/// [`TrainError::Config`] and [`TrainError::Resume`] before anything is written; otherwise what failed, with the case.
+/// [`TrainError::Config`] and [`TrainError::Resume`] before anything but the phantom set is written; otherwise what
+/// failed, with the case.
 pub fn run_experiment(
     request: &RunRequest,
     device: &Device,
