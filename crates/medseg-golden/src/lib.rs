@@ -55,10 +55,10 @@ impl Golden {
         }
     }
 
-    /// Every case of an operation in a crate's `tests/golden`, by name; `manifest_dir` is `env!("CARGO_MANIFEST_DIR")`.
+    /// Every case of an operation in the tested crate's `tests/golden`, by name.
     #[must_use]
-    pub fn all(manifest_dir: &str, op: &str) -> Vec<Self> {
-        let cases: Vec<Self> = files(manifest_dir, op, "safetensors").iter().map(|path| Self::read(path)).collect();
+    pub fn all(op: &str) -> Vec<Self> {
+        let cases: Vec<Self> = files(op).iter().map(|path| Self::read(path)).collect();
         assert!(!cases.is_empty(), "no golden file for {op}");
         cases
     }
@@ -118,13 +118,13 @@ impl Values {
     }
 }
 
-/// The files with this extension in a crate's `tests/golden/<op>`, sorted.
-#[must_use]
-pub fn files(manifest_dir: &str, op: &str, extension: &str) -> Vec<PathBuf> {
-    let folder = Path::new(manifest_dir).join("tests/golden").join(op);
+/// The files in the tested crate's `tests/golden/<op>`, sorted. The path is relative to the crate, where cargo runs tests:
+/// an absolute one would be compiled in, and wrong for another checkout that shares the build folder.
+fn files(op: &str) -> Vec<PathBuf> {
+    let folder = Path::new("tests/golden").join(op);
     let entries = fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    paths.retain(|path| path.to_string_lossy().ends_with(&format!(".{extension}")));
+    paths.retain(|path| path.extension().is_some_and(|e| e == "safetensors"));
     paths.sort();
     paths
 }

@@ -10,7 +10,7 @@ struct Case(Golden);
 
 impl Case {
     fn all() -> Vec<Self> {
-        Golden::all(env!("CARGO_MANIFEST_DIR"), "dice_loss").into_iter().map(Self).collect()
+        Golden::all("dice_loss").into_iter().map(Self).collect()
     }
 
     fn values(&self, name: &str) -> &[f64] {

@@ -10,7 +10,7 @@ struct Case(Golden);
 
 impl Case {
     fn all(op: &str) -> Vec<Self> {
-        Golden::all(env!("CARGO_MANIFEST_DIR"), op).into_iter().map(Self).collect()
+        Golden::all(op).into_iter().map(Self).collect()
     }
 
     fn params(&self) -> &Value {

@@ -60,7 +60,7 @@ fn replay(golden: &Golden, index: usize, device: &Device) {
 #[test]
 fn steps_equal_the_reference() {
     let device = Device::flex();
-    for golden in Golden::all(env!("CARGO_MANIFEST_DIR"), "novograd").iter().filter(|golden| golden.has("p0.init")) {
+    for golden in Golden::all("novograd").iter().filter(|golden| golden.has("p0.init")) {
         for index in 0..golden.params["groups"].as_array().unwrap().len() {
             replay(golden, index, &device);
         }
@@ -105,10 +105,7 @@ impl Mlp {
 #[test]
 fn training_a_small_network_equals_the_reference() {
     let device = Device::flex().autodiff();
-    let goldens: Vec<Golden> = Golden::all(env!("CARGO_MANIFEST_DIR"), "novograd")
-        .into_iter()
-        .filter(|golden| golden.has("w1.init"))
-        .collect();
+    let goldens: Vec<Golden> = Golden::all("novograd").into_iter().filter(|golden| golden.has("w1.init")).collect();
     assert!(!goldens.is_empty());
     for golden in goldens {
         let params = &golden.params;
@@ -147,8 +144,7 @@ fn bits(model: &Mlp) -> Vec<u32> {
 #[test]
 fn a_saved_optimizer_goes_on_with_the_same_bits() {
     let device = Device::flex().autodiff();
-    let golden =
-        Golden::all(env!("CARGO_MANIFEST_DIR"), "novograd").into_iter().find(|golden| golden.has("w1.init")).unwrap();
+    let golden = Golden::all("novograd").into_iter().find(|golden| golden.has("w1.init")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let variants = [
         NovoGradConfig::default(),

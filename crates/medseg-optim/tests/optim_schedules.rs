@@ -8,7 +8,7 @@ use medseg_optim::{
 
 #[test]
 fn warm_restarts_equal_pytorch() {
-    Golden::all(env!("CARGO_MANIFEST_DIR"), "cosine_warm_restarts").iter().for_each(check_case);
+    Golden::all("cosine_warm_restarts").iter().for_each(check_case);
 }
 
 fn check_case(case: &Golden) {

@@ -11,7 +11,7 @@ use ndarray::{Array3, Array4, Axis};
 use serde_json::Value;
 
 fn all(op: &str) -> Vec<Golden> {
-    Golden::all(env!("CARGO_MANIFEST_DIR"), op)
+    Golden::all(op)
 }
 
 /// Channels of a tensor `[channel, x, y, z]`.

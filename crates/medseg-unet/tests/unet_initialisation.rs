@@ -41,7 +41,7 @@ fn weights_have_the_deviation_of_their_fan_in_and_biases_are_zero() {
 #[test]
 fn the_formula_is_pytorchs() {
     let mut checked = 0;
-    for case in Golden::all(env!("CARGO_MANIFEST_DIR"), "kaiming_normal") {
+    for case in Golden::all("kaiming_normal") {
         for (row, want) in case.params["rows"].as_array().unwrap().iter().zip(&case.tensor("expected_std").values) {
             let shape: Vec<usize> =
                 row["shape"].as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as usize).collect();

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use support::{gzip, label_file};
 
 fn golden(folder: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder)
+    Path::new("tests/golden").join(folder)
 }
 
 #[test]

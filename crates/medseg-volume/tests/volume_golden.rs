@@ -1,17 +1,17 @@
 //! Equality with nibabel and MONAI on every golden file. Fixtures are indexed (x, y, z); arrays here are (z, y, x).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use medseg_golden::{Golden, Values};
 use medseg_volume::{Dhw, Geometry, Orientation, Volume, read_channels, read_image, read_info};
 use ndarray::{Array3, Array4, ArrayD, IxDyn};
 
 fn all(op: &str) -> Vec<Golden> {
-    Golden::all(env!("CARGO_MANIFEST_DIR"), op)
+    Golden::all(op)
 }
 
 fn file(case: &Golden) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(case.params["file"].as_str().unwrap())
+    Path::new("tests/golden").join(case.params["file"].as_str().unwrap())
 }
 
 /// A tensor (x, y, z[, t]) as [t, z, y, x].

@@ -36,7 +36,7 @@ fn cubic(case: &Golden, key: &str) -> [usize; 3] {
 
 #[test]
 fn convolutions_agree_with_pytorch() {
-    for case in Golden::all(env!("CARGO_MANIFEST_DIR"), "conv3d") {
+    for case in Golden::all("conv3d") {
         let options = ConvOptions { stride: cubic(&case, "stride"), padding: cubic(&case, "padding") };
         check_case(&case, |x, w, b| conv3d(x, w, b, options));
         check_case(&case, |x, w, b| composed::conv3d(x, w, b, options));
@@ -45,7 +45,7 @@ fn convolutions_agree_with_pytorch() {
 
 #[test]
 fn transposed_convolutions_agree_with_pytorch() {
-    for case in Golden::all(env!("CARGO_MANIFEST_DIR"), "conv_transpose3d") {
+    for case in Golden::all("conv_transpose3d") {
         let [stride, padding, more] = ["stride", "padding", "output_padding"].map(|key| cubic(&case, key));
         check_case(&case, |x, w, b| conv_transpose3d(x, w, b, stride, padding, more));
     }

@@ -11,7 +11,7 @@ pub struct Case(Golden);
 impl Case {
     /// All cases of an operation.
     pub fn all(op: &str) -> Vec<Self> {
-        Golden::all(env!("CARGO_MANIFEST_DIR"), op).into_iter().map(Self).collect()
+        Golden::all(op).into_iter().map(Self).collect()
     }
 
     pub fn name(&self) -> &str {

@@ -16,7 +16,7 @@ pub struct Case {
 impl Case {
     /// Every file of the folder that holds an output.
     pub fn all() -> Vec<Self> {
-        let all = Golden::all(env!("CARGO_MANIFEST_DIR"), "unet").into_iter().filter(|golden| golden.has("output"));
+        let all = Golden::all("unet").into_iter().filter(|golden| golden.has("output"));
         all.map(|golden| Self { image: Golden::read(&file(&golden, "data")), golden }).collect()
     }
 
@@ -74,5 +74,5 @@ impl Case {
 /// The file that a parameter of a case names.
 fn file(golden: &Golden, key: &str) -> PathBuf {
     let name = Path::new(golden.params[key].as_str().unwrap()).file_name().unwrap();
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/unet").join(name)
+    Path::new("tests/golden/unet").join(name)
 }
