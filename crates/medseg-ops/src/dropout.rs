@@ -1,6 +1,6 @@
 //! Dropout of voxels and of whole channels.
 
-use burn::tensor::{Distribution, Shape, Tensor};
+use burn::tensor::{Device, Distribution, Tensor};
 
 /// Channel dropout for `x` `[batch, channel, depth, height, width]`: each channel of each sample is set to 0 with
 /// probability `p`, the others are divided by `1 - p`. The same as PyTorch's `Dropout3d`.
@@ -21,7 +21,7 @@ use burn::tensor::{Distribution, Shape, Tensor};
 /// ```
 pub fn dropout3d(x: Tensor<5>, p: f64) -> Tensor<5> {
     let [batch, channels, ..] = x.dims();
-    drop(x, [batch, channels, 1, 1, 1].into(), p)
+    drop(x, [batch, channels], p)
 }
 
 /// Dropout of single voxels: each element of `x` is set to 0 with probability `p`, the others are divided by `1 - p`.
@@ -30,20 +30,35 @@ pub fn dropout3d(x: Tensor<5>, p: f64) -> Tensor<5> {
 /// # Panics
 /// Unless `0 <= p <= 1`.
 pub fn dropout(x: Tensor<5>, p: f64) -> Tensor<5> {
-    let shape = x.shape();
+    let shape = x.dims();
     drop(x, shape, p)
 }
 
-/// Multiplies by one random factor for each element of `shape`, which broadcasts to `x`.
-fn drop(x: Tensor<5>, shape: Shape, p: f64) -> Tensor<5> {
+/// Factors `[batch, channels]` of a channel dropout: each 0 with probability `p`, else `1 / (1 - p)`; for
+/// [`instance_norm_relu_conv3d`](crate::instance_norm_relu_conv3d). None where [`dropout3d`] would change nothing.
+///
+/// # Panics
+/// Unless `0 <= p <= 1`.
+pub fn dropout_factors(batch: usize, channels: usize, p: f64, device: &Device) -> Option<Tensor<2>> {
+    factors([batch, channels], p, device)
+}
+
+fn drop<const D: usize>(x: Tensor<5>, shape: [usize; D], p: f64) -> Tensor<5> {
+    let [batch, channels, depth, height, width] = x.dims();
+    match factors(shape, p, &x.device()) {
+        None => x,
+        Some(factors) if D == 2 => x.clone() * factors.cast(x.dtype()).reshape([batch, channels, 1, 1, 1]),
+        Some(factors) => x.clone() * factors.cast(x.dtype()).reshape([batch, channels, depth, height, width]),
+    }
+}
+
+/// Random factors, if any are needed.
+fn factors<const D: usize>(shape: [usize; D], p: f64, device: &Device) -> Option<Tensor<D>> {
     assert!((0.0..=1.0).contains(&p), "dropout: the probability {p} is not in 0..=1");
-    let device = x.device();
     if p == 0.0 || !device.is_autodiff() {
-        return x;
+        return None;
     }
     let kept = 1.0 - p;
     let scale = if kept > 0.0 { kept.recip() } else { 0.0 };
-    let factors = Tensor::<5>::random(shape, Distribution::Bernoulli(kept), &device).mul_scalar(scale);
-    let dtype = x.dtype();
-    x * factors.cast(dtype)
+    Some(Tensor::random(shape, Distribution::Bernoulli(kept), device).mul_scalar(scale))
 }

@@ -1,9 +1,9 @@
 //! The f32 values of Flex tensors: reading, overwriting and making them.
 
-use burn::backend::Bytes;
 use burn::tensor::{DType, Shape};
 use burn_flex::{FlexTensor, Layout};
-use std::mem::MaybeUninit;
+
+use crate::recycled::Buffer;
 
 /// `x` itself if its values lie one after the other, else a copy where they do.
 pub(crate) fn contiguous(x: FlexTensor) -> FlexTensor {
@@ -24,18 +24,6 @@ pub(crate) fn values_mut(x: &mut FlexTensor) -> Option<&mut [f32]> {
 }
 
 /// A tensor of these values.
-pub(crate) fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
-    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape), DType::F32)
-}
-
-/// `len` values, all written by `fill`; spares the pass that zeroes them first.
-///
-/// # Safety
-/// `fill` must write every element.
-pub(crate) unsafe fn filled(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
-    let mut values = Vec::with_capacity(len);
-    fill(&mut values.spare_capacity_mut()[..len]);
-    // SAFETY: the capacity is at least `len`, and the caller promises that `fill` wrote every element.
-    unsafe { values.set_len(len) };
-    values
+pub(crate) fn tensor(values: Buffer, shape: Shape) -> FlexTensor {
+    FlexTensor::new(values.into_bytes(), Layout::contiguous(shape), DType::F32)
 }

@@ -5,6 +5,8 @@
 //! | function | what |
 //! |---|---|
 //! | [`conv3d`], [`conv_transpose3d`] | convolutions |
+//! | [`conv3d_joined`] | convolution of a skip connection and what comes from below, neither enlarged nor joined first |
+//! | [`instance_norm_relu_conv3d`] | convolution with the norm, dropout and ReLU before it |
 //! | [`instance_norm3d`], [`instance_norm_relu`], [`instance_norm_add_relu`] | instance norm, and with what follows it |
 //! | [`max_pool3d`] | max pooling |
 //! | [`upsample_trilinear2x`] | twice as many voxels along every axis |
@@ -35,19 +37,23 @@ mod flex_device;
 mod flex_values;
 mod norm;
 mod pool;
+#[cfg(feature = "flex")]
+mod recycled;
 mod upsample;
 #[cfg(feature = "flex")]
 mod vectorised;
 
-pub use conv::{ConvOptions, conv_transpose3d, conv3d};
-pub use dropout::{dropout, dropout3d};
+pub use conv::{ConvOptions, Enlarge, conv_transpose3d, conv3d, conv3d_joined, instance_norm_relu_conv3d};
+pub use dropout::{dropout, dropout_factors, dropout3d};
 pub use norm::{instance_norm_add_relu, instance_norm_relu, instance_norm3d};
 pub use pool::max_pool3d;
+#[cfg(feature = "flex")]
+pub use recycled::release_memory;
 pub use upsample::upsample_trilinear2x;
 
 /// The operations of this crate out of Burn's own tensor operations, for every backend.
 pub mod composed {
-    pub use crate::conv::composed::{conv_transpose3d, conv3d};
+    pub use crate::conv::composed::{conv_transpose3d, conv3d, conv3d_joined, instance_norm_relu_conv3d};
     pub use crate::norm::composed::{instance_norm_add_relu, instance_norm_relu, instance_norm3d};
     pub use crate::pool::composed::max_pool3d;
     pub use crate::upsample::composed::upsample_trilinear2x;

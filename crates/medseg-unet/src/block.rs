@@ -2,9 +2,9 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use medseg_ops::{dropout, dropout3d, instance_norm_add_relu, instance_norm_relu, instance_norm3d};
+use medseg_ops::{dropout, dropout_factors, dropout3d, instance_norm_add_relu, instance_norm_relu, instance_norm3d};
 
-use crate::conv::Conv;
+use crate::conv::{Conv, StageInput};
 use crate::layout::StageLayout;
 use crate::parameters::Parameters;
 use crate::{BlockKind, UNetConfig};
@@ -48,24 +48,35 @@ impl Block {
     }
 
     /// `[batch, in, d, h, w]` to `[batch, out, d, h, w]`.
-    pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+    pub fn forward(&self, x: StageInput) -> Tensor<5> {
         let Some(shortcut) = &self.shortcut else {
-            return self.conv_norm_relu(&self.conv2, self.conv_norm_relu(&self.conv1, x));
+            let y = self.norm_relu(self.conv1.forward(x));
+            return self.norm_relu(self.conv2.forward(StageInput::One(y)));
         };
-        let main = self.conv2.forward(self.conv_norm_relu(&self.conv1, x.clone()));
+        let main = self.second(&self.conv2, self.conv1.forward(x.clone()));
         let y = instance_norm_add_relu(main, shortcut.forward(x), EPS);
         match (&self.conv3, &self.conv4) {
             (Some(conv3), Some(conv4)) => {
-                let main = conv4.forward(self.conv_norm_relu(conv3, y.clone()));
+                let main = self.second(conv4, conv3.forward(StageInput::One(y.clone())));
                 burn::tensor::activation::relu(instance_norm3d(main, None, EPS) + y)
             }
             _ => y,
         }
     }
 
-    /// Convolution, norm, dropout, ReLU. Dropout scales by numbers that are not negative, so it may follow the ReLU.
-    fn conv_norm_relu(&self, conv: &Conv, x: Tensor<5>) -> Tensor<5> {
-        let y = instance_norm_relu(conv.forward(x), None, EPS);
+    /// Norm, dropout, ReLU and the convolution after them.
+    fn second(&self, conv: &Conv, x: Tensor<5>) -> Tensor<5> {
+        if self.dropout > 0.0 && !self.channel_dropout {
+            return conv.forward(StageInput::One(self.norm_relu(x)));
+        }
+        let [batch, channels, ..] = x.dims();
+        let factors = dropout_factors(batch, channels, self.dropout, &x.device());
+        conv.forward_rectified(x, factors, EPS)
+    }
+
+    /// Norm, dropout, ReLU. Dropout scales by numbers that are not negative, so it may follow the ReLU.
+    fn norm_relu(&self, x: Tensor<5>) -> Tensor<5> {
+        let y = instance_norm_relu(x, None, EPS);
         if self.channel_dropout { dropout3d(y, self.dropout) } else { dropout(y, self.dropout) }
     }
 

@@ -2,10 +2,19 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
-use medseg_ops::{ConvOptions, conv_transpose3d, conv3d};
+use medseg_ops::{ConvOptions, Enlarge, conv_transpose3d, conv3d, conv3d_joined, instance_norm_relu_conv3d};
 
 use crate::layout::ConvLayout;
 use crate::parameters::Parameters;
+
+/// What a stage reads.
+#[derive(Clone, Debug)]
+pub(crate) enum StageInput {
+    /// One tensor.
+    One(Tensor<5>),
+    /// The channels of two.
+    Joined { skip: Tensor<5>, below: Tensor<5>, enlarge: Enlarge },
+}
 
 /// A convolution of odd kernel that keeps the sides, or a transposed one of kernel 2 that doubles them.
 #[derive(Module, Debug)]
@@ -27,11 +36,28 @@ impl Conv {
     }
 
     /// `[batch, in, d, h, w]` to `[batch, out, d, h, w]`.
-    pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+    pub fn forward(&self, x: StageInput) -> Tensor<5> {
         let weight = self.weight.val();
-        let [.., kernel] = weight.dims();
-        let options = ConvOptions { padding: [kernel / 2; 3], ..ConvOptions::default() };
-        conv3d(x, weight, self.bias.as_ref().map(Param::val), options)
+        let options = keeping_sides(&weight);
+        let y = match x {
+            StageInput::One(x) => conv3d(x, weight, None, options),
+            StageInput::Joined { skip, below, enlarge } => conv3d_joined(skip, below, weight, enlarge, options),
+        };
+        self.with_bias(y)
+    }
+
+    /// As [`forward`](Self::forward) of relu(factors · norm(x)), with factors `[batch, in]`.
+    pub fn forward_rectified(&self, x: Tensor<5>, factors: Option<Tensor<2>>, eps: f64) -> Tensor<5> {
+        let weight = self.weight.val();
+        let options = keeping_sides(&weight);
+        self.with_bias(instance_norm_relu_conv3d(x, factors, weight, eps, options))
+    }
+
+    fn with_bias(&self, y: Tensor<5>) -> Tensor<5> {
+        match &self.bias {
+            None => y,
+            Some(bias) => y + bias.val().reshape([1, -1, 1, 1, 1]),
+        }
     }
 
     /// `[batch, in, d, h, w]` to `[batch, out, 2d, 2h, 2w]` with weights `[in, out, 2, 2, 2]`.
@@ -54,4 +80,10 @@ impl Conv {
         let bias = bias.map(|g| (layout.bias_name(), g.into_data()));
         weight.into_iter().chain(bias).collect()
     }
+}
+
+/// Padding with which an odd kernel keeps the sides.
+fn keeping_sides(weight: &Tensor<5>) -> ConvOptions {
+    let [.., kernel] = weight.dims();
+    ConvOptions { padding: [kernel / 2; 3], ..ConvOptions::default() }
 }

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use medseg_ops::{max_pool3d, upsample_trilinear2x};
+use medseg_ops::{Enlarge, max_pool3d};
 
 use crate::block::Block;
-use crate::conv::Conv;
+use crate::conv::{Conv, StageInput};
 use crate::layout::Layout;
 use crate::parameters::Parameters;
 use crate::{UNetConfig, UNetError};
@@ -94,21 +94,18 @@ impl UNet {
             if level > 0 {
                 y = self.pool(y);
             }
-            y = block.forward(y);
+            y = block.forward(StageInput::One(y));
             see(&y);
             skips.push(y.clone());
         }
         skips.pop();
         for (step, block) in self.decoder.iter().enumerate() {
-            let up = match self.ups.get(step) {
-                Some(conv) => conv.forward_transposed(y),
-                None => upsample_trilinear2x(y, true),
+            let (below, enlarge) = match self.ups.get(step) {
+                Some(conv) => (conv.forward_transposed(y), Enlarge::No),
+                None => (y, Enlarge::Trilinear2x { align_corners: true }),
             };
-            let joined = match skips.pop() {
-                Some(skip) => Tensor::cat(vec![skip, up], 1),
-                None => up,
-            };
-            y = block.forward(joined);
+            let Some(skip) = skips.pop() else { unreachable!("one skip connection for every decoder stage") };
+            y = block.forward(StageInput::Joined { skip, below, enlarge });
             see(&y);
         }
         y
@@ -126,7 +123,7 @@ impl UNet {
 
     /// Logits of the last stage's output.
     pub(crate) fn last(&self, x: Tensor<5>) -> Tensor<5> {
-        self.last.forward(x)
+        self.last.forward(StageInput::One(x))
     }
 
     /// Every convolution in the order of the forward pass, which is the layout's.

@@ -4,7 +4,9 @@ use burn::tensor::Tensor;
 use burn::tensor::module;
 use burn::tensor::ops::{ConvOptions as BurnConvOptions, ConvTransposeOptions};
 
-use super::ConvOptions;
+use super::{ConvOptions, Enlarge};
+use crate::norm::composed::instance_norm3d;
+use crate::upsample::composed::upsample_trilinear2x;
 
 /// [`conv3d`](crate::conv3d) by Burn's convolution.
 pub fn conv3d(x: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, options: ConvOptions) -> Tensor<5> {
@@ -23,4 +25,39 @@ pub fn conv_transpose3d(
 ) -> Tensor<5> {
     let options = ConvTransposeOptions::new(stride, padding, output_padding, [1; 3], 1);
     module::conv_transpose3d(x, weight, bias, options)
+}
+
+/// [`conv3d_joined`](crate::conv3d_joined) of tensors that are made one after the other.
+pub fn conv3d_joined(
+    skip: Tensor<5>,
+    below: Tensor<5>,
+    weight: Tensor<5>,
+    enlarge: Enlarge,
+    options: ConvOptions,
+) -> Tensor<5> {
+    let below = match enlarge {
+        Enlarge::No => below,
+        Enlarge::Trilinear2x { align_corners } => upsample_trilinear2x(below, align_corners),
+    };
+    conv3d(Tensor::cat(vec![skip, below], 1), weight, None, options)
+}
+
+/// [`instance_norm_relu_conv3d`](crate::instance_norm_relu_conv3d) of tensors that are made one after the other.
+pub fn instance_norm_relu_conv3d(
+    x: Tensor<5>,
+    factors: Option<Tensor<2>>,
+    weight: Tensor<5>,
+    eps: f64,
+    options: ConvOptions,
+) -> Tensor<5> {
+    let [batch, channels, ..] = x.dims();
+    let y = instance_norm3d(x, None, eps);
+    let y = match factors {
+        None => y,
+        Some(factors) => {
+            let factors = factors.cast(y.dtype()).reshape([batch, channels, 1, 1, 1]);
+            y * factors
+        }
+    };
+    conv3d(burn::tensor::activation::relu(y), weight, None, options)
 }

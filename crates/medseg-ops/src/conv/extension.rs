@@ -1,51 +1,65 @@
 //! Convolutions as a Burn backend extension with their own backward passes.
 
 use burn::backend::autodiff::{
-    NodeId,
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
     grads::Gradients,
     ops::{Backward, Ops, OpsKind},
 };
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
+use burn::backend::{Autodiff, Backend, TensorMetadata, backend_extension};
 use burn::tensor::{Shape, Tensor};
 
 use super::ConvOptions;
 use crate::flex_device::is_flex_f32;
+use crate::norm::extension::{NormGradBackend, NormKept};
 
 /// Whether the kernels of this module take these shapes, which fit together: f32 on Flex, kernel 1 without padding or
 /// kernel 3 with padding up to 2, stride 1.
-pub(super) fn covers(x: &Tensor<5>, weight: &Tensor<5>, options: ConvOptions) -> bool {
+pub(super) fn covers(inputs: &[&Tensor<5>], weight: &Tensor<5>, options: ConvOptions) -> bool {
     let [out, _, kernel @ ..] = weight.dims();
     let kernel = match kernel {
         [1, 1, 1] => options.padding == [0; 3],
         [3, 3, 3] => options.padding.iter().all(|p| *p <= 2),
         _ => false,
     };
-    let something = out > 0 && x.dims().iter().all(|side| *side > 0);
-    kernel && something && options.stride == [1; 3] && is_flex_f32(x) && is_flex_f32(weight)
+    let usable = |x: &&Tensor<5>| is_flex_f32(x) && x.dims().iter().all(|side| *side > 0);
+    kernel && out > 0 && options.stride == [1; 3] && is_flex_f32(weight) && inputs.iter().all(usable)
 }
 
-/// [`conv3d`](crate::conv3d) without bias for what [`covers`] accepts.
-pub(super) fn conv3d(x: Tensor<5>, weight: Tensor<5>, padding: [usize; 3]) -> Tensor<5> {
-    Tensor::from_dispatch(Dispatch::conv3d_direct(x.into_dispatch(), weight.into_dispatch(), padding))
-}
-
-/// Backends that convolve.
+/// Backends that convolve with stride 1 and a cubic kernel of 1 or 3.
 #[backend_extension(Autodiff, Flex)]
 pub trait ConvBackend: Backend {
-    /// Cross-correlation with stride 1 and a cubic kernel of 1 or 3.
-    fn conv3d_direct(x: FloatTensor<Self>, weight: FloatTensor<Self>, padding: [usize; 3]) -> FloatTensor<Self>;
+    /// Of one input.
+    fn conv3d_direct(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self>;
+
+    /// Of the channels of `skip` and those of `below`, which is enlarged first, with or without aligned corners, if
+    /// `enlarged` says so.
+    fn conv3d_joined(
+        skip: FloatTensor<Self>,
+        below: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        enlarged: Option<bool>,
+        options: ConvOptions,
+    ) -> FloatTensor<Self>;
+
+    /// Of `relu(factor · instance norm(x))`, with one constant factor a channel of a sample, none negative.
+    fn conv3d_rectified(
+        x: FloatTensor<Self>,
+        factors: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        eps: f64,
+        options: ConvOptions,
+    ) -> FloatTensor<Self>;
 }
 
 /// Backends that know the gradients too.
-pub trait ConvGradientBackend: ConvBackend {
+pub trait ConvGradientBackend: ConvBackend + NormGradBackend {
     /// Gradient of the input of shape `input`.
     fn conv3d_direct_input(
         gradient: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         input: Shape,
-        padding: [usize; 3],
+        options: ConvOptions,
     ) -> FloatTensor<Self>;
 
     /// Gradient of the weights of shape `weight`.
@@ -53,44 +67,182 @@ pub trait ConvGradientBackend: ConvBackend {
         x: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
         weight: Shape,
-        padding: [usize; 3],
+        options: ConvOptions,
+    ) -> FloatTensor<Self>;
+
+    /// Gradients of both inputs, of these shapes.
+    fn conv3d_joined_inputs(
+        gradient: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        inputs: [Shape; 2],
+        enlarged: Option<bool>,
+        options: ConvOptions,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Gradient of the weights of shape `weight`.
+    fn conv3d_joined_weight(
+        skip: FloatTensor<Self>,
+        below: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        weight: Shape,
+        enlarged: Option<bool>,
+        options: ConvOptions,
+    ) -> FloatTensor<Self>;
+
+    /// [`ConvBackend::conv3d_rectified`] and the statistics of x.
+    fn conv3d_rectified_kept(
+        x: FloatTensor<Self>,
+        factors: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        eps: f64,
+        options: ConvOptions,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Gradient of the weights of shape `weight`.
+    fn conv3d_rectified_weight(
+        x: FloatTensor<Self>,
+        factors: FloatTensor<Self>,
+        statistics: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        weight: Shape,
+        options: ConvOptions,
     ) -> FloatTensor<Self>;
 }
 
 impl<B: ConvGradientBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, C> {
-    fn conv3d_direct(x: FloatTensor<Self>, weight: FloatTensor<Self>, padding: [usize; 3]) -> FloatTensor<Self> {
-        match ConvGradient.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful() {
-            OpsKind::Tracked(mut prep) => {
-                let shapes = [x.primitive().shape(), weight.primitive().shape()];
-                let state = (prep.checkpoint(&x), prep.checkpoint(&weight), shapes, padding);
-                prep.finish(state, B::conv3d_direct(x.into_primitive(), weight.into_primitive(), padding))
+    fn conv3d_direct(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self> {
+        let prep = Direct.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful();
+        let (x, weight) = (x.into_primitive(), weight.into_primitive());
+        match prep {
+            OpsKind::Tracked(prep) => {
+                let out = B::conv3d_direct(x.clone(), weight.clone(), options);
+                prep.finish((x, weight, options), out)
             }
-            OpsKind::UnTracked(prep) => {
-                prep.finish(B::conv3d_direct(x.into_primitive(), weight.into_primitive(), padding))
+            OpsKind::UnTracked(prep) => prep.finish(B::conv3d_direct(x, weight, options)),
+        }
+    }
+
+    fn conv3d_joined(
+        skip: FloatTensor<Self>,
+        below: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        enlarged: Option<bool>,
+        options: ConvOptions,
+    ) -> FloatTensor<Self> {
+        let prep = Joined.prepare::<C>([skip.node(), below.node(), weight.node()]).compute_bound().stateful();
+        let (skip, below, weight) = (skip.into_primitive(), below.into_primitive(), weight.into_primitive());
+        match prep {
+            OpsKind::Tracked(prep) => {
+                let out = B::conv3d_joined(skip.clone(), below.clone(), weight.clone(), enlarged, options);
+                prep.finish((skip, below, weight, enlarged, options), out)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::conv3d_joined(skip, below, weight, enlarged, options)),
+        }
+    }
+
+    fn conv3d_rectified(
+        x: FloatTensor<Self>,
+        factors: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        eps: f64,
+        options: ConvOptions,
+    ) -> FloatTensor<Self> {
+        let prep = Rectified.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful();
+        let (x, factors, weight) = (x.into_primitive(), factors.into_primitive(), weight.into_primitive());
+        match prep {
+            OpsKind::Tracked(prep) => {
+                let (out, statistics) =
+                    B::conv3d_rectified_kept(x.clone(), factors.clone(), weight.clone(), eps, options);
+                prep.finish(RectifiedKept { x, factors, weight, statistics, options }, out)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::conv3d_rectified(x, factors, weight, eps, options)),
+        }
+    }
+}
+
+/// The backward pass of one input; keeps input and weights.
+#[derive(Debug)]
+struct Direct;
+
+impl<B: ConvGradientBackend> Backward<B, 2> for Direct {
+    type State = (FloatTensor<B>, FloatTensor<B>, ConvOptions);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let [of_x, of_weight] = ops.parents;
+        let gradient = grads.consume::<B>(&ops.node);
+        let (x, weight, options) = ops.state;
+        let shape = x.shape();
+        if let Some(parent) = of_weight {
+            let result = B::conv3d_direct_weight(x, gradient.clone(), weight.shape(), options);
+            grads.register::<B>(parent.id, result);
+        }
+        if let Some(parent) = of_x {
+            grads.register::<B>(parent.id, B::conv3d_direct_input(gradient, weight, shape, options));
+        }
+    }
+}
+
+/// The backward pass of two inputs; keeps inputs and weights.
+#[derive(Debug)]
+struct Joined;
+
+impl<B: ConvGradientBackend> Backward<B, 3> for Joined {
+    type State = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, Option<bool>, ConvOptions);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let [of_skip, of_below, of_weight] = ops.parents;
+        let gradient = grads.consume::<B>(&ops.node);
+        let (skip, below, weight, enlarged, options) = ops.state;
+        let shapes = [skip.shape(), below.shape()];
+        if let Some(parent) = of_weight {
+            let result = B::conv3d_joined_weight(skip, below, gradient.clone(), weight.shape(), enlarged, options);
+            grads.register::<B>(parent.id, result);
+        }
+        if of_skip.is_none() && of_below.is_none() {
+            return;
+        }
+        let (skip, below) = B::conv3d_joined_inputs(gradient, weight, shapes, enlarged, options);
+        for (parent, result) in [(of_skip, skip), (of_below, below)] {
+            if let Some(parent) = parent {
+                grads.register::<B>(parent.id, result);
             }
         }
     }
 }
 
-/// The backward pass; keeps input and weights.
+/// What the backward pass of a normalised input keeps: the input before the norm alone.
+#[derive(Clone, Debug)]
+pub struct RectifiedKept<B: Backend> {
+    x: FloatTensor<B>,
+    factors: FloatTensor<B>,
+    weight: FloatTensor<B>,
+    statistics: FloatTensor<B>,
+    options: ConvOptions,
+}
+
+/// The backward pass of a normalised input.
 #[derive(Debug)]
-struct ConvGradient;
+struct Rectified;
 
-impl<B: ConvGradientBackend> Backward<B, 2> for ConvGradient {
-    type State = (NodeId, NodeId, [Shape; 2], [usize; 3]);
+impl<B: ConvGradientBackend> Backward<B, 2> for Rectified {
+    type State = RectifiedKept<B>;
 
-    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
-        let [x_parent, weight_parent] = ops.parents;
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let [of_x, of_weight] = ops.parents;
         let gradient = grads.consume::<B>(&ops.node);
-        let (x, weight, [x_shape, weight_shape], padding) = ops.state;
-        let x: FloatTensor<B> = checkpointer.retrieve_node_output(x);
-        let weight: FloatTensor<B> = checkpointer.retrieve_node_output(weight);
-        if let Some(parent) = weight_parent {
-            let of_weight = B::conv3d_direct_weight(x, gradient.clone(), weight_shape, padding);
-            grads.register::<B>(parent.id, of_weight);
+        let RectifiedKept { x, factors, weight, statistics, options } = ops.state;
+        if let Some(parent) = of_weight {
+            let (x, factors, statistics) = (x.clone(), factors.clone(), statistics.clone());
+            let result =
+                B::conv3d_rectified_weight(x, factors, statistics, gradient.clone(), weight.shape(), options);
+            grads.register::<B>(parent.id, result);
         }
-        if let Some(parent) = x_parent {
-            grads.register::<B>(parent.id, B::conv3d_direct_input(gradient, weight, x_shape, padding));
+        if let Some(parent) = of_x {
+            let gradient = B::conv3d_direct_input(gradient, weight, x.shape(), options);
+            // The factors take the place of the norm's weights: one a row instead of one a channel.
+            let bias = B::float_mul_scalar(factors.clone(), 0.0.into());
+            let kept = NormKept { x, weight: factors, bias, statistics, relu: true };
+            grads.register::<B>(parent.id, B::instance_norm_grad(gradient, kept).0);
         }
     }
 }

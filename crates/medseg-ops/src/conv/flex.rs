@@ -3,19 +3,47 @@
 use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::Shape;
+use burn_flex::FlexTensor;
 
+use super::ConvOptions;
 use super::extension::{ConvBackend, ConvGradientBackend};
 use super::kernel::{
-    Volumes, best_path, conv3, conv3_weight_gradient, flip, pack, pointwise, pointwise_weight_gradient,
+    Part, Read, Scale, Sink, Source, Use, best_path, pointwise, pointwise_weight_gradient, pointwise_weights,
+    transformed, winograd, winograd_weight_gradient,
 };
 use crate::flex_values::{contiguous, tensor, values};
+use crate::norm::flex::{kept, moments, restored};
+use crate::recycled::Buffer;
+use crate::upsample::axis::Axis;
+use crate::upsample::flex::enlargement_gradient;
 
 impl ConvBackend for Flex {
-    fn conv3d_direct(x: FloatTensor<Self>, weight: FloatTensor<Self>, padding: [usize; 3]) -> FloatTensor<Self> {
-        let (x, weight) = (contiguous(x), contiguous(weight));
-        let volumes = volumes(x.layout().shape());
-        let [output, _, kernel, ..] = weight.layout().shape().dims::<5>();
-        run(values(&x), volumes, values(&weight), output, kernel, padding)
+    fn conv3d_direct(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self> {
+        let x = contiguous(x);
+        let [batch, channels, sides @ ..] = x.layout().shape().dims::<5>();
+        let parts = [Part { values: values(&x), channels, read: Read::Plain }];
+        convolve(&Source::new(batch, sides, &parts), weight, options)
+    }
+
+    fn conv3d_joined(
+        skip: FloatTensor<Self>,
+        below: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        enlarged: Option<bool>,
+        options: ConvOptions,
+    ) -> FloatTensor<Self> {
+        let joined = Joined::new(skip, below, enlarged);
+        joined.with(|source| convolve(source, weight, options))
+    }
+
+    fn conv3d_rectified(
+        x: FloatTensor<Self>,
+        factors: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        eps: f64,
+        options: ConvOptions,
+    ) -> FloatTensor<Self> {
+        Self::conv3d_rectified_kept(x, factors, weight, eps, options).0
     }
 }
 
@@ -24,55 +52,176 @@ impl ConvGradientBackend for Flex {
         gradient: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         input: Shape,
-        padding: [usize; 3],
+        options: ConvOptions,
     ) -> FloatTensor<Self> {
-        let (gradient, weight) = (contiguous(gradient), contiguous(weight));
-        let [output, channels, kernel, ..] = weight.layout().shape().dims::<5>();
-        let flipped = flip(values(&weight), output, channels, kernel.pow(3));
-        let padding = padding.map(|p| kernel - 1 - p);
-        let result = run(values(&gradient), volumes(gradient.layout().shape()), &flipped, channels, kernel, padding);
-        debug_assert_eq!(result.layout().shape(), &input);
-        result
+        let [batch, channels, sides @ ..] = input.dims::<5>();
+        let voxels = sides.iter().product();
+        let mut out = Buffer::new(batch * channels * voxels);
+        input_gradient(gradient, weight, options, &Sink::new(batch, voxels, [(&mut out[..], channels)]));
+        tensor(out, input)
     }
 
     fn conv3d_direct_weight(
         x: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
         weight: Shape,
-        padding: [usize; 3],
+        options: ConvOptions,
     ) -> FloatTensor<Self> {
-        let (x, gradient) = (contiguous(x), contiguous(gradient));
-        let [output, _, kernel, ..] = weight.dims::<5>();
-        let volumes = volumes(x.layout().shape());
-        let (x, gradient) = (values(&x), values(&gradient));
-        let result = if kernel == 1 {
-            pointwise_weight_gradient(best_path(), x, volumes, gradient, output)
-        } else {
-            conv3_weight_gradient(best_path(), x, volumes, gradient, output, padding)
+        let x = contiguous(x);
+        let [batch, channels, sides @ ..] = x.layout().shape().dims::<5>();
+        let parts = [Part { values: values(&x), channels, read: Read::Plain }];
+        weight_gradient(&Source::new(batch, sides, &parts), gradient, weight, options)
+    }
+
+    fn conv3d_joined_inputs(
+        gradient: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        inputs: [Shape; 2],
+        enlarged: Option<bool>,
+        options: ConvOptions,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let [batch, channels, sides @ ..] = inputs[0].dims::<5>();
+        let [_, below_channels, ..] = inputs[1].dims::<5>();
+        let voxels: usize = sides.iter().product();
+        let mut skip = Buffer::new(batch * channels * voxels);
+        let mut below = Buffer::new(batch * below_channels * voxels);
+        let sink = Sink::new(batch, voxels, [(&mut skip[..], channels), (&mut below[..], below_channels)]);
+        input_gradient(gradient, weight, options, &sink);
+        let [skip_shape, below_shape] = inputs;
+        let below = match enlarged {
+            None => tensor(below, below_shape),
+            Some(align_corners) => {
+                let [d, h, w] = sides;
+                enlargement_gradient(tensor(below, Shape::new([batch, below_channels, d, h, w])), align_corners)
+            }
         };
-        tensor(result, weight)
+        (tensor(skip, skip_shape), below)
+    }
+
+    fn conv3d_joined_weight(
+        skip: FloatTensor<Self>,
+        below: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        weight: Shape,
+        enlarged: Option<bool>,
+        options: ConvOptions,
+    ) -> FloatTensor<Self> {
+        let joined = Joined::new(skip, below, enlarged);
+        joined.with(|source| weight_gradient(source, gradient, weight, options))
+    }
+
+    fn conv3d_rectified_kept(
+        x: FloatTensor<Self>,
+        factors: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        eps: f64,
+        options: ConvOptions,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let x = contiguous(x);
+        let statistics = kept(&moments(&x, eps));
+        let out = with_rectified(&x, factors, &statistics, |source| convolve(source, weight, options));
+        (out, statistics)
+    }
+
+    fn conv3d_rectified_weight(
+        x: FloatTensor<Self>,
+        factors: FloatTensor<Self>,
+        statistics: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        weight: Shape,
+        options: ConvOptions,
+    ) -> FloatTensor<Self> {
+        let gradient = |source: &Source<'_>| weight_gradient(source, gradient, weight, options);
+        with_rectified(&contiguous(x), factors, &statistics, gradient)
     }
 }
 
-fn volumes(shape: &Shape) -> Volumes {
-    let [batch, channels, d, h, w] = shape.dims();
-    Volumes { batch, channels, sides: [d, h, w] }
+/// Two inputs read as one.
+struct Joined {
+    skip: FlexTensor,
+    below: FlexTensor,
+    axes: Option<[Axis; 3]>,
 }
 
-/// One convolution with weights [output, channels, kernel³].
-fn run(
-    x: &[f32],
-    volumes: Volumes,
-    weights: &[f32],
-    output: usize,
-    kernel: usize,
-    padding: [usize; 3],
-) -> FloatTensor<Flex> {
-    let packed = pack(weights, output, volumes.channels, kernel.pow(3));
-    let (result, [d, h, w]) = if kernel == 1 {
-        (pointwise(best_path(), x, volumes, &packed, output), volumes.sides)
+impl Joined {
+    fn new(skip: FlexTensor, below: FlexTensor, enlarged: Option<bool>) -> Self {
+        let below = contiguous(below);
+        let [_, _, sides @ ..] = below.layout().shape().dims::<5>();
+        let axes = enlarged.map(|align_corners| sides.map(|side| Axis::new(side, align_corners)));
+        Self { skip: contiguous(skip), below, axes }
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&Source<'_>) -> T) -> T {
+        let [batch, channels, sides @ ..] = self.skip.layout().shape().dims::<5>();
+        let [_, below_channels, ..] = self.below.layout().shape().dims::<5>();
+        let read = self.axes.as_ref().map_or(Read::Plain, Read::Enlarged);
+        let parts = [
+            Part { values: values(&self.skip), channels, read: Read::Plain },
+            Part { values: values(&self.below), channels: below_channels, read },
+        ];
+        run(&Source::new(batch, sides, &parts))
+    }
+}
+
+/// Runs with `x` read through norm, channel factors and ReLU.
+fn with_rectified<T>(
+    x: &FlexTensor,
+    factors: FlexTensor,
+    statistics: &FlexTensor,
+    run: impl FnOnce(&Source<'_>) -> T,
+) -> T {
+    let factors = contiguous(factors);
+    let [batch, channels, sides @ ..] = x.layout().shape().dims::<5>();
+    let scales: Vec<Scale> = restored(statistics)
+        .iter()
+        .zip(values(&factors))
+        .map(|(of, factor)| Scale { shift: of.shift, rest: of.rest, scale: of.scale * factor })
+        .collect();
+    let parts = [Part { values: values(x), channels, read: Read::Rectified(&scales) }];
+    run(&Source::new(batch, sides, &parts))
+}
+
+/// One convolution.
+fn convolve(x: &Source<'_>, weight: FlexTensor, options: ConvOptions) -> FlexTensor {
+    let weight = contiguous(weight);
+    let [output, input, kernel, ..] = weight.layout().shape().dims::<5>();
+    let sides: [usize; 3] = std::array::from_fn(|a| x.sides[a] + 2 * options.padding[a] + 1 - kernel);
+    let voxels = sides.iter().product();
+    let mut out = Buffer::new(x.batch * output * voxels);
+    let sink = Sink::new(x.batch, voxels, [(&mut out[..], output)]);
+    if kernel == 1 {
+        pointwise(best_path(), x, &pointwise_weights(values(&weight), output, input, false), &sink);
     } else {
-        conv3(best_path(), x, volumes, &packed, output, padding)
+        let weights = transformed(values(&weight), output, input, Use::Forward);
+        winograd(best_path(), x, &weights, options.padding, &sink);
+    }
+    let [d, h, w] = sides;
+    tensor(out, Shape::new([x.batch, output, d, h, w]))
+}
+
+/// The gradient of the input: a convolution of the output's gradient.
+fn input_gradient(gradient: FlexTensor, weight: FlexTensor, options: ConvOptions, out: &Sink<'_>) {
+    let (gradient, weight) = (contiguous(gradient), contiguous(weight));
+    let [output, input, kernel, ..] = weight.layout().shape().dims::<5>();
+    let [batch, channels, sides @ ..] = gradient.layout().shape().dims::<5>();
+    let parts = [Part { values: values(&gradient), channels, read: Read::Plain }];
+    let source = Source::new(batch, sides, &parts);
+    if kernel == 1 {
+        pointwise(best_path(), &source, &pointwise_weights(values(&weight), output, input, true), out);
+    } else {
+        let weights = transformed(values(&weight), output, input, Use::InputGradient);
+        winograd(best_path(), &source, &weights, options.padding.map(|p| kernel - 1 - p), out);
+    }
+}
+
+/// The gradient of the weights.
+fn weight_gradient(x: &Source<'_>, gradient: FlexTensor, weight: Shape, options: ConvOptions) -> FlexTensor {
+    let gradient = contiguous(gradient);
+    let [output, _, kernel, ..] = weight.dims::<5>();
+    let result = if kernel == 1 {
+        pointwise_weight_gradient(best_path(), x, values(&gradient), output)
+    } else {
+        winograd_weight_gradient(best_path(), x, values(&gradient), output, options.padding)
     };
-    tensor(result, Shape::new([volumes.batch, output, d, h, w]))
+    tensor(result.into(), weight)
 }

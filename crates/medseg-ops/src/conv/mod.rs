@@ -7,6 +7,11 @@ mod extension;
 mod flex;
 #[cfg(feature = "flex")]
 mod kernel;
+mod joined;
+mod rectified;
+
+pub use joined::{Enlarge, conv3d_joined};
+pub use rectified::instance_norm_relu_conv3d;
 
 use burn::tensor::Tensor;
 
@@ -37,13 +42,16 @@ impl Default for ConvOptions {
 /// # Panics
 /// If the channels do not agree or a kernel is larger than the padded input.
 pub fn conv3d(x: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, options: ConvOptions) -> Tensor<5> {
-    let ([_, channels, sides @ ..], [output, input, kernel @ ..]) = (x.dims(), weight.dims());
+    let ([_, channels, sides @ ..], [output, input, ..]) = (x.dims(), weight.dims());
     check_channels("conv3d", channels, input, output, bias.as_ref());
-    let fits = |a: usize| options.stride[a] > 0 && kernel[a] > 0 && sides[a] + 2 * options.padding[a] >= kernel[a];
-    assert!((0..3).all(fits), "conv3d: a kernel of {kernel:?} does not fit into {sides:?} voxels with {options:?}");
+    check_fit("conv3d", sides, &weight, options);
     #[cfg(feature = "flex")]
-    if extension::covers(&x, &weight, options) {
-        let y = extension::conv3d(x, weight, options.padding);
+    if extension::covers(&[&x], &weight, options) {
+        use burn::backend::Dispatch;
+
+        use extension::ConvBackend;
+        let y = Dispatch::conv3d_direct(x.into_dispatch(), weight.into_dispatch(), options);
+        let y = Tensor::from_dispatch(y);
         return match bias {
             None => y,
             Some(bias) => y + bias.reshape([1, output, 1, 1, 1]),
@@ -80,6 +88,13 @@ pub fn conv_transpose3d(
         "conv_transpose3d: nothing is left of {sides:?} voxels with kernel {kernel:?}, stride {stride:?}, padding {padding:?}"
     );
     composed::conv_transpose3d(x, weight, bias, stride, padding, output_padding)
+}
+
+/// Panics if the kernel is larger than the padded sides.
+fn check_fit(name: &str, sides: [usize; 3], weight: &Tensor<5>, options: ConvOptions) {
+    let [_, _, kernel @ ..] = weight.dims();
+    let fits = |a: usize| options.stride[a] > 0 && kernel[a] > 0 && sides[a] + 2 * options.padding[a] >= kernel[a];
+    assert!((0..3).all(fits), "{name}: a kernel of {kernel:?} does not fit into {sides:?} voxels with {options:?}");
 }
 
 /// Panics unless the channels of input, weights and bias agree.

@@ -84,11 +84,11 @@ pub trait NormGradBackend: NormBackend {
 /// What the backward pass of an instance norm keeps: its input, not its output.
 #[derive(Clone, Debug)]
 pub struct NormKept<B: Backend> {
-    pub(super) x: FloatTensor<B>,
-    pub(super) weight: FloatTensor<B>,
-    pub(super) bias: FloatTensor<B>,
-    pub(super) statistics: FloatTensor<B>,
-    pub(super) relu: bool,
+    pub(crate) x: FloatTensor<B>,
+    pub(crate) weight: FloatTensor<B>,
+    pub(crate) bias: FloatTensor<B>,
+    pub(crate) statistics: FloatTensor<B>,
+    pub(crate) relu: bool,
 }
 
 /// What the backward pass of the end of a residual block keeps.

@@ -2,13 +2,13 @@
 
 use super::extension::{BranchesKept, NormBackend, NormGradBackend, NormKept};
 use super::rows::{self, Affine, GradMoments, Moments};
-use crate::flex_values::{contiguous, filled, tensor, values, values_mut};
+use crate::flex_values::{contiguous, tensor, values, values_mut};
+use crate::recycled::Buffer;
 use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::Shape;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
-use std::mem::MaybeUninit;
 
 /// Voxels of one partial sum; fixed, so that results do not depend on the number of threads.
 const PART: usize = 1 << 14;
@@ -95,7 +95,8 @@ impl NormGradBackend for Flex {
             .collect();
         let channel_sum = |which: usize| -> FlexTensor {
             let of = |channel: usize| sums.iter().skip(channel).step_by(channels).map(|row| row[which]).sum::<f64>();
-            tensor((0..channels).map(|channel| of(channel) as f32).collect(), Shape::new([channels]))
+            let sums: Vec<f32> = (0..channels).map(|channel| of(channel) as f32).collect();
+            tensor(sums.into(), Shape::new([channels]))
         };
         (grad, channel_sum(1), channel_sum(0))
     }
@@ -119,18 +120,15 @@ impl NormGradBackend for Flex {
         let [of_a, of_b] = state.statistics.each_ref().map(restored);
         let rows = Rows::new(&a);
         let grad_a = own_values(&mut grad);
-        let fill = |grad_b: &mut [MaybeUninit<f32>]| {
-            grad_a
-                .par_chunks_mut(rows.len)
-                .zip(grad_b.par_chunks_mut(rows.len))
-                .zip(values(&a).par_chunks(rows.len).zip(values(&b).par_chunks(rows.len)))
-                .zip(of_a.par_iter().zip(&of_b))
-                .for_each(|(((grad_a, grad_b), (a, b)), (&of_a, &of_b))| {
-                    rows.backward_branches(a, b, grad_a, grad_b, [of_a, of_b]);
-                });
-        };
-        // SAFETY: the four tensors have one shape, and `backward_branches` writes the whole row of `grad_b`.
-        let grad_b = unsafe { filled(rows.count * rows.len, fill) };
+        let mut grad_b = Buffer::new(rows.count * rows.len);
+        grad_a
+            .par_chunks_mut(rows.len)
+            .zip(grad_b.par_chunks_mut(rows.len))
+            .zip(values(&a).par_chunks(rows.len).zip(values(&b).par_chunks(rows.len)))
+            .zip(of_a.par_iter().zip(&of_b))
+            .for_each(|(((grad_a, grad_b), (a, b)), (&of_a, &of_b))| {
+                rows.backward_branches(a, b, grad_a, grad_b, [of_a, of_b]);
+            });
         let shape = grad.layout().shape().clone();
         (grad, tensor(grad_b, shape))
     }
@@ -190,23 +188,20 @@ impl Rows {
     ) -> (FlexTensor, Vec<Moments>) {
         let source = values(x);
         let mut moments = Vec::with_capacity(self.count);
-        let fill = |out: &mut [MaybeUninit<f32>]| {
-            let rows = out.par_chunks_mut(self.len).zip(source.par_chunks(self.len)).enumerate();
-            rows.map(|(row, (out, x))| {
-                let moments = self.moments(x, eps);
-                self.each_part_mut(out, |out, start| {
-                    let x = &x[start..start + out.len()];
-                    match relu {
-                        true => rows::apply::<true>(x, out, moments, affine(row)),
-                        false => rows::apply::<false>(x, out, moments, affine(row)),
-                    }
-                });
-                moments
-            })
-            .collect_into_vec(&mut moments);
-        };
-        // SAFETY: `out` has as many values as `x`, in rows of one length, and `apply` writes all of a part.
-        let out = unsafe { filled(self.count * self.len, fill) };
+        let mut out = Buffer::new(self.count * self.len);
+        let rows = out.par_chunks_mut(self.len).zip(source.par_chunks(self.len)).enumerate();
+        rows.map(|(row, (out, x))| {
+            let moments = self.moments(x, eps);
+            self.each_part_mut(out, |out, start| {
+                let x = &x[start..start + out.len()];
+                match relu {
+                    true => rows::apply::<true>(x, out, moments, affine(row)),
+                    false => rows::apply::<false>(x, out, moments, affine(row)),
+                }
+            });
+            moments
+        })
+        .collect_into_vec(&mut moments);
         (tensor(out, x.layout().shape().clone()), moments)
     }
 
@@ -214,21 +209,18 @@ impl Rows {
     fn added(self, a: &FlexTensor, b: &FlexTensor, eps: f64) -> (FlexTensor, Vec<[Moments; 2]>) {
         let branches = values(a).par_chunks(self.len).zip(values(b).par_chunks(self.len));
         let mut moments = Vec::with_capacity(self.count);
-        let fill = |out: &mut [MaybeUninit<f32>]| {
-            out.par_chunks_mut(self.len)
-                .zip(branches)
-                .map(|(out, (a, b))| {
-                    let moments = [self.moments(a, eps), self.moments(b, eps)];
-                    self.each_part_mut(out, |out, start| {
-                        let part = start..start + out.len();
-                        rows::add_relu(&a[part.clone()], &b[part], out, moments);
-                    });
-                    moments
-                })
-                .collect_into_vec(&mut moments);
-        };
-        // SAFETY: the branches have one shape, which is that of `out`, and `add_relu` writes all of a part.
-        let out = unsafe { filled(self.count * self.len, fill) };
+        let mut out = Buffer::new(self.count * self.len);
+        out.par_chunks_mut(self.len)
+            .zip(branches)
+            .map(|(out, (a, b))| {
+                let moments = [self.moments(a, eps), self.moments(b, eps)];
+                self.each_part_mut(out, |out, start| {
+                    let part = start..start + out.len();
+                    rows::add_relu(&a[part.clone()], &b[part], out, moments);
+                });
+                moments
+            })
+            .collect_into_vec(&mut moments);
         (tensor(out, a.layout().shape().clone()), moments)
     }
 
@@ -252,7 +244,7 @@ impl Rows {
         a: &[f32],
         b: &[f32],
         grad: &mut [f32],
-        grad_b: &mut [MaybeUninit<f32>],
+        grad_b: &mut [f32],
         moments: [Moments; 2],
     ) {
         let [sum, with_a, with_b] = {
@@ -260,7 +252,7 @@ impl Rows {
             self.sum(|part| rows::add_relu_grad_sums(&a[part.clone()], &b[part.clone()], &grad[part], moments))
         };
         let lost = [with_a, with_b].map(|products| GradMoments::new([sum, products], self.len));
-        let write = |grad: &mut [f32], grad_b: &mut [MaybeUninit<f32>], start: usize| {
+        let write = |grad: &mut [f32], grad_b: &mut [f32], start: usize| {
             let part = start..start + grad.len();
             rows::add_relu_apply_grad(&a[part.clone()], &b[part], grad, grad_b, moments, lost);
         };
@@ -275,7 +267,13 @@ impl Rows {
     }
 }
 
-/// Weight and bias of every channel.
+/// The moments of every channel of a contiguous tensor.
+pub(crate) fn moments(x: &FlexTensor, eps: f64) -> Vec<Moments> {
+    let rows = Rows::new(x);
+    values(x).par_chunks(rows.len).map(|row| rows.moments(row, eps)).collect()
+}
+
+/// Weight and bias of every channel, or of every channel of every sample.
 fn affine_rows(weight: FlexTensor, bias: FlexTensor) -> Vec<Affine> {
     let (weight, bias) = (contiguous(weight), contiguous(bias));
     values(&weight).iter().zip(values(&bias)).map(|(&weight, &bias)| Affine { weight, bias }).collect()
@@ -284,19 +282,21 @@ fn affine_rows(weight: FlexTensor, bias: FlexTensor) -> Vec<Affine> {
 /// The values of a gradient, to be overwritten; copied first if another operation holds the same tensor.
 fn own_values(grad: &mut FlexTensor) -> &mut [f32] {
     if values_mut(grad).is_none() {
-        *grad = tensor(values(grad).to_vec(), grad.layout().shape().clone());
+        let mut copy = Buffer::new(values(grad).len());
+        copy.copy_from_slice(values(grad));
+        *grad = tensor(copy, grad.layout().shape().clone());
     }
     values_mut(grad).expect("a contiguous tensor of its own")
 }
 
 /// Moments as a tensor [rows, 3], which an autodiff graph can keep.
-fn kept(moments: &[Moments]) -> FlexTensor {
-    let rows = moments.iter().flat_map(|of| [of.shift, of.rest, of.scale]).collect();
-    tensor(rows, Shape::new([moments.len(), 3]))
+pub(crate) fn kept(moments: &[Moments]) -> FlexTensor {
+    let rows: Vec<f32> = moments.iter().flat_map(|of| [of.shift, of.rest, of.scale]).collect();
+    tensor(rows.into(), Shape::new([moments.len(), 3]))
 }
 
 /// The inverse of [`kept`].
-fn restored(statistics: &FlexTensor) -> Vec<Moments> {
+pub(crate) fn restored(statistics: &FlexTensor) -> Vec<Moments> {
     let (rows, _) = values(statistics).as_chunks::<3>();
     rows.iter().map(|&[shift, rest, scale]| Moments { shift, rest, scale }).collect()
 }

@@ -2,9 +2,9 @@
 
 pub(crate) mod composed;
 #[cfg(feature = "flex")]
-mod extension;
+pub(crate) mod extension;
 #[cfg(feature = "flex")]
-mod flex;
+pub(crate) mod flex;
 #[cfg(feature = "flex")]
 mod rows;
 

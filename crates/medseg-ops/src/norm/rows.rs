@@ -1,7 +1,6 @@
 //! The loops of instance norm over one channel of one sample, or a part of it.
 
 use crate::vectorised::vectorised;
-use std::mem::MaybeUninit;
 
 /// Values one step of a sum takes: enough partial sums to fill the vector units.
 const LANES: usize = 16;
@@ -9,10 +8,10 @@ const LANES: usize = 16;
 /// How a channel is normalised: `((x - shift) - rest) * scale`. `shift + rest` is the mean, `shift` being its nearest
 /// f32, so that a large mean cancels exactly.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moments {
-    pub(super) shift: f32,
-    pub(super) rest: f32,
-    pub(super) scale: f32,
+pub(crate) struct Moments {
+    pub(crate) shift: f32,
+    pub(crate) rest: f32,
+    pub(crate) scale: f32,
 }
 
 impl Moments {
@@ -108,11 +107,11 @@ vectorised! {
     }
 
     /// Normalises, scales and shifts, through a ReLU if `RELU`.
-    pub(super) fn apply<const RELU: bool>(x: &[f32], out: &mut [MaybeUninit<f32>], moments: Moments, affine: Affine) {
+    pub(super) fn apply<const RELU: bool>(x: &[f32], out: &mut [f32], moments: Moments, affine: Affine) {
         let scale = moments.scale * affine.weight;
         for (out, &x) in out.iter_mut().zip(x) {
             let y = moments.centred(x) * scale + affine.bias;
-            out.write(if RELU { relu(y) } else { y });
+            *out = if RELU { relu(y) } else { y };
         }
     }
 
@@ -164,9 +163,9 @@ vectorised! {
     }
 
     /// ReLU of the sum of two normalised channels.
-    pub(super) fn add_relu(a: &[f32], b: &[f32], out: &mut [MaybeUninit<f32>], moments: [Moments; 2]) {
+    pub(super) fn add_relu(a: &[f32], b: &[f32], out: &mut [f32], moments: [Moments; 2]) {
         for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
-            out.write(relu(moments[0].normalised(a) + moments[1].normalised(b)));
+            *out = relu(moments[0].normalised(a) + moments[1].normalised(b));
         }
     }
 
@@ -205,7 +204,7 @@ vectorised! {
         a: &[f32],
         b: &[f32],
         grad: &mut [f32],
-        grad_b: &mut [MaybeUninit<f32>],
+        grad_b: &mut [f32],
         moments: [Moments; 2],
         lost: [GradMoments; 2],
     ) {
@@ -213,7 +212,7 @@ vectorised! {
             let (a, b) = (moments[0].normalised(a), moments[1].normalised(b));
             let through = relu_grad(a + b, *grad);
             *grad = (through - lost[0].mean - a * lost[0].projection) * moments[0].scale;
-            grad_b.write((through - lost[1].mean - b * lost[1].projection) * moments[1].scale);
+            *grad_b = (through - lost[1].mean - b * lost[1].projection) * moments[1].scale;
         }
     }
 }

@@ -5,6 +5,7 @@ use super::extension::{IndexedPoolBackend, PoolBackend};
 use super::rows::PlanePool;
 use super::scatter::Scatter;
 use crate::flex_values::{contiguous, tensor, values};
+use crate::recycled::Buffer;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Bytes, Flex};
 use burn::tensor::{DType, Shape};
@@ -20,7 +21,7 @@ impl PoolBackend for Flex {
         let Sides { channels, input: [depth, height, width], output } = Sides::new(&x, window);
         let [_, _, out_depth, out_height, out_width] = output;
         let (plane, source) = (out_height * out_width, values(&x));
-        let mut out = vec![0.0f32; channels * out_depth * plane];
+        let mut out = Buffer::new(channels * out_depth * plane);
         out.par_chunks_mut(out_depth * plane).zip(source.par_chunks(depth * height * width)).for_each(
             |(out, channel)| {
                 out.par_chunks_mut(PLANES_PER_TASK * plane).enumerate().for_each(|(task, out)| {
@@ -41,7 +42,7 @@ impl IndexedPoolBackend for Flex {
         let Sides { channels, input: [depth, height, width], output } = Sides::new(&x, window);
         let [_, _, out_depth, out_height, out_width] = output;
         let (plane, source) = (out_height * out_width, values(&x));
-        let mut out = vec![0.0f32; channels * out_depth * plane];
+        let mut out = Buffer::new(channels * out_depth * plane);
         let mut index = vec![0u8; out.len()];
         (out.par_chunks_mut(out_depth * plane), index.par_chunks_mut(out_depth * plane))
             .into_par_iter()
@@ -72,9 +73,10 @@ impl IndexedPoolBackend for Flex {
         let [_, _, out_sides @ ..] = grad.layout().shape().dims::<5>();
         let voxels: usize = sides.iter().product();
         let out_voxels: usize = out_sides.iter().product();
-        let mut out = vec![0.0f32; batch * channels * voxels];
+        let mut out = Buffer::new(batch * channels * voxels);
         // Made by `max_pool3d_indexed`, so contiguous and alone in its buffer.
         let index = index.storage::<u8>();
+        out.fill(0.0);
         out.par_chunks_mut(voxels)
             .zip(values(&grad).par_chunks(out_voxels).zip(index.par_chunks(out_voxels)))
             .for_each(|(out, (grad, index))| Scatter { window, grad, index, out_sides, sides }.run(out));

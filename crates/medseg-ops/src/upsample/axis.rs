@@ -47,6 +47,13 @@ impl Axis {
         [(voxels[0], weights[0]), (voxels[1], weights[1])]
     }
 
+    /// Doubles a row of this axis.
+    #[cfg(feature = "flex")]
+    pub(crate) fn widen(&self, row: &[f32], out: &mut [f32]) {
+        assert_eq!((row.len(), out.len()), (self.side(), 2 * self.side()), "a row of this axis and its double");
+        widen(row, out, &self.even, &self.odd);
+    }
+
     /// The four output voxels that an input voxel contributes to, with its weights there; voxels beyond the ends come
     /// back as the nearest one, with weight 0.
     #[cfg(feature = "flex")]
@@ -60,6 +67,24 @@ impl Axis {
             (2 * input + 1, self.odd[input][0]),
             ((2 * input + 2).min(2 * last + 1), after),
         ]
+    }
+}
+
+#[cfg(feature = "flex")]
+crate::vectorised::vectorised! {
+    /// Doubles a row along the width.
+    fn widen(row: &[f32], out: &mut [f32], even: &[[f32; 2]], odd: &[[f32; 2]]) {
+        let last = row.len() - 1;
+        let (pairs, _) = out.as_chunks_mut::<2>();
+        // Between voxels i and i + 1 lie output voxels 2 i + 1 and 2 i + 2: all but the first and the last.
+        pairs[0][0] = row[0];
+        pairs[last][1] = row[last];
+        let inner = &mut out[1..2 * last + 1];
+        let (inner, _) = inner.as_chunks_mut::<2>();
+        let neighbours = row.iter().zip(&row[1..]);
+        for (((out, (&low, &high)), odd), even) in inner.iter_mut().zip(neighbours).zip(odd).zip(&even[1..]) {
+            *out = [low * odd[0] + high * odd[1], low * even[0] + high * even[1]];
+        }
     }
 }
 

@@ -3,12 +3,13 @@
 use super::axis::Axis;
 use super::extension::{UpsampleBackend, UpsampleGradBackend};
 use super::planes::{Enlarger, Gatherer};
-use crate::flex_values::{contiguous, filled, tensor, values};
+use crate::flex_values::{contiguous, tensor, values};
+use crate::recycled::Buffer;
 use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::Shape;
+use burn_flex::FlexTensor;
 use rayon::prelude::*;
-use std::mem::MaybeUninit;
 
 /// Output planes that one task makes; it repeats at most two input planes of work of its neighbours.
 const PLANES_PER_TASK: usize = 32;
@@ -19,43 +20,42 @@ impl UpsampleBackend for Flex {
         let [batch, channels, depth, height, width] = x.layout().shape().dims();
         let axes = [depth, height, width].map(|side| Axis::new(side, align_corners));
         let (voxels, plane) = (depth * height * width, 4 * height * width);
-        let fill = |out: &mut [MaybeUninit<f32>]| {
-            let channels = values(&x).par_chunks(voxels);
-            out.par_chunks_mut(8 * voxels).zip(channels).for_each(|(out, channel)| {
-                out.par_chunks_mut(PLANES_PER_TASK * plane).enumerate().for_each(|(task, out)| {
-                    let mut enlarger = Enlarger::new(&axes, channel);
-                    for (number, out) in out.chunks_mut(plane).enumerate() {
-                        enlarger.plane(task * PLANES_PER_TASK + number, out);
-                    }
-                });
+        let mut out = Buffer::new(batch * channels * 8 * voxels);
+        let sources = values(&x).par_chunks(voxels);
+        out.par_chunks_mut(8 * voxels).zip(sources).for_each(|(out, channel)| {
+            out.par_chunks_mut(PLANES_PER_TASK * plane).enumerate().for_each(|(task, out)| {
+                let mut enlarger = Enlarger::new(&axes, channel);
+                for (number, out) in out.chunks_mut(plane).enumerate() {
+                    enlarger.plane(task * PLANES_PER_TASK + number, out);
+                }
             });
-        };
-        // SAFETY: the planes of all channels make up the whole output, and `plane` writes all of one.
-        let out = unsafe { filled(batch * channels * 8 * voxels, fill) };
+        });
         tensor(out, Shape::new([batch, channels, 2 * depth, 2 * height, 2 * width]))
     }
 }
 
 impl UpsampleGradBackend for Flex {
     fn upsample_trilinear2x_grad(grad: FloatTensor<Self>, align_corners: bool) -> FloatTensor<Self> {
-        let grad = contiguous(grad);
-        let [batch, channels, sides @ ..] = grad.layout().shape().dims::<5>();
-        let [depth, height, width] = sides.map(|side| side / 2);
-        let axes = [depth, height, width].map(|side| Axis::new(side, align_corners));
-        let (voxels, plane) = (depth * height * width, height * width);
-        let fill = |out: &mut [MaybeUninit<f32>]| {
-            let channels = values(&grad).par_chunks(8 * voxels);
-            out.par_chunks_mut(voxels).zip(channels).for_each(|(out, channel)| {
-                out.par_chunks_mut(PLANES_PER_TASK * plane).enumerate().for_each(|(task, out)| {
-                    let mut gatherer = Gatherer::new(&axes, channel);
-                    for (number, out) in out.chunks_mut(plane).enumerate() {
-                        gatherer.plane(task * PLANES_PER_TASK + number, out);
-                    }
-                });
-            });
-        };
-        // SAFETY: the planes of all channels make up the whole gradient, and `plane` writes all of one.
-        let out = unsafe { filled(batch * channels * voxels, fill) };
-        tensor(out, Shape::new([batch, channels, depth, height, width]))
+        enlargement_gradient(grad, align_corners)
     }
+}
+
+/// The gradient of what was enlarged.
+pub(crate) fn enlargement_gradient(grad: FlexTensor, align_corners: bool) -> FlexTensor {
+    let grad = contiguous(grad);
+    let [batch, channels, sides @ ..] = grad.layout().shape().dims::<5>();
+    let [depth, height, width] = sides.map(|side| side / 2);
+    let axes = [depth, height, width].map(|side| Axis::new(side, align_corners));
+    let (voxels, plane) = (depth * height * width, height * width);
+    let mut out = Buffer::new(batch * channels * voxels);
+    let sources = values(&grad).par_chunks(8 * voxels);
+    out.par_chunks_mut(voxels).zip(sources).for_each(|(out, channel)| {
+        out.par_chunks_mut(PLANES_PER_TASK * plane).enumerate().for_each(|(task, out)| {
+            let mut gatherer = Gatherer::new(&axes, channel);
+            for (number, out) in out.chunks_mut(plane).enumerate() {
+                gatherer.plane(task * PLANES_PER_TASK + number, out);
+            }
+        });
+    });
+    tensor(out, Shape::new([batch, channels, depth, height, width]))
 }

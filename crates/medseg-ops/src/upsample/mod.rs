@@ -1,11 +1,11 @@
 //! Trilinear enlargement to twice the size.
 
-mod axis;
+pub(crate) mod axis;
 pub(crate) mod composed;
 #[cfg(feature = "flex")]
 mod extension;
 #[cfg(feature = "flex")]
-mod flex;
+pub(crate) mod flex;
 #[cfg(feature = "flex")]
 mod planes;
 

@@ -2,7 +2,6 @@
 
 use super::axis::Axis;
 use crate::vectorised::vectorised;
-use std::mem::MaybeUninit;
 
 /// The doubled axes of a channel: `[depth, height, width]`.
 pub(super) type Axes = [Axis; 3];
@@ -25,7 +24,7 @@ impl<'a> Enlarger<'a> {
     }
 
     /// Writes all of output plane `number`.
-    pub(super) fn plane(&mut self, number: usize, out: &mut [MaybeUninit<f32>]) {
+    pub(super) fn plane(&mut self, number: usize, out: &mut [f32]) {
         let [(low, low_weight), (high, high_weight)] = self.axes[0].sources(number);
         self.enlarge(low);
         self.enlarge(high);
@@ -42,7 +41,7 @@ impl<'a> Enlarger<'a> {
         }
         let source = &self.channel[z * height * width..][..height * width];
         for (row, wide) in source.chunks(width).zip(self.wide.chunks_mut(2 * width)) {
-            widen(row, wide, &self.axes[2].even, &self.axes[2].odd);
+            self.axes[2].widen(row, wide);
         }
         for (number, out) in plane.chunks_mut(2 * width).enumerate() {
             let [(low, low_weight), (high, high_weight)] = self.axes[1].sources(number);
@@ -70,7 +69,7 @@ impl<'a> Gatherer<'a> {
     }
 
     /// Writes all of plane `number` of the input's gradient.
-    pub(super) fn plane(&mut self, number: usize, out: &mut [MaybeUninit<f32>]) {
+    pub(super) fn plane(&mut self, number: usize, out: &mut [f32]) {
         let [_, _, width] = self.axes.each_ref().map(Axis::side);
         let plane = self.flat.len();
         let targets = self.axes[0].targets(number);
@@ -86,32 +85,17 @@ impl<'a> Gatherer<'a> {
 }
 
 /// Gathers a row of the output's gradient along the width.
-fn narrow(row: &[f32], out: &mut [MaybeUninit<f32>], axis: &Axis) {
+fn narrow(row: &[f32], out: &mut [f32], axis: &Axis) {
     let width = out.len();
     let at_end = |x: usize| axis.targets(x).iter().map(|&(voxel, weight)| row[voxel] * weight).sum::<f32>();
-    out[0].write(at_end(0));
-    out[width - 1].write(at_end(width - 1));
+    out[0] = at_end(0);
+    out[width - 1] = at_end(width - 1);
     if width > 2 {
         narrow_inside(row, &mut out[1..width - 1], &axis.even, &axis.odd);
     }
 }
 
 vectorised! {
-    /// Doubles a row along the width.
-    fn widen(row: &[f32], out: &mut [f32], even: &[[f32; 2]], odd: &[[f32; 2]]) {
-        let last = row.len() - 1;
-        let (pairs, _) = out.as_chunks_mut::<2>();
-        // Between voxels i and i + 1 lie output voxels 2 i + 1 and 2 i + 2: all but the first and the last.
-        pairs[0][0] = row[0];
-        pairs[last][1] = row[last];
-        let inner = &mut out[1..2 * last + 1];
-        let (inner, _) = inner.as_chunks_mut::<2>();
-        let neighbours = row.iter().zip(&row[1..]);
-        for (((out, (&low, &high)), odd), even) in inner.iter_mut().zip(neighbours).zip(odd).zip(&even[1..]) {
-            *out = [low * odd[0] + high * odd[1], low * even[0] + high * even[1]];
-        }
-    }
-
     /// `low * low_weight + high * high_weight`.
     fn blend(low: &[f32], high: &[f32], low_weight: f32, high_weight: f32, out: &mut [f32]) {
         for ((out, &low), &high) in out.iter_mut().zip(low).zip(high) {
@@ -120,9 +104,9 @@ vectorised! {
     }
 
     /// [`blend`] into fresh memory.
-    fn blend_to(low: &[f32], high: &[f32], low_weight: f32, high_weight: f32, out: &mut [MaybeUninit<f32>]) {
+    fn blend_to(low: &[f32], high: &[f32], low_weight: f32, high_weight: f32, out: &mut [f32]) {
         for ((out, &low), &high) in out.iter_mut().zip(low).zip(high) {
-            out.write(low * low_weight + high * high_weight);
+            *out = low * low_weight + high * high_weight;
         }
     }
 
@@ -135,7 +119,7 @@ vectorised! {
     }
 
     /// Gathers along the width for input voxels 1 to `width - 2`.
-    fn narrow_inside(row: &[f32], out: &mut [MaybeUninit<f32>], even: &[[f32; 2]], odd: &[[f32; 2]]) {
+    fn narrow_inside(row: &[f32], out: &mut [f32], even: &[[f32; 2]], odd: &[[f32; 2]]) {
         // Input voxel x gets from output voxels 2 x - 1 to 2 x + 2.
         let (low, _) = row[1..].as_chunks::<2>();
         let (high, _) = row[3..].as_chunks::<2>();
@@ -145,7 +129,7 @@ vectorised! {
         {
             let first = low[0] * before[1] + low[1] * own_even[1];
             let second = high[0] * own_odd[0] + high[1] * after[0];
-            out.write(first + second);
+            *out = first + second;
         }
     }
 }

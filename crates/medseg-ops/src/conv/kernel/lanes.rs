@@ -8,12 +8,16 @@
 pub(super) trait Lanes: Copy {
     /// Values in a vector.
     const WIDTH: usize;
+    /// Vectors that the processor's registers hold.
+    const REGISTERS: usize;
     unsafe fn zero() -> Self;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
     /// self + a · b
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn sub(self, other: Self) -> Self;
     /// The sum of the values, in a fixed order.
     unsafe fn sum(self) -> f32;
 }
@@ -24,6 +28,7 @@ pub(super) struct Portable([f32; 8]);
 
 impl Lanes for Portable {
     const WIDTH: usize = 8;
+    const REGISTERS: usize = 8;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -54,6 +59,16 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] - other.0[i]))
+    }
+
+    #[inline(always)]
     unsafe fn sum(self) -> f32 {
         let v = self.0;
         ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
@@ -72,6 +87,7 @@ mod x86 {
 
     impl Lanes for Avx2 {
         const WIDTH: usize = 8;
+        const REGISTERS: usize = 16;
 
         #[inline(always)]
         unsafe fn zero() -> Self {
@@ -100,6 +116,16 @@ mod x86 {
         }
 
         #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            Self(unsafe { _mm256_add_ps(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            Self(unsafe { _mm256_sub_ps(self.0, other.0) })
+        }
+
+        #[inline(always)]
         unsafe fn sum(self) -> f32 {
             unsafe {
                 let half = _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
@@ -115,6 +141,7 @@ mod x86 {
 
     impl Lanes for Avx512 {
         const WIDTH: usize = 16;
+        const REGISTERS: usize = 32;
 
         #[inline(always)]
         unsafe fn zero() -> Self {
@@ -140,6 +167,16 @@ mod x86 {
         #[inline(always)]
         unsafe fn add_product(self, a: Self, b: Self) -> Self {
             Self(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            Self(unsafe { _mm512_add_ps(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            Self(unsafe { _mm512_sub_ps(self.0, other.0) })
         }
 
         #[inline(always)]
@@ -169,6 +206,26 @@ pub(in super::super) enum Path {
 }
 
 impl Path {
+    /// Values in a vector.
+    pub fn width(self) -> usize {
+        match self {
+            Self::Portable => Portable::WIDTH,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => Avx2::WIDTH,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => Avx512::WIDTH,
+        }
+    }
+
+    /// The path with the narrowest vectors that still hold `count` values, where wide ones would be half empty.
+    pub fn narrowed(self, count: usize) -> Self {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 if count <= Avx2::WIDTH && Self::available().contains(&Self::Avx2) => Self::Avx2,
+            _ => self,
+        }
+    }
+
     /// Every path this processor can run.
     pub fn available() -> Vec<Self> {
         let mut paths = vec![Self::Portable];

@@ -1,7 +1,25 @@
 //! Every instruction path against sums written out, at sides around and far from a vector's width.
 
 use super::lanes::Path;
-use super::{Volumes, conv3, conv3_weight_gradient, flip, pack, pointwise, pointwise_weight_gradient};
+use super::{
+    Part, Read, Scale, Sink, Source, Use, pointwise, pointwise_weight_gradient, pointwise_weights, transformed,
+    winograd, winograd_weight_gradient,
+};
+use crate::upsample::axis::Axis;
+
+/// Sides of a batch of channel-first volumes.
+#[derive(Clone, Copy, Debug)]
+struct Volumes {
+    batch: usize,
+    channels: usize,
+    sides: [usize; 3],
+}
+
+impl Volumes {
+    fn len(&self) -> usize {
+        self.batch * self.channels * self.sides.iter().product::<usize>()
+    }
+}
 
 /// Small whole numbers, so that sums are exact in f32 whatever their order.
 fn numbers(count: usize, seed: u64) -> Vec<f32> {
@@ -63,22 +81,46 @@ impl Case {
             of_weights[w] += gradient[o] * x[i];
         });
         let what = format!("{path:?} {:?} -> {} k{} p{:?}", self.x, self.output, self.kernel, self.padding);
-        assert!(self.forward(path, &x, self.x, &weights, self.output, self.padding) == y, "output, {what}");
-        let flipped = flip(&weights, self.output, self.x.channels, self.kernel.pow(3));
-        let back = self.padding.map(|p| self.kernel - 1 - p);
-        let out = Volumes { batch: self.x.batch, channels: self.output, sides: self.out_sides() };
-        assert!(self.forward(path, &gradient, out, &flipped, self.x.channels, back) == of_x, "input, {what}");
-        let got = if self.kernel == 1 {
-            pointwise_weight_gradient(path, &x, self.x, &gradient, self.output)
-        } else {
-            conv3_weight_gradient(path, &x, self.x, &gradient, self.output, self.padding)
-        };
-        assert!(got == of_weights, "weights, {what}");
+        let parts = [Part { values: &x, channels: self.x.channels, read: Read::Plain }];
+        let source = Source::new(self.x.batch, self.x.sides, &parts);
+        assert!(self.forward(path, &source, &weights) == y, "output, {what}");
+        assert!(self.weights(path, &source, &gradient) == of_weights, "weights, {what}");
+        assert!(self.input(path, &gradient, &weights) == of_x, "input, {what}");
     }
 
-    fn forward(&self, path: Path, x: &[f32], of: Volumes, weights: &[f32], out: usize, pad: [usize; 3]) -> Vec<f32> {
-        let packed = pack(weights, out, of.channels, self.kernel.pow(3));
-        if self.kernel == 1 { pointwise(path, x, of, &packed, out) } else { conv3(path, x, of, &packed, out, pad).0 }
+    fn forward(&self, path: Path, x: &Source<'_>, weights: &[f32]) -> Vec<f32> {
+        let voxels = self.out_sides().iter().product();
+        let mut out = vec![f32::NAN; x.batch * self.output * voxels];
+        let sink = Sink::new(x.batch, voxels, [(&mut out, self.output)]);
+        if self.kernel == 1 {
+            pointwise(path, x, &pointwise_weights(weights, self.output, x.channels(), false), &sink);
+        } else {
+            winograd(path, x, &transformed(weights, self.output, x.channels(), Use::Forward), self.padding, &sink);
+        }
+        out
+    }
+
+    fn input(&self, path: Path, gradient: &[f32], weights: &[f32]) -> Vec<f32> {
+        let Volumes { batch, channels, sides } = self.x;
+        let parts = [Part { values: gradient, channels: self.output, read: Read::Plain }];
+        let source = Source::new(batch, self.out_sides(), &parts);
+        let mut out = vec![f32::NAN; self.x.len()];
+        let sink = Sink::new(batch, sides.iter().product(), [(&mut out, channels)]);
+        if self.kernel == 1 {
+            pointwise(path, &source, &pointwise_weights(weights, self.output, channels, true), &sink);
+        } else {
+            let weights = transformed(weights, self.output, channels, Use::InputGradient);
+            winograd(path, &source, &weights, self.padding.map(|p| 2 - p), &sink);
+        }
+        out
+    }
+
+    fn weights(&self, path: Path, x: &Source<'_>, gradient: &[f32]) -> Vec<f32> {
+        if self.kernel == 1 {
+            pointwise_weight_gradient(path, x, gradient, self.output)
+        } else {
+            winograd_weight_gradient(path, x, gradient, self.output, self.padding)
+        }
     }
 }
 
@@ -133,5 +175,87 @@ fn every_path_is_exact_where_the_work_is_cut_up() {
     for path in Path::available() {
         Case { x: wide, output: 1, kernel: 3, padding: [1; 3] }.check(path);
         Case { x: blocks, output: 17, kernel: 3, padding: [1; 3] }.check(path);
+    }
+}
+
+/// The values of a part as a convolution reads them, by formulas written out voxel by voxel.
+fn as_read(part: &Part<'_>, batch: usize, [d, h, w]: [usize; 3]) -> Vec<f32> {
+    let mut read = Vec::new();
+    for row in 0..batch * part.channels {
+        for position in 0..d * h * w {
+            let at = [position / (h * w), position / w % h, position % w];
+            read.push(match part.read {
+                Read::Plain => part.values[row * d * h * w + position],
+                Read::Rectified(scales) => {
+                    let Scale { shift, rest, scale } = scales[row];
+                    (((part.values[row * d * h * w + position] - shift) - rest) * scale).max(0.0)
+                }
+                Read::Enlarged(axes) => {
+                    let [sz, sy, sx]: [_; 3] = std::array::from_fn(|a| axes[a].sources(at[a]));
+                    let small = [d / 2, h / 2, w / 2];
+                    let mut sum = 0.0;
+                    for (z, y, x) in (0..8).map(|n| (sz[n / 4], sy[n / 2 % 2], sx[n % 2])) {
+                        let value = part.values[((row * small[0] + z.0) * small[1] + y.0) * small[2] + x.0];
+                        sum += z.1 * y.1 * x.1 * value;
+                    }
+                    sum
+                }
+            });
+        }
+    }
+    read
+}
+
+#[test]
+fn inputs_are_joined_normalised_and_enlarged_while_they_are_read() {
+    // Weights of 1/4 and 3/4 keep the sums exact.
+    let (batch, small) = (2, [2, 3, 9]);
+    let sides = small.map(|side| 2 * side);
+    let axes = small.map(|side| Axis::new(side, false));
+    let voxels: usize = sides.iter().product();
+    let scales: Vec<Scale> =
+        (0..batch * 2).map(|n| Scale { shift: n as f32, rest: 0.5, scale: [0.5, 0.0, 1.0, 2.0][n] }).collect();
+    let (a, b, c) =
+        (numbers(batch * 3 * voxels, 1), numbers(batch * 2 * voxels, 2), numbers(batch * 4 * voxels / 8, 3));
+    let parts = [
+        Part { values: &a, channels: 3, read: Read::Plain },
+        Part { values: &b, channels: 2, read: Read::Rectified(&scales) },
+        Part { values: &c, channels: 4, read: Read::Enlarged(&axes) },
+    ];
+    let read = parts.map(|part| as_read(&part, batch, sides));
+    let plain: Vec<Part<'_>> = parts
+        .iter()
+        .zip(&read)
+        .map(|(part, values)| Part { values, channels: part.channels, read: Read::Plain })
+        .collect();
+    let (source, plain) = (Source::new(batch, sides, &parts), Source::new(batch, sides, &plain));
+    for path in Path::available() {
+        for (kernel, padding) in [(3, [1; 3]), (3, [0, 2, 1]), (1, [0; 3])] {
+            let case = Case { x: Volumes { batch, channels: 9, sides }, output: 5, kernel, padding };
+            let weights = numbers(5 * 9 * kernel.pow(3), 4);
+            assert!(case.forward(path, &source, &weights) == case.forward(path, &plain, &weights), "{path:?} {kernel}");
+            let gradient = numbers(batch * 5 * case.out_sides().iter().product::<usize>(), 5);
+            assert!(case.weights(path, &source, &gradient) == case.weights(path, &plain, &gradient), "{path:?}");
+        }
+    }
+}
+
+#[test]
+fn the_gradient_of_joined_inputs_goes_to_both() {
+    let (batch, sides) = (2, [3, 4, 17]);
+    let case = Case { x: Volumes { batch, channels: 11, sides }, output: 6, kernel: 3, padding: [1; 3] };
+    let voxels: usize = sides.iter().product();
+    let (gradient, weights) = (numbers(batch * 6 * voxels, 1), numbers(6 * 11 * 27, 2));
+    for path in Path::available() {
+        let whole = case.input(path, &gradient, &weights);
+        let (mut first, mut second) = (vec![f32::NAN; batch * 4 * voxels], vec![f32::NAN; batch * 7 * voxels]);
+        let sink = Sink::new(batch, voxels, [(&mut first, 4), (&mut second, 7)]);
+        let parts = [Part { values: &gradient, channels: 6, read: Read::Plain }];
+        let packed = transformed(&weights, 6, 11, Use::InputGradient);
+        winograd(path, &Source::new(batch, sides, &parts), &packed, [1; 3], &sink);
+        for (n, sample) in whole.chunks_exact(11 * voxels).enumerate() {
+            assert!(sample[..4 * voxels] == first[n * 4 * voxels..][..4 * voxels], "{path:?}");
+            assert!(sample[4 * voxels..] == second[n * 7 * voxels..][..7 * voxels], "{path:?}");
+        }
     }
 }

@@ -1,0 +1,74 @@
+//! Convolution of a decoder's two inputs.
+
+use burn::tensor::Tensor;
+
+use super::{ConvOptions, composed};
+
+/// How the second input of [`conv3d_joined`] becomes as large as the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Enlarge {
+    /// It is as large already.
+    No,
+    /// By [`upsample_trilinear2x`](crate::upsample_trilinear2x).
+    Trilinear2x {
+        /// Whether the corner voxels of both grids coincide.
+        align_corners: bool,
+    },
+}
+
+/// `conv3d(cat([skip, enlarged below], channels), weight, None, options)`, the first step of a U-Net's decoder level.
+///
+/// On the CPU neither the enlarged nor the joined tensor is made: the convolution reads both inputs where they are, and
+/// the backward pass keeps them alone.
+///
+/// # Shapes
+/// - skip: `[batch, a, depth, height, width]`
+/// - below: `[batch, b, depth, height, width]`, or half of each side with [`Enlarge::Trilinear2x`]
+/// - weight: `[out, a + b, kernel depth, kernel height, kernel width]`
+///
+/// # Panics
+/// If the shapes do not fit together.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use medseg_ops::{ConvOptions, Enlarge, conv3d_joined};
+///
+/// let device = Device::flex();
+/// let skip = Tensor::<5>::ones([1, 2, 4, 6, 8], &device);
+/// let below = Tensor::<5>::ones([1, 3, 2, 3, 4], &device);
+/// let weight = Tensor::<5>::ones([7, 5, 3, 3, 3], &device);
+/// let options = ConvOptions { padding: [1; 3], ..ConvOptions::default() };
+/// let y = conv3d_joined(skip, below, weight, Enlarge::Trilinear2x { align_corners: true }, options);
+/// assert_eq!(y.dims(), [1, 7, 4, 6, 8]);
+/// ```
+pub fn conv3d_joined(
+    skip: Tensor<5>,
+    below: Tensor<5>,
+    weight: Tensor<5>,
+    enlarge: Enlarge,
+    options: ConvOptions,
+) -> Tensor<5> {
+    let ([batch, a, sides @ ..], [below_batch, b, small @ ..]) = (skip.dims(), below.dims());
+    let factor = if enlarge == Enlarge::No { 1 } else { 2 };
+    assert!(
+        batch == below_batch && sides == small.map(|side| side * factor),
+        "conv3d_joined: {:?} and {:?} do not fit together with {enlarge:?}",
+        skip.dims(),
+        below.dims()
+    );
+    super::check_fit("conv3d_joined", sides, &weight, options);
+    super::check_channels("conv3d_joined", a + b, weight.dims()[1], weight.dims()[0], None);
+    #[cfg(feature = "flex")]
+    if super::extension::covers(&[&skip, &below], &weight, options) {
+        use burn::backend::Dispatch;
+
+        use super::extension::ConvBackend;
+        let enlarged = match enlarge {
+            Enlarge::No => None,
+            Enlarge::Trilinear2x { align_corners } => Some(align_corners),
+        };
+        let (skip, below, weight) = (skip.into_dispatch(), below.into_dispatch(), weight.into_dispatch());
+        return Tensor::from_dispatch(Dispatch::conv3d_joined(skip, below, weight, enlarged, options));
+    }
+    composed::conv3d_joined(skip, below, weight, enlarge, options)
+}

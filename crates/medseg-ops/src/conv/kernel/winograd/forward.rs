@@ -1,0 +1,117 @@
+//! The convolution out of its three steps.
+
+use rayon::prelude::*;
+
+use super::input::{self, Scratch};
+use super::product::products;
+use super::regions::{Cut, Region};
+use super::{BLOCK, POINTS, TAPS, output};
+use crate::conv::kernel::lanes::Path;
+use crate::conv::kernel::sink::Sink;
+use crate::conv::kernel::source::Source;
+
+/// Fewer regions than this are worked on by several threads each.
+const MANY: usize = 32;
+
+/// Convolves with weights of [`transformed`](super::transformed); stride 1. Writes all of `out`.
+///
+/// # Panics
+/// If the lengths do not agree or the kernel is larger than the padded input.
+pub(in super::super::super) fn winograd(
+    path: Path,
+    x: &Source<'_>,
+    weights: &[f32],
+    padding: [usize; 3],
+    out: &Sink<'_>,
+) {
+    let (channels, output) = (x.channels(), out.channels());
+    let cut = Cut::new(x.sides, padding, channels);
+    assert_eq!(weights.len(), output.div_ceil(BLOCK) * POINTS * channels * TAPS * BLOCK, "weights");
+    let regions = cut.regions(x.batch);
+    let work = Work { path, cut, x, channels, weights, output, out };
+    if regions.len() >= MANY {
+        regions.par_iter().for_each_init(Buffers::default, |buffers, of| work.alone(of, buffers));
+    } else {
+        let mut v = Vec::new();
+        let mut m = Vec::new();
+        regions.iter().for_each(|of| work.together(of, &mut v, &mut m));
+    }
+}
+
+struct Work<'a> {
+    path: Path,
+    cut: Cut,
+    x: &'a Source<'a>,
+    channels: usize,
+    weights: &'a [f32],
+    output: usize,
+    out: &'a Sink<'a>,
+}
+
+/// Buffers of one thread.
+#[derive(Default)]
+struct Buffers {
+    scratch: Scratch,
+    rows: Vec<f32>,
+    v: Vec<f32>,
+    m: Vec<f32>,
+}
+
+impl Work<'_> {
+    /// One thread makes a region: input, products and output of one block of channels after the other stay in its cache.
+    fn alone(&self, of: &Region, Buffers { scratch, rows, v, m }: &mut Buffers) {
+        v.resize(self.channels * self.cut.channel_len(), 0.0);
+        for (c, v) in v.chunks_exact_mut(self.cut.channel_len()).enumerate() {
+            self.transform(of, c, scratch, v);
+        }
+        let of_point = BLOCK * self.cut.flat_stride();
+        m.resize(POINTS * of_point, 0.0);
+        for block in 0..self.output.div_ceil(BLOCK) {
+            for (point, m) in m.chunks_exact_mut(of_point).enumerate() {
+                self.products(of, v, block, point, m);
+            }
+            self.block_out(of, block, m, of_point, rows);
+        }
+    }
+
+    /// All threads make a region, step by step; for the deep levels, whose weights are larger than the volume.
+    fn together(&self, of: &Region, v: &mut Vec<f32>, m: &mut Vec<f32>) {
+        v.resize(self.channels * self.cut.channel_len(), 0.0);
+        v.par_chunks_exact_mut(self.cut.channel_len()).enumerate().for_each_init(Scratch::default, |scratch, (c, v)| {
+            self.transform(of, c, scratch, v);
+        });
+        let v = &*v;
+        let blocks = self.output.div_ceil(BLOCK);
+        let of_point = BLOCK * self.cut.flat_stride();
+        m.resize(POINTS * blocks * of_point, 0.0);
+        m.par_chunks_exact_mut(of_point).enumerate().for_each(|(task, m)| {
+            self.products(of, v, task % blocks, task / blocks, m);
+        });
+        (0..blocks).into_par_iter().for_each_init(Vec::new, |rows, block| {
+            self.block_out(of, block, &m[block * of_point..], blocks * of_point, rows);
+        });
+    }
+
+    fn transform(&self, of: &Region, c: usize, scratch: &mut Scratch, v: &mut [f32]) {
+        let next = (c + 1 < self.channels).then(|| self.x.channel(of.sample, c + 1));
+        input::transform(self.path, &self.cut, of, self.x.channel(of.sample, c), next, scratch, v);
+    }
+
+    /// The products of one point with one block of output channels: `m` [BLOCK][flat stride].
+    fn products(&self, of: &Region, v: &[f32], block: usize, point: usize, m: &mut [f32]) {
+        let (flat_stride, len) = (self.cut.flat_stride(), self.channels * TAPS * BLOCK);
+        let weights = &self.weights[(block * POINTS + point) * len..][..len];
+        let (v, v_stride) = (&v[point * flat_stride..], self.cut.channel_len());
+        let flat = of.flat(self.cut.stride());
+        let lanes = BLOCK.min(self.output - block * BLOCK);
+        products(self.path, v, v_stride, weights, flat, m, flat_stride, lanes);
+    }
+
+    /// Writes the channels of a block; `m` [POINTS][BLOCK][flat stride] with `point_stride` between the points.
+    fn block_out(&self, of: &Region, block: usize, m: &[f32], point_stride: usize, rows: &mut Vec<f32>) {
+        for lane in 0..BLOCK.min(self.output - block * BLOCK) {
+            let m = &m[lane * self.cut.flat_stride()..];
+            output::transform(self.path, &self.cut, of, m, point_stride, rows, block * BLOCK + lane, self.out);
+        }
+    }
+}

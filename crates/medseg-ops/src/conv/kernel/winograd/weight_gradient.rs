@@ -1,0 +1,195 @@
+//! The gradient of the weights: the same products, summed over the voxels.
+
+use rayon::prelude::*;
+
+use super::correlation::correlate;
+use super::gradient_rows;
+use super::input::{self, Scratch};
+use super::regions::{Cut, Region};
+use super::{POINTS, TAPS};
+use crate::conv::kernel::lanes::Path;
+use crate::conv::kernel::source::Source;
+
+/// Bytes that the sums of all parts may take.
+const PARTS_BYTES: usize = 16 << 20;
+/// Most parts that the regions are summed in.
+const MOST_PARTS: usize = 64;
+/// Fewer parts than this are not worth their memory: the threads work on each region together.
+const FEW_PARTS: usize = 8;
+/// Regions summed in f32 before the sums are added up in f64.
+const IN_SINGLE: usize = 16;
+
+/// Gradient of the weights `[output, channels, 3, 3, 3]` of a convolution of stride 1, from its input and its output's
+/// gradient `[batch, output, sides]`.
+///
+/// Sums are in f32 within a few regions and in f64 over them; which sums belong together depends on the shapes alone.
+///
+/// # Panics
+/// If the lengths do not agree or the kernel is larger than the padded input.
+pub(in super::super::super) fn winograd_weight_gradient(
+    path: Path,
+    x: &Source<'_>,
+    gradient: &[f32],
+    output: usize,
+    padding: [usize; 3],
+) -> Vec<f32> {
+    let path = path.narrowed(output);
+    let channels = x.channels();
+    let cut = Cut::new(x.sides, padding, (channels + output).div_ceil(2));
+    assert_eq!(gradient.len(), x.batch * output * cut.output.iter().product::<usize>(), "gradient values");
+    let work = Work { path, cut, x, channels, gradient, output };
+    let regions = cut.regions(x.batch);
+    let parts = (PARTS_BYTES / (12 * work.sums_len())).min(MOST_PARTS).min(regions.len());
+    let sums = if parts < FEW_PARTS {
+        work.sum(&regions, true)
+    } else {
+        let sums: Vec<_> = (0..parts)
+            .into_par_iter()
+            .map(|part| {
+                let bounds = [part, part + 1].map(|p| p * regions.len() / parts);
+                work.sum(&regions[bounds[0]..bounds[1]], false)
+            })
+            .collect();
+        sums.into_iter().reduce(added).expect("a part")
+    };
+    work.weights(&sums)
+}
+
+fn added(mut total: Vec<f64>, part: Vec<f64>) -> Vec<f64> {
+    total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
+    total
+}
+
+struct Work<'a> {
+    path: Path,
+    cut: Cut,
+    x: &'a Source<'a>,
+    channels: usize,
+    gradient: &'a [f32],
+    output: usize,
+}
+
+impl Work<'_> {
+    /// Output channels of a block: a vector.
+    fn block(&self) -> usize {
+        self.path.width()
+    }
+
+    fn blocks(&self) -> usize {
+        self.output.div_ceil(self.block())
+    }
+
+    /// Sums of one block and point: [channel][tap][block].
+    fn point_len(&self) -> usize {
+        self.channels * TAPS * self.block()
+    }
+
+    /// Sums of all: [block of output channels][point][channel][tap][block].
+    fn sums_len(&self) -> usize {
+        self.blocks() * POINTS * self.point_len()
+    }
+
+    /// Positions of a region: the flat ones, made even.
+    fn positions(&self, of: &Region) -> usize {
+        (of.tiles[0] * of.tiles[1] * self.cut.stride()).next_multiple_of(2)
+    }
+
+    /// Sums over some regions, by one thread or by all `together`.
+    fn sum(&self, regions: &[Region], together: bool) -> Vec<f64> {
+        let mut total = vec![0.0f64; self.sums_len()];
+        let mut single = vec![0.0f32; self.sums_len()];
+        let (mut v, mut g) = (Vec::new(), Vec::new());
+        for regions in regions.chunks(IN_SINGLE) {
+            for of in regions {
+                if together {
+                    self.region_together(of, &mut v, &mut g, &mut single);
+                } else {
+                    self.region(of, &mut v, &mut g, &mut single);
+                }
+            }
+            total.iter_mut().zip(&mut single).for_each(|(total, sum)| *total += f64::from(std::mem::take(sum)));
+        }
+        total
+    }
+
+    fn region(&self, of: &Region, v: &mut Vec<f32>, g: &mut Vec<f32>, sums: &mut [f32]) {
+        let positions = self.positions(of);
+        let of_block = POINTS * positions * self.block();
+        v.resize(self.channels * self.cut.channel_len(), 0.0);
+        g.resize(self.blocks() * of_block, 0.0);
+        let (mut scratch, mut rows) = (Scratch::default(), Vec::new());
+        for (c, v) in v.chunks_exact_mut(self.cut.channel_len()).enumerate() {
+            self.input(of, c, &mut scratch, v);
+        }
+        for (block, g) in g.chunks_exact_mut(of_block).enumerate() {
+            self.gradient_rows(of, block, &mut rows, g);
+        }
+        for (task, sums) in sums.chunks_exact_mut(self.point_len()).enumerate() {
+            self.correlate(task, v, &g[task * positions * self.block()..][..positions * self.block()], sums);
+        }
+    }
+
+    fn region_together(&self, of: &Region, v: &mut Vec<f32>, g: &mut Vec<f32>, sums: &mut [f32]) {
+        let positions = self.positions(of);
+        let of_block = POINTS * positions * self.block();
+        v.resize(self.channels * self.cut.channel_len(), 0.0);
+        g.resize(self.blocks() * of_block, 0.0);
+        v.par_chunks_exact_mut(self.cut.channel_len())
+            .enumerate()
+            .for_each_init(Scratch::default, |scratch, (c, v)| self.input(of, c, scratch, v));
+        g.par_chunks_exact_mut(of_block)
+            .enumerate()
+            .for_each_init(Vec::new, |rows, (block, g)| self.gradient_rows(of, block, rows, g));
+        let (v, g) = (&*v, &*g);
+        sums.par_chunks_exact_mut(self.point_len()).enumerate().for_each(|(task, sums)| {
+            self.correlate(task, v, &g[task * positions * self.block()..][..positions * self.block()], sums);
+        });
+    }
+
+    fn input(&self, of: &Region, c: usize, scratch: &mut Scratch, v: &mut [f32]) {
+        let next = (c + 1 < self.channels).then(|| self.x.channel(of.sample, c + 1));
+        input::transform(self.path, &self.cut, of, self.x.channel(of.sample, c), next, scratch, v);
+    }
+
+    fn gradient_rows(&self, of: &Region, block: usize, scratch: &mut Vec<f32>, g: &mut [f32]) {
+        let voxels: usize = self.cut.output.iter().product();
+        let first = block * self.block();
+        let count = self.block().min(self.output - first);
+        let channels = self.gradient[(of.sample * self.output + first) * voxels..][..count * voxels].chunks_exact(voxels);
+        let channels: Vec<&[f32]> = channels.collect();
+        gradient_rows::transform(self.path, &self.cut, of, &channels, self.positions(of), scratch, g);
+    }
+
+    /// Adds the products of one block and point.
+    fn correlate(&self, task: usize, v: &[f32], g: &[f32], sums: &mut [f32]) {
+        let v = &v[task % POINTS * self.cut.flat_stride()..];
+        correlate(self.path, v, self.cut.channel_len(), self.channels, g, sums);
+    }
+
+    /// Transforms the sums back to `[output, channels, 27]`.
+    fn weights(&self, sums: &[f64]) -> Vec<f32> {
+        let mut weights = vec![0.0; self.output * self.channels * 27];
+        weights.par_chunks_exact_mut(27).enumerate().for_each(|(pair, weights)| {
+            let (o, c) = (pair / self.channels, pair % self.channels);
+            let at = |point: usize, tap: usize| {
+                let row = (o / self.block() * POINTS + point) * self.channels + c;
+                sums[(row * TAPS + tap) * self.block() + o % self.block()]
+            };
+            for tap in 0..TAPS {
+                let rows: [[f64; 3]; 4] = std::array::from_fn(|z| along(std::array::from_fn(|y| at(z * 4 + y, tap))));
+                for y in 0..3 {
+                    for (z, value) in along(std::array::from_fn(|z| rows[z][y])).into_iter().enumerate() {
+                        weights[(z * 3 + y) * 3 + tap] = value as f32;
+                    }
+                }
+            }
+        });
+        weights
+    }
+}
+
+/// Gradients of 3 taps from those of the 4 transformed ones.
+fn along([a, b, c, d]: [f64; 4]) -> [f64; 3] {
+    let half = 0.5 * (b + c);
+    [a + half, 0.5 * (b - c), half + d]
+}
