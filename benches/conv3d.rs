@@ -1,37 +1,63 @@
-//! 3D convolutions at a U-Net's shapes: this project's kernels and Burn's own, forward and with both gradients.
+//! 3×3×3 convolutions at the layers of a residual U-Net of channels [16, 32, 64, 128, 256] on 128³ voxels: forward, the
+//! gradient of the input and that of the weights.
 //!
-//! `cargo bench --bench conv3d`; throughput is in multiplications and additions (elements).
+//! `cargo bench --bench conv3d`; throughput is in multiplications and additions of the direct sum (elements). The
+//! gradients are timed without the forward pass; what autodiff itself adds, a loss that multiplies by a constant
+//! gradient, is in the time and is a few percent of the smallest layers. `MEDSEG_BENCH_BURN=1` times Burn's own
+//! convolution too, which takes minutes. `benches/peers/conv3d.py` measures the same with PyTorch.
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use medseg::ops::{ConvOptions, composed, conv3d};
+use std::time::Duration;
+
+use burn::tensor::Distribution;
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use medseg::ops::{ConvOptions, Precision, composed, conv3d};
 use medseg::{Device, Tensor};
 
-/// Batch, input channels, output channels, side.
-const SHAPES: [[usize; 4]; 6] =
-    [[4, 1, 8, 48], [4, 8, 8, 48], [4, 24, 8, 48], [4, 16, 16, 24], [4, 64, 64, 6], [1, 16, 16, 96]];
+/// Input channels, output channels, side.
+const SHAPES: [[usize; 3]; 7] =
+    [[1, 16, 128], [16, 16, 128], [48, 16, 128], [32, 32, 64], [96, 32, 64], [128, 128, 16], [256, 256, 8]];
 
 type Conv = fn(Tensor<5>, Tensor<5>, Option<Tensor<1>>, ConvOptions) -> Tensor<5>;
 
+fn random(shape: [usize; 5], device: &Device) -> Tensor<5> {
+    Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), device)
+}
+
 fn bench(c: &mut Criterion) {
-    let options = ConvOptions { padding: [1; 3], ..ConvOptions::default() };
-    let ways: [(&str, Conv); 2] = [("medseg", conv3d), ("burn", composed::conv3d)];
-    for [n, input, output, side] in SHAPES {
-        let plain = Device::flex();
-        let tracked = Device::flex().autodiff();
-        let mut group = c.benchmark_group(format!("conv3d {n}x{input}->{output} {side}^3"));
-        group.sample_size(10);
-        group.throughput(Throughput::Elements((2 * 27 * n * input * output * side.pow(3)) as u64));
-        for (name, conv) in ways {
-            let x = Tensor::<5>::ones([n, input, side, side, side], &plain);
-            let w = Tensor::<5>::ones([output, input, 3, 3, 3], &plain);
-            group.bench_function(format!("forward/{name}"), |b| b.iter(|| conv(x.clone(), w.clone(), None, options)));
-            let x = Tensor::<5>::ones([n, input, side, side, side], &tracked).require_grad();
-            let w = Tensor::<5>::ones([output, input, 3, 3, 3], &tracked).require_grad();
-            group.bench_function(format!("forward and gradients/{name}"), |b| {
-                b.iter(|| conv(x.clone(), w.clone(), None, options).sum().backward());
-            });
-        }
+    let mut ways: Vec<(&str, Conv)> = vec![("medseg", conv3d)];
+    if std::env::var_os("MEDSEG_BENCH_BURN").is_some() {
+        ways.push(("burn", composed::conv3d));
     }
+    for shape @ [input, output, side] in SHAPES {
+        let mut group = c.benchmark_group(format!("conv3d {input}->{output} {side}^3"));
+        group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
+        group.throughput(Throughput::Elements((2 * 27 * input * output * side.pow(3)) as u64));
+        for (name, conv) in &ways {
+            forward(&mut group, &format!("forward/{name}"), *conv, shape, Precision::F32);
+            gradient(&mut group, &format!("input gradient/{name}"), *conv, shape, true);
+            gradient(&mut group, &format!("weight gradient/{name}"), *conv, shape, false);
+        }
+        forward(&mut group, "forward bf16/medseg", conv3d, shape, Precision::Bf16);
+    }
+}
+
+type Group<'a> = criterion::BenchmarkGroup<'a, criterion::measurement::WallTime>;
+
+fn forward(group: &mut Group<'_>, name: &str, conv: Conv, [input, output, side]: [usize; 3], precision: Precision) {
+    let device = Device::flex();
+    let options = ConvOptions { padding: [1; 3], precision, ..ConvOptions::default() };
+    let (x, w) = (random([1, input, side, side, side], &device), random([output, input, 3, 3, 3], &device));
+    group.bench_function(name, |b| b.iter(|| conv(x.clone(), w.clone(), None, options)));
+}
+
+fn gradient(group: &mut Group<'_>, name: &str, conv: Conv, [input, output, side]: [usize; 3], of_input: bool) {
+    let device = Device::flex().autodiff();
+    let options = ConvOptions { padding: [1; 3], ..ConvOptions::default() };
+    let (x, w) = (random([1, input, side, side, side], &device), random([output, input, 3, 3, 3], &device));
+    let (x, w) = if of_input { (x.require_grad(), w) } else { (x, w.require_grad()) };
+    let gradient = random([1, output, side, side, side], &device);
+    let loss = || (conv(x.clone(), w.clone(), None, options) * gradient.clone()).sum();
+    group.bench_function(name, |b| b.iter_batched(loss, |loss| loss.backward(), BatchSize::PerIteration));
 }
 
 criterion_group!(benches, bench);

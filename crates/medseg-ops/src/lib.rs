@@ -43,7 +43,7 @@ mod upsample;
 #[cfg(feature = "flex")]
 mod vectorised;
 
-pub use conv::{ConvOptions, Enlarge, conv_transpose3d, conv3d, conv3d_joined, instance_norm_relu_conv3d};
+pub use conv::{ConvOptions, Enlarge, Precision, conv_transpose3d, conv3d, conv3d_joined, instance_norm_relu_conv3d};
 pub use dropout::{dropout, dropout_factors, dropout3d};
 pub use norm::{instance_norm_add_relu, instance_norm_relu, instance_norm3d};
 pub use pool::max_pool3d;

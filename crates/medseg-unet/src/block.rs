@@ -2,7 +2,9 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use medseg_ops::{dropout, dropout_factors, dropout3d, instance_norm_add_relu, instance_norm_relu, instance_norm3d};
+use medseg_ops::{
+    Precision, dropout, dropout_factors, dropout3d, instance_norm_add_relu, instance_norm_relu, instance_norm3d,
+};
 
 use crate::conv::{Conv, StageInput};
 use crate::layout::StageLayout;
@@ -48,16 +50,16 @@ impl Block {
     }
 
     /// `[batch, in, d, h, w]` to `[batch, out, d, h, w]`.
-    pub fn forward(&self, x: StageInput) -> Tensor<5> {
+    pub fn forward(&self, x: StageInput, precision: Precision) -> Tensor<5> {
         let Some(shortcut) = &self.shortcut else {
-            let y = self.norm_relu(self.conv1.forward(x));
-            return self.norm_relu(self.conv2.forward(StageInput::One(y)));
+            let y = self.norm_relu(self.conv1.forward(x, precision));
+            return self.norm_relu(self.conv2.forward(StageInput::One(y), precision));
         };
-        let main = self.second(&self.conv2, self.conv1.forward(x.clone()));
-        let y = instance_norm_add_relu(main, shortcut.forward(x), EPS);
+        let main = self.second(&self.conv2, self.conv1.forward(x.clone(), precision), precision);
+        let y = instance_norm_add_relu(main, shortcut.forward(x, precision), EPS);
         match (&self.conv3, &self.conv4) {
             (Some(conv3), Some(conv4)) => {
-                let main = self.second(conv4, conv3.forward(StageInput::One(y.clone())));
+                let main = self.second(conv4, conv3.forward(StageInput::One(y.clone()), precision), precision);
                 burn::tensor::activation::relu(instance_norm3d(main, None, EPS) + y)
             }
             _ => y,
@@ -65,13 +67,13 @@ impl Block {
     }
 
     /// Norm, dropout, ReLU and the convolution after them.
-    fn second(&self, conv: &Conv, x: Tensor<5>) -> Tensor<5> {
+    fn second(&self, conv: &Conv, x: Tensor<5>, precision: Precision) -> Tensor<5> {
         if self.dropout > 0.0 && !self.channel_dropout {
-            return conv.forward(StageInput::One(self.norm_relu(x)));
+            return conv.forward(StageInput::One(self.norm_relu(x)), precision);
         }
         let [batch, channels, ..] = x.dims();
         let factors = dropout_factors(batch, channels, self.dropout, &x.device());
-        conv.forward_rectified(x, factors, EPS)
+        conv.forward_rectified(x, factors, EPS, precision)
     }
 
     /// Norm, dropout, ReLU. Dropout scales by numbers that are not negative, so it may follow the ReLU.

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
-use medseg_ops::{ConvOptions, Enlarge, conv_transpose3d, conv3d, conv3d_joined, instance_norm_relu_conv3d};
+use medseg_ops::{ConvOptions, Enlarge, Precision, conv_transpose3d, conv3d, conv3d_joined, instance_norm_relu_conv3d};
 
 use crate::layout::ConvLayout;
 use crate::parameters::Parameters;
@@ -36,9 +36,9 @@ impl Conv {
     }
 
     /// `[batch, in, d, h, w]` to `[batch, out, d, h, w]`.
-    pub fn forward(&self, x: StageInput) -> Tensor<5> {
+    pub fn forward(&self, x: StageInput, precision: Precision) -> Tensor<5> {
         let weight = self.weight.val();
-        let options = keeping_sides(&weight);
+        let options = keeping_sides(&weight, precision);
         let y = match x {
             StageInput::One(x) => conv3d(x, weight, None, options),
             StageInput::Joined { skip, below, enlarge } => conv3d_joined(skip, below, weight, enlarge, options),
@@ -47,9 +47,15 @@ impl Conv {
     }
 
     /// As [`forward`](Self::forward) of relu(factors · norm(x)), with factors `[batch, in]`.
-    pub fn forward_rectified(&self, x: Tensor<5>, factors: Option<Tensor<2>>, eps: f64) -> Tensor<5> {
+    pub fn forward_rectified(
+        &self,
+        x: Tensor<5>,
+        factors: Option<Tensor<2>>,
+        eps: f64,
+        precision: Precision,
+    ) -> Tensor<5> {
         let weight = self.weight.val();
-        let options = keeping_sides(&weight);
+        let options = keeping_sides(&weight, precision);
         self.with_bias(instance_norm_relu_conv3d(x, factors, weight, eps, options))
     }
 
@@ -83,7 +89,7 @@ impl Conv {
 }
 
 /// Padding with which an odd kernel keeps the sides.
-fn keeping_sides(weight: &Tensor<5>) -> ConvOptions {
+fn keeping_sides(weight: &Tensor<5>, precision: Precision) -> ConvOptions {
     let [.., kernel] = weight.dims();
-    ConvOptions { padding: [kernel / 2; 3], ..ConvOptions::default() }
+    ConvOptions { padding: [kernel / 2; 3], precision, ..ConvOptions::default() }
 }

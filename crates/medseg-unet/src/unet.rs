@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use medseg_ops::{Enlarge, max_pool3d};
+use medseg_ops::{Enlarge, Precision, max_pool3d};
 
 use crate::block::Block;
 use crate::conv::{Conv, StageInput};
@@ -22,6 +22,8 @@ pub struct UNet {
     last: Conv,
     #[module(skip)]
     config: UNetConfig,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl UNetConfig {
@@ -45,7 +47,7 @@ impl UNet {
         let ups = layout.decoder.iter().filter_map(|s| s.up.as_ref());
         let ups = ups.map(|up| Conv::new(up, &mut parameters, device)).collect();
         let last = Conv::new(&layout.last, &mut parameters, device);
-        Self { encoder, decoder, ups, last, config: config.clone() }
+        Self { encoder, decoder, ups, last, config: config.clone(), precision: Precision::F32 }
     }
 
     /// Logits of a batch of images.
@@ -94,7 +96,7 @@ impl UNet {
             if level > 0 {
                 y = self.pool(y);
             }
-            y = block.forward(StageInput::One(y));
+            y = block.forward(StageInput::One(y), self.precision);
             see(&y);
             skips.push(y.clone());
         }
@@ -105,7 +107,7 @@ impl UNet {
                 None => (y, Enlarge::Trilinear2x { align_corners: true }),
             };
             let Some(skip) = skips.pop() else { unreachable!("one skip connection for every decoder stage") };
-            y = block.forward(StageInput::Joined { skip, below, enlarge });
+            y = block.forward(StageInput::Joined { skip, below, enlarge }, self.precision);
             see(&y);
         }
         y
@@ -113,6 +115,13 @@ impl UNet {
 
     fn pool(&self, x: Tensor<5>) -> Tensor<5> {
         max_pool3d(x, self.config.pool_kernel, 2, usize::from(self.config.pool_kernel == 3))
+    }
+
+    /// The same network with its convolutions' products made in these numbers: [`Precision::Bf16`] is the faster choice
+    /// for predictions on a CPU that has the instructions. Not part of the settings, nor of weight files.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// The settings it was made with.
@@ -123,7 +132,7 @@ impl UNet {
 
     /// Logits of the last stage's output.
     pub(crate) fn last(&self, x: Tensor<5>) -> Tensor<5> {
-        self.last.forward(StageInput::One(x))
+        self.last.forward(StageInput::One(x), Precision::F32)
     }
 
     /// Every convolution in the order of the forward pass, which is the layout's.

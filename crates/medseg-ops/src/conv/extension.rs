@@ -233,8 +233,7 @@ impl<B: ConvGradientBackend> Backward<B, 2> for Rectified {
         let RectifiedKept { x, factors, weight, statistics, options } = ops.state;
         if let Some(parent) = of_weight {
             let (x, factors, statistics) = (x.clone(), factors.clone(), statistics.clone());
-            let result =
-                B::conv3d_rectified_weight(x, factors, statistics, gradient.clone(), weight.shape(), options);
+            let result = B::conv3d_rectified_weight(x, factors, statistics, gradient.clone(), weight.shape(), options);
             grads.register::<B>(parent.id, result);
         }
         if let Some(parent) = of_x {

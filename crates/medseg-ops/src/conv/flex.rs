@@ -5,12 +5,12 @@ use burn::backend::tensor::FloatTensor;
 use burn::tensor::Shape;
 use burn_flex::FlexTensor;
 
-use super::ConvOptions;
 use super::extension::{ConvBackend, ConvGradientBackend};
 use super::kernel::{
-    Part, Read, Scale, Sink, Source, Use, best_path, pointwise, pointwise_weight_gradient, pointwise_weights,
-    transformed, winograd, winograd_weight_gradient,
+    Arithmetic, BLOCK, Part, Read, Scale, Sink, Source, Use, best_path, half_available, packed_weights, pointwise,
+    pointwise_weight_gradient, pointwise_weights, transformed, winograd, winograd_weight_gradient,
 };
+use super::{ConvOptions, Precision};
 use crate::flex_values::{contiguous, tensor, values};
 use crate::norm::flex::{kept, moments, restored};
 use crate::recycled::Buffer;
@@ -193,7 +193,12 @@ fn convolve(x: &Source<'_>, weight: FlexTensor, options: ConvOptions) -> FlexTen
         pointwise(best_path(), x, &pointwise_weights(values(&weight), output, input, false), &sink);
     } else {
         let weights = transformed(values(&weight), output, input, Use::Forward);
-        winograd(best_path(), x, &weights, options.padding, &sink);
+        if options.precision == Precision::Bf16 && half_available() {
+            let words = packed_weights(&weights, input, 3 * BLOCK);
+            winograd(best_path(), Arithmetic::Half, x, &words, options.padding, &sink);
+        } else {
+            winograd(best_path(), Arithmetic::Single, x, &weights, options.padding, &sink);
+        }
     }
     let [d, h, w] = sides;
     tensor(out, Shape::new([x.batch, output, d, h, w]))
@@ -210,7 +215,7 @@ fn input_gradient(gradient: FlexTensor, weight: FlexTensor, options: ConvOptions
         pointwise(best_path(), &source, &pointwise_weights(values(&weight), output, input, true), out);
     } else {
         let weights = transformed(values(&weight), output, input, Use::InputGradient);
-        winograd(best_path(), &source, &weights, options.padding.map(|p| kernel - 1 - p), out);
+        winograd(best_path(), Arithmetic::Single, &source, &weights, options.padding.map(|p| kernel - 1 - p), out);
     }
 }
 

@@ -239,14 +239,7 @@ impl Rows {
     }
 
     /// Replaces the gradient of a row by that of `a` and writes that of `b`.
-    fn backward_branches(
-        self,
-        a: &[f32],
-        b: &[f32],
-        grad: &mut [f32],
-        grad_b: &mut [f32],
-        moments: [Moments; 2],
-    ) {
+    fn backward_branches(self, a: &[f32], b: &[f32], grad: &mut [f32], grad_b: &mut [f32], moments: [Moments; 2]) {
         let [sum, with_a, with_b] = {
             let grad = &*grad;
             self.sum(|part| rows::add_relu_grad_sums(&a[part.clone()], &b[part.clone()], &grad[part], moments))

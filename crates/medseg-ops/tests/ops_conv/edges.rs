@@ -16,7 +16,7 @@ fn ones(shape: [usize; 5]) -> Tensor<5> {
 fn what_the_kernels_leave_out_is_burns() {
     for (kernel, stride, padding) in [(3, 2, 1), (5, 1, 2), (3, 1, 3), (1, 1, 1), (2, 2, 0), (1, 2, 0)] {
         let inputs = inputs(1, [2, 3, 7, 8, 9], [4, 3, kernel, kernel, kernel]);
-        let options = ConvOptions { stride: [stride; 3], padding: [padding; 3] };
+        let options = ConvOptions { stride: [stride; 3], padding: [padding; 3], ..SAME };
         let (got, want) =
             (with_gradients(conv3d, &inputs, options), with_gradients(composed::conv3d, &inputs, options));
         assert!(got == want, "kernel {kernel}, stride {stride}, padding {padding}");

@@ -37,7 +37,8 @@ fn cubic(case: &Golden, key: &str) -> [usize; 3] {
 #[test]
 fn convolutions_agree_with_pytorch() {
     for case in Golden::all("conv3d") {
-        let options = ConvOptions { stride: cubic(&case, "stride"), padding: cubic(&case, "padding") };
+        let options =
+            ConvOptions { stride: cubic(&case, "stride"), padding: cubic(&case, "padding"), ..ConvOptions::default() };
         check_case(&case, |x, w, b| conv3d(x, w, b, options));
         check_case(&case, |x, w, b| composed::conv3d(x, w, b, options));
     }

@@ -21,4 +21,6 @@ pub(super) use lanes::best_path;
 pub(super) use pointwise::{pointwise, pointwise_weight_gradient, pointwise_weights};
 pub(super) use sink::Sink;
 pub(super) use source::{Part, Read, Scale, Source};
-pub(super) use winograd::{Use, transformed, winograd, winograd_weight_gradient};
+pub(super) use winograd::{
+    Arithmetic, BLOCK, Use, half_available, packed_weights, transformed, winograd, winograd_weight_gradient,
+};

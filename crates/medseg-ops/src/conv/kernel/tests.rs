@@ -2,8 +2,8 @@
 
 use super::lanes::Path;
 use super::{
-    Part, Read, Scale, Sink, Source, Use, pointwise, pointwise_weight_gradient, pointwise_weights, transformed,
-    winograd, winograd_weight_gradient,
+    Arithmetic, BLOCK, Part, Read, Scale, Sink, Source, Use, half_available, packed_weights, pointwise,
+    pointwise_weight_gradient, pointwise_weights, transformed, winograd, winograd_weight_gradient,
 };
 use crate::upsample::axis::Axis;
 
@@ -86,6 +86,15 @@ impl Case {
         assert!(self.forward(path, &source, &weights) == y, "output, {what}");
         assert!(self.weights(path, &source, &gradient) == of_weights, "weights, {what}");
         assert!(self.input(path, &gradient, &weights) == of_x, "input, {what}");
+        if self.kernel == 3 && half_available() {
+            // Numbers this small are exact in bf16 too.
+            let mut out = vec![f32::NAN; y.len()];
+            let sink = Sink::new(self.x.batch, voxels, [(&mut out, self.output)]);
+            let weights = transformed(&weights, self.output, self.x.channels, Use::Forward);
+            let words = packed_weights(&weights, self.x.channels, 3 * BLOCK);
+            winograd(path, Arithmetic::Half, &source, &words, self.padding, &sink);
+            assert!(out == y, "bf16, {what}");
+        }
     }
 
     fn forward(&self, path: Path, x: &Source<'_>, weights: &[f32]) -> Vec<f32> {
@@ -95,7 +104,14 @@ impl Case {
         if self.kernel == 1 {
             pointwise(path, x, &pointwise_weights(weights, self.output, x.channels(), false), &sink);
         } else {
-            winograd(path, x, &transformed(weights, self.output, x.channels(), Use::Forward), self.padding, &sink);
+            winograd(
+                path,
+                Arithmetic::Single,
+                x,
+                &transformed(weights, self.output, x.channels(), Use::Forward),
+                self.padding,
+                &sink,
+            );
         }
         out
     }
@@ -110,7 +126,7 @@ impl Case {
             pointwise(path, &source, &pointwise_weights(weights, self.output, channels, true), &sink);
         } else {
             let weights = transformed(weights, self.output, channels, Use::InputGradient);
-            winograd(path, &source, &weights, self.padding.map(|p| 2 - p), &sink);
+            winograd(path, Arithmetic::Single, &source, &weights, self.padding.map(|p| 2 - p), &sink);
         }
         out
     }
@@ -252,7 +268,7 @@ fn the_gradient_of_joined_inputs_goes_to_both() {
         let sink = Sink::new(batch, voxels, [(&mut first, 4), (&mut second, 7)]);
         let parts = [Part { values: &gradient, channels: 6, read: Read::Plain }];
         let packed = transformed(&weights, 6, 11, Use::InputGradient);
-        winograd(path, &Source::new(batch, sides, &parts), &packed, [1; 3], &sink);
+        winograd(path, Arithmetic::Single, &Source::new(batch, sides, &parts), &packed, [1; 3], &sink);
         for (n, sample) in whole.chunks_exact(11 * voxels).enumerate() {
             assert!(sample[..4 * voxels] == first[n * 4 * voxels..][..4 * voxels], "{path:?}");
             assert!(sample[4 * voxels..] == second[n * 7 * voxels..][..7 * voxels], "{path:?}");

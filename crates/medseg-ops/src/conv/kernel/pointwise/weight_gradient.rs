@@ -88,12 +88,7 @@ fn dots(path: Path, x: [&[f32]; INPUTS], g: [&[f32]; OUTPUTS]) -> [[f32; OUTPUTS
 /// # Safety
 /// Every row has `count` values; the processor has V's instructions.
 #[inline(always)]
-unsafe fn dotted<V: Lanes>(
-    x: [&[f32]; INPUTS],
-    g: [&[f32]; OUTPUTS],
-    count: usize,
-    to: &mut [[f32; OUTPUTS]; INPUTS],
-) {
+unsafe fn dotted<V: Lanes>(x: [&[f32]; INPUTS], g: [&[f32]; OUTPUTS], count: usize, to: &mut [[f32; OUTPUTS]; INPUTS]) {
     // SAFETY: vectors are read where they lie wholly below `count`; the rest is read value by value.
     unsafe {
         let mut sums = [[V::zero(); OUTPUTS]; INPUTS];

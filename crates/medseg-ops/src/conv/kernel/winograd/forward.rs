@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::input::{self, Scratch};
 use super::product::products;
 use super::regions::{Cut, Region};
-use super::{BLOCK, POINTS, TAPS, output};
+use super::{BLOCK, POINTS, TAPS, half, output};
 use crate::conv::kernel::lanes::Path;
 use crate::conv::kernel::sink::Sink;
 use crate::conv::kernel::source::Source;
@@ -13,22 +13,37 @@ use crate::conv::kernel::source::Source;
 /// Fewer regions than this are worked on by several threads each.
 const MANY: usize = 32;
 
+/// In which numbers the products are made; sums are in f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super::super) enum Arithmetic {
+    /// f32.
+    Single,
+    /// bf16, two channels in a word; weights of [`packed_weights`](super::packed_weights).
+    Half,
+}
+
 /// Convolves with weights of [`transformed`](super::transformed); stride 1. Writes all of `out`.
 ///
 /// # Panics
 /// If the lengths do not agree or the kernel is larger than the padded input.
 pub(in super::super::super) fn winograd(
     path: Path,
+    arithmetic: Arithmetic,
     x: &Source<'_>,
     weights: &[f32],
     padding: [usize; 3],
     out: &Sink<'_>,
 ) {
-    let (channels, output) = (x.channels(), out.channels());
-    let cut = Cut::new(x.sides, padding, channels);
-    assert_eq!(weights.len(), output.div_ceil(BLOCK) * POINTS * channels * TAPS * BLOCK, "weights");
+    let output = out.channels();
+    let rows = match arithmetic {
+        Arithmetic::Single => x.channels(),
+        Arithmetic::Half => x.channels().div_ceil(2),
+    };
+    assert!(arithmetic == Arithmetic::Single || half::available(), "this processor has no products of bf16");
+    let cut = Cut::new(x.sides, padding, rows);
+    assert_eq!(weights.len(), output.div_ceil(BLOCK) * POINTS * rows * TAPS * BLOCK, "weights");
     let regions = cut.regions(x.batch);
-    let work = Work { path, cut, x, channels, weights, output, out };
+    let work = Work { path, arithmetic, cut, x, rows, weights, output, out };
     if regions.len() >= MANY {
         regions.par_iter().for_each_init(Buffers::default, |buffers, of| work.alone(of, buffers));
     } else {
@@ -40,9 +55,11 @@ pub(in super::super::super) fn winograd(
 
 struct Work<'a> {
     path: Path,
+    arithmetic: Arithmetic,
     cut: Cut,
     x: &'a Source<'a>,
-    channels: usize,
+    /// Rows of transformed input: channels, or pairs of them.
+    rows: usize,
     weights: &'a [f32],
     output: usize,
     out: &'a Sink<'a>,
@@ -51,18 +68,25 @@ struct Work<'a> {
 /// Buffers of one thread.
 #[derive(Default)]
 struct Buffers {
-    scratch: Scratch,
+    input: Input,
     rows: Vec<f32>,
     v: Vec<f32>,
     m: Vec<f32>,
 }
 
+/// Buffers of the input's transform.
+#[derive(Default)]
+struct Input {
+    scratch: Scratch,
+    pair: [Vec<f32>; 2],
+}
+
 impl Work<'_> {
     /// One thread makes a region: input, products and output of one block of channels after the other stay in its cache.
-    fn alone(&self, of: &Region, Buffers { scratch, rows, v, m }: &mut Buffers) {
-        v.resize(self.channels * self.cut.channel_len(), 0.0);
-        for (c, v) in v.chunks_exact_mut(self.cut.channel_len()).enumerate() {
-            self.transform(of, c, scratch, v);
+    fn alone(&self, of: &Region, Buffers { input, rows, v, m }: &mut Buffers) {
+        v.resize(self.rows * self.cut.channel_len(), 0.0);
+        for (row, v) in v.chunks_exact_mut(self.cut.channel_len()).enumerate() {
+            self.input_row(of, row, input, v);
         }
         let of_point = BLOCK * self.cut.flat_stride();
         m.resize(POINTS * of_point, 0.0);
@@ -76,9 +100,9 @@ impl Work<'_> {
 
     /// All threads make a region, step by step; for the deep levels, whose weights are larger than the volume.
     fn together(&self, of: &Region, v: &mut Vec<f32>, m: &mut Vec<f32>) {
-        v.resize(self.channels * self.cut.channel_len(), 0.0);
-        v.par_chunks_exact_mut(self.cut.channel_len()).enumerate().for_each_init(Scratch::default, |scratch, (c, v)| {
-            self.transform(of, c, scratch, v);
+        v.resize(self.rows * self.cut.channel_len(), 0.0);
+        v.par_chunks_exact_mut(self.cut.channel_len()).enumerate().for_each_init(Input::default, |input, (row, v)| {
+            self.input_row(of, row, input, v);
         });
         let v = &*v;
         let blocks = self.output.div_ceil(BLOCK);
@@ -92,19 +116,37 @@ impl Work<'_> {
         });
     }
 
+    /// One row of transformed input.
+    fn input_row(&self, of: &Region, row: usize, Input { scratch, pair }: &mut Input, v: &mut [f32]) {
+        match self.arithmetic {
+            Arithmetic::Single => self.transform(of, row, scratch, v),
+            Arithmetic::Half => {
+                for (n, values) in pair.iter_mut().enumerate() {
+                    values.resize(self.cut.channel_len(), 0.0);
+                    if 2 * row + n < self.x.channels() {
+                        self.transform(of, 2 * row + n, scratch, values);
+                    } else {
+                        values.fill(0.0);
+                    }
+                }
+                half::pack(&pair[0], &pair[1], v);
+            }
+        }
+    }
+
     fn transform(&self, of: &Region, c: usize, scratch: &mut Scratch, v: &mut [f32]) {
-        let next = (c + 1 < self.channels).then(|| self.x.channel(of.sample, c + 1));
+        let next = (c + 1 < self.x.channels()).then(|| self.x.channel(of.sample, c + 1));
         input::transform(self.path, &self.cut, of, self.x.channel(of.sample, c), next, scratch, v);
     }
 
     /// The products of one point with one block of output channels: `m` [BLOCK][flat stride].
     fn products(&self, of: &Region, v: &[f32], block: usize, point: usize, m: &mut [f32]) {
-        let (flat_stride, len) = (self.cut.flat_stride(), self.channels * TAPS * BLOCK);
+        let (flat_stride, len) = (self.cut.flat_stride(), self.rows * TAPS * BLOCK);
         let weights = &self.weights[(block * POINTS + point) * len..][..len];
         let (v, v_stride) = (&v[point * flat_stride..], self.cut.channel_len());
         let flat = of.flat(self.cut.stride());
         let lanes = BLOCK.min(self.output - block * BLOCK);
-        products(self.path, v, v_stride, weights, flat, m, flat_stride, lanes);
+        products(self.path, self.arithmetic, v, v_stride, weights, flat, m, flat_stride, lanes);
     }
 
     /// Writes the channels of a block; `m` [POINTS][BLOCK][flat stride] with `point_stride` between the points.

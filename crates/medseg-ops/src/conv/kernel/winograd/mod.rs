@@ -21,10 +21,10 @@
 //! from each other whatever the tile; seen as one flat array, the transforms and products know nothing of rows, borders
 //! or odd sides, and what was computed between the rows is left out when the rows are copied out.
 
-
 mod correlation;
 mod forward;
 mod gradient_rows;
+mod half;
 mod input;
 mod output;
 mod product;
@@ -32,7 +32,8 @@ mod regions;
 mod weight_gradient;
 mod weights;
 
-pub(in super::super) use forward::winograd;
+pub(in super::super) use forward::{Arithmetic, winograd};
+pub(in super::super) use half::{available as half_available, packed_weights};
 pub(in super::super) use weight_gradient::winograd_weight_gradient;
 pub(in super::super) use weights::{Use, transformed};
 

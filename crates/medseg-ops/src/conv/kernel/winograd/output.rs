@@ -53,12 +53,8 @@ unsafe fn transform_rows<V: Lanes>(m: *const f32, stride: usize, flat: usize, to
             let mut planes = [[V::zero(); 2]; 4];
             for (z, plane) in planes.iter_mut().enumerate() {
                 let m = m.add(4 * z * stride + at);
-                *plane = along([
-                    V::load(m),
-                    V::load(m.add(stride)),
-                    V::load(m.add(2 * stride)),
-                    V::load(m.add(3 * stride)),
-                ]);
+                *plane =
+                    along([V::load(m), V::load(m.add(stride)), V::load(m.add(2 * stride)), V::load(m.add(3 * stride))]);
             }
             let [a, b, c, d] = planes;
             for y in 0..2 {

@@ -1,5 +1,6 @@
 //! The products: where the time goes.
 
+use super::forward::Arithmetic;
 use super::{BLOCK, TAPS};
 use crate::conv::kernel::lanes::{Lanes, Path, WIDEST, on_path};
 
@@ -8,11 +9,12 @@ const VECTORS: usize = 3;
 
 /// `m[lane][f] = Σ over channels and taps of weight · v[channel][f + tap]` for one point and `flat` positions f.
 ///
-/// `v` holds `channels` rows, `v_stride` from one to the next; `weights` [channel][tap][BLOCK]; `m` BLOCK rows, `m_stride`
+/// In half arithmetic a channel is a word of two. `v` holds `channels` rows, `v_stride` from one to the next; `weights` [channel][tap][BLOCK]; `m` BLOCK rows, `m_stride`
 /// from one to the next. Only the first `lanes` rows of `m` are needed.
 #[allow(clippy::too_many_arguments, reason = "a matrix product has many sizes")]
 pub(super) fn products(
     path: Path,
+    arithmetic: Arithmetic,
     v: &[f32],
     v_stride: usize,
     weights: &[f32],
@@ -26,6 +28,12 @@ pub(super) fn products(
     assert!((channels - 1) * v_stride + flat + WIDEST + 2 <= v.len());
     assert!(flat + WIDEST <= m_stride && BLOCK * m_stride <= m.len() && lanes <= BLOCK);
     let (v, weights, m) = (v.as_ptr(), weights.as_ptr(), m.as_mut_ptr());
+    #[cfg(target_arch = "x86_64")]
+    if arithmetic == Arithmetic::Half {
+        // SAFETY: the reach is asserted above, and there are words only where the processor has the instructions.
+        unsafe { words(v, v_stride, channels, weights, flat, m, m_stride, lanes) };
+        return;
+    }
     on_path!(
         path,
         rows(
@@ -33,6 +41,27 @@ pub(super) fn products(
             flat: usize, m: *mut f32, m_stride: usize, lanes: usize,
         )
     );
+}
+
+/// The products of words.
+///
+/// # Safety
+/// As [`rows`]; the processor has AVX512-BF16.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+#[allow(clippy::too_many_arguments, reason = "as products")]
+unsafe fn words(
+    v: *const f32,
+    v_stride: usize,
+    channels: usize,
+    weights: *const f32,
+    flat: usize,
+    m: *mut f32,
+    m_stride: usize,
+    lanes: usize,
+) {
+    // SAFETY: the caller's promises.
+    unsafe { rows::<super::half::Words>(v, v_stride, channels, weights, flat, m, m_stride, lanes) }
 }
 
 /// All chunks of the flat range.

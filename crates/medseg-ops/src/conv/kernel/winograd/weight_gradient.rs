@@ -155,7 +155,8 @@ impl Work<'_> {
         let voxels: usize = self.cut.output.iter().product();
         let first = block * self.block();
         let count = self.block().min(self.output - first);
-        let channels = self.gradient[(of.sample * self.output + first) * voxels..][..count * voxels].chunks_exact(voxels);
+        let channels =
+            self.gradient[(of.sample * self.output + first) * voxels..][..count * voxels].chunks_exact(voxels);
         let channels: Vec<&[f32]> = channels.collect();
         gradient_rows::transform(self.path, &self.cut, of, &channels, self.positions(of), scratch, g);
     }

@@ -43,7 +43,8 @@ pub(in super::super::super) fn transformed(weights: &[f32], output: usize, input
                 }
             }
             for tap in 0..TAPS {
-                let plane: [[Lanes; 3]; 3] = std::array::from_fn(|z| std::array::from_fn(|y| taps[(z * 3 + y) * 3 + tap]));
+                let plane: [[Lanes; 3]; 3] =
+                    std::array::from_fn(|z| std::array::from_fn(|y| taps[(z * 3 + y) * 3 + tap]));
                 for (p, value) in points(&plane).into_iter().flatten().enumerate() {
                     packed[p * point + (r * TAPS + tap) * BLOCK..][..BLOCK].copy_from_slice(&value);
                 }

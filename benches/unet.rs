@@ -1,0 +1,51 @@
+//! The residual U-Net of channels [16, 32, 64, 128, 256] at 96³ and 128³: forward in f32 and bf16, and forward with
+//! backward.
+//!
+//! `cargo bench --bench unet`; `benches/peers/unet.py` measures the same with PyTorch. `MEDSEG_BENCH_MEMORY=128` runs one
+//! forward pass of that side instead and prints the process's peak resident memory.
+
+use std::time::Duration;
+
+use burn::tensor::Distribution;
+use criterion::{Criterion, criterion_group, criterion_main};
+use medseg::ops::Precision;
+use medseg::unet::UNetConfig;
+use medseg::{Device, Tensor};
+
+fn image(side: usize, device: &Device) -> Tensor<5> {
+    Tensor::random([1, 1, side, side, side], Distribution::Uniform(0.0, 1.0), device)
+}
+
+fn bench(c: &mut Criterion) {
+    if let Ok(side) = std::env::var("MEDSEG_BENCH_MEMORY") {
+        return memory(side.parse().expect("MEDSEG_BENCH_MEMORY is a side in voxels"));
+    }
+    let config = UNetConfig::default();
+    for side in [96, 128] {
+        let mut group = c.benchmark_group(format!("unet {side}^3"));
+        group.sample_size(10).warm_up_time(Duration::from_secs(2)).measurement_time(Duration::from_secs(10));
+        let plain = Device::flex();
+        let x = image(side, &plain);
+        for (name, precision) in [("forward", Precision::F32), ("forward bf16", Precision::Bf16)] {
+            let network = config.init_seeded(1, &plain).expect("a network").with_precision(precision);
+            group.bench_function(name, |b| b.iter(|| network.forward(x.clone())));
+        }
+        let tracked = Device::flex().autodiff();
+        let network = config.init_seeded(1, &tracked).expect("a network");
+        let x = image(side, &tracked);
+        group.bench_function("forward and backward", |b| b.iter(|| network.forward(x.clone()).mean().backward()));
+    }
+}
+
+/// Prints the peak memory of one forward pass.
+fn memory(side: usize) {
+    let device = Device::flex();
+    let network = UNetConfig::default().init_seeded(1, &device).expect("a network");
+    let mean = network.forward(image(side, &device)).mean().into_scalar::<f32>();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("VmHWM: unknown");
+    println!("one forward pass at {side}^3 (mean {mean}): {peak}");
+}
+
+criterion_group!(benches, bench);
+criterion_main!(benches);
