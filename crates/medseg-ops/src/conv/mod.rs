@@ -9,6 +9,8 @@ mod joined;
 #[cfg(feature = "flex")]
 mod kernel;
 mod rectified;
+#[cfg(feature = "flex")]
+mod strided;
 
 pub use joined::{Enlarge, conv3d_joined};
 pub use rectified::instance_norm_relu_conv3d;
@@ -59,16 +61,8 @@ pub fn conv3d(x: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, options:
     check_channels("conv3d", channels, input, output, bias.as_ref());
     check_fit("conv3d", sides, &weight, options);
     #[cfg(feature = "flex")]
-    if extension::covers(&[&x], &weight, options) {
-        use burn::backend::Dispatch;
-
-        use extension::ConvBackend;
-        let y = Dispatch::conv3d_direct(x.into_dispatch(), weight.into_dispatch(), options);
-        let y = Tensor::from_dispatch(y);
-        return match bias {
-            None => y,
-            Some(bias) => y + bias.reshape([1, output, 1, 1, 1]),
-        };
+    if let Some(y) = on_flex(&x, &weight, options) {
+        return with_bias(y, bias);
     }
     composed::conv3d(x, weight, bias, options)
 }
@@ -100,7 +94,45 @@ pub fn conv_transpose3d(
         (0..3).all(some),
         "conv_transpose3d: nothing is left of {sides:?} voxels with kernel {kernel:?}, stride {stride:?}, padding {padding:?}"
     );
+    #[cfg(feature = "flex")]
+    if strided::extension::covers(&x, &weight) && (0..3).all(|a| output_padding[a] < stride[a]) {
+        use burn::backend::Dispatch;
+
+        use strided::extension::StridedBackend;
+        let side = |a: usize| (sides[a] - 1) * stride[a] + kernel[a] + output_padding[a] - 2 * padding[a];
+        let made = std::array::from_fn(side);
+        let options = ConvOptions { stride, padding, precision: Precision::F32 };
+        let y = Dispatch::conv3d_transposed(x.into_dispatch(), weight.into_dispatch(), made, options);
+        return with_bias(Tensor::from_dispatch(y), bias);
+    }
     composed::conv_transpose3d(x, weight, bias, stride, padding, output_padding)
+}
+
+/// The convolution by the kernel that suits it, if Flex has the tensors.
+#[cfg(feature = "flex")]
+fn on_flex(x: &Tensor<5>, weight: &Tensor<5>, options: ConvOptions) -> Option<Tensor<5>> {
+    use burn::backend::Dispatch;
+
+    use extension::ConvBackend;
+    use strided::extension::StridedBackend;
+    let tensors = || (x.clone().into_dispatch(), weight.clone().into_dispatch());
+    if extension::covers(&[x], weight, options) {
+        let (x, weight) = tensors();
+        return Some(Tensor::from_dispatch(Dispatch::conv3d_direct(x, weight, options)));
+    }
+    if strided::extension::covers(x, weight) {
+        let (x, weight) = tensors();
+        return Some(Tensor::from_dispatch(Dispatch::conv3d_strided(x, weight, options)));
+    }
+    None
+}
+
+#[cfg(feature = "flex")]
+fn with_bias(y: Tensor<5>, bias: Option<Tensor<1>>) -> Tensor<5> {
+    match bias {
+        None => y,
+        Some(bias) => y + bias.reshape([1, -1, 1, 1, 1]),
+    }
 }
 
 /// Panics if the kernel is larger than the padded sides.

@@ -3,6 +3,7 @@
 mod agreement;
 mod compare;
 mod edges;
+mod fused;
 mod golden;
 mod gradients;
 #[path = "../support/numbers.rs"]

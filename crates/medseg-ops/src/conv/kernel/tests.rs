@@ -22,7 +22,7 @@ impl Volumes {
 }
 
 /// Small whole numbers, so that sums are exact in f32 whatever their order.
-fn numbers(count: usize, seed: u64) -> Vec<f32> {
+pub(super) fn numbers(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed;
     let next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

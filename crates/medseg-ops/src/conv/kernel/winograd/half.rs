@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn words_hold_the_nearest_bf16_of_both_channels() {
-        let even = [1.0, -2.5, 1.003_906_25, 1.011_718_75, f32::NAN, f32::INFINITY, f32::MAX];
+        let even = [1.0, -2.5, 1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, f32::NAN, f32::INFINITY, f32::MAX];
         let odd = [0.0, 3.0, -1.0, 0.5, 1.0, f32::NEG_INFINITY, 2.0];
         let mut words = [0.0; 7];
         pack(&even, &odd, &mut words);

@@ -1,0 +1,115 @@
+//! A Burn backend extension with its own backward passes.
+
+use burn::backend::autodiff::{
+    checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+    grads::Gradients,
+    ops::{Backward, Ops, OpsKind},
+};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, TensorMetadata, backend_extension};
+use burn::tensor::{Shape, Tensor};
+
+use crate::conv::ConvOptions;
+use crate::flex_device::is_flex_f32;
+
+/// Whether the kernels of this module take these tensors, whose shapes fit together.
+pub(in super::super) fn covers(x: &Tensor<5>, weight: &Tensor<5>) -> bool {
+    let something = |x: &Tensor<5>| x.dims().iter().all(|side| *side > 0);
+    something(x) && something(weight) && is_flex_f32(x) && is_flex_f32(weight)
+}
+
+/// Backends that convolve with any kernel and stride.
+#[backend_extension(Autodiff, Flex)]
+pub trait StridedBackend: Backend {
+    /// The convolution with weights `[out, in, kernel]`.
+    fn conv3d_strided(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self>;
+
+    /// The transposed convolution with weights `[in, out, kernel]` that makes `sides`.
+    fn conv3d_transposed(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        sides: [usize; 3],
+        options: ConvOptions,
+    ) -> FloatTensor<Self>;
+}
+
+/// Backends that know the gradients too: each of the two operations is the gradient of the other's input.
+pub trait StridedGradientBackend: StridedBackend {
+    /// Gradient of the convolution's weights of shape `weight`.
+    fn conv3d_strided_weight(
+        x: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        weight: Shape,
+        options: ConvOptions,
+    ) -> FloatTensor<Self>;
+}
+
+impl<B: StridedGradientBackend, C: CheckpointStrategy> StridedBackend for Autodiff<B, C> {
+    fn conv3d_strided(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self> {
+        let prep = Strided.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful();
+        let (x, weight) = (x.into_primitive(), weight.into_primitive());
+        let out = B::conv3d_strided(x.clone(), weight.clone(), options);
+        match prep {
+            OpsKind::Tracked(prep) => prep.finish((x, weight, options), out),
+            OpsKind::UnTracked(prep) => prep.finish(out),
+        }
+    }
+
+    fn conv3d_transposed(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        sides: [usize; 3],
+        options: ConvOptions,
+    ) -> FloatTensor<Self> {
+        let prep = Transposed.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful();
+        let (x, weight) = (x.into_primitive(), weight.into_primitive());
+        let out = B::conv3d_transposed(x.clone(), weight.clone(), sides, options);
+        match prep {
+            OpsKind::Tracked(prep) => prep.finish((x, weight, options), out),
+            OpsKind::UnTracked(prep) => prep.finish(out),
+        }
+    }
+}
+
+/// The backward pass of the convolution; keeps input and weights.
+#[derive(Debug)]
+struct Strided;
+
+impl<B: StridedGradientBackend> Backward<B, 2> for Strided {
+    type State = (FloatTensor<B>, FloatTensor<B>, ConvOptions);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let [of_x, of_weight] = ops.parents;
+        let gradient = grads.consume::<B>(&ops.node);
+        let (x, weight, options) = ops.state;
+        let [_, _, sides @ ..] = x.shape().dims::<5>();
+        if let Some(parent) = of_weight {
+            let result = B::conv3d_strided_weight(x, gradient.clone(), weight.shape(), options);
+            grads.register::<B>(parent.id, result);
+        }
+        if let Some(parent) = of_x {
+            grads.register::<B>(parent.id, B::conv3d_transposed(gradient, weight, sides, options));
+        }
+    }
+}
+
+/// The backward pass of the transposed convolution; keeps input and weights.
+#[derive(Debug)]
+struct Transposed;
+
+impl<B: StridedGradientBackend> Backward<B, 2> for Transposed {
+    type State = (FloatTensor<B>, FloatTensor<B>, ConvOptions);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let [of_x, of_weight] = ops.parents;
+        let gradient = grads.consume::<B>(&ops.node);
+        let (x, weight, options) = ops.state;
+        if let Some(parent) = of_weight {
+            let result = B::conv3d_strided_weight(gradient.clone(), x, weight.shape(), options);
+            grads.register::<B>(parent.id, result);
+        }
+        if let Some(parent) = of_x {
+            grads.register::<B>(parent.id, B::conv3d_strided(gradient, weight, options));
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Convolutions of any kernel and stride, and transposed ones.
+
+pub(super) mod extension;
+mod flex;
