@@ -2,14 +2,14 @@
 //! gradient of the input and that of the weights.
 //!
 //! `cargo bench --bench conv3d`; throughput is in multiplications and additions of the direct sum (elements). The
-//! gradients are timed without the forward pass; what autodiff itself adds, a loss that multiplies by a constant
-//! gradient, is in the time and is a few percent of the smallest layers. `MEDSEG_BENCH_BURN=1` times Burn's own
+//! gradients are timed without the forward pass and without what autodiff spends on the loss, which is timed beside them
+//! and subtracted. `MEDSEG_BENCH_BURN=1` times Burn's own
 //! convolution too, which takes minutes. `benches/peers/conv3d.py` measures the same with PyTorch.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Distribution;
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use medseg::ops::{ConvOptions, Precision, composed, conv3d};
 use medseg::{Device, Tensor};
 
@@ -56,8 +56,20 @@ fn gradient(group: &mut Group<'_>, name: &str, conv: Conv, [input, output, side]
     let (x, w) = (random([1, input, side, side, side], &device), random([output, input, 3, 3, 3], &device));
     let (x, w) = if of_input { (x.require_grad(), w) } else { (x, w.require_grad()) };
     let gradient = random([1, output, side, side, side], &device);
-    let loss = || (conv(x.clone(), w.clone(), None, options) * gradient.clone()).sum();
-    group.bench_function(name, |b| b.iter_batched(loss, |loss| loss.backward(), BatchSize::PerIteration));
+    let leaf = gradient.clone().require_grad();
+    let backward = |y: Tensor<5>| {
+        let loss = (y * gradient.clone()).sum();
+        let start = Instant::now();
+        std::hint::black_box(loss.backward());
+        start.elapsed()
+    };
+    group.bench_function(name, |b| {
+        b.iter_custom(|rounds| {
+            let of_round =
+                |_| backward(conv(x.clone(), w.clone(), None, options)).saturating_sub(backward(leaf.clone()));
+            (0..rounds).map(of_round).sum()
+        });
+    });
 }
 
 criterion_group!(benches, bench);

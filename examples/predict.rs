@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use medseg::train::{Observer, TrainError, TrainedRun};
+use medseg::unet::Precision;
 use medseg::volume::{read_image, write_label};
 
 /// Segments one NIfTI image with the networks of a trained run; the mask has the image's geometry.
@@ -21,6 +22,9 @@ struct Options {
     /// auto, cpu, ndarray, cuda or cuda:N
     #[arg(long, default_value = "auto")]
     device: String,
+    /// Products of the convolutions in bf16: faster on a CPU with AVX512-BF16, nearly the same mask
+    #[arg(long)]
+    bf16: bool,
 }
 
 fn main() -> ExitCode {
@@ -36,7 +40,10 @@ fn main() -> ExitCode {
 
 fn predict(options: &Options) -> Result<(), TrainError> {
     let device = cli::choose_device(&options.device)?;
-    let run = TrainedRun::open(&options.run, &device.device)?;
+    let mut run = TrainedRun::open(&options.run, &device.device)?;
+    if options.bf16 {
+        run = run.with_precision(Precision::Bf16);
+    }
     let image = read_image(&options.image)?;
     let mut bar = cli::Bar::new();
     bar.message(&run.describe(&image)?);

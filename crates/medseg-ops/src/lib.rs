@@ -35,6 +35,7 @@ mod dropout;
 mod flex_device;
 #[cfg(feature = "flex")]
 mod flex_values;
+mod memory;
 mod norm;
 mod pool;
 #[cfg(feature = "flex")]
@@ -45,10 +46,9 @@ mod vectorised;
 
 pub use conv::{ConvOptions, Enlarge, Precision, conv_transpose3d, conv3d, conv3d_joined, instance_norm_relu_conv3d};
 pub use dropout::{dropout, dropout_factors, dropout3d};
+pub use memory::release_memory;
 pub use norm::{instance_norm_add_relu, instance_norm_relu, instance_norm3d};
 pub use pool::max_pool3d;
-#[cfg(feature = "flex")]
-pub use recycled::release_memory;
 pub use upsample::upsample_trilinear2x;
 
 /// The operations of this crate out of Burn's own tensor operations, for every backend.

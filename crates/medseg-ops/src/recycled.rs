@@ -4,21 +4,14 @@
 //! costs, and every forward pass asks for the same sizes again. So what a dropped tensor leaves is kept for the next one
 //! of about its size; together with what is in use it never takes more than was once in use at the same time.
 
-use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::{Deref, DerefMut};
-use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProperty, Bytes};
 
 /// Values below which a buffer comes from the allocator, which keeps small blocks by itself.
 const LEAST: usize = 1 << 14;
 
-/// Gives the memory that dropped tensors of the CPU kernels left behind back to the system.
-///
-/// It is kept otherwise, up to what was in use at the same time, for the tensors to come. Call this after a prediction
-/// or a training in a program that goes on with other things.
-pub fn release_memory() {
+/// Gives the idle memory back to the system.
+pub(crate) fn release() {
     let mut store = store();
     store.peak = store.used;
     store.idle.clear();
@@ -83,14 +76,23 @@ impl Buffer {
         Self { values: found.unwrap_or_else(|| vec![0.0; len]), len }
     }
 
-    /// As the bytes of a tensor; the memory comes back when the tensor is dropped.
-    pub fn into_bytes(mut self) -> Bytes {
-        if self.values.len() < LEAST {
-            return Bytes::from_elems(std::mem::take(&mut self.values));
+    /// Everything it holds, more than asked for where it was used before.
+    pub fn whole(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// As [`whole`](Self::whole), to be changed.
+    pub fn whole_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
+    /// Takes the vector out for good.
+    pub fn detach(&mut self) -> Vec<f32> {
+        let values = std::mem::take(&mut self.values);
+        if values.len() >= LEAST {
+            store().used -= values.len();
         }
-        let len = size_of::<f32>() * self.len;
-        // SAFETY: the buffer holds `self.len` initialised values, so at least `len` initialised bytes.
-        unsafe { Bytes::from_controller(Box::new(self), len) }
+        values
     }
 }
 
@@ -129,60 +131,21 @@ impl DerefMut for Buffer {
     }
 }
 
-impl AllocationController for Buffer {
-    fn alloc_align(&self) -> usize {
-        align_of::<f32>()
-    }
-
-    fn property(&self) -> AllocationProperty {
-        AllocationProperty::Native
-    }
-
-    unsafe fn memory_mut(&mut self, _policy: AccessPolicy) -> Result<&mut [MaybeUninit<u8>], AccessError> {
-        let len = size_of::<f32>() * self.values.len();
-        // SAFETY: the vector's own memory, borrowed as long as it; the caller promises to write initialised bytes alone,
-        // and any bytes are an f32.
-        Ok(unsafe { std::slice::from_raw_parts_mut(self.values.as_mut_ptr().cast(), len) })
-    }
-
-    fn try_detach(&mut self) -> Option<NonNull<u8>> {
-        if self.values.len() != self.values.capacity() {
-            return None;
-        }
-        let mut values = ManuallyDrop::new(std::mem::take(&mut self.values));
-        store().used -= values.len();
-        NonNull::new(values.as_mut_ptr().cast())
-    }
-
-    fn memory(&self, _policy: AccessPolicy) -> Result<&[MaybeUninit<u8>], AccessError> {
-        let len = size_of::<f32>() * self.values.len();
-        // SAFETY: the vector's own memory, borrowed as long as it.
-        Ok(unsafe { std::slice::from_raw_parts(self.values.as_ptr().cast(), len) })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_tensor_s_bytes_are_its_values_and_its_memory_comes_back() {
+    fn memory_comes_back_unless_it_is_detached() {
         // A size that no other test asks for.
-        let len = LEAST + 4321;
+        let len = LEAST + 7531;
         let mut buffer = Buffer::new(len);
-        buffer.iter_mut().enumerate().for_each(|(n, v)| *v = n as f32);
-        let bytes = buffer.into_bytes();
-        assert_eq!(bytes.len(), 4 * len);
-        assert!(bytes.chunks_exact(4).enumerate().all(|(n, b)| b == (n as f32).to_ne_bytes()));
-        let copy = bytes.clone();
-        assert_eq!(&copy[..], &bytes[..]);
-        drop(bytes);
-        let again = Buffer::new(len - 1000);
-        assert_eq!(again.len(), len - 1000);
-        // Bytes that become a vector take their memory with them.
-        let mut kept = Buffer::new(len);
-        kept.fill(2.0);
-        assert!(kept.into_bytes().try_into_vec::<f32>().is_ok_and(|v| v == vec![2.0; len]));
+        buffer.fill(3.0);
+        drop(buffer);
+        let mut again = Buffer::new(len - 1000);
+        assert_eq!((again.len(), again.whole().len() >= again.len()), (len - 1000, true));
+        assert!(again.detach().len() >= len - 1000);
+        assert!(again.whole().is_empty());
     }
 
     #[test]

@@ -41,5 +41,6 @@ mod weights;
 pub use config::{BlockKind, UNetConfig, Upsample};
 pub use describe::{NetworkCost, describe};
 pub use error::UNetError;
+pub use medseg_ops::Precision;
 pub use unet::UNet;
 pub use weights::{load_state_dict, load_weights, save_weights};

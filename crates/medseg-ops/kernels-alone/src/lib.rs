@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unused_imports, reason = "what Burn's side uses is not here")]
 
+#[path = "../../src/recycled.rs"]
+mod recycled;
 #[path = "../../src/vectorised.rs"]
 mod vectorised;
 

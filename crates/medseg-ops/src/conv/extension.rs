@@ -26,6 +26,12 @@ pub(super) fn covers(inputs: &[&Tensor<5>], weight: &Tensor<5>, options: ConvOpt
     kernel && out > 0 && options.stride == [1; 3] && is_flex_f32(weight) && inputs.iter().all(usable)
 }
 
+/// Whether a transposed convolution with weights `[in, out, kernel]` is one that [`covers`] accepts.
+pub(super) fn covers_transposed(weight: &Tensor<5>, options: ConvOptions) -> bool {
+    let [_, _, kernel @ ..] = weight.dims();
+    kernel == [3; 3] && options.stride == [1; 3] && options.padding.iter().all(|p| *p <= 2)
+}
+
 /// Backends that convolve with stride 1 and a cubic kernel of 1 or 3.
 #[backend_extension(Autodiff, Flex)]
 pub trait ConvBackend: Backend {

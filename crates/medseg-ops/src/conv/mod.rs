@@ -102,6 +102,11 @@ pub fn conv_transpose3d(
         let side = |a: usize| (sides[a] - 1) * stride[a] + kernel[a] + output_padding[a] - 2 * padding[a];
         let made = std::array::from_fn(side);
         let options = ConvOptions { stride, padding, precision: Precision::F32 };
+        if extension::covers_transposed(&weight, options) {
+            // With stride 1 it is the convolution by the flipped kernel with what is left of the padding.
+            let flipped = weight.flip([2, 3, 4]).swap_dims(0, 1);
+            return conv3d(x, flipped, bias, ConvOptions { padding: padding.map(|p| 2 - p), ..options });
+        }
         let y = Dispatch::conv3d_transposed(x.into_dispatch(), weight.into_dispatch(), made, options);
         return with_bias(Tensor::from_dispatch(y), bias);
     }

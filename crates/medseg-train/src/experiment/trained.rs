@@ -6,7 +6,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Tensor};
 use medseg_inference::{Cascade, CascadeConfig, CascadeOutput, Fallback, MaskRule};
 use medseg_transforms::{BoxDhw, Connectivity, keep_largest};
-use medseg_unet::{UNet, load_weights};
+use medseg_unet::{Precision, UNet, load_weights};
 use medseg_volume::{AxisChange, Dhw, Volume};
 use ndarray::{Array3, Axis};
 
@@ -77,6 +77,13 @@ impl TrainedRun {
         let mut networks = config.stages().into_iter().map(|(name, _)| load(name)).collect::<Result<Vec<_>, _>>()?;
         let fine = networks.pop().ok_or_else(|| not_a_run("it has no stage".into()))?;
         Ok(Self { coarse: networks.pop(), fine, config, device: device.clone() })
+    }
+
+    /// The same run with the networks' products made in these numbers; see [`UNet::with_precision`].
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        let coarse = self.coarse.map(|network| network.with_precision(precision));
+        Self { coarse, fine: self.fine.with_precision(precision), ..self }
     }
 
     /// The run's settings.

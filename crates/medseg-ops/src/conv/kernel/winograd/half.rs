@@ -3,6 +3,9 @@
 //! A word holds the bf16 of two channels, the even one in its lower half; one instruction adds the products of both to
 //! an f32. Words are kept in arrays of f32, of which only the bits count.
 
+use rayon::prelude::*;
+
+use crate::recycled::Buffer;
 use crate::vectorised::vectorised;
 
 /// Whether this processor has the instructions.
@@ -36,17 +39,18 @@ fn rounded(value: f32) -> u32 {
 
 /// Packs transformed weights [...][channel][row] of `channels` channels and rows of `row` values into words
 /// [...][pair of channels][row].
-pub(in super::super::super) fn packed_weights(weights: &[f32], channels: usize, row: usize) -> Vec<f32> {
+pub(in super::super::super) fn packed_weights(weights: &[f32], channels: usize, row: usize) -> Buffer {
     let pairs = channels.div_ceil(2);
-    let mut words = vec![0.0; weights.len() / channels * pairs];
+    let mut words = Buffer::new(weights.len() / channels * pairs);
     let zeros = vec![0.0; row];
-    for (from, to) in weights.chunks_exact(channels * row).zip(words.chunks_exact_mut(pairs * row)) {
+    let points = weights.par_chunks_exact(channels * row).zip(words.par_chunks_exact_mut(pairs * row));
+    points.for_each(|(from, to)| {
         let mut rows = from.chunks_exact(row);
         for words in to.chunks_exact_mut(row) {
             let even = rows.next().unwrap_or(&zeros);
             pack(even, rows.next().unwrap_or(&zeros), words);
         }
-    }
+    });
     words
 }
 

@@ -39,6 +39,8 @@ pub(in super::super) use weights::{Use, transformed};
 
 /// Products of rows a tile: 4 along depth times 4 along height.
 const POINTS: usize = 16;
+/// Taps of the kernel of one pair of channels.
+const KERNEL: usize = 27;
 /// Taps along the width.
 const TAPS: usize = 3;
 /// Output channels computed together.

@@ -6,9 +6,10 @@ use super::correlation::correlate;
 use super::gradient_rows;
 use super::input::{self, Scratch};
 use super::regions::{Cut, Region};
-use super::{POINTS, TAPS};
+use super::{KERNEL, POINTS, TAPS};
 use crate::conv::kernel::lanes::Path;
 use crate::conv::kernel::source::Source;
+use crate::recycled::Buffer;
 
 /// Bytes that the sums of all parts may take.
 const PARTS_BYTES: usize = 16 << 20;
@@ -40,16 +41,17 @@ pub(in super::super::super) fn winograd_weight_gradient(
     let work = Work { path, cut, x, channels, gradient, output };
     let regions = cut.regions(x.batch);
     let parts = (PARTS_BYTES / (12 * work.sums_len())).min(MOST_PARTS).min(regions.len());
+    if regions.len() <= IN_SINGLE {
+        let mut sums = Buffer::new(work.sums_len());
+        sums.fill(0.0);
+        work.add(&regions, true, &mut sums);
+        return work.weights::<f32>(&sums);
+    }
     let sums = if parts < FEW_PARTS {
         work.sum(&regions, true)
     } else {
-        let sums: Vec<_> = (0..parts)
-            .into_par_iter()
-            .map(|part| {
-                let bounds = [part, part + 1].map(|p| p * regions.len() / parts);
-                work.sum(&regions[bounds[0]..bounds[1]], false)
-            })
-            .collect();
+        let of = |part: usize| &regions[part * regions.len() / parts..(part + 1) * regions.len() / parts];
+        let sums: Vec<_> = (0..parts).into_par_iter().map(|part| work.sum(of(part), false)).collect();
         sums.into_iter().reduce(added).expect("a part")
     };
     work.weights(&sums)
@@ -97,19 +99,25 @@ impl Work<'_> {
     /// Sums over some regions, by one thread or by all `together`.
     fn sum(&self, regions: &[Region], together: bool) -> Vec<f64> {
         let mut total = vec![0.0f64; self.sums_len()];
-        let mut single = vec![0.0f32; self.sums_len()];
-        let (mut v, mut g) = (Vec::new(), Vec::new());
+        let mut single = Buffer::new(self.sums_len());
+        single.fill(0.0);
         for regions in regions.chunks(IN_SINGLE) {
-            for of in regions {
-                if together {
-                    self.region_together(of, &mut v, &mut g, &mut single);
-                } else {
-                    self.region(of, &mut v, &mut g, &mut single);
-                }
-            }
-            total.iter_mut().zip(&mut single).for_each(|(total, sum)| *total += f64::from(std::mem::take(sum)));
+            self.add(regions, together, &mut single);
+            total.iter_mut().zip(&mut *single).for_each(|(total, sum)| *total += f64::from(std::mem::take(sum)));
         }
         total
+    }
+
+    /// Adds the sums over a few regions.
+    fn add(&self, regions: &[Region], together: bool, sums: &mut [f32]) {
+        let (mut v, mut g) = (Vec::new(), Vec::new());
+        for of in regions {
+            if together {
+                self.region_together(of, &mut v, &mut g, sums);
+            } else {
+                self.region(of, &mut v, &mut g, sums);
+            }
+        }
     }
 
     fn region(&self, of: &Region, v: &mut Vec<f32>, g: &mut Vec<f32>, sums: &mut [f32]) {
@@ -168,19 +176,22 @@ impl Work<'_> {
     }
 
     /// Transforms the sums back to `[output, channels, 27]`.
-    fn weights(&self, sums: &[f64]) -> Vec<f32> {
-        let mut weights = vec![0.0; self.output * self.channels * 27];
-        weights.par_chunks_exact_mut(27).enumerate().for_each(|(pair, weights)| {
-            let (o, c) = (pair / self.channels, pair % self.channels);
-            let at = |point: usize, tap: usize| {
-                let row = (o / self.block() * POINTS + point) * self.channels + c;
-                sums[(row * TAPS + tap) * self.block() + o % self.block()]
-            };
-            for tap in 0..TAPS {
-                let rows: [[f64; 3]; 4] = std::array::from_fn(|z| along(std::array::from_fn(|y| at(z * 4 + y, tap))));
-                for y in 0..3 {
-                    for (z, value) in along(std::array::from_fn(|z| rows[z][y])).into_iter().enumerate() {
-                        weights[(z * 3 + y) * 3 + tap] = value as f32;
+    fn weights<T: Copy + Into<f64> + Sync>(&self, sums: &[T]) -> Vec<f32> {
+        let (width, point_len) = (self.block(), self.point_len());
+        let mut weights = vec![0.0; self.output * self.channels * KERNEL];
+        weights.par_chunks_mut(width * self.channels * KERNEL).enumerate().for_each(|(block, weights)| {
+            let sums = &sums[block * POINTS * point_len..][..POINTS * point_len];
+            for c in 0..self.channels {
+                // Four output channels at a time, whose sums lie side by side.
+                for (group, weights) in weights.chunks_mut(4 * self.channels * KERNEL).enumerate() {
+                    let at = |point: usize, tap: usize| -> [f64; 4] {
+                        let sums = &sums[point * point_len + (c * TAPS + tap) * width + 4 * group..][..4];
+                        std::array::from_fn(|lane| sums[lane].into())
+                    };
+                    let kernels = kernels(at);
+                    for (lane, weights) in weights.chunks_exact_mut(self.channels * KERNEL).enumerate() {
+                        let to = &mut weights[c * KERNEL..][..KERNEL];
+                        to.iter_mut().zip(&kernels).for_each(|(to, lanes)| *to = lanes[lane] as f32);
                     }
                 }
             }
@@ -189,8 +200,27 @@ impl Work<'_> {
     }
 }
 
+/// The gradients of four kernels from their sums by point and tap.
+fn kernels(sum: impl Fn(usize, usize) -> [f64; 4]) -> [[f64; 4]; KERNEL] {
+    let mut kernels = [[0.0; 4]; KERNEL];
+    for tap in 0..TAPS {
+        let rows: [[[f64; 4]; 3]; 4] = std::array::from_fn(|z| along(std::array::from_fn(|y| sum(z * 4 + y, tap))));
+        for y in 0..3 {
+            for (z, value) in along(rows.map(|row| row[y])).into_iter().enumerate() {
+                kernels[(z * 3 + y) * 3 + tap] = value;
+            }
+        }
+    }
+    kernels
+}
+
 /// Gradients of 3 taps from those of the 4 transformed ones.
-fn along([a, b, c, d]: [f64; 4]) -> [f64; 3] {
-    let half = 0.5 * (b + c);
-    [a + half, 0.5 * (b - c), half + d]
+#[inline(always)]
+fn along([a, b, c, d]: [[f64; 4]; 4]) -> [[f64; 4]; 3] {
+    let half: [f64; 4] = std::array::from_fn(|i| 0.5 * (b[i] + c[i]));
+    [
+        std::array::from_fn(|i| a[i] + half[i]),
+        std::array::from_fn(|i| 0.5 * (b[i] - c[i])),
+        std::array::from_fn(|i| half[i] + d[i]),
+    ]
 }

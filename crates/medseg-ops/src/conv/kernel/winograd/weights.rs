@@ -2,12 +2,10 @@
 
 use rayon::prelude::*;
 
+use crate::recycled::Buffer;
 use crate::vectorised::vectorised;
 
-use super::{BLOCK, POINTS, TAPS};
-
-/// Values of the kernel of one pair of channels.
-const KERNEL: usize = 27;
+use super::{BLOCK, KERNEL, POINTS, TAPS};
 
 /// What the weights are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,50 +18,52 @@ pub(in super::super::super) enum Use {
 
 /// Transforms weights `[out, in, 3, 3, 3]` into [block of channels made][point][channel read][tap][BLOCK], with zeros where
 /// the last block has no channel.
-pub(in super::super::super) fn transformed(weights: &[f32], output: usize, input: usize, of: Use) -> Vec<f32> {
+pub(in super::super::super) fn transformed(weights: &[f32], output: usize, input: usize, of: Use) -> Buffer {
     assert_eq!(weights.len(), output * input * KERNEL, "weights");
     let (made, read) = match of {
         Use::Forward => (output, input),
         Use::InputGradient => (input, output),
     };
-    let kernel = |m: usize, r: usize| match of {
-        Use::Forward => &weights[(m * input + r) * KERNEL..][..KERNEL],
-        Use::InputGradient => &weights[(r * input + m) * KERNEL..][..KERNEL],
-    };
-    let point = read * TAPS * BLOCK;
-    let mut packed = vec![0.0f32; made.div_ceil(BLOCK) * POINTS * point];
-    packed.par_chunks_exact_mut(POINTS * point).enumerate().for_each(|(block, packed)| {
-        let lanes = BLOCK.min(made - block * BLOCK);
-        let mut taps = [[0.0f32; BLOCK]; KERNEL];
-        for r in 0..read {
-            for lane in 0..lanes {
-                let kernel = kernel(block * BLOCK + lane, r);
-                for (tap, slot) in taps.iter_mut().enumerate() {
-                    slot[lane] = kernel[if of == Use::Forward { tap } else { KERNEL - 1 - tap }];
-                }
-            }
-            for tap in 0..TAPS {
-                let plane: [[Lanes; 3]; 3] =
-                    std::array::from_fn(|z| std::array::from_fn(|y| taps[(z * 3 + y) * 3 + tap]));
-                for (p, value) in points(&plane).into_iter().flatten().enumerate() {
-                    packed[p * point + (r * TAPS + tap) * BLOCK..][..BLOCK].copy_from_slice(&value);
-                }
-            }
-        }
+    let mut packed = Buffer::new(made.div_ceil(BLOCK) * POINTS * read * TAPS * BLOCK);
+    packed.par_chunks_exact_mut(POINTS * read * TAPS * BLOCK).enumerate().for_each(|(block, packed)| {
+        let made = block * BLOCK..(block * BLOCK + BLOCK).min(made);
+        transform_block(weights, input, made.start, made.end, of, packed);
     });
     packed
 }
 
-type Lanes = [f32; BLOCK];
-
 vectorised! {
-    /// The 4×4 transformed weights of a plane of 3×3 taps.
-    fn points(plane: &[[Lanes; 3]; 3]) -> [[Lanes; 4]; 4] {
-        let rows = plane.map(along);
-        let columns: [[Lanes; 4]; 4] = std::array::from_fn(|y| along([rows[0][y], rows[1][y], rows[2][y]]));
-        std::array::from_fn(|z| std::array::from_fn(|y| columns[y][z]))
+    /// Transforms the weights of the channels made from `first` to `end`.
+    fn transform_block(weights: &[f32], input: usize, first: usize, end: usize, of: Use, packed: &mut [f32]) {
+        let point = packed.len() / POINTS;
+        let zeros = [0.0f32; KERNEL];
+        let (kernels, _) = weights.as_chunks::<KERNEL>();
+        for r in 0..point / (TAPS * BLOCK) {
+            let lanes: [&[f32; KERNEL]; BLOCK] = std::array::from_fn(|lane| match of {
+                _ if first + lane >= end => &zeros,
+                Use::Forward => &kernels[(first + lane) * input + r],
+                Use::InputGradient => &kernels[r * input + first + lane],
+            });
+            for tap in 0..TAPS {
+                let rows: [[Lanes; 4]; 3] = std::array::from_fn(|z| {
+                    along(std::array::from_fn(|y| {
+                        let at = (z * 3 + y) * 3 + tap;
+                        let at = if of == Use::Forward { at } else { KERNEL - 1 - at };
+                        lanes.map(|kernel| kernel[at])
+                    }))
+                });
+                for y in 0..4 {
+                    for (z, value) in along([rows[0][y], rows[1][y], rows[2][y]]).into_iter().enumerate() {
+                        let at = (z * 4 + y) * point + (r * TAPS + tap) * BLOCK;
+                        packed[at..at + BLOCK].copy_from_slice(&value);
+                    }
+                }
+            }
+        }
     }
 }
+
+type Lanes = [f32; BLOCK];
 
 /// The 4 transformed weights of 3 taps.
 #[inline(always)]
