@@ -10,7 +10,8 @@
 //! | [`instance_norm3d`], [`instance_norm_relu`], [`instance_norm_add_relu`] | instance norm, and with what follows it |
 //! | [`max_pool3d`] | max pooling |
 //! | [`upsample_trilinear2x`] | twice as many voxels along every axis |
-//! | [`dropout3d`], [`dropout`] | channels or elements left out in training |
+//! | [`dropout3d`], [`dropout`], [`dropout_factors`] | channels or elements left out in training |
+//! | [`release_memory`] | gives back what is kept for the tensors to come |
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -26,8 +27,12 @@
 //! # Backends
 //! With the feature `flex`, f32 tensors on Burn's Flex device take hand-written kernels, registered as a Burn backend
 //! extension with their own backward passes; results do not depend on the number of threads. Everything else (other
-//! devices, other types, shapes a kernel does not cover) takes the same functions of [`composed`], made of Burn's own
-//! operations; they are also what the kernels are tested against.
+//! devices, other types) takes the same functions of [`composed`], made of Burn's own operations; they are also what the
+//! kernels are tested against.
+//!
+//! A 3×3×3 convolution of stride 1 is computed by Winograd's minimal filtering along depth and height, a 1×1×1 one as a
+//! product of a small matrix with every voxel, any other kernel and stride by copying what each tap meets, a few rows at a
+//! time. [`Precision::Bf16`] makes the first one's products in bf16.
 
 mod conv;
 mod dropout;

@@ -9,6 +9,7 @@ use crate::parameters::Parameters;
 
 /// What a stage reads.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "made and read at once, never stored")]
 pub(crate) enum StageInput {
     /// One tensor.
     One(Tensor<5>),

@@ -52,8 +52,9 @@ vectorised! {
                         lanes.map(|kernel| kernel[at])
                     }))
                 });
-                for y in 0..4 {
-                    for (z, value) in along([rows[0][y], rows[1][y], rows[2][y]]).into_iter().enumerate() {
+                let [top, middle, bottom] = rows;
+                for (y, ((a, b), c)) in top.into_iter().zip(middle).zip(bottom).enumerate() {
+                    for (z, value) in along([a, b, c]).into_iter().enumerate() {
                         let at = (z * 4 + y) * point + (r * TAPS + tap) * BLOCK;
                         packed[at..at + BLOCK].copy_from_slice(&value);
                     }
