@@ -40,6 +40,8 @@ mod dropout;
 mod flex_device;
 #[cfg(feature = "flex")]
 mod flex_values;
+#[cfg(feature = "flex")]
+mod large_pages;
 mod memory;
 mod norm;
 mod pool;

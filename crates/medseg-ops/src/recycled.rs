@@ -7,6 +7,8 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::large_pages;
+
 /// Values below which a buffer comes from the allocator, which keeps small blocks by itself.
 const LEAST: usize = 1 << 14;
 
@@ -72,8 +74,7 @@ impl Buffer {
         let dropped = store.note(found.as_ref().map_or(len, Vec::len));
         drop(store);
         drop(dropped);
-        // Zeros from the system cost nothing until they are touched.
-        Self { values: found.unwrap_or_else(|| vec![0.0; len]), len }
+        Self { values: found.unwrap_or_else(|| fresh(len)), len }
     }
 
     /// Everything it holds, more than asked for where it was used before.
@@ -94,6 +95,13 @@ impl Buffer {
         }
         values
     }
+}
+
+/// Zeros from the system, which cost nothing until they are touched.
+fn fresh(len: usize) -> Vec<f32> {
+    let mut values = vec![0.0; len];
+    large_pages::prefer(&mut values);
+    values
 }
 
 impl From<Vec<f32>> for Buffer {

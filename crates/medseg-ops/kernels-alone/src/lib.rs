@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unused_imports, reason = "what Burn's side uses is not here")]
 
+#[path = "../../src/large_pages.rs"]
+mod large_pages;
 #[path = "../../src/recycled.rs"]
 mod recycled;
 #[path = "../../src/vectorised.rs"]

@@ -7,7 +7,7 @@ use burn_flex::FlexTensor;
 
 use super::extension::{ConvBackend, ConvGradientBackend};
 use super::kernel::{
-    Arithmetic, BLOCK, Part, Read, Scale, Sink, Source, Use, best_path, half_available, packed_weights, pointwise,
+    Arithmetic, Part, Read, Scale, Sink, Source, Use, best_path, half_available, pointwise,
     pointwise_weight_gradient, pointwise_weights, transformed, winograd, winograd_weight_gradient,
 };
 use super::{ConvOptions, Precision};
@@ -192,13 +192,11 @@ fn convolve(x: &Source<'_>, weight: FlexTensor, options: ConvOptions) -> FlexTen
     if kernel == 1 {
         pointwise(best_path(), x, &pointwise_weights(values(&weight), output, input, false), &sink);
     } else {
-        let weights = transformed(values(&weight), output, input, Use::Forward);
-        if options.precision == Precision::Bf16 && half_available() {
-            let words = packed_weights(&weights, input, 3 * BLOCK);
-            winograd(best_path(), Arithmetic::Half, x, &words, options.padding, &sink);
-        } else {
-            winograd(best_path(), Arithmetic::Single, x, &weights, options.padding, &sink);
-        }
+        // A single channel would leave half of every word empty.
+        let half = options.precision == Precision::Bf16 && input > 1 && half_available();
+        let arithmetic = if half { Arithmetic::Half } else { Arithmetic::Single };
+        let weights = transformed(values(&weight), output, input, Use::Forward, arithmetic);
+        winograd(best_path(), arithmetic, x, &weights, options.padding, &sink);
     }
     let [d, h, w] = sides;
     tensor(out, Shape::new([x.batch, output, d, h, w]))
@@ -214,7 +212,7 @@ fn input_gradient(gradient: FlexTensor, weight: FlexTensor, options: ConvOptions
     if kernel == 1 {
         pointwise(best_path(), &source, &pointwise_weights(values(&weight), output, input, true), out);
     } else {
-        let weights = transformed(values(&weight), output, input, Use::InputGradient);
+        let weights = transformed(values(&weight), output, input, Use::InputGradient, Arithmetic::Single);
         winograd(best_path(), Arithmetic::Single, &source, &weights, options.padding.map(|p| kernel - 1 - p), out);
     }
 }

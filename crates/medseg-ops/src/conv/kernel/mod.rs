@@ -27,5 +27,5 @@ pub(super) use sink::Sink;
 pub(super) use source::{Part, Read, Scale, Source};
 pub(super) use strided::{Geometry, strided, strided_weight_gradient, strided_weights, transposed};
 pub(super) use winograd::{
-    Arithmetic, BLOCK, Use, half_available, packed_weights, transformed, winograd, winograd_weight_gradient,
+    Arithmetic, Use, half_available, transformed, winograd, winograd_weight_gradient,
 };

@@ -9,6 +9,7 @@ use super::{BLOCK, POINTS, TAPS, half, output};
 use crate::conv::kernel::lanes::Path;
 use crate::conv::kernel::sink::Sink;
 use crate::conv::kernel::source::Source;
+use crate::recycled::Buffer;
 
 /// Fewer regions than this are worked on by several threads each.
 const MANY: usize = 32;
@@ -18,11 +19,21 @@ const MANY: usize = 32;
 pub(in super::super::super) enum Arithmetic {
     /// f32.
     Single,
-    /// bf16, two channels in a word; weights of [`packed_weights`](super::packed_weights).
+    /// bf16, two channels in a word.
     Half,
 }
 
-/// Convolves with weights of [`transformed`](super::transformed); stride 1. Writes all of `out`.
+impl Arithmetic {
+    /// Rows that `channels` make: one each, or words of two.
+    pub(super) fn rows(self, channels: usize) -> usize {
+        match self {
+            Self::Single => channels,
+            Self::Half => channels.div_ceil(2),
+        }
+    }
+}
+
+/// Convolves with weights of [`transformed`](super::transformed) for the same arithmetic; stride 1. Writes all of `out`.
 ///
 /// # Panics
 /// If the lengths do not agree or the kernel is larger than the padded input.
@@ -35,21 +46,17 @@ pub(in super::super::super) fn winograd(
     out: &Sink<'_>,
 ) {
     let output = out.channels();
-    let rows = match arithmetic {
-        Arithmetic::Single => x.channels(),
-        Arithmetic::Half => x.channels().div_ceil(2),
-    };
+    let rows = arithmetic.rows(x.channels());
     assert!(arithmetic == Arithmetic::Single || half::available(), "this processor has no products of bf16");
     let cut = Cut::new(x.sides, padding, rows);
     assert_eq!(weights.len(), output.div_ceil(BLOCK) * POINTS * rows * TAPS * BLOCK, "weights");
     let regions = cut.regions(x.batch);
     let work = Work { path, arithmetic, cut, x, rows, weights, output, out };
     if regions.len() >= MANY {
-        regions.par_iter().for_each_init(Buffers::default, |buffers, of| work.alone(of, buffers));
+        regions.par_iter().for_each_init(|| work.buffers(1), |buffers, of| work.alone(of, buffers));
     } else {
-        let mut v = Vec::new();
-        let mut m = Vec::new();
-        regions.iter().for_each(|of| work.together(of, &mut v, &mut m));
+        let mut buffers = work.buffers(work.blocks());
+        regions.iter().for_each(|of| work.together(of, &mut buffers));
     }
 }
 
@@ -65,13 +72,14 @@ struct Work<'a> {
     out: &'a Sink<'a>,
 }
 
-/// Buffers of one thread.
-#[derive(Default)]
+/// Buffers of a region at work.
 struct Buffers {
     input: Input,
     rows: Vec<f32>,
-    v: Vec<f32>,
-    m: Vec<f32>,
+    /// Transformed input [row][point][flat stride].
+    v: Buffer,
+    /// Products [point][block][BLOCK][flat stride].
+    m: Buffer,
 }
 
 /// Buffers of the input's transform.
@@ -82,15 +90,25 @@ struct Input {
 }
 
 impl Work<'_> {
+    /// Blocks of output channels.
+    fn blocks(&self) -> usize {
+        self.output.div_ceil(BLOCK)
+    }
+
+    /// Buffers for the products of so many blocks.
+    fn buffers(&self, blocks: usize) -> Buffers {
+        let v = Buffer::new(self.rows * self.cut.channel_len());
+        let m = Buffer::new(POINTS * blocks * BLOCK * self.cut.flat_stride());
+        Buffers { input: Input::default(), rows: Vec::new(), v, m }
+    }
+
     /// One thread makes a region: input, products and output of one block of channels after the other stay in its cache.
     fn alone(&self, of: &Region, Buffers { input, rows, v, m }: &mut Buffers) {
-        v.resize(self.rows * self.cut.channel_len(), 0.0);
         for (row, v) in v.chunks_exact_mut(self.cut.channel_len()).enumerate() {
             self.input_row(of, row, input, v);
         }
         let of_point = BLOCK * self.cut.flat_stride();
-        m.resize(POINTS * of_point, 0.0);
-        for block in 0..self.output.div_ceil(BLOCK) {
+        for block in 0..self.blocks() {
             for (point, m) in m.chunks_exact_mut(of_point).enumerate() {
                 self.products(of, v, block, point, m);
             }
@@ -99,15 +117,13 @@ impl Work<'_> {
     }
 
     /// All threads make a region, step by step; for the deep levels, whose weights are larger than the volume.
-    fn together(&self, of: &Region, v: &mut Vec<f32>, m: &mut Vec<f32>) {
-        v.resize(self.rows * self.cut.channel_len(), 0.0);
+    fn together(&self, of: &Region, Buffers { v, m, .. }: &mut Buffers) {
         v.par_chunks_exact_mut(self.cut.channel_len()).enumerate().for_each_init(Input::default, |input, (row, v)| {
             self.input_row(of, row, input, v);
         });
-        let v = &*v;
-        let blocks = self.output.div_ceil(BLOCK);
+        let v = &**v;
+        let blocks = self.blocks();
         let of_point = BLOCK * self.cut.flat_stride();
-        m.resize(POINTS * blocks * of_point, 0.0);
         m.par_chunks_exact_mut(of_point).enumerate().for_each(|(task, m)| {
             self.products(of, v, task % blocks, task / blocks, m);
         });
@@ -144,7 +160,7 @@ impl Work<'_> {
         let (flat_stride, len) = (self.cut.flat_stride(), self.rows * TAPS * BLOCK);
         let weights = &self.weights[(block * POINTS + point) * len..][..len];
         let (v, v_stride) = (&v[point * flat_stride..], self.cut.channel_len());
-        let flat = of.flat(self.cut.stride());
+        let flat = self.cut.flat(of);
         let lanes = BLOCK.min(self.output - block * BLOCK);
         products(self.path, self.arithmetic, v, v_stride, weights, flat, m, flat_stride, lanes);
     }

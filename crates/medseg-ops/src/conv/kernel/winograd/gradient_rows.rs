@@ -18,7 +18,7 @@ pub(super) fn transform(
 ) {
     let (lanes, stride, [depth, height, width]) = (path.width(), cut.stride(), cut.output);
     assert!(block.len() <= lanes && to.len() >= POINTS * positions * lanes);
-    assert!(of.tiles[0] * of.tiles[1] * stride <= positions);
+    assert!(cut.rows(of) <= positions && width <= stride);
     scratch.clear();
     scratch.resize(4 * width * lanes, 0.0);
     for tile in 0..of.tiles[0] * of.tiles[1] {
@@ -37,22 +37,22 @@ pub(super) fn transform(
             }
         }
         let (from, to) = (scratch.as_ptr(), to[tile * stride * lanes..].as_mut_ptr());
-        on_path!(path, transform_rows(from: *const f32, width: usize, to: *mut f32, positions: usize));
+        on_path!(path, transform_rows(from: *const f32, width: usize, stride: usize, to: *mut f32, positions: usize));
     }
     // What lies after the last row.
-    let end = of.tiles[0] * of.tiles[1] * stride * lanes;
+    let end = cut.rows(of) * lanes;
     for point in to.chunks_exact_mut(positions * lanes).take(POINTS) {
         point[end..].fill(0.0);
     }
 }
 
-/// Transforms one tile's rows and writes the two positions between rows as zeros.
+/// Transforms one tile's rows and writes the positions between this row and the next as zeros.
 ///
 /// # Safety
-/// `from` is readable for 4 · `width` vectors; `to` writable for `width + 2` vectors at each of 16 points, `positions`
-/// vectors from one to the next; the processor has V's instructions.
+/// `from` is readable for 4 · `width` vectors; `to` writable for `stride` vectors, `width` of them values, at each of 16
+/// points, `positions` vectors from one to the next; the processor has V's instructions.
 #[inline(always)]
-unsafe fn transform_rows<V: Lanes>(from: *const f32, width: usize, to: *mut f32, positions: usize) {
+unsafe fn transform_rows<V: Lanes>(from: *const f32, width: usize, stride: usize, to: *mut f32, positions: usize) {
     // SAFETY: the pointers' reach is the caller's promise.
     unsafe {
         for x in 0..width {
@@ -65,7 +65,7 @@ unsafe fn transform_rows<V: Lanes>(from: *const f32, width: usize, to: *mut f32,
             }
         }
         for point in 0..POINTS {
-            for x in width..width + 2 {
+            for x in width..stride {
                 V::zero().store(to.add((point * positions + x) * V::WIDTH));
             }
         }

@@ -3,9 +3,6 @@
 //! A word holds the bf16 of two channels, the even one in its lower half; one instruction adds the products of both to
 //! an f32. Words are kept in arrays of f32, of which only the bits count.
 
-use rayon::prelude::*;
-
-use crate::recycled::Buffer;
 use crate::vectorised::vectorised;
 
 /// Whether this processor has the instructions.
@@ -24,9 +21,15 @@ vectorised! {
     /// Packs the values of two channels into words, rounded to the nearest bf16, ties to even.
     pub(super) fn pack(even: &[f32], odd: &[f32], words: &mut [f32]) {
         for ((word, &even), &odd) in words.iter_mut().zip(even).zip(odd) {
-            *word = f32::from_bits(rounded(even) >> 16 | rounded(odd) & 0xffff_0000);
+            *word = self::word(even, odd);
         }
     }
+}
+
+/// A word of two values.
+#[inline(always)]
+pub(super) fn word(even: f32, odd: f32) -> f32 {
+    f32::from_bits(rounded(even) >> 16 | rounded(odd) & 0xffff_0000)
 }
 
 /// The bits of an f32 whose upper half is the nearest bf16.
@@ -35,23 +38,6 @@ fn rounded(value: f32) -> u32 {
     let bits = value.to_bits();
     // A NaN may lose the bits that make it one: keep it quiet instead.
     if value.is_nan() { bits | 0x0040_0000 } else { bits.wrapping_add(0x7fff + (bits >> 16 & 1)) }
-}
-
-/// Packs transformed weights [...][channel][row] of `channels` channels and rows of `row` values into words
-/// [...][pair of channels][row].
-pub(in super::super::super) fn packed_weights(weights: &[f32], channels: usize, row: usize) -> Buffer {
-    let pairs = channels.div_ceil(2);
-    let mut words = Buffer::new(weights.len() / channels * pairs);
-    let zeros = vec![0.0; row];
-    let points = weights.par_chunks_exact(channels * row).zip(words.par_chunks_exact_mut(pairs * row));
-    points.for_each(|(from, to)| {
-        let mut rows = from.chunks_exact(row);
-        for words in to.chunks_exact_mut(row) {
-            let even = rows.next().unwrap_or(&zeros);
-            pack(even, rows.next().unwrap_or(&zeros), words);
-        }
-    });
-    words
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -140,20 +126,5 @@ mod tests {
         assert!(halves(4)[0].is_nan());
         assert_eq!(halves(5), [f32::INFINITY, f32::NEG_INFINITY]);
         assert_eq!(halves(6), [f32::INFINITY, 2.0]);
-    }
-
-    #[test]
-    fn an_odd_last_channel_is_paired_with_zeros() {
-        let weights: Vec<f32> = (1..=12).map(|n| n as f32).collect();
-        let words = packed_weights(&weights, 3, 2);
-        let halves: Vec<[f32; 2]> = words
-            .iter()
-            .map(|w| w.to_bits())
-            .map(|b| [f32::from_bits(b << 16), f32::from_bits(b & 0xffff_0000)])
-            .collect();
-        assert_eq!(
-            halves,
-            [[1.0, 3.0], [2.0, 4.0], [5.0, 0.0], [6.0, 0.0], [7.0, 9.0], [8.0, 10.0], [11.0, 0.0], [12.0, 0.0]]
-        );
     }
 }

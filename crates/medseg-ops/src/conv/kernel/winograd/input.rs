@@ -1,7 +1,7 @@
 //! Copying a region of the input and transforming it.
 
 use super::POINTS;
-use super::regions::{Cut, Region};
+use super::regions::{Cut, Region, TAIL};
 use crate::conv::kernel::lanes::{Lanes, Path, WIDEST, on_path};
 use crate::conv::kernel::source::Channel;
 
@@ -12,8 +12,8 @@ pub(super) struct Scratch {
     half: Vec<f32>,
 }
 
-/// Transforms the rows of one channel that a region reads into `v` [POINTS][flat stride]. `next` is the channel that is
-/// read after this one.
+/// Transforms the rows of one channel that a region reads into `v` [POINTS][flat stride], and what lies after them.
+/// `next` is the channel that is read after this one.
 pub(super) fn transform(
     path: Path,
     cut: &Cut,
@@ -32,13 +32,16 @@ pub(super) fn transform(
     for (p, plane) in rows.chunks_exact_mut(2 * half).take(planes).enumerate() {
         copy_plane(cut, of, p, channel, next, &mut scratch.half, plane);
     }
-    let (count, flat_stride) = (tiles * stride, cut.flat_stride());
+    rows[planes * 2 * half..].fill(0.0);
+    let (row, flat_stride) = (tiles * stride, cut.flat_stride());
+    // The zeros on the left of whatever follows a row pad it on the right; the last row of all is followed by the tail.
+    let count = row + TAIL;
     let whole = count.next_multiple_of(WIDEST);
-    assert!((of.tiles[0] - 1) * count + whole <= flat_stride && POINTS * flat_stride <= v.len());
+    assert!((of.tiles[0] - 1) * row + whole <= flat_stride && POINTS * flat_stride <= v.len());
     assert!((planes - 1) * 2 * half + half + stride + whole <= rows.len());
     for z in 0..of.tiles[0] {
         let rows = rows[4 * z * half..].as_ptr();
-        let v = v[z * count..].as_mut_ptr();
+        let v = v[z * row..].as_mut_ptr();
         on_path!(
             path,
             transform_rows(rows: *const f32, half: usize, stride: usize, count: usize, v: *mut f32, flat_stride: usize)

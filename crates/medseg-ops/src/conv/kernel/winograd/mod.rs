@@ -33,7 +33,7 @@ mod weight_gradient;
 mod weights;
 
 pub(in super::super) use forward::{Arithmetic, winograd};
-pub(in super::super) use half::{available as half_available, packed_weights};
+pub(in super::super) use half::available as half_available;
 pub(in super::super) use weight_gradient::winograd_weight_gradient;
 pub(in super::super) use weights::{Use, transformed};
 
@@ -44,4 +44,4 @@ const KERNEL: usize = 27;
 /// Taps along the width.
 const TAPS: usize = 3;
 /// Output channels computed together.
-pub(in super::super) const BLOCK: usize = 8;
+const BLOCK: usize = 8;

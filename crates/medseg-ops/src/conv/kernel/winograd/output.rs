@@ -18,7 +18,7 @@ pub(super) fn transform(
     out: &Sink<'_>,
 ) {
     let stride = cut.stride();
-    let flat = of.flat(stride);
+    let flat = cut.flat(of);
     let row_stride = (flat + 16).next_multiple_of(16);
     rows.resize(4 * row_stride, 0.0);
     assert!(15 * point_stride + flat + 16 <= m.len());

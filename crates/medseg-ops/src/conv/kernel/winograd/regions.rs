@@ -8,8 +8,11 @@ use super::POINTS;
 const CACHED: usize = 1 << 17;
 /// Flat positions below which a region takes in more rows and planes, so that whole vectors are mostly filled.
 const ENOUGH: usize = 144;
+/// Values after the last row that are read with weights other than zero: two by its last taps; and one more with a
+/// gradient of zero, where an odd number of positions is made even.
+pub(super) const TAIL: usize = 3;
 /// Values after the last flat position that a whole vector at the last tap may touch.
-const SLACK: usize = WIDEST + 2;
+const SLACK: usize = WIDEST + TAIL;
 
 /// The sides of a convolution and the regions its output is cut into.
 #[derive(Clone, Copy, Debug)]
@@ -37,21 +40,34 @@ impl Cut {
     /// Cuts for `channels` transformed channels that are held together.
     ///
     /// # Panics
-    /// If a kernel of 3 is larger than the padded input.
+    /// If a kernel of 3 is larger than the padded input or lies wholly in the padding.
     pub fn new(input: [usize; 3], padding: [usize; 3], channels: usize) -> Self {
+        assert!(padding.iter().all(|p| *p <= 2), "a padding of {padding:?} voxels is more than a kernel of 3 reaches");
         let padded: [usize; 3] = std::array::from_fn(|a| input[a] + 2 * padding[a]);
         assert!(padded.iter().all(|s| *s >= 3), "a kernel of 3 does not fit into {padded:?} voxels");
         let output = padded.map(|s| s - 2);
         let [depth, height] = [output[0].div_ceil(2), output[1].div_ceil(2)];
-        let fitting = CACHED / (POINTS * channels * padded[2]);
-        let rows = fitting.max(ENOUGH.div_ceil(padded[2])).clamp(1, height);
-        let planes = (ENOUGH / (rows * padded[2])).clamp(1, depth);
+        let stride = input[2] + padding[2];
+        let fitting = CACHED / (POINTS * channels * stride);
+        let rows = fitting.max(ENOUGH.div_ceil(stride)).clamp(1, height);
+        let planes = (ENOUGH / (rows * stride)).clamp(1, depth);
         Self { input, padding, output, tiles: [planes, rows] }
     }
 
-    /// Values from one row to the next in the flat arrays: the padded width.
+    /// Values from one row to the next in the flat arrays: the zeros that pad a row on the left pad the one before on the
+    /// right.
     pub fn stride(&self) -> usize {
-        self.output[2] + 2
+        self.input[2] + self.padding[2]
+    }
+
+    /// Flat positions of a region: rows of tiles, one after the other.
+    pub fn rows(&self, of: &Region) -> usize {
+        of.tiles[0] * of.tiles[1] * self.stride()
+    }
+
+    /// Flat positions of a region from the first voxel to the last one, with what lies between the rows.
+    pub fn flat(&self, of: &Region) -> usize {
+        self.rows(of) - (self.stride() - self.output[2])
     }
 
     /// Values of one point of one channel of a whole region; an odd number of the widest vectors, so that a power of two
@@ -79,12 +95,5 @@ impl Cut {
             }
         }
         regions
-    }
-}
-
-impl Region {
-    /// Flat positions from the first voxel to the last one, with what lies between the rows.
-    pub fn flat(&self, stride: usize) -> usize {
-        self.tiles[0] * self.tiles[1] * stride - 2
     }
 }

@@ -93,7 +93,7 @@ impl Work<'_> {
 
     /// Positions of a region: the flat ones, made even.
     fn positions(&self, of: &Region) -> usize {
-        (of.tiles[0] * of.tiles[1] * self.cut.stride()).next_multiple_of(2)
+        self.cut.rows(of).next_multiple_of(2)
     }
 
     /// Sums over some regions, by one thread or by all `together`.
@@ -110,7 +110,9 @@ impl Work<'_> {
 
     /// Adds the sums over a few regions.
     fn add(&self, regions: &[Region], together: bool, sums: &mut [f32]) {
-        let (mut v, mut g) = (Vec::new(), Vec::new());
+        let mut v = Buffer::new(self.channels * self.cut.channel_len());
+        let most = regions.iter().map(|of| self.positions(of)).max().unwrap_or(0);
+        let mut g = Buffer::new(self.blocks() * POINTS * most * self.block());
         for of in regions {
             if together {
                 self.region_together(of, &mut v, &mut g, sums);
@@ -120,11 +122,10 @@ impl Work<'_> {
         }
     }
 
-    fn region(&self, of: &Region, v: &mut Vec<f32>, g: &mut Vec<f32>, sums: &mut [f32]) {
+    fn region(&self, of: &Region, v: &mut [f32], g: &mut [f32], sums: &mut [f32]) {
         let positions = self.positions(of);
         let of_block = POINTS * positions * self.block();
-        v.resize(self.channels * self.cut.channel_len(), 0.0);
-        g.resize(self.blocks() * of_block, 0.0);
+        let g = &mut g[..self.blocks() * of_block];
         let (mut scratch, mut rows) = (Scratch::default(), Vec::new());
         for (c, v) in v.chunks_exact_mut(self.cut.channel_len()).enumerate() {
             self.input(of, c, &mut scratch, v);
@@ -137,11 +138,10 @@ impl Work<'_> {
         }
     }
 
-    fn region_together(&self, of: &Region, v: &mut Vec<f32>, g: &mut Vec<f32>, sums: &mut [f32]) {
+    fn region_together(&self, of: &Region, v: &mut [f32], g: &mut [f32], sums: &mut [f32]) {
         let positions = self.positions(of);
         let of_block = POINTS * positions * self.block();
-        v.resize(self.channels * self.cut.channel_len(), 0.0);
-        g.resize(self.blocks() * of_block, 0.0);
+        let g = &mut g[..self.blocks() * of_block];
         v.par_chunks_exact_mut(self.cut.channel_len())
             .enumerate()
             .for_each_init(Scratch::default, |scratch, (c, v)| self.input(of, c, scratch, v));

@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
+use super::forward::Arithmetic;
+use super::{BLOCK, KERNEL, POINTS, TAPS, half};
 use crate::recycled::Buffer;
 use crate::vectorised::vectorised;
-
-use super::{BLOCK, KERNEL, POINTS, TAPS};
 
 /// What the weights are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,55 +16,91 @@ pub(in super::super::super) enum Use {
     InputGradient,
 }
 
-/// Transforms weights `[out, in, 3, 3, 3]` into [block of channels made][point][channel read][tap][BLOCK], with zeros where
-/// the last block has no channel.
-pub(in super::super::super) fn transformed(weights: &[f32], output: usize, input: usize, of: Use) -> Buffer {
+/// Transforms weights `[out, in, 3, 3, 3]` into [block of channels made][point][row][tap][BLOCK], with zeros where the
+/// last block has no channel. A row is a channel read, or in half arithmetic a word of two.
+pub(in super::super::super) fn transformed(
+    weights: &[f32],
+    output: usize,
+    input: usize,
+    of: Use,
+    arithmetic: Arithmetic,
+) -> Buffer {
     assert_eq!(weights.len(), output * input * KERNEL, "weights");
+    let (kernels, _) = weights.as_chunks::<KERNEL>();
     let (made, read) = match of {
         Use::Forward => (output, input),
         Use::InputGradient => (input, output),
     };
-    let mut packed = Buffer::new(made.div_ceil(BLOCK) * POINTS * read * TAPS * BLOCK);
-    packed.par_chunks_exact_mut(POINTS * read * TAPS * BLOCK).enumerate().for_each(|(block, packed)| {
-        let made = block * BLOCK..(block * BLOCK + BLOCK).min(made);
-        transform_block(weights, input, made.start, made.end, of, packed);
+    let kernels = Kernels { kernels, input, made, read, of };
+    let len = POINTS * arithmetic.rows(read) * TAPS * BLOCK;
+    let mut packed = Buffer::new(made.div_ceil(BLOCK) * len);
+    packed.par_chunks_exact_mut(len).enumerate().for_each(|(block, packed)| match arithmetic {
+        Arithmetic::Single => transform_block::<false>(kernels, block * BLOCK, packed),
+        Arithmetic::Half => transform_block::<true>(kernels, block * BLOCK, packed),
     });
     packed
 }
 
+type Lanes = [f32; BLOCK];
+
+static ZEROS: [f32; KERNEL] = [0.0; KERNEL];
+
+/// The kernels of every pair of channels, and how they are read.
+#[derive(Clone, Copy)]
+struct Kernels<'a> {
+    kernels: &'a [[f32; KERNEL]],
+    input: usize,
+    made: usize,
+    read: usize,
+    of: Use,
+}
+
+impl Kernels<'_> {
+    /// Transformed kernels from channel `read` to BLOCK channels made from `first`, at one tap along the width.
+    #[inline(always)]
+    fn points(&self, first: usize, read: usize, tap: usize) -> [Lanes; POINTS] {
+        let lanes: [&[f32; KERNEL]; BLOCK] = std::array::from_fn(|lane| match self.of {
+            _ if first + lane >= self.made || read >= self.read => &ZEROS,
+            Use::Forward => &self.kernels[(first + lane) * self.input + read],
+            Use::InputGradient => &self.kernels[read * self.input + first + lane],
+        });
+        let [top, middle, bottom]: [[Lanes; 4]; 3] = std::array::from_fn(|z| {
+            along(std::array::from_fn(|y| {
+                let at = (z * 3 + y) * 3 + tap;
+                let at = if self.of == Use::Forward { at } else { KERNEL - 1 - at };
+                lanes.map(|kernel| kernel[at])
+            }))
+        });
+        let mut points = [[0.0; BLOCK]; POINTS];
+        for y in 0..4 {
+            for (z, value) in along([top[y], middle[y], bottom[y]]).into_iter().enumerate() {
+                points[z * 4 + y] = value;
+            }
+        }
+        points
+    }
+}
+
 vectorised! {
-    /// Transforms the weights of the channels made from `first` to `end`.
-    fn transform_block(weights: &[f32], input: usize, first: usize, end: usize, of: Use, packed: &mut [f32]) {
-        let point = packed.len() / POINTS;
-        let zeros = [0.0f32; KERNEL];
-        let (kernels, _) = weights.as_chunks::<KERNEL>();
-        for r in 0..point / (TAPS * BLOCK) {
-            let lanes: [&[f32; KERNEL]; BLOCK] = std::array::from_fn(|lane| match of {
-                _ if first + lane >= end => &zeros,
-                Use::Forward => &kernels[(first + lane) * input + r],
-                Use::InputGradient => &kernels[r * input + first + lane],
-            });
+    /// Transforms the weights of the channels made from `first`; in words of two channels read if `HALF`.
+    fn transform_block<const HALF: bool>(kernels: Kernels<'_>, first: usize, packed: &mut [f32]) {
+        let of_point = packed.len() / POINTS;
+        for row in 0..of_point / (TAPS * BLOCK) {
             for tap in 0..TAPS {
-                let rows: [[Lanes; 4]; 3] = std::array::from_fn(|z| {
-                    along(std::array::from_fn(|y| {
-                        let at = (z * 3 + y) * 3 + tap;
-                        let at = if of == Use::Forward { at } else { KERNEL - 1 - at };
-                        lanes.map(|kernel| kernel[at])
-                    }))
-                });
-                let [top, middle, bottom] = rows;
-                for (y, ((a, b), c)) in top.into_iter().zip(middle).zip(bottom).enumerate() {
-                    for (z, value) in along([a, b, c]).into_iter().enumerate() {
-                        let at = (z * 4 + y) * point + (r * TAPS + tap) * BLOCK;
-                        packed[at..at + BLOCK].copy_from_slice(&value);
+                let mut points = kernels.points(first, if HALF { 2 * row } else { row }, tap);
+                if HALF {
+                    let odd = kernels.points(first, 2 * row + 1, tap);
+                    for (even, odd) in points.iter_mut().zip(&odd) {
+                        *even = std::array::from_fn(|lane| half::word(even[lane], odd[lane]));
                     }
+                }
+                for (packed, value) in packed.chunks_exact_mut(of_point).zip(&points) {
+                    packed[(row * TAPS + tap) * BLOCK..][..BLOCK].copy_from_slice(value);
                 }
             }
         }
     }
 }
-
-type Lanes = [f32; BLOCK];
 
 /// The 4 transformed weights of 3 taps.
 #[inline(always)]
