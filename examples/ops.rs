@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use medseg::ops::{ConvOptions, composed, conv3d, instance_norm_relu};
+use medseg::ops::{ConvOptions, NormRelu, composed, conv3d, norm_relu};
 use medseg::{Device, Tensor};
 
 fn main() {
@@ -13,9 +13,9 @@ fn main() {
     let (x, weight) = (random([1, 16, 48, 48, 48]), random([16, 16, 3, 3, 3]));
     let same = ConvOptions { padding: [1; 3], ..ConvOptions::default() };
 
-    let kernels = |x: Tensor<5>, w: Tensor<5>| instance_norm_relu(conv3d(x, w, None, same), None, 1e-5);
-    let burns =
-        |x: Tensor<5>, w: Tensor<5>| composed::instance_norm_relu(composed::conv3d(x, w, None, same), None, 1e-5);
+    let norm = NormRelu::default;
+    let kernels = |x: Tensor<5>, w: Tensor<5>| norm_relu(conv3d(x, w, None, same), norm());
+    let burns = |x: Tensor<5>, w: Tensor<5>| composed::norm_relu(composed::conv3d(x, w, None, same), norm());
     let (ours, our_time) = weight_gradient(kernels, &x, &weight);
     let (theirs, their_time) = weight_gradient(burns, &x, &weight);
 

@@ -35,7 +35,7 @@ pub fn dropout(x: Tensor<5>, p: f64) -> Tensor<5> {
 }
 
 /// Factors `[batch, channels]` of a channel dropout: each 0 with probability `p`, else `1 / (1 - p)`; for
-/// [`instance_norm_relu_conv3d`](crate::instance_norm_relu_conv3d). None where [`dropout3d`] would change nothing.
+/// [`NormRelu`](crate::NormRelu). None where [`dropout3d`] would change nothing.
 ///
 /// # Panics
 /// Unless `0 <= p <= 1`.

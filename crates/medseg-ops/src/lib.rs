@@ -6,8 +6,8 @@
 //! |---|---|
 //! | [`conv3d`], [`conv_transpose3d`] | convolutions |
 //! | [`conv3d_joined`] | convolution of a skip connection and what comes from below, neither enlarged nor joined first |
-//! | [`instance_norm_relu_conv3d`] | convolution with the norm, dropout and ReLU before it |
-//! | [`instance_norm3d`], [`instance_norm_relu`], [`instance_norm_add_relu`] | instance norm, and with what follows it |
+//! | [`norm_relu_conv3d`] | convolution with the norm, dropout and ReLU before it |
+//! | [`instance_norm3d`], [`norm_relu`], [`norm_add_relu`] | instance norm, and with what follows it: [`NormRelu`] |
 //! | [`max_pool3d`] | max pooling |
 //! | [`upsample_trilinear2x`] | twice as many voxels along every axis |
 //! | [`dropout3d`], [`dropout`], [`dropout_factors`] | channels or elements left out in training |
@@ -51,17 +51,17 @@ mod upsample;
 #[cfg(feature = "flex")]
 mod vectorised;
 
-pub use conv::{ConvOptions, Enlarge, Precision, conv_transpose3d, conv3d, conv3d_joined, instance_norm_relu_conv3d};
+pub use conv::{ConvOptions, Enlarge, Precision, conv_transpose3d, conv3d, conv3d_joined, norm_relu_conv3d};
 pub use dropout::{dropout, dropout_factors, dropout3d};
 pub use memory::release_memory;
-pub use norm::{instance_norm_add_relu, instance_norm_relu, instance_norm3d};
+pub use norm::{NormRelu, instance_norm3d, norm_add_relu, norm_relu};
 pub use pool::max_pool3d;
 pub use upsample::upsample_trilinear2x;
 
 /// The operations of this crate out of Burn's own tensor operations, for every backend.
 pub mod composed {
-    pub use crate::conv::composed::{conv_transpose3d, conv3d, conv3d_joined, instance_norm_relu_conv3d};
-    pub use crate::norm::composed::{instance_norm_add_relu, instance_norm_relu, instance_norm3d};
+    pub use crate::conv::composed::{conv_transpose3d, conv3d, conv3d_joined, norm_relu_conv3d};
+    pub use crate::norm::composed::{instance_norm3d, norm_add_relu, norm_relu};
     pub use crate::pool::composed::max_pool3d;
     pub use crate::upsample::composed::upsample_trilinear2x;
 }

@@ -2,9 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use medseg_ops::{
-    Precision, dropout, dropout_factors, dropout3d, instance_norm_add_relu, instance_norm_relu, instance_norm3d,
-};
+use medseg_ops::{NormRelu, Precision, dropout, dropout_factors, instance_norm3d, norm_add_relu, norm_relu};
 
 use crate::conv::{Conv, StageInput};
 use crate::layout::StageLayout;
@@ -52,11 +50,11 @@ impl Block {
     /// `[batch, in, d, h, w]` to `[batch, out, d, h, w]`.
     pub fn forward(&self, x: StageInput, precision: Precision) -> Tensor<5> {
         let Some(shortcut) = &self.shortcut else {
-            let y = self.norm_relu(self.conv1.forward(x, precision));
-            return self.norm_relu(self.conv2.forward(StageInput::One(y), precision));
+            let y = self.second(&self.conv2, self.conv1.forward(x, precision), precision);
+            return self.norm_relu(y);
         };
         let main = self.second(&self.conv2, self.conv1.forward(x.clone(), precision), precision);
-        let y = instance_norm_add_relu(main, shortcut.forward(x, precision), EPS);
+        let y = norm_add_relu([(main, None), (shortcut.forward(x, precision), None)], 0.0, EPS);
         match (&self.conv3, &self.conv4) {
             (Some(conv3), Some(conv4)) => {
                 let main = self.second(conv4, conv3.forward(StageInput::One(y.clone()), precision), precision);
@@ -68,18 +66,29 @@ impl Block {
 
     /// Norm, dropout, ReLU and the convolution after them.
     fn second(&self, conv: &Conv, x: Tensor<5>, precision: Precision) -> Tensor<5> {
-        if self.dropout > 0.0 && !self.channel_dropout {
+        if self.drops_voxels() {
             return conv.forward(StageInput::One(self.norm_relu(x)), precision);
         }
-        let [batch, channels, ..] = x.dims();
-        let factors = dropout_factors(batch, channels, self.dropout, &x.device());
-        conv.forward_rectified(x, factors, EPS, precision)
+        let norm = self.norm(&x);
+        conv.forward_rectified(x, norm, precision)
     }
 
-    /// Norm, dropout, ReLU. Dropout scales by numbers that are not negative, so it may follow the ReLU.
+    /// Norm, dropout, ReLU. Dropout scales by numbers that are not negative, so that of voxels may follow the ReLU.
     fn norm_relu(&self, x: Tensor<5>) -> Tensor<5> {
-        let y = instance_norm_relu(x, None, EPS);
-        if self.channel_dropout { dropout3d(y, self.dropout) } else { dropout(y, self.dropout) }
+        let norm = self.norm(&x);
+        let y = norm_relu(x, norm);
+        if self.drops_voxels() { dropout(y, self.dropout) } else { y }
+    }
+
+    /// The norm of x, with channel dropout if the network has it.
+    fn norm(&self, x: &Tensor<5>) -> NormRelu {
+        let [batch, channels, ..] = x.dims();
+        let p = if self.drops_voxels() { 0.0 } else { self.dropout };
+        NormRelu { factors: dropout_factors(batch, channels, p, &x.device()), eps: EPS, ..NormRelu::default() }
+    }
+
+    fn drops_voxels(&self) -> bool {
+        self.dropout > 0.0 && !self.channel_dropout
     }
 
     /// The convolutions in the layout's order.

@@ -2,7 +2,9 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
-use medseg_ops::{ConvOptions, Enlarge, Precision, conv_transpose3d, conv3d, conv3d_joined, instance_norm_relu_conv3d};
+use medseg_ops::{
+    ConvOptions, Enlarge, NormRelu, Precision, conv_transpose3d, conv3d, conv3d_joined, norm_relu_conv3d,
+};
 
 use crate::layout::ConvLayout;
 use crate::parameters::Parameters;
@@ -47,17 +49,11 @@ impl Conv {
         self.with_bias(y)
     }
 
-    /// As [`forward`](Self::forward) of relu(factors · norm(x)), with factors `[batch, in]`.
-    pub fn forward_rectified(
-        &self,
-        x: Tensor<5>,
-        factors: Option<Tensor<2>>,
-        eps: f64,
-        precision: Precision,
-    ) -> Tensor<5> {
+    /// As [`forward`](Self::forward) of what norm, dropout and ReLU make of x.
+    pub fn forward_rectified(&self, x: Tensor<5>, norm: NormRelu, precision: Precision) -> Tensor<5> {
         let weight = self.weight.val();
         let options = keeping_sides(&weight, precision);
-        self.with_bias(instance_norm_relu_conv3d(x, factors, weight, eps, options))
+        self.with_bias(norm_relu_conv3d(x, norm, weight, options))
     }
 
     fn with_bias(&self, y: Tensor<5>) -> Tensor<5> {

@@ -5,7 +5,8 @@ use burn::tensor::module;
 use burn::tensor::ops::{ConvOptions as BurnConvOptions, ConvTransposeOptions};
 
 use super::{ConvOptions, Enlarge};
-use crate::norm::composed::instance_norm3d;
+use crate::norm::NormRelu;
+use crate::norm::composed::norm_relu;
 use crate::upsample::composed::upsample_trilinear2x;
 
 /// [`conv3d`](crate::conv3d) by Burn's convolution.
@@ -42,22 +43,7 @@ pub fn conv3d_joined(
     conv3d(Tensor::cat(vec![skip, below], 1), weight, None, options)
 }
 
-/// [`instance_norm_relu_conv3d`](crate::instance_norm_relu_conv3d) of tensors that are made one after the other.
-pub fn instance_norm_relu_conv3d(
-    x: Tensor<5>,
-    factors: Option<Tensor<2>>,
-    weight: Tensor<5>,
-    eps: f64,
-    options: ConvOptions,
-) -> Tensor<5> {
-    let [batch, channels, ..] = x.dims();
-    let y = instance_norm3d(x, None, eps);
-    let y = match factors {
-        None => y,
-        Some(factors) => {
-            let factors = factors.cast(y.dtype()).reshape([batch, channels, 1, 1, 1]);
-            y * factors
-        }
-    };
-    conv3d(burn::tensor::activation::relu(y), weight, None, options)
+/// [`norm_relu_conv3d`](crate::norm_relu_conv3d) of tensors that are made one after the other.
+pub fn norm_relu_conv3d(x: Tensor<5>, norm: NormRelu, weight: Tensor<5>, options: ConvOptions) -> Tensor<5> {
+    conv3d(norm_relu(x, norm), weight, None, options)
 }

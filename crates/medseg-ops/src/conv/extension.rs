@@ -11,7 +11,7 @@ use burn::tensor::{Shape, Tensor};
 
 use super::ConvOptions;
 use crate::flex_device::is_flex_f32;
-use crate::norm::extension::{NormGradBackend, NormKept};
+use crate::norm::extension::{NormGradBackend, NormKept, Steps};
 
 /// Whether the kernels of this module take these shapes, which fit together: f32 on Flex, kernel 1 without padding or
 /// kernel 3 with padding up to 2, stride 1.
@@ -48,12 +48,15 @@ pub trait ConvBackend: Backend {
         options: ConvOptions,
     ) -> FloatTensor<Self>;
 
-    /// Of `relu(factor · instance norm(x))`, with one constant factor a channel of a sample, none negative.
+    /// Of what [`NormBackend::instance_norm`](crate::norm::extension::NormBackend::instance_norm) makes of x with a weight
+    /// and a bias a channel and a ReLU.
     fn conv3d_rectified(
         x: FloatTensor<Self>,
+        norm_weight: FloatTensor<Self>,
+        norm_bias: FloatTensor<Self>,
         factors: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        eps: f64,
+        steps: Steps,
         options: ConvOptions,
     ) -> FloatTensor<Self>;
 }
@@ -98,17 +101,17 @@ pub trait ConvGradientBackend: ConvBackend + NormGradBackend {
     /// [`ConvBackend::conv3d_rectified`] and the statistics of x.
     fn conv3d_rectified_kept(
         x: FloatTensor<Self>,
+        norm_weight: FloatTensor<Self>,
+        norm_bias: FloatTensor<Self>,
         factors: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        eps: f64,
+        steps: Steps,
         options: ConvOptions,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// Gradient of the weights of shape `weight`.
     fn conv3d_rectified_weight(
-        x: FloatTensor<Self>,
-        factors: FloatTensor<Self>,
-        statistics: FloatTensor<Self>,
+        norm: NormKept<Self>,
         gradient: FloatTensor<Self>,
         weight: Shape,
         options: ConvOptions,
@@ -148,20 +151,33 @@ impl<B: ConvGradientBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, 
 
     fn conv3d_rectified(
         x: FloatTensor<Self>,
+        norm_weight: FloatTensor<Self>,
+        norm_bias: FloatTensor<Self>,
         factors: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        eps: f64,
+        steps: Steps,
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        let prep = Rectified.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful();
+        let nodes = [x.node(), norm_weight.node(), norm_bias.node(), weight.node()];
         let (x, factors, weight) = (x.into_primitive(), factors.into_primitive(), weight.into_primitive());
-        match prep {
+        let (norm_weight, norm_bias) = (norm_weight.into_primitive(), norm_bias.into_primitive());
+        match Rectified.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let (out, statistics) =
-                    B::conv3d_rectified_kept(x.clone(), factors.clone(), weight.clone(), eps, options);
-                prep.finish(RectifiedKept { x, factors, weight, statistics, options }, out)
+                let (out, statistics) = B::conv3d_rectified_kept(
+                    x.clone(),
+                    norm_weight.clone(),
+                    norm_bias.clone(),
+                    factors.clone(),
+                    weight.clone(),
+                    steps,
+                    options,
+                );
+                let norm = NormKept { x, weight: norm_weight, bias: norm_bias, factors, statistics, steps };
+                prep.finish((norm, weight, options), out)
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::conv3d_rectified(x, factors, weight, eps, options)),
+            OpsKind::UnTracked(prep) => {
+                prep.finish(B::conv3d_rectified(x, norm_weight, norm_bias, factors, weight, steps, options))
+            }
         }
     }
 }
@@ -216,38 +232,29 @@ impl<B: ConvGradientBackend> Backward<B, 3> for Joined {
     }
 }
 
-/// What the backward pass of a normalised input keeps: the input before the norm alone.
-#[derive(Clone, Debug)]
-pub struct RectifiedKept<B: Backend> {
-    x: FloatTensor<B>,
-    factors: FloatTensor<B>,
-    weight: FloatTensor<B>,
-    statistics: FloatTensor<B>,
-    options: ConvOptions,
-}
-
-/// The backward pass of a normalised input.
+/// The backward pass of a normalised input; keeps the input before the norm, and weights.
 #[derive(Debug)]
 struct Rectified;
 
-impl<B: ConvGradientBackend> Backward<B, 2> for Rectified {
-    type State = RectifiedKept<B>;
+impl<B: ConvGradientBackend> Backward<B, 4> for Rectified {
+    type State = (NormKept<B>, FloatTensor<B>, ConvOptions);
 
-    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
-        let [of_x, of_weight] = ops.parents;
+    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let [of_norm @ .., of_weight] = ops.parents;
         let gradient = grads.consume::<B>(&ops.node);
-        let RectifiedKept { x, factors, weight, statistics, options } = ops.state;
+        let (norm, weight, options) = ops.state;
         if let Some(parent) = of_weight {
-            let (x, factors, statistics) = (x.clone(), factors.clone(), statistics.clone());
-            let result = B::conv3d_rectified_weight(x, factors, statistics, gradient.clone(), weight.shape(), options);
+            let result = B::conv3d_rectified_weight(norm.clone(), gradient.clone(), weight.shape(), options);
             grads.register::<B>(parent.id, result);
         }
-        if let Some(parent) = of_x {
-            let gradient = B::conv3d_direct_input(gradient, weight, x.shape(), options);
-            // The factors take the place of the norm's weights: one a row instead of one a channel.
-            let bias = B::float_mul_scalar(factors.clone(), 0.0.into());
-            let kept = NormKept { x, weight: factors, bias, statistics, relu: true };
-            grads.register::<B>(parent.id, B::instance_norm_grad(gradient, kept).0);
+        if of_norm.iter().all(Option::is_none) {
+            return;
+        }
+        let gradient = B::conv3d_direct_input(gradient, weight, norm.x.shape(), options);
+        for (parent, result) in of_norm.into_iter().zip(B::instance_norm_grad(gradient, norm)) {
+            if let Some(parent) = parent {
+                grads.register::<B>(parent.id, result);
+            }
         }
     }
 }

@@ -7,12 +7,13 @@ use burn_flex::FlexTensor;
 
 use super::extension::{ConvBackend, ConvGradientBackend};
 use super::kernel::{
-    Arithmetic, Part, Read, Scale, Sink, Source, Use, best_path, half_available, pointwise,
-    pointwise_weight_gradient, pointwise_weights, transformed, winograd, winograd_weight_gradient,
+    Arithmetic, Part, Read, Scale, Sink, Source, Use, best_path, half_available, pointwise, pointwise_weight_gradient,
+    pointwise_weights, transformed, winograd, winograd_weight_gradient,
 };
 use super::{ConvOptions, Precision};
 use crate::flex_values::{contiguous, tensor, values};
-use crate::norm::flex::{kept, moments, restored};
+use crate::norm::extension::{NormKept, Steps};
+use crate::norm::flex::{affine_rows, kept, moments, restored};
 use crate::recycled::Buffer;
 use crate::upsample::axis::Axis;
 use crate::upsample::flex::enlargement_gradient;
@@ -38,12 +39,14 @@ impl ConvBackend for Flex {
 
     fn conv3d_rectified(
         x: FloatTensor<Self>,
+        norm_weight: FloatTensor<Self>,
+        norm_bias: FloatTensor<Self>,
         factors: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        eps: f64,
+        steps: Steps,
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        Self::conv3d_rectified_kept(x, factors, weight, eps, options).0
+        Self::conv3d_rectified_kept(x, norm_weight, norm_bias, factors, weight, steps, options).0
     }
 }
 
@@ -112,27 +115,27 @@ impl ConvGradientBackend for Flex {
 
     fn conv3d_rectified_kept(
         x: FloatTensor<Self>,
+        norm_weight: FloatTensor<Self>,
+        norm_bias: FloatTensor<Self>,
         factors: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        eps: f64,
+        steps: Steps,
         options: ConvOptions,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let x = contiguous(x);
-        let statistics = kept(&moments(&x, eps));
-        let out = with_rectified(&x, factors, &statistics, |source| convolve(source, weight, options));
-        (out, statistics)
+        let statistics = kept(&moments(&x, steps.eps));
+        let norm = NormKept { x, weight: norm_weight, bias: norm_bias, factors, statistics, steps };
+        let out = with_rectified(&norm, |source| convolve(source, weight, options));
+        (out, norm.statistics)
     }
 
     fn conv3d_rectified_weight(
-        x: FloatTensor<Self>,
-        factors: FloatTensor<Self>,
-        statistics: FloatTensor<Self>,
+        norm: NormKept<Self>,
         gradient: FloatTensor<Self>,
         weight: Shape,
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        let gradient = |source: &Source<'_>| weight_gradient(source, gradient, weight, options);
-        with_rectified(&contiguous(x), factors, &statistics, gradient)
+        with_rectified(&norm, |source| weight_gradient(source, gradient, weight, options))
     }
 }
 
@@ -163,21 +166,23 @@ impl Joined {
     }
 }
 
-/// Runs with `x` read through norm, channel factors and ReLU.
-fn with_rectified<T>(
-    x: &FlexTensor,
-    factors: FlexTensor,
-    statistics: &FlexTensor,
-    run: impl FnOnce(&Source<'_>) -> T,
-) -> T {
-    let factors = contiguous(factors);
+/// Runs with x read through its norm, channel factors and ReLU.
+fn with_rectified<T>(norm: &NormKept<Flex>, run: impl FnOnce(&Source<'_>) -> T) -> T {
+    let x = contiguous(norm.x.clone());
     let [batch, channels, sides @ ..] = x.layout().shape().dims::<5>();
-    let scales: Vec<Scale> = restored(statistics)
+    let affines = affine_rows(norm.weight.clone(), norm.bias.clone(), norm.factors.clone());
+    let scales: Vec<Scale> = restored(&norm.statistics)
         .iter()
-        .zip(values(&factors))
-        .map(|(of, factor)| Scale { shift: of.shift, rest: of.rest, scale: of.scale * factor })
+        .zip(affines)
+        .map(|(of, affine)| Scale {
+            shift: of.shift,
+            rest: of.rest,
+            scale: of.scale * affine.weight,
+            bias: affine.bias,
+            slope: norm.steps.slope.unwrap_or(0.0),
+        })
         .collect();
-    let parts = [Part { values: values(x), channels, read: Read::Rectified(&scales) }];
+    let parts = [Part { values: values(&x), channels, read: Read::Rectified(&scales) }];
     run(&Source::new(batch, sides, &parts))
 }
 

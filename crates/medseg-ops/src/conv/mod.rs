@@ -13,7 +13,7 @@ mod rectified;
 mod strided;
 
 pub use joined::{Enlarge, conv3d_joined};
-pub use rectified::instance_norm_relu_conv3d;
+pub use rectified::norm_relu_conv3d;
 
 use burn::tensor::Tensor;
 

@@ -1,7 +1,7 @@
 //! Instance norm on the Flex device: channels of samples in parallel, and parts of a channel where these are few.
 
-use super::extension::{BranchesKept, NormBackend, NormGradBackend, NormKept};
-use super::rows::{self, Affine, GradMoments, Moments};
+use super::extension::{BranchesKept, NormBackend, NormGradBackend, NormKept, Steps};
+use super::rows::{self, Affine, Branch, GradMoments, Moments};
 use crate::flex_values::{contiguous, tensor, values, values_mut};
 use crate::recycled::Buffer;
 use burn::backend::Flex;
@@ -18,44 +18,53 @@ impl NormBackend for Flex {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        eps: f64,
-        relu: bool,
+        factors: FloatTensor<Self>,
+        steps: Steps,
     ) -> FloatTensor<Self> {
         let mut x = contiguous(x);
         let rows = Rows::new(&x);
-        let affine = affine_rows(weight, bias);
-        let affine = |row: usize| affine[row % affine.len()];
+        let affines = affine_rows(weight, bias, factors);
         if let Some(values) = values_mut(&mut x) {
-            values.par_chunks_mut(rows.len).enumerate().for_each(|(row, x)| {
-                let moments = rows.moments(x, eps);
-                rows.each_part_mut(x, |x, _| match relu {
-                    true => rows::apply_in_place::<true>(x, moments, affine(row)),
-                    false => rows::apply_in_place::<false>(x, moments, affine(row)),
+            values.par_chunks_mut(rows.len).zip(&affines).for_each(|(x, &affine)| {
+                let moments = rows.moments(x, steps.eps);
+                rows.each_part_mut(x, |x, _| match steps.slope {
+                    Some(slope) => rows::apply_in_place::<true>(x, moments, affine, slope),
+                    None => rows::apply_in_place::<false>(x, moments, affine, 0.0),
                 });
             });
             return x;
         }
-        rows.normalised(&x, affine, eps, relu).0
+        rows.normalised(&x, &affines, steps).0
     }
 
-    fn instance_norm_add_relu(a: FloatTensor<Self>, b: FloatTensor<Self>, eps: f64) -> FloatTensor<Self> {
+    fn norm_add_relu(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        weight_a: FloatTensor<Self>,
+        bias_a: FloatTensor<Self>,
+        weight_b: FloatTensor<Self>,
+        bias_b: FloatTensor<Self>,
+        steps: Steps,
+    ) -> FloatTensor<Self> {
         let (mut a, mut b) = (contiguous(a), contiguous(b));
         let rows = Rows::new(&a);
+        let mut affines = branch_affines([weight_a, bias_a, weight_b, bias_b]);
         // A sum has no order: the result takes the place of either branch.
         if values_mut(&mut a).is_none() {
             std::mem::swap(&mut a, &mut b);
+            affines.iter_mut().for_each(|of| of.reverse());
         }
         if let Some(into) = values_mut(&mut a) {
-            into.par_chunks_mut(rows.len).zip(values(&b).par_chunks(rows.len)).for_each(|(a, b)| {
-                let moments = [rows.moments(a, eps), rows.moments(b, eps)];
+            into.par_chunks_mut(rows.len).zip(values(&b).par_chunks(rows.len)).enumerate().for_each(|(row, (a, b))| {
+                let branches = rows.branches([a, b], affines[row % affines.len()], steps.eps);
                 rows.each_part_mut(a, |a, start| {
                     let b = &b[start..start + a.len()];
-                    rows::add_relu_in_place(a, b, moments);
+                    rows::add_relu_in_place(a, b, branches, slope(steps));
                 });
             });
             return a;
         }
-        rows.added(&a, &b, eps).0
+        rows.added(&a, &b, &affines, steps).0
     }
 }
 
@@ -64,74 +73,84 @@ impl NormGradBackend for Flex {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        eps: f64,
-        relu: bool,
+        factors: FloatTensor<Self>,
+        steps: Steps,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let x = contiguous(x);
-        let rows = Rows::new(&x);
-        let affine = affine_rows(weight, bias);
-        let (out, moments) = rows.normalised(&x, |row| affine[row % affine.len()], eps, relu);
+        let (out, moments) = Rows::new(&x).normalised(&x, &affine_rows(weight, bias, factors), steps);
         (out, kept(&moments))
     }
 
-    fn instance_norm_grad(
-        grad: FloatTensor<Self>,
-        state: NormKept<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let NormKept { x, weight, bias, statistics, relu } = state;
+    fn instance_norm_grad(grad: FloatTensor<Self>, state: NormKept<Self>) -> [FloatTensor<Self>; 3] {
+        let NormKept { x, weight, bias, factors, statistics, steps } = state;
         let (mut grad, x, moments) = (contiguous(grad), contiguous(x), restored(&statistics));
         let rows = Rows::new(&x);
-        let affine = affine_rows(weight, bias);
-        let channels = affine.len();
+        let [channels] = weight.layout().shape().dims();
+        let affines = affine_rows(weight, bias, factors.clone());
         let sums: Vec<[f64; 2]> = own_values(&mut grad)
             .par_chunks_mut(rows.len)
             .zip(values(&x).par_chunks(rows.len))
-            .zip(&moments)
-            .enumerate()
-            .map(|(row, ((grad, x), &moments))| match relu {
-                true => rows.backward::<true>(x, grad, moments, affine[row % channels]),
-                false => rows.backward::<false>(x, grad, moments, affine[row % channels]),
+            .zip(moments.par_iter().zip(&affines))
+            .map(|((grad, x), (&moments, &affine))| match steps.slope {
+                Some(slope) => rows.backward::<true>(x, grad, moments, affine, slope),
+                None => rows.backward::<false>(x, grad, moments, affine, 0.0),
             })
             .collect();
-        let channel_sum = |which: usize| -> FlexTensor {
-            let of = |channel: usize| sums.iter().skip(channel).step_by(channels).map(|row| row[which]).sum::<f64>();
-            let sums: Vec<f32> = (0..channels).map(|channel| of(channel) as f32).collect();
-            tensor(sums.into(), Shape::new([channels]))
+        let factors = contiguous(factors);
+        let of_channels = |which: usize| {
+            let scaled = sums.iter().zip(values(&factors)).map(|(sums, &factor)| sums[which] * f64::from(factor));
+            channel_sums(&scaled.collect::<Vec<_>>(), channels)
         };
-        (grad, channel_sum(1), channel_sum(0))
+        let (of_weight, of_bias) = (of_channels(1), of_channels(0));
+        [grad, of_weight, of_bias]
     }
 
-    fn instance_norm_add_relu_kept(
-        a: FloatTensor<Self>,
-        b: FloatTensor<Self>,
-        eps: f64,
+    fn norm_add_relu_kept(
+        branches: [FloatTensor<Self>; 2],
+        affines: [FloatTensor<Self>; 4],
+        steps: Steps,
     ) -> (FloatTensor<Self>, [FloatTensor<Self>; 2]) {
-        let (a, b) = (contiguous(a), contiguous(b));
-        let (out, moments) = Rows::new(&a).added(&a, &b, eps);
+        let [a, b] = branches.map(contiguous);
+        let (out, moments) = Rows::new(&a).added(&a, &b, &branch_affines(affines), steps);
         (out, [0, 1].map(|branch| kept(&moments.iter().map(|of| of[branch]).collect::<Vec<_>>())))
     }
 
-    fn instance_norm_add_relu_grad(
-        grad: FloatTensor<Self>,
-        state: BranchesKept<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+    fn norm_add_relu_grad(grad: FloatTensor<Self>, state: BranchesKept<Self>) -> [FloatTensor<Self>; 6] {
         let mut grad = contiguous(grad);
         let [a, b] = state.branches.map(contiguous);
         let [of_a, of_b] = state.statistics.each_ref().map(restored);
+        let affines = branch_affines(state.affines);
         let rows = Rows::new(&a);
-        let grad_a = own_values(&mut grad);
+        let channels = affines.len();
         let mut grad_b = Buffer::new(rows.count * rows.len);
-        grad_a
+        let sums: Vec<[f64; 3]> = own_values(&mut grad)
             .par_chunks_mut(rows.len)
             .zip(grad_b.par_chunks_mut(rows.len))
             .zip(values(&a).par_chunks(rows.len).zip(values(&b).par_chunks(rows.len)))
-            .zip(of_a.par_iter().zip(&of_b))
-            .for_each(|(((grad_a, grad_b), (a, b)), (&of_a, &of_b))| {
-                rows.backward_branches(a, b, grad_a, grad_b, [of_a, of_b]);
-            });
+            .enumerate()
+            .map(|(row, ((grad_a, grad_b), (a, b)))| {
+                let affine = affines[row % channels];
+                let branches = [(of_a[row], affine[0]), (of_b[row], affine[1])];
+                let branches = branches.map(|(moments, affine)| Branch { moments, affine });
+                rows.backward_branches(a, b, grad_a, grad_b, branches, slope(state.steps))
+            })
+            .collect();
         let shape = grad.layout().shape().clone();
-        (grad, tensor(grad_b, shape))
+        let of = |which: usize| channel_sums(&sums.iter().map(|sums| sums[which]).collect::<Vec<_>>(), channels);
+        [grad, tensor(grad_b, shape), of(1), of(0), of(2), of(0)]
     }
+}
+
+/// The slope of the ReLU at the end of a residual block, which always has one.
+fn slope(steps: Steps) -> f32 {
+    steps.slope.unwrap_or(0.0)
+}
+
+/// The sums of every channel over the samples.
+fn channel_sums(rows: &[f64], channels: usize) -> FlexTensor {
+    let of = |channel: usize| rows.iter().skip(channel).step_by(channels).sum::<f64>() as f32;
+    let sums: Vec<f32> = (0..channels).map(of).collect();
+    tensor(sums.into(), Shape::new([channels]))
 }
 
 /// A tensor seen as one row a channel of a sample.
@@ -179,24 +198,18 @@ impl Rows {
     }
 
     /// Normalised `x` in a new tensor, and the moments of its rows.
-    fn normalised(
-        self,
-        x: &FlexTensor,
-        affine: impl Fn(usize) -> Affine + Sync,
-        eps: f64,
-        relu: bool,
-    ) -> (FlexTensor, Vec<Moments>) {
+    fn normalised(self, x: &FlexTensor, affines: &[Affine], steps: Steps) -> (FlexTensor, Vec<Moments>) {
         let source = values(x);
         let mut moments = Vec::with_capacity(self.count);
         let mut out = Buffer::new(self.count * self.len);
-        let rows = out.par_chunks_mut(self.len).zip(source.par_chunks(self.len)).enumerate();
-        rows.map(|(row, (out, x))| {
-            let moments = self.moments(x, eps);
+        let rows = out.par_chunks_mut(self.len).zip(source.par_chunks(self.len)).zip(affines);
+        rows.map(|((out, x), &affine)| {
+            let moments = self.moments(x, steps.eps);
             self.each_part_mut(out, |out, start| {
                 let x = &x[start..start + out.len()];
-                match relu {
-                    true => rows::apply::<true>(x, out, moments, affine(row)),
-                    false => rows::apply::<false>(x, out, moments, affine(row)),
+                match steps.slope {
+                    Some(slope) => rows::apply::<true>(x, out, moments, affine, slope),
+                    None => rows::apply::<false>(x, out, moments, affine, 0.0),
                 }
             });
             moments
@@ -205,49 +218,79 @@ impl Rows {
         (tensor(out, x.layout().shape().clone()), moments)
     }
 
-    /// ReLU of the sum of normalised `a` and `b` in a new tensor, and the moments of their rows.
-    fn added(self, a: &FlexTensor, b: &FlexTensor, eps: f64) -> (FlexTensor, Vec<[Moments; 2]>) {
+    /// Both branches of a row.
+    fn branches(self, rows: [&[f32]; 2], [of_a, of_b]: [Affine; 2], eps: f64) -> [Branch; 2] {
+        let [a, b] = rows.map(|row| self.moments(row, eps));
+        [Branch { moments: a, affine: of_a }, Branch { moments: b, affine: of_b }]
+    }
+
+    /// ReLU of the sum of normalised `a` and `b` in a new tensor, and the moments of their rows; `affines` has both
+    /// branches' a channel.
+    fn added(
+        self,
+        a: &FlexTensor,
+        b: &FlexTensor,
+        affines: &[[Affine; 2]],
+        steps: Steps,
+    ) -> (FlexTensor, Vec<[Moments; 2]>) {
         let branches = values(a).par_chunks(self.len).zip(values(b).par_chunks(self.len));
         let mut moments = Vec::with_capacity(self.count);
         let mut out = Buffer::new(self.count * self.len);
         out.par_chunks_mut(self.len)
             .zip(branches)
-            .map(|(out, (a, b))| {
-                let moments = [self.moments(a, eps), self.moments(b, eps)];
+            .enumerate()
+            .map(|(row, (out, (a, b)))| {
+                let branches = self.branches([a, b], affines[row % affines.len()], steps.eps);
                 self.each_part_mut(out, |out, start| {
                     let part = start..start + out.len();
-                    rows::add_relu(&a[part.clone()], &b[part], out, moments);
+                    rows::add_relu(&a[part.clone()], &b[part], out, branches, slope(steps));
                 });
-                moments
+                branches.map(|of| of.moments)
             })
             .collect_into_vec(&mut moments);
         (tensor(out, a.layout().shape().clone()), moments)
     }
 
     /// Replaces the gradient of a row; returns the sums of which the gradients of bias and weight are made.
-    fn backward<const RELU: bool>(self, x: &[f32], grad: &mut [f32], moments: Moments, affine: Affine) -> [f64; 2] {
+    fn backward<const RELU: bool>(
+        self,
+        x: &[f32],
+        grad: &mut [f32],
+        moments: Moments,
+        affine: Affine,
+        slope: f32,
+    ) -> [f64; 2] {
         let sums = {
             let grad = &*grad;
-            self.sum(|part| rows::grad_sums::<RELU>(&x[part.clone()], &grad[part], moments, affine))
+            self.sum(|part| rows::grad_sums::<RELU>(&x[part.clone()], &grad[part], moments, affine, slope))
         };
         let lost = GradMoments::new(sums, self.len);
         self.each_part_mut(grad, |grad, start| {
             let x = &x[start..start + grad.len()];
-            rows::apply_grad::<RELU>(x, grad, moments, affine, lost);
+            rows::apply_grad::<RELU>(x, grad, moments, affine, slope, lost);
         });
         sums
     }
 
-    /// Replaces the gradient of a row by that of `a` and writes that of `b`.
-    fn backward_branches(self, a: &[f32], b: &[f32], grad: &mut [f32], grad_b: &mut [f32], moments: [Moments; 2]) {
-        let [sum, with_a, with_b] = {
+    /// Replaces the gradient of a row by that of `a` and writes that of `b`; returns the sums of which the gradients of
+    /// biases and weights are made.
+    fn backward_branches(
+        self,
+        a: &[f32],
+        b: &[f32],
+        grad: &mut [f32],
+        grad_b: &mut [f32],
+        branches: [Branch; 2],
+        slope: f32,
+    ) -> [f64; 3] {
+        let sums @ [sum, with_a, with_b] = {
             let grad = &*grad;
-            self.sum(|part| rows::add_relu_grad_sums(&a[part.clone()], &b[part.clone()], &grad[part], moments))
+            self.sum(|part| rows::add_relu_grad_sums(&a[part.clone()], &b[part.clone()], &grad[part], branches, slope))
         };
         let lost = [with_a, with_b].map(|products| GradMoments::new([sum, products], self.len));
         let write = |grad: &mut [f32], grad_b: &mut [f32], start: usize| {
             let part = start..start + grad.len();
-            rows::add_relu_apply_grad(&a[part.clone()], &b[part], grad, grad_b, moments, lost);
+            rows::add_relu_apply_grad(&a[part.clone()], &b[part], grad, grad_b, branches, slope, lost);
         };
         if self.split {
             grad.par_chunks_mut(PART)
@@ -257,6 +300,7 @@ impl Rows {
         } else {
             write(grad, grad_b, 0);
         }
+        sums
     }
 }
 
@@ -266,8 +310,21 @@ pub(crate) fn moments(x: &FlexTensor, eps: f64) -> Vec<Moments> {
     values(x).par_chunks(rows.len).map(|row| rows.moments(row, eps)).collect()
 }
 
-/// Weight and bias of every channel, or of every channel of every sample.
-fn affine_rows(weight: FlexTensor, bias: FlexTensor) -> Vec<Affine> {
+/// Weight and bias of every channel of every sample, with its factor.
+pub(crate) fn affine_rows(weight: FlexTensor, bias: FlexTensor, factors: FlexTensor) -> Vec<Affine> {
+    let channels = affine(weight, bias);
+    let factors = contiguous(factors);
+    let rows = values(&factors).iter().zip(channels.iter().cycle());
+    rows.map(|(factor, of)| Affine { weight: of.weight * factor, bias: of.bias * factor }).collect()
+}
+
+/// Weight and bias of both branches of every channel.
+fn branch_affines([weight_a, bias_a, weight_b, bias_b]: [FlexTensor; 4]) -> Vec<[Affine; 2]> {
+    affine(weight_a, bias_a).into_iter().zip(affine(weight_b, bias_b)).map(|(a, b)| [a, b]).collect()
+}
+
+/// Weight and bias of every channel.
+fn affine(weight: FlexTensor, bias: FlexTensor) -> Vec<Affine> {
     let (weight, bias) = (contiguous(weight), contiguous(bias));
     values(&weight).iter().zip(values(&bias)).map(|(&weight, &bias)| Affine { weight, bias }).collect()
 }

@@ -30,18 +30,29 @@ impl Moments {
     fn centred(self, x: f32) -> f32 {
         (x - self.shift) - self.rest
     }
-
-    #[inline(always)]
-    fn normalised(self, x: f32) -> f32 {
-        self.centred(x) * self.scale
-    }
 }
 
-/// Weight and bias of a channel.
+/// What a normalised channel is multiplied by and what is added.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Affine {
-    pub(super) weight: f32,
-    pub(super) bias: f32,
+pub(crate) struct Affine {
+    pub(crate) weight: f32,
+    pub(crate) bias: f32,
+}
+
+/// One branch of a residual block: a channel's moments and what follows its norm.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Branch {
+    pub(super) moments: Moments,
+    pub(super) affine: Affine,
+}
+
+impl Branch {
+    /// The normalised value, and what the affine step makes of it.
+    #[inline(always)]
+    fn of(self, x: f32) -> [f32; 2] {
+        let normalised = self.moments.centred(x) * self.moments.scale;
+        [normalised, normalised * self.affine.weight + self.affine.bias]
+    }
 }
 
 /// What the gradient of a normalised channel loses: its mean, and its projection on the normalised channel.
@@ -58,16 +69,17 @@ impl GradMoments {
     }
 }
 
-/// NaN passes through, as in Burn and PyTorch.
+/// A ReLU with this slope below 0. NaN passes through, as in Burn and PyTorch.
 #[inline(always)]
-fn relu(x: f32) -> f32 {
-    if x <= 0.0 { 0.0 } else { x }
+fn relu(x: f32, slope: f32) -> f32 {
+    let [high, low] = if x <= 0.0 { [0.0, x] } else { [x, 0.0] };
+    high + low * slope
 }
 
 /// The gradient that a ReLU with this input lets through.
 #[inline(always)]
-fn relu_grad(x: f32, grad: f32) -> f32 {
-    if x <= 0.0 { 0.0 } else { grad }
+fn relu_grad(x: f32, grad: f32, slope: f32) -> f32 {
+    if x <= 0.0 { grad * slope } else { grad }
 }
 
 /// Adds the partial sums pairwise, in a fixed order.
@@ -106,31 +118,43 @@ vectorised! {
         [fold(sum), fold(squares)]
     }
 
-    /// Normalises, scales and shifts, through a ReLU if `RELU`.
-    pub(super) fn apply<const RELU: bool>(x: &[f32], out: &mut [f32], moments: Moments, affine: Affine) {
+    /// Normalises, scales and shifts, through a ReLU of this slope if `RELU`.
+    pub(super) fn apply<const RELU: bool>(
+        x: &[f32],
+        out: &mut [f32],
+        moments: Moments,
+        affine: Affine,
+        slope: f32,
+    ) {
         let scale = moments.scale * affine.weight;
         for (out, &x) in out.iter_mut().zip(x) {
             let y = moments.centred(x) * scale + affine.bias;
-            *out = if RELU { relu(y) } else { y };
+            *out = if RELU { relu(y, slope) } else { y };
         }
     }
 
     /// [`apply`] in place.
-    pub(super) fn apply_in_place<const RELU: bool>(x: &mut [f32], moments: Moments, affine: Affine) {
+    pub(super) fn apply_in_place<const RELU: bool>(x: &mut [f32], moments: Moments, affine: Affine, slope: f32) {
         let scale = moments.scale * affine.weight;
         for x in x {
             let y = moments.centred(*x) * scale + affine.bias;
-            *x = if RELU { relu(y) } else { y };
+            *x = if RELU { relu(y, slope) } else { y };
         }
     }
 
     /// Sums of the gradient behind the ReLU (if `RELU`) and of its product with the normalised channel.
-    pub(super) fn grad_sums<const RELU: bool>(x: &[f32], grad: &[f32], moments: Moments, affine: Affine) -> [f64; 2] {
+    pub(super) fn grad_sums<const RELU: bool>(
+        x: &[f32],
+        grad: &[f32],
+        moments: Moments,
+        affine: Affine,
+        slope: f32,
+    ) -> [f64; 2] {
         let scale = moments.scale * affine.weight;
         let (mut sum, mut products) = ([0.0; LANES], [0.0; LANES]);
         let mut add = |lane: usize, x: f32, grad: f32| {
             let centred = moments.centred(x);
-            let grad = if RELU { relu_grad(centred * scale + affine.bias, grad) } else { grad };
+            let grad = if RELU { relu_grad(centred * scale + affine.bias, grad, slope) } else { grad };
             sum[lane] += f64::from(grad);
             products[lane] += f64::from(grad * (centred * moments.scale));
         };
@@ -152,36 +176,43 @@ vectorised! {
         grad: &mut [f32],
         moments: Moments,
         affine: Affine,
+        slope: f32,
         lost: GradMoments,
     ) {
         let scale = moments.scale * affine.weight;
         for (grad, &x) in grad.iter_mut().zip(x) {
             let centred = moments.centred(x);
-            let through = if RELU { relu_grad(centred * scale + affine.bias, *grad) } else { *grad };
+            let through = if RELU { relu_grad(centred * scale + affine.bias, *grad, slope) } else { *grad };
             *grad = (through - lost.mean - centred * moments.scale * lost.projection) * scale;
         }
     }
 
     /// ReLU of the sum of two normalised channels.
-    pub(super) fn add_relu(a: &[f32], b: &[f32], out: &mut [f32], moments: [Moments; 2]) {
+    pub(super) fn add_relu(a: &[f32], b: &[f32], out: &mut [f32], branches: [Branch; 2], slope: f32) {
         for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
-            *out = relu(moments[0].normalised(a) + moments[1].normalised(b));
+            *out = relu(branches[0].of(a)[1] + branches[1].of(b)[1], slope);
         }
     }
 
     /// [`add_relu`], written over `a`.
-    pub(super) fn add_relu_in_place(a: &mut [f32], b: &[f32], moments: [Moments; 2]) {
+    pub(super) fn add_relu_in_place(a: &mut [f32], b: &[f32], branches: [Branch; 2], slope: f32) {
         for (a, &b) in a.iter_mut().zip(b) {
-            *a = relu(moments[0].normalised(*a) + moments[1].normalised(b));
+            *a = relu(branches[0].of(*a)[1] + branches[1].of(b)[1], slope);
         }
     }
 
     /// Sums of the gradient behind the ReLU and of its products with both normalised channels.
-    pub(super) fn add_relu_grad_sums(a: &[f32], b: &[f32], grad: &[f32], moments: [Moments; 2]) -> [f64; 3] {
+    pub(super) fn add_relu_grad_sums(
+        a: &[f32],
+        b: &[f32],
+        grad: &[f32],
+        branches: [Branch; 2],
+        slope: f32,
+    ) -> [f64; 3] {
         let mut sums = [[0.0; LANES]; 3];
         let mut add = |lane: usize, a: f32, b: f32, grad: f32| {
-            let (a, b) = (moments[0].normalised(a), moments[1].normalised(b));
-            let grad = relu_grad(a + b, grad);
+            let ([a, of_a], [b, of_b]) = (branches[0].of(a), branches[1].of(b));
+            let grad = relu_grad(of_a + of_b, grad, slope);
             sums[0][lane] += f64::from(grad);
             sums[1][lane] += f64::from(grad * a);
             sums[2][lane] += f64::from(grad * b);
@@ -205,14 +236,16 @@ vectorised! {
         b: &[f32],
         grad: &mut [f32],
         grad_b: &mut [f32],
-        moments: [Moments; 2],
+        branches: [Branch; 2],
+        slope: f32,
         lost: [GradMoments; 2],
     ) {
+        let scales = branches.map(|of| of.moments.scale * of.affine.weight);
         for (((grad, grad_b), &a), &b) in grad.iter_mut().zip(grad_b).zip(a).zip(b) {
-            let (a, b) = (moments[0].normalised(a), moments[1].normalised(b));
-            let through = relu_grad(a + b, *grad);
-            *grad = (through - lost[0].mean - a * lost[0].projection) * moments[0].scale;
-            *grad_b = (through - lost[1].mean - b * lost[1].projection) * moments[1].scale;
+            let ([a, of_a], [b, of_b]) = (branches[0].of(a), branches[1].of(b));
+            let through = relu_grad(of_a + of_b, *grad, slope);
+            *grad = (through - lost[0].mean - a * lost[0].projection) * scales[0];
+            *grad_b = (through - lost[1].mean - b * lost[1].projection) * scales[1];
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where formulas are delicate: constants, large offsets, NaN and infinities, other types, wrong arguments.
 
-use crate::compare::{Numbers, assert_close, assert_same_bits, tensor, values, with_grad};
+use crate::compare::{Numbers, add_relu, assert_close, assert_same_bits, relu, tensor, values, with_grad};
 use burn::tensor::{DType, Device, Tensor};
 use medseg_ops::composed;
 
@@ -63,9 +63,9 @@ fn nan_and_infinities_pass_through() {
         assert!(y[..960].iter().all(|y| y.is_nan()), "the channel has no mean");
         assert!(y[960..].iter().all(|y| y.is_finite()), "the other has one");
         assert!(grad[960..].iter().all(|g| g.is_finite()));
-        let relu = values(medseg_ops::instance_norm_relu(x.clone(), None, 1e-5));
-        assert!(relu[..960].iter().all(|y| y.is_nan()));
-        let sum = values(medseg_ops::instance_norm_add_relu(x.clone(), x.clone(), 1e-5));
+        let rectified = values(relu(x.clone()));
+        assert!(rectified[..960].iter().all(|y| y.is_nan()));
+        let sum = values(add_relu(x.clone(), x.clone()));
         assert!(sum[..960].iter().all(|y| y.is_nan()));
         let up = values(medseg_ops::upsample_trilinear2x(x, true));
         assert!(up[..7680].iter().any(|y| !y.is_finite()) && up[7680..].iter().all(|y| y.is_finite()));
@@ -105,12 +105,8 @@ fn gradients_are_slopes() {
     assert_central_differences("upsample, aligned", |x| medseg_ops::upsample_trilinear2x(x, true), shape);
     assert_central_differences("upsample", |x| medseg_ops::upsample_trilinear2x(x, false), shape);
     assert_central_differences("instance_norm3d", |x| medseg_ops::instance_norm3d(x, None, 1e-5), shape);
-    assert_central_differences("instance_norm_relu", |x| medseg_ops::instance_norm_relu(x, None, 1e-5), shape);
-    assert_central_differences(
-        "instance_norm_add_relu",
-        |x| medseg_ops::instance_norm_add_relu(x.clone(), x.square(), 1e-5),
-        shape,
-    );
+    assert_central_differences("norm_relu", relu, shape);
+    assert_central_differences("norm_add_relu", |x| add_relu(x.clone(), x.square()), shape);
 }
 
 #[test]
@@ -120,8 +116,8 @@ fn other_types_take_the_composed_operations() {
         |x| medseg_ops::max_pool3d(x, 3, 2, 1),
         |x| medseg_ops::upsample_trilinear2x(x, true),
         |x| medseg_ops::instance_norm3d(x, None, 1e-5),
-        |x| medseg_ops::instance_norm_relu(x, None, 1e-5),
-        |x| medseg_ops::instance_norm_add_relu(x.clone(), x.flip([2]), 1e-5),
+        |x| relu(x),
+        |x| add_relu(x.clone(), x.flip([2])),
     ];
     for op in ops {
         let want = values(op(x.clone()));
@@ -142,10 +138,9 @@ fn a_shared_gradient_is_left_alone() {
     let cotangent = numbers.tensor([1, 2, 3, 4, 5], &device);
     let alone = |op: fn(Tensor<5>) -> Tensor<5>| with_grad(op, &x, &cotangent).1;
     let norm = alone(|x| medseg_ops::instance_norm3d(x, None, 1e-5));
-    let relu = alone(|x| medseg_ops::instance_norm_relu(x, None, 1e-5));
-    let both =
-        alone(|x| medseg_ops::instance_norm3d(x.clone(), None, 1e-5) + medseg_ops::instance_norm_relu(x, None, 1e-5));
-    let want: Vec<f32> = norm.iter().zip(&relu).map(|(a, b)| a + b).collect();
+    let rectified = alone(relu);
+    let both = alone(|x| medseg_ops::instance_norm3d(x.clone(), None, 1e-5) + relu(x));
+    let want: Vec<f32> = norm.iter().zip(&rectified).map(|(a, b)| a + b).collect();
     assert_close("sum of two norms", &both, &want, 1e-5, 1e-6);
 }
 
@@ -181,15 +176,15 @@ fn a_wrong_number_of_weights_is_refused() {
 fn branches_of_different_shapes_are_refused() {
     let device = Device::flex();
     let [a, b] = [4, 5].map(|side| Tensor::ones([1, 1, side, 4, 4], &device));
-    medseg_ops::instance_norm_add_relu(a, b, 1e-5);
+    add_relu(a, b);
 }
 
 #[test]
 fn an_empty_batch_gives_an_empty_output() {
     let x = || Tensor::<5>::zeros([0, 2, 4, 6, 8], &Device::flex());
     assert_eq!(medseg_ops::instance_norm3d(x(), None, 1e-5).dims(), [0, 2, 4, 6, 8]);
-    assert_eq!(medseg_ops::instance_norm_relu(x(), None, 1e-5).dims(), [0, 2, 4, 6, 8]);
-    assert_eq!(medseg_ops::instance_norm_add_relu(x(), x(), 1e-5).dims(), [0, 2, 4, 6, 8]);
+    assert_eq!(relu(x()).dims(), [0, 2, 4, 6, 8]);
+    assert_eq!(add_relu(x(), x()).dims(), [0, 2, 4, 6, 8]);
     assert_eq!(medseg_ops::max_pool3d(x(), 3, 2, 1).dims(), [0, 2, 2, 3, 4]);
     for align_corners in [true, false] {
         assert_eq!(medseg_ops::upsample_trilinear2x(x(), align_corners).dims(), [0, 2, 8, 12, 16]);

@@ -6,6 +6,7 @@ mod composed;
 mod dropout;
 mod golden;
 mod limits;
+mod norms;
 #[path = "../support/numbers.rs"]
 mod numbers;
 mod threads;

@@ -1,6 +1,6 @@
 //! The number of threads changes no bit.
 
-use crate::compare::{Numbers, assert_same_bits, with_grad};
+use crate::compare::{Numbers, add_relu, assert_same_bits, relu, with_grad};
 use burn::tensor::{Device, Tensor};
 
 #[test]
@@ -8,8 +8,8 @@ fn results_do_not_depend_on_the_number_of_threads() {
     type Op = fn(Tensor<5>) -> Tensor<5>;
     let ops: [(&str, Op); 6] = [
         ("instance_norm3d", |x| medseg_ops::instance_norm3d(x, None, 1e-5)),
-        ("instance_norm_relu", |x| medseg_ops::instance_norm_relu(x, None, 1e-5)),
-        ("instance_norm_add_relu", |x| medseg_ops::instance_norm_add_relu(x.clone(), x.flip([4]), 1e-5)),
+        ("norm_relu", relu),
+        ("norm_add_relu", |x| add_relu(x.clone(), x.flip([4]))),
         ("max_pool3d", |x| medseg_ops::max_pool3d(x, 3, 2, 1)),
         ("upsample_trilinear2x, aligned", |x| medseg_ops::upsample_trilinear2x(x, true)),
         ("upsample_trilinear2x", |x| medseg_ops::upsample_trilinear2x(x, false)),

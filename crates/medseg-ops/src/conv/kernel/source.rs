@@ -14,12 +14,14 @@ pub(in super::super) enum Read<'a> {
     Enlarged(&'a [Axis; 3]),
 }
 
-/// `relu(((x - shift) - rest) · scale)`, with a scale that is not negative.
+/// `relu(((x - shift) - rest) · scale + bias)`, with this slope of the ReLU below 0.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Scale {
     pub shift: f32,
     pub rest: f32,
     pub scale: f32,
+    pub bias: f32,
+    pub slope: f32,
 }
 
 /// Channels of a source that lie in one tensor `[batch, channels, ...]`.
@@ -161,9 +163,10 @@ impl<'a> Channel<'a> {
 vectorised! {
     fn rectified(x: &[f32], scale: Scale, to: &mut [f32]) {
         for (to, &x) in to.iter_mut().zip(x) {
-            let y = ((x - scale.shift) - scale.rest) * scale.scale;
+            let y = ((x - scale.shift) - scale.rest) * scale.scale + scale.bias;
             // Not `max`: a NaN passes through.
-            *to = if y <= 0.0 { 0.0 } else { y };
+            let [high, low] = if y <= 0.0 { [0.0, y] } else { [y, 0.0] };
+            *to = high + low * scale.slope;
         }
     }
 

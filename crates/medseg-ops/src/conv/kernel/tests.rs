@@ -2,8 +2,8 @@
 
 use super::lanes::Path;
 use super::{
-    Arithmetic, Part, Read, Scale, Sink, Source, Use, half_available, pointwise,
-    pointwise_weight_gradient, pointwise_weights, transformed, winograd, winograd_weight_gradient,
+    Arithmetic, Part, Read, Scale, Sink, Source, Use, half_available, pointwise, pointwise_weight_gradient,
+    pointwise_weights, transformed, winograd, winograd_weight_gradient,
 };
 use crate::upsample::axis::Axis;
 
@@ -204,8 +204,9 @@ fn as_read(part: &Part<'_>, batch: usize, [d, h, w]: [usize; 3]) -> Vec<f32> {
             read.push(match part.read {
                 Read::Plain => part.values[row * d * h * w + position],
                 Read::Rectified(scales) => {
-                    let Scale { shift, rest, scale } = scales[row];
-                    (((part.values[row * d * h * w + position] - shift) - rest) * scale).max(0.0)
+                    let Scale { shift, rest, scale, bias, slope } = scales[row];
+                    let y = ((part.values[row * d * h * w + position] - shift) - rest) * scale + bias;
+                    if y > 0.0 { y } else { y * slope }
                 }
                 Read::Enlarged(axes) => {
                     let [sz, sy, sx]: [_; 3] = std::array::from_fn(|a| axes[a].sources(at[a]));
@@ -230,8 +231,15 @@ fn inputs_are_joined_normalised_and_enlarged_while_they_are_read() {
     let sides = small.map(|side| 2 * side);
     let axes = small.map(|side| Axis::new(side, false));
     let voxels: usize = sides.iter().product();
-    let scales: Vec<Scale> =
-        (0..batch * 2).map(|n| Scale { shift: n as f32, rest: 0.5, scale: [0.5, 0.0, 1.0, 2.0][n] }).collect();
+    let scales: Vec<Scale> = (0..batch * 2)
+        .map(|n| Scale {
+            shift: n as f32,
+            rest: 0.5,
+            scale: [0.5, 0.0, 1.0, -2.0][n],
+            bias: [0.0, 1.0, -0.5, 2.0][n],
+            slope: [0.0, 0.0, 0.25, 0.5][n],
+        })
+        .collect();
     let (a, b, c) =
         (numbers(batch * 3 * voxels, 1), numbers(batch * 2 * voxels, 2), numbers(batch * 4 * voxels / 8, 3));
     let parts = [
