@@ -7,7 +7,7 @@ use burn_flex::FlexTensor;
 
 use super::extension::{ConvBackend, ConvGradientBackend};
 use super::kernel::{
-    Arithmetic, Part, Read, Scale, Sink, Source, Use, best_path, half_available, pointwise, pointwise_weight_gradient,
+    Arithmetic, Part, Read, Scale, Sink, Source, Use, best_path, pointwise, pointwise_weight_gradient,
     pointwise_weights, transformed, winograd, winograd_weight_gradient,
 };
 use super::{ConvOptions, Precision};
@@ -198,8 +198,8 @@ fn convolve(x: &Source<'_>, weight: FlexTensor, options: ConvOptions) -> FlexTen
         pointwise(best_path(), x, &pointwise_weights(values(&weight), output, input, false), &sink);
     } else {
         // A single channel would leave half of every word empty.
-        let half = options.precision == Precision::Bf16 && input > 1 && half_available();
-        let arithmetic = if half { Arithmetic::Half } else { Arithmetic::Single };
+        let half = (options.precision == Precision::Bf16 && input > 1).then(Arithmetic::fastest_half).flatten();
+        let arithmetic = half.unwrap_or(Arithmetic::Single);
         let weights = transformed(values(&weight), output, input, Use::Forward, arithmetic);
         winograd(best_path(), arithmetic, x, &weights, options.padding, &sink);
     }

@@ -26,4 +26,4 @@ pub(super) use pointwise::{pointwise, pointwise_weight_gradient, pointwise_weigh
 pub(super) use sink::Sink;
 pub(super) use source::{Part, Read, Scale, Source};
 pub(super) use strided::{Geometry, strided, strided_weight_gradient, strided_weights, transposed};
-pub(super) use winograd::{Arithmetic, Use, half_available, transformed, winograd, winograd_weight_gradient};
+pub(super) use winograd::{Arithmetic, Use, transformed, winograd, winograd_weight_gradient};

@@ -2,8 +2,8 @@
 
 use super::lanes::Path;
 use super::{
-    Arithmetic, Part, Read, Scale, Sink, Source, Use, half_available, pointwise, pointwise_weight_gradient,
-    pointwise_weights, transformed, winograd, winograd_weight_gradient,
+    Arithmetic, Part, Read, Scale, Sink, Source, Use, pointwise, pointwise_weight_gradient, pointwise_weights,
+    transformed, winograd, winograd_weight_gradient,
 };
 use crate::upsample::axis::Axis;
 
@@ -86,13 +86,16 @@ impl Case {
         assert!(self.forward(path, &source, &weights) == y, "output, {what}");
         assert!(self.weights(path, &source, &gradient) == of_weights, "weights, {what}");
         assert!(self.input(path, &gradient, &weights) == of_x, "input, {what}");
-        if self.kernel == 3 && half_available() {
-            // Numbers this small are exact in bf16 too.
+        // Numbers this small are exact in bf16 too. Where there are no tiles, their layout is still tested.
+        for half in [Arithmetic::Half, Arithmetic::Tiles] {
+            if self.kernel != 3 || (half == Arithmetic::Half && !half.available()) {
+                continue;
+            }
             let mut out = vec![f32::NAN; y.len()];
             let sink = Sink::new(self.x.batch, voxels, [(&mut out, self.output)]);
-            let words = transformed(&weights, self.output, self.x.channels, Use::Forward, Arithmetic::Half);
-            winograd(path, Arithmetic::Half, &source, &words, self.padding, &sink);
-            assert!(out == y, "bf16, {what}");
+            let words = transformed(&weights, self.output, self.x.channels, Use::Forward, half);
+            winograd(path, half, &source, &words, self.padding, &sink);
+            assert!(out == y, "{half:?}, {what}");
         }
     }
 

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::input::{self, Scratch};
 use super::product::products;
 use super::regions::{Cut, Region};
-use super::{BLOCK, POINTS, TAPS, half, output};
+use super::{BLOCK, POINTS, TAPS, half, output, tiles};
 use crate::conv::kernel::lanes::Path;
 use crate::conv::kernel::sink::Sink;
 use crate::conv::kernel::source::Source;
@@ -19,16 +19,40 @@ const MANY: usize = 32;
 pub(in super::super::super) enum Arithmetic {
     /// f32.
     Single,
-    /// bf16, two channels in a word.
+    /// bf16, two channels in a word, in vectors.
     Half,
+    /// bf16, two channels in a word, in tiles.
+    Tiles,
 }
 
 impl Arithmetic {
+    /// The fastest way to multiply in bf16, if this processor has one.
+    pub(in super::super::super) fn fastest_half() -> Option<Self> {
+        [Self::Tiles, Self::Half].into_iter().find(|way| way.available())
+    }
+
+    /// Whether this processor has the instructions.
+    pub(in super::super::super) fn available(self) -> bool {
+        match self {
+            Self::Single => true,
+            Self::Half => half::available(),
+            Self::Tiles => tiles::available(),
+        }
+    }
+
     /// Rows that `channels` make: one each, or words of two.
     pub(super) fn rows(self, channels: usize) -> usize {
         match self {
             Self::Single => channels,
-            Self::Half => channels.div_ceil(2),
+            Self::Half | Self::Tiles => channels.div_ceil(2),
+        }
+    }
+
+    /// Rows for which there are transformed weights; in tiles some may be zeros.
+    pub(super) fn weight_rows(self, channels: usize) -> usize {
+        match self {
+            Self::Single | Self::Half => self.rows(channels),
+            Self::Tiles => self.rows(channels).next_multiple_of(tiles::WORDS),
         }
     }
 }
@@ -47,11 +71,12 @@ pub(in super::super::super) fn winograd(
 ) {
     let output = out.channels();
     let rows = arithmetic.rows(x.channels());
-    assert!(arithmetic == Arithmetic::Single || half::available(), "this processor has no products of bf16");
+    assert!(cfg!(test) || arithmetic.available(), "this processor has no instructions for {arithmetic:?}");
     let cut = Cut::new(x.sides, padding, rows);
-    assert_eq!(weights.len(), output.div_ceil(BLOCK) * POINTS * rows * TAPS * BLOCK, "weights");
+    let of_point = arithmetic.weight_rows(x.channels()) * TAPS * BLOCK;
+    assert_eq!(weights.len(), output.div_ceil(BLOCK) * POINTS * of_point, "weights");
     let regions = cut.regions(x.batch);
-    let work = Work { path, arithmetic, cut, x, rows, weights, output, out };
+    let work = Work { path, arithmetic, cut, x, rows, weights, of_point, output, out };
     if regions.len() >= MANY {
         regions.par_iter().for_each_init(|| work.buffers(1), |buffers, of| work.alone(of, buffers));
     } else {
@@ -68,6 +93,8 @@ struct Work<'a> {
     /// Rows of transformed input: channels, or pairs of them.
     rows: usize,
     weights: &'a [f32],
+    /// Weights of one point and block.
+    of_point: usize,
     output: usize,
     out: &'a Sink<'a>,
 }
@@ -136,7 +163,7 @@ impl Work<'_> {
     fn input_row(&self, of: &Region, row: usize, Input { scratch, pair }: &mut Input, v: &mut [f32]) {
         match self.arithmetic {
             Arithmetic::Single => self.transform(of, row, scratch, v),
-            Arithmetic::Half => {
+            Arithmetic::Half | Arithmetic::Tiles => {
                 for (n, values) in pair.iter_mut().enumerate() {
                     values.resize(self.cut.channel_len(), 0.0);
                     if 2 * row + n < self.x.channels() {
@@ -157,12 +184,15 @@ impl Work<'_> {
 
     /// The products of one point with one block of output channels: `m` [BLOCK][flat stride].
     fn products(&self, of: &Region, v: &[f32], block: usize, point: usize, m: &mut [f32]) {
-        let (flat_stride, len) = (self.cut.flat_stride(), self.rows * TAPS * BLOCK);
-        let weights = &self.weights[(block * POINTS + point) * len..][..len];
-        let (v, v_stride) = (&v[point * flat_stride..], self.cut.channel_len());
-        let flat = self.cut.flat(of);
+        let m_stride = self.cut.flat_stride();
+        let weights = &self.weights[(block * POINTS + point) * self.of_point..][..self.of_point];
+        let (v, v_stride) = (&v[point * m_stride..], self.cut.channel_len());
+        let (rows, flat) = (self.rows, self.cut.flat(of));
+        if self.arithmetic == Arithmetic::Tiles {
+            return tiles::Product { v, v_stride, rows, weights, flat, m_stride }.write(m);
+        }
         let lanes = BLOCK.min(self.output - block * BLOCK);
-        products(self.path, self.arithmetic, v, v_stride, weights, flat, m, flat_stride, lanes);
+        products(self.path, self.arithmetic, v, v_stride, weights, flat, m, m_stride, lanes);
     }
 
     /// Writes the channels of a block; `m` [POINTS][BLOCK][flat stride] with `point_stride` between the points.

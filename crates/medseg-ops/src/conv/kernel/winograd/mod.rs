@@ -29,11 +29,11 @@ mod input;
 mod output;
 mod product;
 mod regions;
+mod tiles;
 mod weight_gradient;
 mod weights;
 
 pub(in super::super) use forward::{Arithmetic, winograd};
-pub(in super::super) use half::available as half_available;
 pub(in super::super) use weight_gradient::winograd_weight_gradient;
 pub(in super::super) use weights::{Use, transformed};
 

@@ -9,8 +9,8 @@ const VECTORS: usize = 3;
 
 /// `m[lane][f] = Σ over channels and taps of weight · v[channel][f + tap]` for one point and `flat` positions f.
 ///
-/// In half arithmetic a channel is a word of two. `v` holds `channels` rows, `v_stride` from one to the next; `weights` [channel][tap][BLOCK]; `m` BLOCK rows, `m_stride`
-/// from one to the next. Only the first `lanes` rows of `m` are needed.
+/// In half arithmetic a channel is a word of two. `v` holds `channels` rows, `v_stride` from one to the next; `weights`
+/// [channel][tap][BLOCK]; `m` BLOCK rows, `m_stride` from one to the next. Only the first `lanes` rows of `m` are needed.
 #[allow(clippy::too_many_arguments, reason = "a matrix product has many sizes")]
 pub(super) fn products(
     path: Path,

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::forward::Arithmetic;
-use super::{BLOCK, KERNEL, POINTS, TAPS, half};
+use super::{BLOCK, KERNEL, POINTS, TAPS, half, tiles};
 use crate::recycled::Buffer;
 use crate::vectorised::vectorised;
 
@@ -17,7 +17,8 @@ pub(in super::super::super) enum Use {
 }
 
 /// Transforms weights `[out, in, 3, 3, 3]` into [block of channels made][point][row][tap][BLOCK], with zeros where the
-/// last block has no channel. A row is a channel read, or in half arithmetic a word of two.
+/// last block has no channel. A row is a channel read, or in bf16 a word of two; for tiles rows, taps and lanes lie as
+/// [`tiles::place`] says.
 pub(in super::super::super) fn transformed(
     weights: &[f32],
     output: usize,
@@ -32,11 +33,12 @@ pub(in super::super::super) fn transformed(
         Use::InputGradient => (input, output),
     };
     let kernels = Kernels { kernels, input, made, read, of };
-    let len = POINTS * arithmetic.rows(read) * TAPS * BLOCK;
+    let len = POINTS * arithmetic.weight_rows(read) * TAPS * BLOCK;
     let mut packed = Buffer::new(made.div_ceil(BLOCK) * len);
     packed.par_chunks_exact_mut(len).enumerate().for_each(|(block, packed)| match arithmetic {
         Arithmetic::Single => transform_block::<false>(kernels, block * BLOCK, packed),
         Arithmetic::Half => transform_block::<true>(kernels, block * BLOCK, packed),
+        Arithmetic::Tiles => transform_block_for_tiles(kernels, block * BLOCK, packed),
     });
     packed
 }
@@ -79,6 +81,16 @@ impl Kernels<'_> {
         }
         points
     }
+
+    /// Words of the transformed kernels of two channels read.
+    #[inline(always)]
+    fn words(&self, first: usize, row: usize, tap: usize) -> [Lanes; POINTS] {
+        let (mut words, odd) = (self.points(first, 2 * row, tap), self.points(first, 2 * row + 1, tap));
+        for (even, odd) in words.iter_mut().zip(&odd) {
+            *even = std::array::from_fn(|lane| half::word(even[lane], odd[lane]));
+        }
+        words
+    }
 }
 
 vectorised! {
@@ -87,15 +99,26 @@ vectorised! {
         let of_point = packed.len() / POINTS;
         for row in 0..of_point / (TAPS * BLOCK) {
             for tap in 0..TAPS {
-                let mut points = kernels.points(first, if HALF { 2 * row } else { row }, tap);
-                if HALF {
-                    let odd = kernels.points(first, 2 * row + 1, tap);
-                    for (even, odd) in points.iter_mut().zip(&odd) {
-                        *even = std::array::from_fn(|lane| half::word(even[lane], odd[lane]));
-                    }
-                }
+                let points = if HALF { kernels.words(first, row, tap) } else { kernels.points(first, row, tap) };
                 for (packed, value) in packed.chunks_exact_mut(of_point).zip(&points) {
                     packed[(row * TAPS + tap) * BLOCK..][..BLOCK].copy_from_slice(value);
+                }
+            }
+        }
+    }
+}
+
+vectorised! {
+    /// As [`transform_block`] in words, laid out for tiles.
+    fn transform_block_for_tiles(kernels: Kernels<'_>, first: usize, packed: &mut [f32]) {
+        let rows = packed.len() / (POINTS * TAPS * BLOCK);
+        for row in 0..rows {
+            for tap in 0..TAPS {
+                let points = kernels.words(first, row, tap);
+                for (packed, words) in packed.chunks_exact_mut(rows * TAPS * BLOCK).zip(&points) {
+                    for (lane, &word) in words.iter().enumerate() {
+                        packed[tiles::place(rows, row, tap, lane)] = word;
+                    }
                 }
             }
         }
