@@ -34,8 +34,9 @@ pub enum Precision {
     /// f32.
     #[default]
     F32,
-    /// bf16 (8 bits of mantissa) where the CPU has AVX512-BF16 and the kernel is 3×3×3 with stride 1, else f32. The
-    /// relative error of an output is some 0.5 % of the layer's largest; gradients are always computed in f32.
+    /// bf16 (8 bits of mantissa) where the CPU has AMX (on Linux) or AVX512-BF16, and the kernel is 3×3×3 with stride 1
+    /// and more than one input channel; else f32. The error of an output is below 0.5 % of the layer's largest;
+    /// gradients are always computed in f32.
     Bf16,
 }
 
