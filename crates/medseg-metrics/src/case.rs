@@ -9,8 +9,9 @@ use crate::{Confusion, DistanceMetric, EmptyPolicy, MetricsError, Spacing, Surfa
 ///
 /// NaN marks a score that does not exist (serialised as nothing, `null` in JSON):
 /// - `dice`, `iou` and `surface_dice` where the [`EmptyPolicy`] says so, by default for an empty reference;
-/// - `hd95_mm` and `assd_mm` if either mask is empty. A missed organ therefore shows as Dice 0 and surface Dice 0,
-///   without a distance.
+/// - `hd_mm`, `hd95_mm` and `assd_mm` if either mask is empty. A missed organ therefore shows as Dice 0 and surface
+///   Dice 0, without a distance;
+/// - `precision`, `recall`, `specificity` and `relative_volume_difference` if their denominator is 0.
 ///
 /// ```
 /// use medseg_metrics::{CaseMetrics, Spacing};
@@ -35,6 +36,18 @@ pub struct CaseMetrics {
     /// Intersection over union, 0 to 1.
     #[serde(with = "crate::nan_as_null")]
     pub iou: f64,
+    /// Share of the predicted voxels that are right, 0 to 1.
+    #[serde(with = "crate::nan_as_null")]
+    pub precision: f64,
+    /// Share of the reference's voxels that were found (sensitivity), 0 to 1.
+    #[serde(with = "crate::nan_as_null")]
+    pub recall: f64,
+    /// Share of the background that was left alone, 0 to 1.
+    #[serde(with = "crate::nan_as_null")]
+    pub specificity: f64,
+    /// Hausdorff distance in millimetres.
+    #[serde(with = "crate::nan_as_null")]
+    pub hd_mm: f64,
     /// 95th percentile Hausdorff distance in millimetres.
     #[serde(with = "crate::nan_as_null")]
     pub hd95_mm: f64,
@@ -48,9 +61,46 @@ pub struct CaseMetrics {
     pub volume_ml_reference: f64,
     /// Volume of the prediction in millilitres.
     pub volume_ml_predicted: f64,
+    /// `(predicted - reference) / reference` volume.
+    #[serde(with = "crate::nan_as_null")]
+    pub relative_volume_difference: f64,
 }
 
 impl CaseMetrics {
+    /// The names of the scores, in the order of [`values`](Self::values): columns of a [`ScoreTable`](crate::ScoreTable).
+    pub const NAMES: [&str; 12] = [
+        "dice",
+        "iou",
+        "precision",
+        "recall",
+        "specificity",
+        "hd_mm",
+        "hd95_mm",
+        "assd_mm",
+        "surface_dice",
+        "volume_ml_reference",
+        "volume_ml_predicted",
+        "relative_volume_difference",
+    ];
+
+    /// The scores in the order of [`NAMES`](Self::NAMES).
+    pub fn values(&self) -> [f64; 12] {
+        [
+            self.dice,
+            self.iou,
+            self.precision,
+            self.recall,
+            self.specificity,
+            self.hd_mm,
+            self.hd95_mm,
+            self.assd_mm,
+            self.surface_dice,
+            self.volume_ml_reference,
+            self.volume_ml_predicted,
+            self.relative_volume_difference,
+        ]
+    }
+
     /// Scores a binary prediction (non-zero = foreground) with the default [`EmptyPolicy`].
     ///
     /// `spacing` is the voxel size in mm along `[depth, height, width]`; `tolerance_mm` is that of the surface Dice.
@@ -77,24 +127,69 @@ impl CaseMetrics {
         tolerance_mm: f64,
         empty: EmptyPolicy,
     ) -> Result<Self, MetricsError> {
+        Self::of_pair(|| MaskPair::new(predicted, reference), spacing, tolerance_mm, empty)
+    }
+
+    /// One row for each of `classes` of two label maps, in that order.
+    ///
+    /// ```
+    /// use medseg_metrics::{CaseMetrics, EmptyPolicy, Spacing};
+    /// use ndarray::array;
+    ///
+    /// let predicted = array![[[0_u8, 1, 2, 2]]];
+    /// let reference = array![[[0_u8, 1, 1, 2]]];
+    /// let (spacing, empty) = (Spacing([5.0, 0.7, 0.7]), EmptyPolicy::default());
+    /// let rows = CaseMetrics::evaluate_classes(predicted.view(), reference.view(), &[1, 2], spacing, 1.0, empty)?;
+    /// assert_eq!((rows[0].precision, rows[0].recall), (1.0, 0.5));
+    /// assert_eq!((rows[1].precision, rows[1].recall), (0.5, 1.0));
+    /// # Ok::<(), medseg_metrics::MetricsError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate).
+    pub fn evaluate_classes(
+        predicted: ArrayView3<u8>,
+        reference: ArrayView3<u8>,
+        classes: &[u8],
+        spacing: Spacing,
+        tolerance_mm: f64,
+        empty: EmptyPolicy,
+    ) -> Result<Vec<Self>, MetricsError> {
+        let row =
+            |&class| Self::of_pair(|| MaskPair::of_class(predicted, reference, class), spacing, tolerance_mm, empty);
+        classes.iter().map(row).collect()
+    }
+
+    fn of_pair(
+        pair: impl FnOnce() -> Result<MaskPair, MetricsError>,
+        spacing: Spacing,
+        tolerance_mm: f64,
+        empty: EmptyPolicy,
+    ) -> Result<Self, MetricsError> {
         spacing.checked()?;
         checked_tolerance(tolerance_mm)?;
-        let pair = MaskPair::new(predicted, reference)?;
+        let pair = pair()?;
         let counts = pair.confusion();
         let surface = SurfaceScores::new(&pair, counts, spacing, tolerance_mm, empty)?;
         Ok(Self {
             dice: counts.dice(empty),
             iou: counts.iou(empty),
+            precision: counts.precision(),
+            recall: counts.recall(),
+            specificity: counts.specificity(),
+            hd_mm: surface.hd_mm,
             hd95_mm: surface.hd95_mm,
             assd_mm: surface.assd_mm,
             surface_dice: surface.dice,
             volume_ml_reference: counts.volume_ml_reference(spacing)?,
             volume_ml_predicted: counts.volume_ml_predicted(spacing)?,
+            relative_volume_difference: counts.relative_volume_difference(),
         })
     }
 }
 
 struct SurfaceScores {
+    hd_mm: f64,
     hd95_mm: f64,
     assd_mm: f64,
     dice: f64,
@@ -110,9 +205,14 @@ impl SurfaceScores {
     ) -> Result<Self, MetricsError> {
         if counts.reference() == 0 || counts.predicted() == 0 {
             // Where a mask is empty, surface Dice is worth what Dice is: 1, 0 or nothing.
-            return Ok(Self { hd95_mm: f64::NAN, assd_mm: f64::NAN, dice: counts.dice(empty) });
+            return Ok(Self { hd_mm: f64::NAN, hd95_mm: f64::NAN, assd_mm: f64::NAN, dice: counts.dice(empty) });
         }
         let distances = SurfaceDistances::of_pair(pair, spacing, DistanceMetric::Euclidean)?;
-        Ok(Self { hd95_mm: distances.hd95(), assd_mm: distances.assd(), dice: distances.surface_dice(tolerance_mm)? })
+        Ok(Self {
+            hd_mm: distances.hausdorff(),
+            hd95_mm: distances.hd95(),
+            assd_mm: distances.assd(),
+            dice: distances.surface_dice(tolerance_mm)?,
+        })
     }
 }

@@ -3,7 +3,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::mask_pair::check_shapes;
-use crate::{EmptyPolicy, MetricsError, Spacing};
+use crate::{EmptyPolicy, MetricsError, Spacing, byte_sums};
 
 /// Voxel counts of a binary prediction against a reference.
 ///
@@ -70,20 +70,34 @@ pub(crate) fn count_with(
     in_reference: impl Fn(u8) -> bool + Sync,
 ) -> Result<Confusion, MetricsError> {
     check_shapes(&predicted, &reference)?;
-    let counts = (0..predicted.len_of(Axis(0)))
+    let (in_prediction, in_reference) = (|v| u8::from(in_prediction(v)), |v| u8::from(in_reference(v)));
+    let sums = match (predicted.as_slice_memory_order(), reference.as_slice_memory_order()) {
+        (Some(p), Some(r)) if predicted.strides() == reference.strides() => {
+            byte_sums::in_parallel(p, r, in_prediction, in_reference)
+        }
+        _ => by_rows(predicted, reference, in_prediction, in_reference),
+    };
+    Ok(Confusion::from_sums(sums, predicted.len() as u64))
+}
+
+/// Sums of arrays that lie differently in memory.
+fn by_rows(
+    predicted: ArrayView3<u8>,
+    reference: ArrayView3<u8>,
+    in_prediction: impl Fn(u8) -> u8 + Sync,
+    in_reference: impl Fn(u8) -> u8 + Sync,
+) -> [u64; 3] {
+    (0..predicted.len_of(Axis(0)))
         .into_par_iter()
         .map(|d| {
             let mut sums = [0_u64; 3];
             Zip::from(predicted.index_axis(Axis(0), d)).and(reference.index_axis(Axis(0), d)).for_each(|&p, &r| {
-                let (p, r) = (u64::from(in_prediction(p)), u64::from(in_reference(r)));
-                sums[0] += p & r;
-                sums[1] += p;
-                sums[2] += r;
+                let (p, r) = (in_prediction(p), in_reference(r));
+                sums = byte_sums::add(sums, [p & r, p, r].map(u64::from));
             });
             sums
         })
-        .reduce(|| [0; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]]);
-    Ok(Confusion::from_sums(counts, predicted.len() as u64))
+        .reduce(|| [0; 3], byte_sums::add)
 }
 
 impl Confusion {
@@ -148,6 +162,14 @@ impl Confusion {
     /// [`MetricsError::InvalidSpacing`].
     pub fn volume_ml_reference(&self, spacing: Spacing) -> Result<f64, MetricsError> {
         volume_ml(self.reference(), spacing)
+    }
+
+    /// Volume of the prediction less that of the reference, in millilitres: positive if it is too large.
+    ///
+    /// # Errors
+    /// [`MetricsError::InvalidSpacing`].
+    pub fn volume_difference_ml(&self, spacing: Spacing) -> Result<f64, MetricsError> {
+        Ok(self.volume_ml_predicted(spacing)? - self.volume_ml_reference(spacing)?)
     }
 
     /// `(predicted - reference) / reference`: 0.1 means 10 % too large; NaN if the reference is empty.

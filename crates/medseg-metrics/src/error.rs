@@ -44,4 +44,24 @@ pub enum MetricsError {
         /// Length of the first row.
         expected: usize,
     },
+    /// A lesion overlap outside 0 to 1.
+    #[error("min_overlap = {0} is not between 0 and 1")]
+    InvalidOverlap(f64),
+    /// Scores of two methods that are not of the same cases.
+    #[error("{a} scores cannot be paired with {b}")]
+    UnpairedScores {
+        /// Number of the first method's scores.
+        a: usize,
+        /// Number of the second method's.
+        b: usize,
+    },
+    /// A table that could not be built, read or written.
+    #[error("score table: {0}")]
+    Table(String),
+}
+
+impl MetricsError {
+    pub(crate) fn table(error: impl std::fmt::Display) -> Self {
+        Self::Table(error.to_string())
+    }
 }

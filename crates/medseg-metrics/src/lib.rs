@@ -46,22 +46,27 @@
 //! whatever their number.
 
 mod bootstrap;
+mod byte_sums;
 mod case;
 mod chamfer;
 mod class_dice;
+mod components;
 mod confusion;
 mod distance_transform;
 mod empty;
 mod error;
+mod lesions;
 mod lower_envelope;
 mod mask_pair;
 mod nan_as_null;
+mod paired;
 mod quantile;
 mod reduction;
 mod spacing;
 mod summary;
 mod surface;
 mod surface_distances;
+mod table;
 
 pub use bootstrap::bootstrap_ci95;
 pub use case::CaseMetrics;
@@ -70,8 +75,11 @@ pub use confusion::{Confusion, confusion, confusion_of_class};
 pub use distance_transform::distance_transform;
 pub use empty::EmptyPolicy;
 pub use error::MetricsError;
+pub use lesions::{LesionDetection, lesion_detection, lesion_detection_of_class};
+pub use paired::PairedDifference;
 pub use reduction::{Reduced, Reduction, reduce};
 pub use spacing::Spacing;
 pub use summary::{Summary, mean_ignoring_nan, median_ignoring_nan, std_ignoring_nan};
 pub use surface::mask_surface;
 pub use surface_distances::{DistanceMetric, SurfaceDistances};
+pub use table::{Row, ScoreSummary, ScoreTable};

@@ -1,7 +1,7 @@
 use ndarray::{ArrayView3, Axis, s};
 use rayon::prelude::*;
 
-use crate::{Confusion, MetricsError};
+use crate::{Confusion, MetricsError, byte_sums};
 
 /// A prediction and a reference cut down to the box that holds the foreground of both, as bytes 0 and 1.
 ///
@@ -26,54 +26,59 @@ pub(crate) fn check_shapes(predicted: &ArrayView3<u8>, reference: &ArrayView3<u8
 }
 
 impl MaskPair {
+    /// Every value but 0 is foreground.
     pub fn new(predicted: ArrayView3<u8>, reference: ArrayView3<u8>) -> Result<Self, MetricsError> {
+        Self::with_rule(predicted, reference, |v| v != 0)
+    }
+
+    /// One class of two label maps.
+    pub fn of_class(predicted: ArrayView3<u8>, reference: ArrayView3<u8>, class: u8) -> Result<Self, MetricsError> {
+        Self::with_rule(predicted, reference, move |v| v == class)
+    }
+
+    fn with_rule(
+        predicted: ArrayView3<u8>,
+        reference: ArrayView3<u8>,
+        inside: impl Fn(u8) -> bool + Sync + Copy,
+    ) -> Result<Self, MetricsError> {
         check_shapes(&predicted, &reference)?;
-        let bounds = joint_bounds(&predicted, &reference).unwrap_or([(0, 0); 3]);
+        let bounds = joint_bounds(&predicted, &reference, inside).unwrap_or([(0, 0); 3]);
         Ok(Self {
             dims: bounds.map(|(start, end)| end - start),
-            predicted: cut(&predicted, bounds),
-            reference: cut(&reference, bounds),
+            predicted: cut(&predicted, bounds, inside),
+            reference: cut(&reference, bounds, inside),
             voxels: predicted.len() as u64,
         })
     }
 
     pub fn confusion(&self) -> Confusion {
-        let sums = self
-            .predicted
-            .par_chunks(1 << 16)
-            .zip(self.reference.par_chunks(1 << 16))
-            .map(|(p, r)| {
-                let both: u32 = p.iter().zip(r).map(|(p, r)| u32::from(p & r)).sum();
-                let size = |mask: &[u8]| u64::from(mask.iter().map(|&v| u32::from(v)).sum::<u32>());
-                [u64::from(both), size(p), size(r)]
-            })
-            .reduce(|| [0; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]]);
-        Confusion::from_sums(sums, self.voxels)
+        let member = |v| v;
+        Confusion::from_sums(byte_sums::in_parallel(&self.predicted, &self.reference, member, member), self.voxels)
     }
 }
 
-/// The box around every non-zero voxel of either mask, or `None` if there is none.
-fn joint_bounds(a: &ArrayView3<u8>, b: &ArrayView3<u8>) -> Option<Bounds> {
+/// The box around the foreground of both masks, or `None` if there is none.
+fn joint_bounds(a: &ArrayView3<u8>, b: &ArrayView3<u8>, inside: impl Fn(u8) -> bool + Sync + Copy) -> Option<Bounds> {
     (0..a.len_of(Axis(0)))
         .into_par_iter()
         .filter_map(|d| {
-            let plane = [a, b].map(|mask| plane_bounds(mask, d)).into_iter().flatten().reduce(join)?;
+            let plane = [a, b].map(|mask| plane_bounds(mask, d, inside)).into_iter().flatten().reduce(join)?;
             Some([(d, d + 1), plane[0], plane[1]])
         })
         .reduce_with(join)
 }
 
 /// The height and width range of the foreground in plane `d`.
-fn plane_bounds(mask: &ArrayView3<u8>, d: usize) -> Option<[(usize, usize); 2]> {
+fn plane_bounds(mask: &ArrayView3<u8>, d: usize, inside: impl Fn(u8) -> bool) -> Option<[(usize, usize); 2]> {
     let plane = mask.index_axis(Axis(0), d);
     let mut bounds: Option<[(usize, usize); 2]> = None;
     for (h, row) in plane.rows().into_iter().enumerate() {
         // One pass without an early exit first: it runs at memory speed, and most rows of a volume are empty.
-        if row.fold(0, |all, v| all | v) == 0 {
+        if row.fold(0, |any, &v| any | u8::from(inside(v))) == 0 {
             continue;
         }
-        let first = row.iter().position(|&v| v != 0).unwrap_or(0);
-        let end = row.len() - row.iter().rev().position(|&v| v != 0).unwrap_or(0);
+        let first = row.iter().position(|&v| inside(v)).unwrap_or(0);
+        let end = row.len() - row.iter().rev().position(|&v| inside(v)).unwrap_or(0);
         let here = [(h, h + 1), (first, end)];
         bounds = Some(bounds.map_or(here, |b| join(b, here)));
     }
@@ -84,8 +89,19 @@ fn join<const N: usize>(a: [(usize, usize); N], b: [(usize, usize); N]) -> [(usi
     std::array::from_fn(|i| (a[i].0.min(b[i].0), a[i].1.max(b[i].1)))
 }
 
-fn cut(mask: &ArrayView3<u8>, [d, h, w]: Bounds) -> Vec<u8> {
-    mask.slice(s![d.0..d.1, h.0..h.1, w.0..w.1]).iter().map(|&v| u8::from(v != 0)).collect()
+fn cut(mask: &ArrayView3<u8>, [d, h, w]: Bounds, inside: impl Fn(u8) -> bool + Sync) -> Vec<u8> {
+    let boxed = mask.slice(s![d.0..d.1, h.0..h.1, w.0..w.1]);
+    let plane_len = (h.1 - h.0) * (w.1 - w.0);
+    let mut bytes = vec![0; (d.1 - d.0) * plane_len];
+    if plane_len == 0 {
+        return bytes;
+    }
+    bytes.par_chunks_mut(plane_len).zip(boxed.axis_iter(Axis(0)).into_par_iter()).for_each(|(out, plane)| {
+        for (out, row) in out.chunks_exact_mut(w.1 - w.0).zip(plane.rows()) {
+            out.iter_mut().zip(row).for_each(|(out, &v)| *out = u8::from(inside(v)));
+        }
+    });
+    bytes
 }
 
 #[cfg(test)]
@@ -99,7 +115,7 @@ mod tests {
         let mut b = a.clone();
         a[[1, 4, 2]] = 7;
         b[[2, 3, 5]] = 1;
-        assert_eq!(joint_bounds(&a.view(), &b.view()), Some([(1, 3), (3, 5), (2, 6)]));
+        assert_eq!(joint_bounds(&a.view(), &b.view(), |v| v != 0), Some([(1, 3), (3, 5), (2, 6)]));
         let pair = MaskPair::new(a.view(), b.view()).unwrap();
         assert_eq!(pair.dims, [2, 2, 4]);
         assert_eq!(pair.predicted.iter().map(|&v| usize::from(v)).sum::<usize>(), 1);

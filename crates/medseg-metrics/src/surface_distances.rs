@@ -58,6 +58,20 @@ impl SurfaceDistances {
         Self::with_metric(predicted, reference, spacing, DistanceMetric::Euclidean)
     }
 
+    /// Euclidean distances in millimetres of one class of two label maps.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of_class(
+        predicted: ArrayView3<u8>,
+        reference: ArrayView3<u8>,
+        class: u8,
+        spacing: Spacing,
+    ) -> Result<Self, MetricsError> {
+        let pair = MaskPair::of_class(predicted, reference, class)?;
+        Self::of_pair(&pair, spacing, DistanceMetric::Euclidean)
+    }
+
     /// Distances by any [`DistanceMetric`].
     ///
     /// # Errors
