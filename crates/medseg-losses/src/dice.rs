@@ -1,8 +1,8 @@
-use burn::tensor::{Tensor, TensorData, activation};
+use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use crate::error::require_not_negative;
-use crate::target::{one_hot, summable};
+use crate::classes::{Classes, expect_fit, sum_volume};
+use crate::error::{require_not_negative, require_weights};
 use crate::{Activation, LossError, Reduction};
 
 /// Settings of [`DiceLoss`].
@@ -75,10 +75,7 @@ impl DiceLossConfig {
     pub fn init(&self) -> Result<DiceLoss, LossError> {
         require_not_negative("smooth_nr", self.smooth_nr)?;
         require_not_negative("smooth_dr", self.smooth_dr)?;
-        if self.weight.as_ref().is_some_and(Vec::is_empty) {
-            return Err(LossError::Contradiction("weight is an empty list"));
-        }
-        self.weight.iter().flatten().try_for_each(|&weight| require_not_negative("weight", weight))?;
+        require_weights(self.weight.as_deref())?;
         Ok(DiceLoss { config: self.clone() })
     }
 }
@@ -138,11 +135,7 @@ impl DiceLoss {
     /// # Panics
     /// If [`check_shapes`](Self::check_shapes) refuses the shapes.
     pub fn forward(&self, logits: Tensor<5>, target: Tensor<5>) -> Tensor<1> {
-        let losses = self.forward_no_reduction(logits, target);
-        match self.config.reduction {
-            Reduction::Mean => losses.mean(),
-            Reduction::Sum => losses.sum(),
-        }
+        self.config.reduction.apply(self.forward_no_reduction(logits, target))
     }
 
     /// The weighted loss of each sample and class, `[batch, classes]`, or `[1, classes]` with `batch`.
@@ -152,10 +145,8 @@ impl DiceLoss {
     /// # Panics
     /// If [`check_shapes`](Self::check_shapes) refuses the shapes.
     pub fn forward_no_reduction(&self, logits: Tensor<5>, target: Tensor<5>) -> Tensor<2> {
-        if let Err(error) = self.check_shapes(logits.dims(), target.dims()) {
-            panic!("Dice loss: {error}");
-        }
-        let (probabilities, target) = self.classes(summable(logits), summable(target));
+        expect_fit("Dice loss", self.check_shapes(logits.dims(), target.dims()));
+        let (probabilities, target) = self.classes().probabilities(logits, target);
         let [intersection, predicted, reference] = self.sums(probabilities, target);
         let total = predicted + reference;
         let denominator = if self.config.jaccard { (total - intersection.clone()).mul_scalar(2.0) } else { total };
@@ -169,41 +160,12 @@ impl DiceLoss {
     /// # Errors
     /// [`LossError::ShapeMismatch`]; [`LossError::WeightCount`] if there are weights for another number of classes.
     pub fn check_shapes(&self, logits: [usize; 5], target: [usize; 5]) -> Result<(), LossError> {
-        let channels = logits[1];
-        let mut expected = logits;
-        if self.config.to_onehot_y && channels > 1 {
-            expected[1] = 1;
-        }
-        if target != expected {
-            return Err(LossError::ShapeMismatch { logits, target, expected });
-        }
-        let classes = if self.drops_background(channels) { channels - 1 } else { channels };
-        match &self.config.weight {
-            Some(weight) if classes != 1 && weight.len() != classes => {
-                Err(LossError::WeightCount { found: weight.len(), classes })
-            }
-            _ => Ok(()),
-        }
+        self.classes().check(logits, target, self.config.weight.as_deref())
     }
 
-    fn drops_background(&self, channels: usize) -> bool {
-        !self.config.include_background && channels > 1
-    }
-
-    /// Probabilities and target, one channel for each class that enters the loss.
-    fn classes(&self, logits: Tensor<5>, target: Tensor<5>) -> (Tensor<5>, Tensor<5>) {
-        let channels = logits.dims()[1];
-        let probabilities = match self.config.activation {
-            Activation::Sigmoid => activation::sigmoid(logits),
-            Activation::Softmax if channels > 1 => activation::softmax(logits, 1),
-            Activation::Softmax | Activation::None => logits,
-        };
-        let target = if self.config.to_onehot_y && channels > 1 { one_hot(target, channels) } else { target };
-        if self.drops_background(channels) {
-            (probabilities.narrow(1, 1, channels - 1), target.narrow(1, 1, channels - 1))
-        } else {
-            (probabilities, target)
-        }
+    pub(crate) fn classes(&self) -> Classes {
+        let DiceLossConfig { activation, to_onehot_y, include_background, .. } = self.config;
+        Classes { activation, to_onehot_y, include_background }
     }
 
     /// Intersection, size of the prediction and size of the target, each `[batch or 1, classes]`.
@@ -221,11 +183,8 @@ impl DiceLoss {
         [self.sum(p.clone() * g.clone()), self.sum(p), self.sum(g)]
     }
 
-    /// Sums over the volume, and over the batch if asked for.
     fn sum(&self, values: Tensor<5>) -> Tensor<2> {
-        let [batch, classes, depth, height, width] = values.dims();
-        let sums = values.reshape([batch, classes, depth * height * width]).sum_dim(2).squeeze_dim::<2>(2);
-        if self.config.batch { sums.sum_dim(0) } else { sums }
+        sum_volume(values, self.config.batch)
     }
 
     fn weigh(&self, losses: Tensor<2>) -> Tensor<2> {

@@ -2,8 +2,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::error::require_not_negative;
-use crate::target::{one_hot, summable};
-use crate::{Activation, DiceLoss, DiceLossConfig, LossError, cross_entropy};
+use crate::{CrossEntropyLoss, CrossEntropyLossConfig, DiceLoss, DiceLossConfig, LossError};
 
 /// Settings of [`DiceCrossEntropyLoss`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,11 +14,13 @@ pub struct DiceCrossEntropyLossConfig {
     pub lambda_dice: f64,
     /// Factor of the cross-entropy.
     pub lambda_ce: f64,
+    /// Weights of the cross-entropy, one for each channel, background included: see [`CrossEntropyLossConfig::weight`].
+    pub ce_weight: Option<Vec<f64>>,
 }
 
 impl Default for DiceCrossEntropyLossConfig {
     fn default() -> Self {
-        Self { dice: DiceLossConfig::default(), lambda_dice: 1.0, lambda_ce: 1.0 }
+        Self { dice: DiceLossConfig::default(), lambda_dice: 1.0, lambda_ce: 1.0, ce_weight: None }
     }
 }
 
@@ -32,16 +33,20 @@ impl DiceCrossEntropyLossConfig {
     pub fn init(&self) -> Result<DiceCrossEntropyLoss, LossError> {
         require_not_negative("lambda_dice", self.lambda_dice)?;
         require_not_negative("lambda_ce", self.lambda_ce)?;
-        if self.dice.activation == Activation::None {
-            return Err(LossError::Contradiction("cross-entropy needs logits: activation must be sigmoid or softmax"));
-        }
-        Ok(DiceCrossEntropyLoss { dice: self.dice.init()?, lambda_dice: self.lambda_dice, lambda_ce: self.lambda_ce })
+        let cross_entropy = CrossEntropyLossConfig {
+            activation: self.dice.activation,
+            to_onehot_y: self.dice.to_onehot_y,
+            weight: self.ce_weight.clone(),
+            reduction: self.dice.reduction,
+        };
+        let (dice, cross_entropy) = (self.dice.init()?, cross_entropy.init()?);
+        Ok(DiceCrossEntropyLoss { dice, cross_entropy, lambda_dice: self.lambda_dice, lambda_ce: self.lambda_ce })
     }
 }
 
 /// Dice plus cross-entropy: `lambda_dice · Dice + lambda_ce · CE`, as MONAI's `DiceCELoss`.
 ///
-/// The cross-entropy is the mean over all voxels, background included:
+/// The cross-entropy, a [`CrossEntropyLoss`], is over all voxels, background included, and has the Dice part's reduction:
 /// - with sigmoid, or a single channel, the binary one, `softplus(x) - x y`;
 /// - with softmax over several channels the categorical one, `-Σ y log softmax(x)`.
 ///
@@ -60,10 +65,12 @@ impl DiceCrossEntropyLossConfig {
 ///
 /// # Differences from MONAI
 /// - MONAI takes the categorical cross-entropy for every input of several channels, also next to a sigmoid Dice.
-/// - Class weights act on the Dice part alone.
+/// - MONAI's one list of weights is two here: the Dice part's, without the background if that is left out, and
+///   `ce_weight`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DiceCrossEntropyLoss {
     dice: DiceLoss,
+    cross_entropy: CrossEntropyLoss,
     lambda_dice: f64,
     lambda_ce: f64,
 }
@@ -72,18 +79,18 @@ impl DiceCrossEntropyLoss {
     /// The loss of a batch as one number, shape `[1]`; shapes as for [`DiceLoss::forward`].
     ///
     /// # Panics
-    /// If [`DiceLoss::check_shapes`] refuses the shapes.
+    /// If [`check_shapes`](Self::check_shapes) refuses the shapes.
     pub fn forward(&self, logits: Tensor<5>, target: Tensor<5>) -> Tensor<1> {
         let dice = self.dice.forward(logits.clone(), target.clone());
-        let (logits, target) = (summable(logits), summable(target));
-        let channels = logits.dims()[1];
-        let config = self.dice.config();
-        let target = if config.to_onehot_y && channels > 1 { one_hot(target, channels) } else { target };
-        let cross_entropy = if channels > 1 && config.activation == Activation::Softmax {
-            cross_entropy::categorical(logits, target)
-        } else {
-            cross_entropy::binary(logits, target)
-        };
-        dice.mul_scalar(self.lambda_dice) + cross_entropy.mul_scalar(self.lambda_ce)
+        dice.mul_scalar(self.lambda_dice) + self.cross_entropy.forward(logits, target).mul_scalar(self.lambda_ce)
+    }
+
+    /// Whether [`forward`](Self::forward) can work with tensors of these shapes.
+    ///
+    /// # Errors
+    /// As [`DiceLoss::check_shapes`] and [`CrossEntropyLoss::check_shapes`].
+    pub fn check_shapes(&self, logits: [usize; 5], target: [usize; 5]) -> Result<(), LossError> {
+        self.dice.check_shapes(logits, target)?;
+        self.cross_entropy.check_shapes(logits, target)
     }
 }

@@ -45,3 +45,11 @@ pub(crate) fn require_not_negative(parameter: &'static str, value: f64) -> Resul
     }
     Err(LossError::OutOfRange { parameter, value, expected: "zero or more and finite" })
 }
+
+/// A list of weights may be missing, but not empty.
+pub(crate) fn require_weights(weights: Option<&[f64]>) -> Result<(), LossError> {
+    if weights.is_some_and(<[f64]>::is_empty) {
+        return Err(LossError::Contradiction("weight is an empty list"));
+    }
+    weights.into_iter().flatten().try_for_each(|&weight| require_not_negative("weight", weight))
+}

@@ -25,14 +25,29 @@
 //! - A configuration is a plain struct that is checked when the loss is built; the loss itself can then only fail on
 //!   shapes, which are programmer errors and panic.
 
+mod classes;
 mod cross_entropy;
+mod deep_supervision;
 mod dice;
 mod dice_cross_entropy;
+mod dice_focal;
 mod error;
+mod focal;
+mod generalized_dice;
 mod options;
+mod orthogonality;
 mod target;
+mod tversky;
+mod weights;
 
+pub use cross_entropy::{CrossEntropyLoss, CrossEntropyLossConfig};
+pub use deep_supervision::{DeepSupervision, LevelWeights};
 pub use dice::{DiceLoss, DiceLossConfig};
 pub use dice_cross_entropy::{DiceCrossEntropyLoss, DiceCrossEntropyLossConfig};
+pub use dice_focal::{DiceFocalLoss, DiceFocalLossConfig};
 pub use error::LossError;
+pub use focal::{FocalLoss, FocalLossConfig};
+pub use generalized_dice::{ClassWeighting, GeneralizedDiceLoss, GeneralizedDiceLossConfig};
 pub use options::{Activation, Reduction};
+pub use orthogonality::{module_orthogonality_penalty, orthogonality_penalty};
+pub use tversky::{TverskyLoss, TverskyLossConfig};

@@ -1,3 +1,4 @@
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 /// What turns logits into probabilities.
@@ -22,4 +23,13 @@ pub enum Reduction {
     Mean,
     /// Their sum.
     Sum,
+}
+
+impl Reduction {
+    pub(crate) fn apply<const D: usize>(self, losses: Tensor<D>) -> Tensor<1> {
+        match self {
+            Self::Mean => losses.mean(),
+            Self::Sum => losses.sum(),
+        }
+    }
 }

@@ -77,7 +77,9 @@ fn dice_gradients_equal_central_differences() {
 }
 
 fn with_cross_entropy(dice: DiceLossConfig) -> DiceCrossEntropyLoss {
-    DiceCrossEntropyLossConfig { dice, lambda_dice: 0.7, lambda_ce: 1.3 }.init().unwrap()
+    DiceCrossEntropyLossConfig { dice, lambda_dice: 0.7, lambda_ce: 1.3, ..DiceCrossEntropyLossConfig::default() }
+        .init()
+        .unwrap()
 }
 
 #[test]
@@ -105,7 +107,9 @@ fn cross_entropy_equals_its_definition() {
     let device = Device::flex();
     let only_ce = |activation| {
         let dice = DiceLossConfig { activation, ..DiceLossConfig::default() };
-        DiceCrossEntropyLossConfig { dice, lambda_dice: 0.0, lambda_ce: 1.0 }.init().unwrap()
+        DiceCrossEntropyLossConfig { dice, lambda_dice: 0.0, lambda_ce: 1.0, ..DiceCrossEntropyLossConfig::default() }
+            .init()
+            .unwrap()
     };
     let value = |activation| {
         let loss = only_ce(activation).forward(tensor(&logits, SHAPE, &device), tensor(&target, SHAPE, &device));

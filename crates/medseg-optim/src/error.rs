@@ -20,6 +20,12 @@ pub enum OptimError {
         /// The schedule that was to be restored.
         schedule: &'static str,
     },
+    /// A model whose parameters are not those of the average of weights.
+    #[error("the model lacks {parameters} parameters of the average, by id and shape")]
+    ForeignModel {
+        /// How many.
+        parameters: usize,
+    },
 }
 
 /// `Ok` if `holds`, else an error that names the parameter.

@@ -42,12 +42,16 @@
 mod burn_scheduler;
 mod cosine_warm_restarts;
 mod curves;
+mod ema;
 mod error;
+mod global_norm;
 mod novograd;
 mod schedule;
 
 pub use cosine_warm_restarts::CosineWarmRestarts;
 pub use curves::{Polynomial, WarmupCosine};
+pub use ema::{Ema, EmaConfig, EmaState};
 pub use error::OptimError;
+pub use global_norm::clip_global_norm;
 pub use novograd::{NovoGrad, NovoGradConfig, NovoGradState};
 pub use schedule::{Cycle, Schedule, ScheduleConfig, ScheduleState};
