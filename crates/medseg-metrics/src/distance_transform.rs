@@ -2,10 +2,14 @@ use ndarray::{Array3, ArrayView3};
 use rayon::prelude::*;
 
 use crate::lower_envelope::LowerEnvelope;
+use crate::near_columns::NearColumns;
 use crate::{MetricsError, Spacing};
 
 /// Marks a column without any feature.
-const NO_FEATURE: u32 = u32::MAX;
+pub(crate) const NO_FEATURE: u32 = u32::MAX;
+
+/// How many columns the voxels of a plane may look at, for each voxel of the plane: about what its transform costs.
+const LOOKS_PER_VOXEL: usize = 4;
 
 /// Euclidean distance in millimetres from every voxel to the nearest non-zero voxel of `features`.
 ///
@@ -48,30 +52,33 @@ pub fn distance_transform(features: ArrayView3<u8>, spacing: Spacing) -> Result<
     Ok(distances)
 }
 
-/// Distances in millimetres from every non-zero voxel of `from` to the nearest non-zero voxel of `to`.
+/// Distances in millimetres from every non-zero voxel of `from` to the nearest non-zero voxel of `to`, in C order.
 ///
-/// Works plane by plane and only reads the columns that hold a voxel of `from`. The order of the result is fixed
-/// (by plane, then column), whatever the number of threads.
+/// Each voxel looks at the columns around it, nearest first, which is quick where the two lie close together, as surfaces
+/// of a prediction and its reference do. Voxels that would look for too long are left to the distance transform of their
+/// plane, so that the time stays linear in the number of voxels. Which way a voxel goes does not depend on the number of
+/// threads.
 pub(crate) fn distances_between(from: &[u8], to: &[u8], dims: [usize; 3], spacing: [f64; 3]) -> Vec<f64> {
-    let [depth, _, width] = dims;
-    let plane_len = dims[1] * width;
+    let plane_len = dims[1] * dims[2];
     let columns = DepthSteps::new(to, dims);
-    let planes: Vec<Vec<f64>> = (0..depth)
+    let near = NearColumns::new(spacing);
+    let planes: Vec<Vec<f64>> = (0..dims[0])
         .into_par_iter()
         .map_init(PlaneScratch::default, |scratch, d| {
             let wanted = &from[d * plane_len..][..plane_len];
-            let per_column = scratch.count_per_column(wanted, width);
-            if per_column.iter().all(|&n| n == 0) {
-                return Vec::new();
+            let mut found = Vec::new();
+            let mut left = Vec::new();
+            let mut budget = LOOKS_PER_VOXEL * plane_len;
+            for (at, _) in wanted.iter().enumerate().filter(|(_, v)| **v != 0) {
+                let nearest = near.squared_distance(&columns, [d, at / dims[2], at % dims[2]], &mut budget);
+                if nearest.is_none() {
+                    left.push((at % dims[2], at / dims[2], found.len()));
+                }
+                found.push(nearest.unwrap_or(f64::INFINITY));
             }
-            let mut distances = Vec::with_capacity(per_column.iter().map(|&n| n as usize).sum());
-            scratch.fill(&columns, d, spacing);
-            for (w, _) in per_column.iter().enumerate().filter(|(_, n)| **n > 0) {
-                let mut read = scratch.column(w, width, spacing[1]);
-                let rows = wanted[w..].iter().step_by(width).enumerate();
-                distances.extend(rows.filter(|(_, v)| **v != 0).map(|(h, _)| read(h).sqrt()));
-            }
-            distances
+            scratch.look_up(&columns, d, spacing, left, &mut found);
+            found.iter_mut().for_each(|squared| *squared = squared.sqrt());
+            found
         })
         .collect();
     planes.concat()
@@ -80,13 +87,13 @@ pub(crate) fn distances_between(from: &[u8], to: &[u8], dims: [usize; 3], spacin
 /// For every voxel the number of voxels along the depth axis to the nearest feature of its column.
 ///
 /// Stored as `[height][depth][width]`, so that a slab of one height is contiguous and threads write apart.
-struct DepthSteps {
-    dims: [usize; 3],
+pub(crate) struct DepthSteps {
+    pub dims: [usize; 3],
     steps: Vec<u32>,
 }
 
 impl DepthSteps {
-    fn new(features: &[u8], dims: [usize; 3]) -> Self {
+    pub fn new(features: &[u8], dims: [usize; 3]) -> Self {
         let [depth, height, width] = dims;
         let mut steps = vec![NO_FEATURE; depth * height * width];
         if steps.is_empty() {
@@ -108,7 +115,7 @@ impl DepthSteps {
     }
 
     /// The row `[width]` at depth `d` and height `h`.
-    fn row(&self, d: usize, h: usize) -> &[u32] {
+    pub fn row(&self, d: usize, h: usize) -> &[u32] {
         let [depth, _, width] = self.dims;
         &self.steps[(h * depth + d) * width..][..width]
     }
@@ -160,12 +167,23 @@ impl PlaneScratch {
         self.envelope.reader()
     }
 
-    /// How many voxels of each column are wanted.
-    fn count_per_column(&self, wanted: &[u8], width: usize) -> Vec<u32> {
-        let mut counts = vec![0_u32; width];
-        for row in wanted.chunks_exact(width) {
-            counts.iter_mut().zip(row).for_each(|(n, v)| *n += u32::from(*v != 0));
+    /// Squared distances of some voxels `(width index, height index, place in found)` of plane `d`.
+    fn look_up(
+        &mut self,
+        columns: &DepthSteps,
+        d: usize,
+        spacing: [f64; 3],
+        mut voxels: Vec<(usize, usize, usize)>,
+        found: &mut [f64],
+    ) {
+        if voxels.is_empty() {
+            return;
         }
-        counts
+        voxels.sort_unstable();
+        self.fill(columns, d, spacing);
+        for column in voxels.chunk_by(|a, b| a.0 == b.0) {
+            let mut read = self.column(column[0].0, columns.dims[2], spacing[1]);
+            column.iter().for_each(|&(_, h, place)| found[place] = read(h));
+        }
     }
 }

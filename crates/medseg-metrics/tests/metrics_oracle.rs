@@ -188,3 +188,43 @@ proptest! {
         }
     }
 }
+
+/// Masks of scattered voxels in a long box: neighbours far apart, so that voxels look around in vain and are left to the
+/// distance transform.
+fn scattered() -> impl Strategy<Value = (Array3<u8>, Array3<u8>)> {
+    let voxel = || (0..4_usize, 0..60_usize, 0..90_usize);
+    let mask = move || {
+        prop::collection::vec(voxel(), 1..40).prop_map(|voxels| {
+            let mut mask = Array3::<u8>::zeros((4, 60, 90));
+            voxels.into_iter().for_each(|at| mask[at] = 1);
+            mask
+        })
+    };
+    (mask(), mask())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn distant_masks_equal_brute_force_bit_for_bit((a, b) in scattered(), spacing in exact_spacing()) {
+        let got = SurfaceDistances::new(a.view(), b.view(), Spacing(spacing)).unwrap();
+        let (from, to) = (naive_surface(&a), naive_surface(&b));
+        let want = from.iter().map(|v| nearest(v, &to, spacing, DistanceMetric::Euclidean)).collect();
+        prop_assert_eq!(sorted(got.predicted_to_reference().to_vec()), sorted(want));
+    }
+}
+
+#[test]
+fn many_distant_voxels_use_up_the_looks_of_a_plane_and_are_still_exact() {
+    // A full plate of 40×40 voxels, 30 mm above a single voxel: every voxel of the plate is far from it.
+    let mut plate = Array3::<u8>::zeros((31, 40, 40));
+    plate.index_axis_mut(ndarray::Axis(0), 0).fill(1);
+    let mut dot = Array3::<u8>::zeros((31, 40, 40));
+    dot[[30, 39, 39]] = 1;
+    let spacing = [1.0, 1.0, 1.0];
+    let got = SurfaceDistances::new(plate.view(), dot.view(), Spacing(spacing)).unwrap();
+    let want =
+        naive_surface(&plate).iter().map(|v| distance(v, &[30, 39, 39], spacing, DistanceMetric::Euclidean)).collect();
+    assert_eq!(sorted(got.predicted_to_reference().to_vec()), sorted(want));
+}
