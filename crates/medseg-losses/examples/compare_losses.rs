@@ -2,13 +2,15 @@
 //!
 //! `cargo run -p medseg-losses --example compare_losses`
 
+use std::error::Error;
+
 use burn::tensor::{Device, Tensor};
 use medseg_losses::{
-    CrossEntropyLossConfig, DiceFocalLossConfig, DiceLossConfig, FocalLossConfig, GeneralizedDiceLossConfig, LossError,
+    CrossEntropyLossConfig, DiceFocalLossConfig, DiceLossConfig, FocalLossConfig, GeneralizedDiceLossConfig,
     TverskyLossConfig,
 };
 
-fn main() -> Result<(), LossError> {
+fn main() -> Result<(), Box<dyn Error>> {
     let device = Device::flex();
     let target = ball(6.0, 0.0, &device).greater_elem(0.0).float();
     let dice = DiceLossConfig::default().init()?;

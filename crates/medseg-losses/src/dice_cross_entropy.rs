@@ -29,7 +29,7 @@ impl DiceCrossEntropyLossConfig {
     ///
     /// # Errors
     /// Those of [`DiceLossConfig::init`]; [`LossError::OutOfRange`] names a factor that is negative or not finite;
-    /// [`LossError::Contradiction`] if the activation is [`Activation::None`]: cross-entropy needs logits.
+    /// [`LossError::Contradiction`] if the activation is [`Activation::None`](crate::Activation::None): cross-entropy needs logits.
     pub fn init(&self) -> Result<DiceCrossEntropyLoss, LossError> {
         require_not_negative("lambda_dice", self.lambda_dice)?;
         require_not_negative("lambda_ce", self.lambda_ce)?;
