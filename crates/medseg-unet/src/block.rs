@@ -2,17 +2,18 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use medseg_ops::{NormRelu, Precision, dropout, dropout_factors, instance_norm3d, norm_add_relu, norm_relu};
+use medseg_ops::{NormRelu, Precision, dropout, dropout_factors, dropout3d, norm_add_relu, norm_relu};
 
 use crate::conv::{Conv, StageInput};
 use crate::layout::StageLayout;
+use crate::norm::EPS;
 use crate::parameters::Parameters;
-use crate::{BlockKind, UNetConfig};
-
-/// Added to the variance in every norm.
-const EPS: f64 = 1e-5;
+use crate::{Activation, BlockKind, Norm, UNetConfig};
 
 /// One stage of the network: two or four convolutions, with a shortcut if residual.
+///
+/// Instance norm with a ReLU or leaky ReLU runs in the fused operations of `medseg-ops`; everything else is made of one
+/// operation after the other.
 #[derive(Module, Debug)]
 pub(crate) struct Block {
     conv1: Conv,
@@ -24,6 +25,10 @@ pub(crate) struct Block {
     dropout: f64,
     #[module(skip)]
     channel_dropout: bool,
+    #[module(skip)]
+    norm: Norm,
+    #[module(skip)]
+    activation: Activation,
 }
 
 impl Block {
@@ -44,47 +49,76 @@ impl Block {
             conv4: conv("conv4"),
             dropout: config.dropout,
             channel_dropout: config.channel_dropout,
+            norm: config.norm,
+            activation: config.activation,
         }
     }
 
     /// `[batch, in, d, h, w]` to `[batch, out, d, h, w]`.
     pub fn forward(&self, x: StageInput, precision: Precision) -> Tensor<5> {
         let Some(shortcut) = &self.shortcut else {
-            let y = self.second(&self.conv2, self.conv1.forward(x, precision), precision);
-            return self.norm_relu(y);
+            let y = self.second(&self.conv1, &self.conv2, x, precision);
+            return self.rectified(&self.conv2, y);
         };
-        let main = self.second(&self.conv2, self.conv1.forward(x.clone(), precision), precision);
-        let y = norm_add_relu([(main, None), (shortcut.forward(x, precision), None)], 0.0, EPS);
+        let main = self.second(&self.conv1, &self.conv2, x.clone(), precision);
+        let y = self.sum((&self.conv2, main), (shortcut, shortcut.forward(x, precision)));
         match (&self.conv3, &self.conv4) {
             (Some(conv3), Some(conv4)) => {
-                let main = self.second(conv4, conv3.forward(StageInput::One(y.clone()), precision), precision);
-                burn::tensor::activation::relu(instance_norm3d(main, None, EPS) + y)
+                let main = self.second(conv3, conv4, StageInput::One(y.clone()), precision);
+                self.activation.apply(conv4.normalised(main) + y)
             }
             _ => y,
         }
     }
 
-    /// Norm, dropout, ReLU and the convolution after them.
-    fn second(&self, conv: &Conv, x: Tensor<5>, precision: Precision) -> Tensor<5> {
-        if self.drops_voxels() {
-            return conv.forward(StageInput::One(self.norm_relu(x)), precision);
+    /// Two convolutions with norm, dropout and activation between them.
+    fn second(&self, first: &Conv, second: &Conv, x: StageInput, precision: Precision) -> Tensor<5> {
+        let x = first.forward(x, precision);
+        match self.fused(first, &x) {
+            Some(norm) if !self.drops_voxels() => second.forward_rectified(x, norm, precision),
+            _ => second.forward(StageInput::One(self.rectified(first, x)), precision),
         }
-        let norm = self.norm(&x);
-        conv.forward_rectified(x, norm, precision)
     }
 
-    /// Norm, dropout, ReLU. Dropout scales by numbers that are not negative, so that of voxels may follow the ReLU.
-    fn norm_relu(&self, x: Tensor<5>) -> Tensor<5> {
-        let norm = self.norm(&x);
-        let y = norm_relu(x, norm);
-        if self.drops_voxels() { dropout(y, self.dropout) } else { y }
+    /// Norm, dropout and activation of what `conv` made.
+    fn rectified(&self, conv: &Conv, x: Tensor<5>) -> Tensor<5> {
+        match self.fused(conv, &x) {
+            Some(norm) if self.drops_voxels() => {
+                // Dropout scales by numbers that are not negative, so that of voxels may follow the ReLU.
+                dropout(norm_relu(x, norm), self.dropout)
+            }
+            Some(norm) => norm_relu(x, norm),
+            None => {
+                let y = conv.normalised(x);
+                let y = if self.drops_voxels() { dropout(y, self.dropout) } else { dropout3d(y, self.dropout) };
+                self.activation.apply(y)
+            }
+        }
     }
 
-    /// The norm of x, with channel dropout if the network has it.
-    fn norm(&self, x: &Tensor<5>) -> NormRelu {
+    /// The activation of two normalised branches' sum.
+    fn sum(&self, a: (&Conv, Tensor<5>), b: (&Conv, Tensor<5>)) -> Tensor<5> {
+        match self.fusible() {
+            Some(slope) => norm_add_relu([a, b].map(|(conv, x)| (x, conv.norm_affine())), slope, EPS),
+            None => {
+                let [a, b] = [a, b].map(|(conv, x)| conv.normalised(x));
+                self.activation.apply(a + b)
+            }
+        }
+    }
+
+    /// What the fused operations are to do with `conv`'s output x, with channel dropout if the network has it.
+    fn fused(&self, conv: &Conv, x: &Tensor<5>) -> Option<NormRelu> {
+        let slope = self.fusible()?;
         let [batch, channels, ..] = x.dims();
         let p = if self.drops_voxels() { 0.0 } else { self.dropout };
-        NormRelu { factors: dropout_factors(batch, channels, p, &x.device()), eps: EPS, ..NormRelu::default() }
+        let factors = dropout_factors(batch, channels, p, &x.device());
+        Some(NormRelu { affine: conv.norm_affine(), factors, slope, eps: EPS })
+    }
+
+    /// The activation's slope below 0, if the fused operations can do norm and activation.
+    fn fusible(&self) -> Option<f64> {
+        self.activation.slope().filter(|_| matches!(self.norm, Norm::Instance { .. }))
     }
 
     fn drops_voxels(&self) -> bool {

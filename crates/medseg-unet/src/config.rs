@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::UNetError;
+use crate::{Activation, Norm, UNetError};
 
 /// What a stage is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,14 +44,22 @@ pub struct UNetConfig {
     pub pool_kernel: usize,
     /// The decoder's upsampling.
     pub upsample: Upsample,
+    /// What follows every convolution of a block.
+    pub norm: Norm,
+    /// What follows every norm but a shortcut's.
+    pub activation: Activation,
     /// Probability that a channel (or element) is left out in training.
     pub dropout: f64,
     /// Leave out whole channels instead of single elements.
     pub channel_dropout: bool,
-    /// Whether the blocks' convolutions have a bias; a norm follows each, so it changes nothing but weak gradients.
+    /// Whether the blocks' convolutions have a bias; an instance or batch norm behind it
+    /// makes it irrelevant.
     pub conv_bias: bool,
-    /// Whether the last convolution has a bias.
+    /// Whether the last convolution, and those of deep supervision, have a bias.
     pub final_bias: bool,
+    /// Number of further 1×1×1 convolutions to logits at the decoder's next lower levels, for
+    /// [`UNet::forward_deep`](crate::UNet::forward_deep); at most the number of levels less 2.
+    pub deep_supervision: usize,
 }
 
 impl Default for UNetConfig {
@@ -64,10 +72,13 @@ impl Default for UNetConfig {
             decoder: BlockKind::ResTwoLayer,
             pool_kernel: 3,
             upsample: Upsample::Trilinear,
+            norm: Norm::default(),
+            activation: Activation::default(),
             dropout: 0.2,
             channel_dropout: true,
             conv_bias: false,
             final_bias: false,
+            deep_supervision: 0,
         }
     }
 }
@@ -92,7 +103,33 @@ impl UNetConfig {
         if !(0.0..1.0).contains(&self.dropout) {
             return fail(format!("dropout must lie in [0, 1), not {}", self.dropout));
         }
-        Ok(())
+        if let Activation::LeakyRelu { slope } = self.activation
+            && !(slope > 0.0 && slope < 1.0)
+        {
+            return fail(format!("the slope of leaky_relu must lie in (0, 1), not {slope}"));
+        }
+        if self.deep_supervision > self.levels() - 2 {
+            return fail(format!(
+                "deep_supervision must be at most {} with {} levels, not {}",
+                self.levels() - 2,
+                self.levels(),
+                self.deep_supervision
+            ));
+        }
+        self.validate_norm()
+    }
+
+    fn validate_norm(&self) -> Result<(), UNetError> {
+        let fail = |what: String| Err(UNetError::Config(what));
+        match self.norm {
+            Norm::Instance { .. } => Ok(()),
+            Norm::Group { groups } => match self.channels.iter().find(|c| groups == 0 || !c.is_multiple_of(groups)) {
+                Some(c) => fail(format!("norm: {c} channels cannot be cut into {groups} groups")),
+                None => Ok(()),
+            },
+            Norm::Batch { momentum } if momentum > 0.0 && momentum <= 1.0 => Ok(()),
+            Norm::Batch { momentum } => fail(format!("norm: batch momentum must lie in (0, 1], not {momentum}")),
+        }
     }
 
     /// Number of levels.

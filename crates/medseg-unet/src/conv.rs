@@ -1,4 +1,4 @@
-//! A convolution with its parameters.
+//! A convolution with its parameters, and the norm behind it.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
@@ -7,6 +7,7 @@ use medseg_ops::{
 };
 
 use crate::layout::ConvLayout;
+use crate::norm::NormLayer;
 use crate::parameters::Parameters;
 
 /// What a stage reads.
@@ -24,6 +25,7 @@ pub(crate) enum StageInput {
 pub(crate) struct Conv {
     weight: Param<Tensor<5>>,
     bias: Option<Param<Tensor<1>>>,
+    norm: Option<NormLayer>,
 }
 
 impl Conv {
@@ -35,7 +37,8 @@ impl Conv {
             let bias = TensorData::new(parameters.take(&layout.bias_name()), [layout.output]);
             Param::from_tensor(Tensor::from_data(bias, device))
         });
-        Self { weight: Param::from_tensor(weight), bias }
+        let norm = layout.norm.as_ref().map(|norm| NormLayer::new(norm, parameters, device));
+        Self { weight: Param::from_tensor(weight), bias, norm }
     }
 
     /// `[batch, in, d, h, w]` to `[batch, out, d, h, w]`.
@@ -69,11 +72,32 @@ impl Conv {
         conv_transpose3d(x, self.weight.val(), bias, [2; 3], [0; 3], [0; 3])
     }
 
-    /// The parameters with the names of the layout.
+    /// The norm of x, which this convolution made.
+    pub fn normalised(&self, x: Tensor<5>) -> Tensor<5> {
+        match &self.norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        }
+    }
+
+    /// The norm's weight and bias, if it has them.
+    pub fn norm_affine(&self) -> Option<(Tensor<1>, Tensor<1>)> {
+        self.norm.as_ref().and_then(NormLayer::affine)
+    }
+
+    /// Weights and biases, the norm's too, with the names of the layout.
     pub fn parameters(&self, layout: &ConvLayout) -> Vec<(String, TensorData)> {
         let weight = (layout.weight_name(), self.weight.val().into_data());
         let bias = self.bias.as_ref().map(|bias| (layout.bias_name(), bias.val().into_data()));
-        [weight].into_iter().chain(bias).collect()
+        let norm = self.norm_tensors(layout, NormLayer::parameters);
+        let norm = norm.into_iter().map(|(name, tensor)| (name, tensor.into_data()));
+        [weight].into_iter().chain(bias).chain(norm).collect()
+    }
+
+    /// The norm's running statistics with the names of the layout.
+    pub fn statistics(&self, layout: &ConvLayout) -> Vec<(String, TensorData)> {
+        let norm = self.norm_tensors(layout, NormLayer::statistics);
+        norm.into_iter().map(|(name, tensor)| (name, tensor.into_data())).collect()
     }
 
     /// The parameters' gradients, where there are any, with the names of the layout.
@@ -81,7 +105,18 @@ impl Conv {
         let weight = self.weight.val().grad(gradients).map(|g| (layout.weight_name(), g.into_data()));
         let bias = self.bias.as_ref().and_then(|bias| bias.val().grad(gradients));
         let bias = bias.map(|g| (layout.bias_name(), g.into_data()));
-        weight.into_iter().chain(bias).collect()
+        let norm = self.norm_tensors(layout, NormLayer::parameters).into_iter();
+        let norm = norm.filter_map(|(name, tensor)| Some((name, tensor.grad(gradients)?.into_data())));
+        weight.into_iter().chain(bias).chain(norm).collect()
+    }
+
+    fn norm_tensors(
+        &self,
+        layout: &ConvLayout,
+        tensors: impl Fn(&NormLayer) -> Vec<(&'static str, Tensor<1>)>,
+    ) -> Vec<(String, Tensor<1>)> {
+        let (Some(norm), Some(of)) = (&self.norm, &layout.norm) else { return Vec::new() };
+        tensors(norm).into_iter().map(|(part, tensor)| (of.name_of(part), tensor)).collect()
     }
 }
 

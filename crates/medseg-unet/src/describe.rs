@@ -1,51 +1,134 @@
 //! What a network costs, before it is run.
 
-use crate::layout::Layout;
+use std::fmt;
+
+use crate::layout::{ConvLayout, Layout, StageLayout};
 use crate::{UNetConfig, UNetError};
 
-/// Parameters, arithmetic and memory of a network for one input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// With it the voxels of an image can be counted in 64 bits; other sums stop at their largest number.
+const LONGEST_SIDE: usize = 1 << 20;
+
+/// Parameters, arithmetic and memory of a network for one image; `Display` makes a table of the stages.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkCost {
     /// Number of weights and biases.
     pub parameters: u64,
-    /// Multiplications and additions of the convolutions in one forward pass of one image.
+    /// Multiplications and additions of the convolutions in one forward pass.
     pub flops: u64,
-    /// Bytes of the f32 tensors a training step keeps for its backward pass, one image: what enters and leaves every
-    /// convolution, pooled, upsampled and joined maps.
+    /// Bytes of the f32 tensors a training step keeps for its backward pass: what enters a stage, what leaves each of its
+    /// convolutions before and after the norm, and the logits. Group and batch norms, and activations other than ReLU and
+    /// leaky ReLU, keep more.
+    pub activation_bytes: u64,
+    /// The same, stage by stage in the order of the forward pass.
+    pub stages: Vec<StageCost>,
+}
+
+/// A stage's part in a network's cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageCost {
+    /// `conv0_0`, ..., `final`, and `head1_3`, ... of deep supervision.
+    pub name: String,
+    /// Channels, depth, height and width of its output.
+    pub output: [usize; 4],
+    /// Number of weights and biases.
+    pub parameters: u64,
+    /// Multiplications and additions of its convolutions.
+    pub flops: u64,
+    /// Bytes it keeps for the backward pass.
     pub activation_bytes: u64,
 }
 
 /// The cost of one image of `[depth, height, width]` voxels; sides are counted as padded.
 ///
 /// # Errors
-/// As [`UNetConfig::validate`].
+/// As [`UNetConfig::validate`], and a side of more than 2^20 voxels.
 ///
 /// ```
 /// use medseg_unet::{UNetConfig, describe};
 /// let cost = describe(&UNetConfig::default(), [128; 3])?;
 /// assert_eq!(cost.parameters, 5_991_376);
+/// assert_eq!(cost.stages[4].output, [256, 8, 8, 8]);
+/// println!("{cost}"); // a line for every stage and one for the sum
 /// # Ok::<(), medseg_unet::UNetError>(())
 /// ```
 pub fn describe(config: &UNetConfig, input: [usize; 3]) -> Result<NetworkCost, UNetError> {
     config.validate()?;
+    if let Some(side) = input.iter().find(|s| **s > LONGEST_SIDE) {
+        return Err(UNetError::Config(format!("an image with a side of {side} voxels is impossible")));
+    }
     let multiple = config.side_multiple();
-    let sides = input.map(|s| s.next_multiple_of(multiple) as u64);
-    let voxels = |level: usize| sides.iter().map(|s| s >> level).product::<u64>();
+    let grid = Grid(input.map(|s| s.next_multiple_of(multiple)));
     let layout = Layout::of(config);
-    let parameters = layout.parameters().iter().map(|(_, shape)| shape.iter().product::<usize>() as u64).sum();
-    let flops = layout
-        .convs()
-        .map(|c| {
-            // Every output voxel of the transposed convolution sees one tap of the kernel for each input channel.
-            let taps = if c.transposed { 1 } else { c.kernel.pow(3) as u64 };
-            2 * taps * (c.input * c.output) as u64 * voxels(c.level)
-        })
-        .sum();
-    let stages = layout.encoder.iter().chain(&layout.decoder);
-    // A stage keeps its input and, for each convolution, the result before and after the norm.
-    let kept: u64 = stages
-        .map(|s| (s.input as u64 + s.convs.iter().map(|c| 2 * c.output as u64).sum::<u64>()) * voxels(s.level))
-        .sum();
-    let logits = config.out_channels as u64 * voxels(0);
-    Ok(NetworkCost { parameters, flops, activation_bytes: 4 * (kept + logits) })
+    let blocks = layout.encoder.iter().chain(&layout.decoder).map(|stage| of_stage(stage, grid));
+    let logits = [&layout.last].into_iter().chain(&layout.heads).map(|conv| of_logits(conv, grid));
+    let stages: Vec<StageCost> = blocks.chain(logits).collect();
+    Ok(NetworkCost {
+        parameters: sum(stages.iter().map(|s| s.parameters)),
+        flops: sum(stages.iter().map(|s| s.flops)),
+        activation_bytes: sum(stages.iter().map(|s| s.activation_bytes)),
+        stages,
+    })
+}
+
+fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, u64::saturating_add)
+}
+
+/// Sides of level 0.
+#[derive(Clone, Copy)]
+struct Grid([usize; 3]);
+
+impl Grid {
+    fn voxels(self, level: usize) -> u64 {
+        self.0.iter().map(|s| (s >> level) as u64).product()
+    }
+
+    fn output(self, channels: usize, level: usize) -> [usize; 4] {
+        let [d, h, w] = self.0.map(|s| s >> level);
+        [channels, d, h, w]
+    }
+}
+
+fn of_stage(stage: &StageLayout, grid: Grid) -> StageCost {
+    let convs = || stage.up.iter().chain(&stage.convs);
+    let kept = stage.input as u64 + stage.convs.iter().map(|c| 2 * c.output as u64).sum::<u64>();
+    StageCost {
+        name: stage.name.clone(),
+        output: grid.output(stage.convs.last().map_or(0, |c| c.output), stage.level),
+        parameters: sum(convs().map(ConvLayout::parameters)),
+        flops: sum(convs().map(|c| flops(c, grid))),
+        activation_bytes: (4 * kept).saturating_mul(grid.voxels(stage.level)),
+    }
+}
+
+fn of_logits(conv: &ConvLayout, grid: Grid) -> StageCost {
+    StageCost {
+        name: conv.name.clone(),
+        output: grid.output(conv.output, conv.level),
+        parameters: conv.parameters(),
+        flops: flops(conv, grid),
+        activation_bytes: (4 * conv.output as u64).saturating_mul(grid.voxels(conv.level)),
+    }
+}
+
+fn flops(conv: &ConvLayout, grid: Grid) -> u64 {
+    // Every output voxel of the transposed convolution sees one tap of the kernel for each input channel.
+    let taps = if conv.transposed { 1 } else { conv.kernel.pow(3) as u64 };
+    (2 * taps * (conv.input * conv.output) as u64).saturating_mul(grid.voxels(conv.level))
+}
+
+impl fmt::Display for NetworkCost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [output, parameters, giga, mib] = ["output", "parameters", "GFLOP", "kept MiB"];
+        writeln!(f, "{:<10}{output:>24}{parameters:>14}{giga:>12}{mib:>14}", "stage")?;
+        let mut line = |name: &str, output: &str, parameters: u64, flops: u64, bytes: u64| {
+            let (giga, mib) = (flops as f64 / 1e9, bytes as f64 / f64::from(1 << 20));
+            writeln!(f, "{name:<10}{output:>24}{parameters:>14}{giga:>12.3}{mib:>14.1}")
+        };
+        for s in &self.stages {
+            let output = s.output.map(|n| n.to_string()).join(" x ");
+            line(&s.name, &output, s.parameters, s.flops, s.activation_bytes)?;
+        }
+        line("sum", "", self.parameters, self.flops, self.activation_bytes)
+    }
 }

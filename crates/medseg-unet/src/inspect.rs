@@ -6,14 +6,24 @@ use crate::UNet;
 use crate::layout::Layout;
 
 impl UNet {
-    /// Every parameter with its name (`conv0_0.conv1.weight`, ..., `final.weight`), in the order of the forward pass.
+    /// Every parameter with its name (`conv0_0.conv1.weight`, ..., `final.weight`), in the order of the forward pass; the
+    /// norms' are called `conv0_0.norm1.weight` and `.bias`, if they have any.
     ///
     /// # Shapes
-    /// Weights are `[out, in, kernel, kernel, kernel]`, of transposed convolutions `[in, out, 2, 2, 2]`; biases `[out]`.
+    /// Weights are `[out, in, kernel, kernel, kernel]`, of transposed convolutions `[in, out, 2, 2, 2]`; biases, and what
+    /// belongs to norms, `[out]`.
     #[must_use]
     pub fn named_parameters(&self) -> Vec<(String, TensorData)> {
         let layout = Layout::of(self.config());
         self.convs().zip(layout.convs()).flat_map(|(conv, of)| conv.parameters(of)).collect()
+    }
+
+    /// The running mean and variance of every batch norm (`conv0_0.norm1.running_mean`, `.running_var`): what a weight file
+    /// holds besides the parameters. Empty with other norms.
+    #[must_use]
+    pub fn named_statistics(&self) -> Vec<(String, TensorData)> {
+        let layout = Layout::of(self.config());
+        self.convs().zip(layout.convs()).flat_map(|(conv, of)| conv.statistics(of)).collect()
     }
 
     /// The gradient of every parameter with the parameter's name and shape, in the order of

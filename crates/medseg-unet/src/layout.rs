@@ -1,9 +1,37 @@
-//! Which convolutions a network has, in the order of the forward pass: names, channels, kernels, levels.
+//! Which layers a network has, in the order of the forward pass: names, channels, kernels, levels.
 
-use crate::{BlockKind, UNetConfig, Upsample};
+use crate::{BlockKind, Norm, UNetConfig, Upsample};
 
-/// One convolution.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One norm.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct NormLayout {
+    /// Prefix of its parameters, such as `conv0_0.norm1`.
+    pub name: String,
+    pub channels: usize,
+    pub kind: Norm,
+}
+
+impl NormLayout {
+    /// Name of a part (`weight`, `bias`, `running_mean`, `running_var`) in files.
+    pub fn name_of(&self, part: &str) -> String {
+        format!("{}.{part}", self.name)
+    }
+
+    /// The parts that it has.
+    pub fn parts(&self) -> Vec<&'static str> {
+        let mut parts = Vec::new();
+        if self.kind.affine() {
+            parts.extend(["weight", "bias"]);
+        }
+        if self.kind.keeps_statistics() {
+            parts.extend(["running_mean", "running_var"]);
+        }
+        parts
+    }
+}
+
+/// One convolution, and the norm behind it.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ConvLayout {
     /// Prefix of its parameters, such as `conv0_0.conv1`.
     pub name: String,
@@ -15,6 +43,7 @@ pub(crate) struct ConvLayout {
     pub transposed: bool,
     /// Level of its output.
     pub level: usize,
+    pub norm: Option<NormLayout>,
 }
 
 impl ConvLayout {
@@ -34,13 +63,23 @@ impl ConvLayout {
         format!("{}.bias", self.name)
     }
 
-    /// Names and shapes of its parameters.
-    pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
+    /// Names and shapes of its tensors and its norm's.
+    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         let mut all = vec![(self.weight_name(), self.weight_shape().to_vec())];
         if self.bias {
             all.push((self.bias_name(), vec![self.output]));
         }
+        let norm = self.norm.iter();
+        all.extend(norm.flat_map(|n| n.parts().into_iter().map(|part| (n.name_of(part), vec![n.channels]))));
         all
+    }
+
+    /// Number of weights and biases.
+    pub fn parameters(&self) -> u64 {
+        let weights = self.weight_shape().map(|n| n as u64).iter().product::<u64>();
+        let bias = if self.bias { self.output as u64 } else { 0 };
+        let norm = self.norm.as_ref().filter(|n| n.kind.affine());
+        weights + bias + norm.map_or(0, |n| 2 * n.channels as u64)
     }
 }
 
@@ -55,11 +94,13 @@ pub(crate) struct StageLayout {
     pub input: usize,
 }
 
-/// The stages of a network, encoder first, then decoder, and the last convolution.
+/// The stages of a network, encoder first, then decoder, the last convolution and those of deep supervision.
 pub(crate) struct Layout {
     pub encoder: Vec<StageLayout>,
     pub decoder: Vec<StageLayout>,
     pub last: ConvLayout,
+    /// From level 1 down.
+    pub heads: Vec<ConvLayout>,
 }
 
 impl Layout {
@@ -84,6 +125,7 @@ impl Layout {
                     bias: config.conv_bias,
                     transposed: true,
                     level,
+                    norm: None,
                 });
                 let input = skip + if up.is_some() { skip } else { below };
                 let mut stage = stage(config, format!("conv{level}_{step}"), config.decoder, level, input);
@@ -91,33 +133,35 @@ impl Layout {
                 stage
             })
             .collect();
-        let last = ConvLayout {
-            name: "final".into(),
-            input: channels[0],
+        let logits = |name: String, level: usize| ConvLayout {
+            name,
+            input: channels[level],
             output: config.out_channels,
             kernel: 1,
             bias: config.final_bias,
             transposed: false,
-            level: 0,
+            level,
+            norm: None,
         };
-        Self { encoder, decoder, last }
+        let heads = (1..=config.deep_supervision).map(|level| logits(format!("head{level}_{}", bottom - level), level));
+        Self { encoder, decoder, last: logits("final".into(), 0), heads: heads.collect() }
     }
 
     /// Every convolution in the order of the forward pass.
     pub fn convs(&self) -> impl Iterator<Item = &ConvLayout> {
         let stages = self.encoder.iter().chain(&self.decoder);
-        stages.flat_map(|s| s.up.iter().chain(&s.convs)).chain([&self.last])
+        stages.flat_map(|s| s.up.iter().chain(&s.convs)).chain([&self.last]).chain(&self.heads)
     }
 
-    /// Names and shapes of all parameters.
-    pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
-        self.convs().flat_map(ConvLayout::parameters).collect()
+    /// Names and shapes of everything that a weight file holds.
+    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        self.convs().flat_map(ConvLayout::tensors).collect()
     }
 }
 
 fn stage(config: &UNetConfig, name: String, kind: BlockKind, level: usize, input: usize) -> StageLayout {
     let output = config.channels[level];
-    let conv = |part: &str, input, kernel| ConvLayout {
+    let conv = |part: &str, norm: &str, input, kernel| ConvLayout {
         name: format!("{name}.{part}"),
         input,
         output,
@@ -125,13 +169,14 @@ fn stage(config: &UNetConfig, name: String, kind: BlockKind, level: usize, input
         bias: config.conv_bias,
         transposed: false,
         level,
+        norm: Some(NormLayout { name: format!("{name}.{norm}"), channels: output, kind: config.norm }),
     };
-    let mut convs = vec![conv("conv1", input, 3), conv("conv2", output, 3)];
+    let mut convs = vec![conv("conv1", "norm1", input, 3), conv("conv2", "norm2", output, 3)];
     if kind != BlockKind::TwoLayer {
-        convs.push(conv("shortcut", input, 1));
+        convs.push(conv("shortcut", "shortcut_norm", input, 1));
     }
     if kind == BlockKind::ResFourLayer {
-        convs.extend([conv("conv3", output, 3), conv("conv4", output, 3)]);
+        convs.extend([conv("conv3", "norm3", output, 3), conv("conv4", "norm4", output, 3)]);
     }
     StageLayout { name, kind, up: None, convs, level, input }
 }

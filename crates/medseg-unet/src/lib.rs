@@ -27,6 +27,7 @@
 //!
 //! [`describe`] tells parameters, arithmetic and memory beforehand.
 
+mod activation;
 mod block;
 mod config;
 mod conv;
@@ -34,13 +35,16 @@ mod describe;
 mod error;
 mod inspect;
 mod layout;
+mod norm;
 mod parameters;
 mod unet;
 mod weights;
 
+pub use activation::Activation;
 pub use config::{BlockKind, UNetConfig, Upsample};
-pub use describe::{NetworkCost, describe};
+pub use describe::{NetworkCost, StageCost, describe};
 pub use error::UNetError;
 pub use medseg_ops::Precision;
+pub use norm::Norm;
 pub use unet::UNet;
 pub use weights::{load_state_dict, load_weights, save_weights};

@@ -5,52 +5,37 @@ use std::collections::BTreeMap;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::UNetError;
 use crate::layout::Layout;
 
 /// Values of every parameter of a network, in C order.
 pub(crate) struct Parameters(BTreeMap<String, Vec<f32>>);
 
 impl Parameters {
-    /// Accepts weights that are exactly those of the layout, by name and shape; `place` is named in the error.
-    pub fn checked(
-        mut found: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
-        layout: &Layout,
-        place: &str,
-    ) -> Result<Self, UNetError> {
-        let (mut missing, mut shapes, mut values) = (Vec::new(), Vec::new(), BTreeMap::new());
-        for (name, expected) in layout.parameters() {
-            match found.remove(&name) {
-                None => missing.push(name),
-                Some((shape, _)) if shape != expected => {
-                    shapes.push(format!("{name} {shape:?} instead of {expected:?}"))
-                }
-                Some((_, data)) => {
-                    values.insert(name, data);
-                }
-            }
-        }
-        let unexpected: Vec<String> = found.into_keys().collect();
-        if missing.is_empty() && unexpected.is_empty() && shapes.is_empty() {
-            return Ok(Self(values));
-        }
-        Err(UNetError::Weights { place: place.to_string(), missing, unexpected, shapes })
+    /// Values that the caller has checked to be exactly those of the layout, by name and number.
+    pub fn new(values: BTreeMap<String, Vec<f32>>) -> Self {
+        Self(values)
     }
 
-    /// Kaiming-normal weights (He et al. 2015: fan_in, gain √2, as PyTorch's `kaiming_normal_`) and zero biases. The
-    /// same seed gives the same weights on every device.
-    pub fn kaiming_normal(layout: &Layout, seed: u64) -> Self {
+    /// Kaiming-normal weights (He et al. 2015: fan_in, the activation's gain, as PyTorch's `kaiming_normal_`), zero biases,
+    /// norms that change nothing. The same seed gives the same weights on every device.
+    pub fn kaiming_normal(layout: &Layout, squared_gain: f64, seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut values = BTreeMap::new();
         for conv in layout.convs() {
             let shape = conv.weight_shape();
             // As PyTorch: the fan-in is counted from the second axis, also of a transposed convolution.
             let fan_in = shape[1..].iter().product::<usize>();
-            let deviation = (2.0 / fan_in as f64).sqrt();
+            let deviation = (squared_gain / fan_in as f64).sqrt();
             let weight = normal(&mut rng, shape.iter().product(), deviation);
             values.insert(conv.weight_name(), weight);
             if conv.bias {
                 values.insert(conv.bias_name(), vec![0.0; conv.output]);
+            }
+            if let Some(norm) = &conv.norm {
+                for part in norm.parts() {
+                    let value = if matches!(part, "weight" | "running_var") { 1.0 } else { 0.0 };
+                    values.insert(norm.name_of(part), vec![value; norm.channels]);
+                }
             }
         }
         Self(values)
@@ -59,7 +44,7 @@ impl Parameters {
     /// The values of a parameter, once.
     ///
     /// # Panics
-    /// If it was taken before or is not in the layout: both constructors hold exactly the layout's.
+    /// If it was taken before or is not in the layout: what is made here holds exactly the layout's.
     pub fn take(&mut self, name: &str) -> Vec<f32> {
         self.0.remove(name).unwrap_or_else(|| panic!("parameter {name} was taken twice or is not in the layout"))
     }

@@ -12,7 +12,7 @@ use crate::layout::Layout;
 use crate::parameters::Parameters;
 use crate::{UNetConfig, UNetError};
 
-/// A U-Net (Ronneberger et al. 2015, in 3D as Çiçek et al. 2016) with instance norm, made by [`UNetConfig::init_seeded`]
+/// A U-Net (Ronneberger et al. 2015, in 3D as Çiçek et al. 2016) made by [`UNetConfig::init_seeded`]
 /// or [`load_weights`](crate::load_weights).
 #[derive(Module, Debug)]
 pub struct UNet {
@@ -20,6 +20,7 @@ pub struct UNet {
     decoder: Vec<Block>,
     ups: Vec<Conv>,
     last: Conv,
+    heads: Vec<Conv>,
     #[module(skip)]
     config: UNetConfig,
     #[module(skip)]
@@ -27,14 +28,15 @@ pub struct UNet {
 }
 
 impl UNetConfig {
-    /// A network with Kaiming-normal weights (fan_in, gain √2) and zero biases, the same for the same seed on every device.
+    /// A network with Kaiming-normal weights (fan_in, gain √2, of a leaky ReLU √(2 / (1 + slope²))), zero biases and norms
+    /// that scale by 1, the same for the same seed on every device.
     ///
     /// # Errors
     /// As [`validate`](Self::validate).
     pub fn init_seeded(&self, seed: u64, device: &Device) -> Result<UNet, UNetError> {
         self.validate()?;
         let layout = Layout::of(self);
-        Ok(UNet::new(self, &layout, Parameters::kaiming_normal(&layout, seed), device))
+        Ok(UNet::new(self, &layout, Parameters::kaiming_normal(&layout, self.activation.squared_gain(), seed), device))
     }
 }
 
@@ -47,15 +49,17 @@ impl UNet {
         let ups = layout.decoder.iter().filter_map(|s| s.up.as_ref());
         let ups = ups.map(|up| Conv::new(up, &mut parameters, device)).collect();
         let last = Conv::new(&layout.last, &mut parameters, device);
-        Self { encoder, decoder, ups, last, config: config.clone(), precision: Precision::F32 }
+        let heads = layout.heads.iter().map(|head| Conv::new(head, &mut parameters, device)).collect();
+        Self { encoder, decoder, ups, last, heads, config: config.clone(), precision: Precision::F32 }
     }
 
     /// Logits of a batch of images.
     ///
     /// Sides that are not multiples of [`UNetConfig::side_multiple`] are padded with zeros on both sides (an odd voxel at
-    /// the end) and the result is cut back. The zeros take part in the instance norms, so multiples are best.
+    /// the end) and the result is cut back. The zeros take part in the norms, so multiples are best.
     ///
-    /// Dropout is active on an autodiff device only; predict with `network.valid()` on a device without.
+    /// On an autodiff device dropout is active and batch norms use the batch's statistics; predict with `network.valid()`
+    /// on a device without.
     ///
     /// # Shapes
     /// - x: [batch, in_channels, depth, height, width], any sides from 1
@@ -69,6 +73,45 @@ impl UNet {
         let Some([d, h, w]) = inside else { return y };
         let [batch, channels, ..] = y.dims();
         y.slice([0..batch, 0..channels, d, h, w])
+    }
+
+    /// Logits at full resolution, then those of the [`deep_supervision`](UNetConfig::deep_supervision) convolutions, each
+    /// with half the sides of the one before: what a loss with deep supervision takes in training. Without such
+    /// convolutions the first is all.
+    ///
+    /// # Shapes
+    /// - x: `[batch, in_channels, depth, height, width]`, sides that are multiples of [`UNetConfig::side_multiple`]
+    /// - outputs: `[batch, out_channels, depth / 2^i, height / 2^i, width / 2^i]` for i = 0, 1, ...
+    ///
+    /// # Panics
+    /// If a side is no such multiple, or x has another number of channels.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use medseg_unet::UNetConfig;
+    ///
+    /// let config = UNetConfig { channels: vec![2, 4, 6, 8], deep_supervision: 2, ..UNetConfig::default() };
+    /// let network = config.init_seeded(1, &Device::flex())?;
+    /// let outputs = network.forward_deep(Tensor::ones([1, 1, 16, 8, 24], &Device::flex()));
+    /// let sides: Vec<_> = outputs.iter().map(|y| y.dims()).collect();
+    /// assert_eq!(sides, [[1, 1, 16, 8, 24], [1, 1, 8, 4, 12], [1, 1, 4, 2, 6]]);
+    /// # Ok::<(), medseg_unet::UNetError>(())
+    /// ```
+    #[must_use]
+    pub fn forward_deep(&self, x: Tensor<5>) -> Vec<Tensor<5>> {
+        let [_, _, sides @ ..] = x.dims();
+        let multiple = self.config.side_multiple();
+        assert!(
+            sides.iter().all(|side| side.is_multiple_of(multiple)),
+            "forward_deep: sides of {sides:?} voxels are not multiples of {multiple}"
+        );
+        let mut outputs = Vec::new();
+        let last = self.stages(x, &mut |y| outputs.push(y.clone()));
+        outputs.pop();
+        // What the decoder has made so far, from level 1 down.
+        let deep = self.heads.iter().zip(outputs.into_iter().rev());
+        let deep = deep.map(|(head, y)| head.forward(StageInput::One(y), Precision::F32));
+        std::iter::once(self.last(last)).chain(deep).collect()
     }
 
     /// x on a grid that the poolings can halve, and, if that is a larger one, where x lies in it.
@@ -140,6 +183,6 @@ impl UNet {
         let encoder = self.encoder.iter().flat_map(Block::convs);
         let decoder = self.decoder.iter().enumerate();
         let decoder = decoder.flat_map(|(step, block)| self.ups.get(step).into_iter().chain(block.convs()));
-        encoder.chain(decoder).chain([&self.last])
+        encoder.chain(decoder).chain([&self.last]).chain(&self.heads)
     }
 }

@@ -24,7 +24,7 @@ pub fn save_weights(network: &UNet, path: impl AsRef<Path>) -> Result<(), UNetEr
     let path = path.as_ref();
     let bad = |reason: String| UNetError::Malformed { path: path.to_path_buf(), reason };
     let mut tensors = Vec::new();
-    for (name, data) in network.named_parameters() {
+    for (name, data) in network.named_parameters().into_iter().chain(network.named_statistics()) {
         let shape = data.shape().to_vec();
         let values = data.convert::<f32>().try_to_vec::<f32>().map_err(|e| UNetError::Device(format!("{e:?}")))?;
         tensors.push((name, shape, values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>()));
@@ -93,6 +93,29 @@ fn from_bytes(bytes: &[u8], path: &Path, config: &UNetConfig, device: &Device) -
         found.insert(name.to_string(), (view.shape().to_vec(), values));
     }
     let layout = Layout::of(config);
-    let parameters = Parameters::checked(found, &layout, &path.display().to_string())?;
+    let parameters = checked(found, &layout, &path.display().to_string())?;
     Ok(UNet::new(config, &layout, parameters, device))
+}
+
+/// Accepts weights that are exactly those of the layout, by name and shape; `place` is named in the error.
+fn checked(
+    mut found: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    layout: &Layout,
+    place: &str,
+) -> Result<Parameters, UNetError> {
+    let (mut missing, mut shapes, mut values) = (Vec::new(), Vec::new(), BTreeMap::new());
+    for (name, expected) in layout.tensors() {
+        match found.remove(&name) {
+            None => missing.push(name),
+            Some((shape, _)) if shape != expected => shapes.push(format!("{name} {shape:?} instead of {expected:?}")),
+            Some((_, data)) => {
+                values.insert(name, data);
+            }
+        }
+    }
+    let unexpected: Vec<String> = found.into_keys().collect();
+    if missing.is_empty() && unexpected.is_empty() && shapes.is_empty() {
+        return Ok(Parameters::new(values));
+    }
+    Err(UNetError::Weights { place: place.to_string(), missing, unexpected, shapes })
 }

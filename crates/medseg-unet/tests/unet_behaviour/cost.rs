@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::Device;
-use medseg_unet::{BlockKind, NetworkCost, UNetConfig, Upsample, describe};
+use medseg_unet::{BlockKind, NetworkCost, StageCost, UNetConfig, Upsample, describe};
 
 use crate::networks::kinds;
 
@@ -12,7 +12,8 @@ fn the_cost_counts_every_parameter() {
         let network = config.init_seeded(1, &Device::flex()).unwrap();
         let counted: usize = network.named_parameters().iter().map(|(_, data)| data.num_elements()).sum();
         assert_eq!(describe(&config, [32; 3]).unwrap().parameters, counted as u64, "{config:?}");
-        assert_eq!(network.num_params(), counted);
+        let statistics: usize = network.named_statistics().iter().map(|(_, data)| data.num_elements()).sum();
+        assert_eq!(network.num_params(), counted + statistics);
     }
 }
 
@@ -43,13 +44,43 @@ fn the_cost_of_two_levels_is_that_counted_by_hand() {
     // What enters a stage, and two results of each convolution; the logits.
     let kept = (1 + 2 * 4) * top + (2 + 2 * 8) * bottom + (6 + 2 * 4) * top + top;
     let parameters = 27 * (2 + 2 * 2 + 2 * 4 + 4 * 4 + 6 * 2 + 2 * 2) + 2;
-    let want = NetworkCost { parameters, flops: 2 * taps, activation_bytes: 4 * kept };
-    assert_eq!(describe(&config, [8; 3]).unwrap(), want);
-    assert_eq!(describe(&config, [7, 8, 7]).unwrap(), want, "counted as padded");
+    let totals = |cost: NetworkCost| (cost.parameters, cost.flops, cost.activation_bytes);
+    let want = (parameters, 2 * taps, 4 * kept);
+    assert_eq!(totals(describe(&config, [8; 3]).unwrap()), want);
+    assert_eq!(totals(describe(&config, [7, 8, 7]).unwrap()), want, "counted as padded");
 
     let transposed = UNetConfig { upsample: Upsample::Transposed, ..config };
     // Eight taps, one for each output voxel; two channels of what is below instead of four.
     let flops = 2 * (taps + 2 * 4 * top - 27 * 2 * 2 * top);
     let cost = describe(&transposed, [8; 3]).unwrap();
     assert_eq!((cost.parameters, cost.flops), (parameters + 8 * 2 * 4 - 27 * 2 * 2, flops));
+}
+
+#[test]
+fn the_table_has_a_line_for_every_stage_and_their_sum() {
+    for config in kinds() {
+        let cost = describe(&config, [64; 3]).unwrap();
+        let network = config.init_seeded(1, &Device::flex()).unwrap();
+        let outputs =
+            network.stage_outputs(burn::tensor::Tensor::zeros([1, config.in_channels, 64, 64, 64], &Device::flex()));
+        for ((name, output), stage) in outputs.iter().zip(&cost.stages) {
+            assert_eq!((name, &output.dims()[1..]), (&stage.name, &stage.output[..]), "{config:?}");
+        }
+        let sum = |of: fn(&StageCost) -> u64| cost.stages.iter().map(of).sum::<u64>();
+        assert_eq!(cost.stages.len(), outputs.len() + config.deep_supervision);
+        assert_eq!(cost.parameters, sum(|s| s.parameters));
+        assert_eq!(cost.flops, sum(|s| s.flops));
+        assert_eq!(cost.activation_bytes, sum(|s| s.activation_bytes));
+        let table = cost.to_string();
+        assert_eq!(table.lines().count(), cost.stages.len() + 2);
+        assert!(table.lines().all(|line| line.len() == table.lines().next().unwrap().len()), "{table}");
+    }
+}
+
+#[test]
+fn what_cannot_be_counted_is_refused_or_held_at_the_largest_number() {
+    let error = describe(&UNetConfig::default(), [usize::MAX, 1, 1]).unwrap_err().to_string();
+    assert!(error.contains("side"), "{error}");
+    let wide = UNetConfig { channels: vec![1 << 16; 5], ..UNetConfig::default() };
+    assert_eq!(describe(&wide, [1 << 20; 3]).unwrap().flops, u64::MAX);
 }

@@ -1,8 +1,11 @@
 //! The network on any shape, with any settings.
 
 mod cost;
+mod deep_supervision;
 mod dropout;
+mod gradients;
 mod networks;
+mod norms;
 mod settings;
 mod shapes;
 mod threads;

@@ -1,7 +1,7 @@
 //! Small networks and what goes through them.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use medseg_unet::{BlockKind, UNetConfig, Upsample};
+use medseg_unet::{Activation, BlockKind, Norm, UNetConfig, Upsample};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -23,7 +23,36 @@ pub fn kinds() -> Vec<UNetConfig> {
     all.push(UNetConfig { channels: vec![2, 2, 2, 3, 3, 4], in_channels: 2, out_channels: 3, ..small() });
     all.push(UNetConfig { channels: vec![3, 4], conv_bias: true, final_bias: true, ..small() });
     all.push(UNetConfig { channel_dropout: false, dropout: 0.5, ..small() });
+    all.extend(layer_options());
     all
+}
+
+/// Every norm with every activation, in turn with the three blocks.
+pub fn layer_options() -> Vec<UNetConfig> {
+    let norms = [
+        Norm::Instance { affine: false },
+        Norm::Instance { affine: true },
+        Norm::Group { groups: 2 },
+        Norm::Batch { momentum: 0.1 },
+    ];
+    let activations = [Activation::Relu, Activation::LeakyRelu { slope: 0.25 }, Activation::Gelu, Activation::Silu];
+    let blocks = [BlockKind::TwoLayer, BlockKind::ResTwoLayer, BlockKind::ResFourLayer];
+    let pairs = norms.into_iter().flat_map(|norm| activations.into_iter().map(move |activation| (norm, activation)));
+    pairs
+        .zip(blocks.into_iter().cycle())
+        .map(|((norm, activation), block)| UNetConfig {
+            channels: vec![4, 6, 8, 10],
+            encoder: block,
+            decoder: block,
+            norm,
+            activation,
+            out_channels: 2,
+            deep_supervision: 2,
+            dropout: 0.0,
+            conv_bias: block == BlockKind::TwoLayer,
+            ..UNetConfig::default()
+        })
+        .collect()
 }
 
 /// Numbers in -1..1, not from Burn's generator, which is one for the whole process.

@@ -1,7 +1,7 @@
 //! Settings and seeds.
 
 use burn::tensor::Device;
-use medseg_unet::{UNetConfig, describe};
+use medseg_unet::{Activation, Norm, UNetConfig, describe};
 
 use crate::networks::{kinds, small};
 
@@ -27,6 +27,14 @@ fn impossible_settings_are_refused_by_name() {
         ("dropout", UNetConfig { dropout: 1.0, ..small() }),
         ("dropout", UNetConfig { dropout: -0.1, ..small() }),
         ("dropout", UNetConfig { dropout: f64::NAN, ..small() }),
+        ("slope", UNetConfig { activation: Activation::LeakyRelu { slope: 1.0 }, ..small() }),
+        ("slope", UNetConfig { activation: Activation::LeakyRelu { slope: -0.1 }, ..small() }),
+        ("slope", UNetConfig { activation: Activation::LeakyRelu { slope: f64::NAN }, ..small() }),
+        ("3 channels cannot be cut into 2 groups", UNetConfig { norm: Norm::Group { groups: 2 }, ..small() }),
+        ("groups", UNetConfig { norm: Norm::Group { groups: 0 }, ..small() }),
+        ("momentum", UNetConfig { norm: Norm::Batch { momentum: 0.0 }, ..small() }),
+        ("momentum", UNetConfig { norm: Norm::Batch { momentum: f64::NAN }, ..small() }),
+        ("deep_supervision must be at most 3", UNetConfig { deep_supervision: 4, ..small() }),
     ] {
         let error = config.init_seeded(1, &Device::flex()).unwrap_err().to_string();
         assert!(error.contains(what), "{error}");

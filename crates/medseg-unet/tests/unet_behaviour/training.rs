@@ -21,10 +21,10 @@ fn every_kind_learns_with_every_parameter() {
         let before = network.named_parameters();
         // Two voxels along each side at the bottom: the norm of a single one would be 0.
         let side = 2 * config.side_multiple();
-        let y = network.forward(noise([1, config.in_channels, side, side, side], 2, &device));
-        assert_eq!(y.dims(), [1, config.out_channels, side, side, side]);
-        let target = noise(y.dims(), 3, &device);
-        let grads = (y - target).powi_scalar(2).mean().backward();
+        let outputs = network.forward_deep(noise([1, config.in_channels, side, side, side], 2, &device));
+        assert_eq!(outputs[0].dims(), [1, config.out_channels, side, side, side]);
+        let losses = outputs.into_iter().map(|y| (y.clone() - noise(y.dims(), 3, &device)).powi_scalar(2).mean());
+        let grads = losses.reduce(|a, b| a + b).unwrap().backward();
         let named = network.named_gradients(&grads);
         assert_eq!(named.len(), before.len(), "{config:?}");
         for ((name, parameter), (of, gradient)) in before.iter().zip(&named) {
