@@ -49,6 +49,11 @@ impl UNetError {
         let path = path.to_path_buf();
         move |source| Self::Io { action, path, source }
     }
+
+    pub(crate) fn malformed(path: &Path) -> impl FnOnce(String) -> Self {
+        let path = path.to_path_buf();
+        move |reason| Self::Malformed { path, reason }
+    }
 }
 
 /// The first few names of each kind of difference.

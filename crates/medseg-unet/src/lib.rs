@@ -47,4 +47,7 @@ pub use error::UNetError;
 pub use medseg_ops::Precision;
 pub use norm::Norm;
 pub use unet::UNet;
-pub use weights::{load_state_dict, load_weights, save_weights};
+pub use weights::{
+    LoadedStateDict, StateDictKeys, StateDictOptions, load_state_dict, load_state_dict_with, load_weights,
+    save_state_dict, save_weights,
+};

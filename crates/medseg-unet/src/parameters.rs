@@ -41,6 +41,12 @@ impl Parameters {
         Self(values)
     }
 
+    /// These, with the others' values where they have any.
+    pub fn with(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// The values of a parameter, once.
     ///
     /// # Panics

@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use burn::tensor::Device;
-use medseg_unet::{UNet, UNetConfig, UNetError, load_state_dict, load_weights, save_weights};
+use burn::tensor::{Device, TensorData};
+use medseg_unet::{
+    Activation, Norm, StateDictKeys, UNet, UNetConfig, UNetError, load_state_dict, load_weights, save_state_dict,
+    save_weights,
+};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -19,19 +22,31 @@ fn small() -> UNetConfig {
 
 #[test]
 fn a_file_alone_rebuilds_the_network_bit_for_bit() {
+    let every_option = UNetConfig {
+        channels: vec![2, 4, 6],
+        norm: Norm::Batch { momentum: 0.25 },
+        activation: Activation::LeakyRelu { slope: 0.01 },
+        deep_supervision: 1,
+        ..small()
+    };
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("net.safetensors");
-    let saved = network(&small());
-    save_weights(&saved, &path).unwrap();
-    save_weights(&saved, &path).unwrap();
-    for device in [Device::flex(), Device::flex().autodiff()] {
-        let loaded = load_weights(&path, &device).unwrap();
-        assert_eq!(loaded.config(), &small());
-        assert_eq!(loaded.named_parameters(), saved.named_parameters());
-        let stated = load_state_dict(&path, &small(), &device).unwrap();
-        assert_eq!(stated.named_parameters(), saved.named_parameters());
+    for (config, name) in
+        [small(), every_option].into_iter().flat_map(|c| [(c.clone(), "net.safetensors"), (c, "net.bpk")])
+    {
+        let path = dir.path().join(name);
+        let saved = network(&config);
+        save_weights(&saved, &path).unwrap();
+        save_weights(&saved, &path).unwrap();
+        for device in [Device::flex(), Device::flex().autodiff()] {
+            let loaded = load_weights(&path, &device).unwrap();
+            assert_eq!(loaded.config(), &config);
+            assert_eq!(loaded.named_parameters(), saved.named_parameters());
+            assert_eq!(loaded.named_statistics(), saved.named_statistics());
+            let stated = load_state_dict(&path, &config, &device).unwrap();
+            assert_eq!(stated.named_parameters(), saved.named_parameters());
+        }
     }
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
 }
 
 #[test]
@@ -56,26 +71,29 @@ fn weights_of_another_network_are_refused_by_name() {
 #[test]
 fn a_damaged_file_is_an_error_that_names_it() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("net.safetensors");
-    save_weights(&network(&small()), &path).unwrap();
-    let bytes = fs::read(&path).unwrap();
-    for length in (0..bytes.len()).step_by(97) {
-        fs::write(&path, &bytes[..length]).unwrap();
-        let error = load_weights(&path, &Device::flex()).unwrap_err().to_string();
-        assert!(error.contains("net.safetensors") && !error.contains('\n'), "{error}");
-    }
-    // Flipped bits in the header and behind it: an error that names the file, or a network of other numbers.
-    for at in (0..bytes.len()).step_by(23) {
-        let mut damaged = bytes.clone();
-        damaged[at] ^= 1 << (at % 8);
-        fs::write(&path, damaged).unwrap();
-        if let Err(error) = load_weights(&path, &Device::flex()) {
-            assert!(error.to_string().contains("net.safetensors"), "{error}");
+    for name in ["net.safetensors", "net.bpk"] {
+        let path = dir.path().join(name);
+        save_weights(&network(&small()), &path).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        // What is after the last tensor of a burnpack file is padding.
+        for length in (0..bytes.len() - 256).step_by(97) {
+            fs::write(&path, &bytes[..length]).unwrap();
+            let error = load_weights(&path, &Device::flex()).unwrap_err().to_string();
+            assert!(error.contains(name) && !error.contains('\n'), "{error}");
         }
+        // Flipped bits in the header and behind it: an error that names the file, or a network of other numbers.
+        for at in (0..bytes.len()).step_by(23) {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1 << (at % 8);
+            fs::write(&path, damaged).unwrap();
+            if let Err(error) = load_weights(&path, &Device::flex()) {
+                assert!(error.to_string().contains(name), "{error}");
+            }
+        }
+        let error = load_weights(dir.path().join("none"), &Device::flex()).unwrap_err().to_string();
+        assert!(error.contains("none"), "{error}");
+        assert!(save_weights(&network(&small()), dir.path().join("no").join(name)).is_err());
     }
-    let missing = dir.path().join("none.safetensors");
-    assert!(load_weights(&missing, &Device::flex()).unwrap_err().to_string().contains("none.safetensors"));
-    assert!(save_weights(&network(&small()), dir.path().join("no/net.safetensors")).is_err());
 }
 
 /// A file like `path` with other metadata.
@@ -108,15 +126,55 @@ fn damaged_settings_are_errors_that_name_file_and_setting() {
 }
 
 #[test]
-fn other_types_and_files_without_settings_are_refused() {
+fn other_numbers_are_widened_or_refused_and_files_need_settings() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("net.safetensors");
-    save_weights(&network(&small()), &path).unwrap();
+    let saved = network(&small());
+    save_weights(&saved, &path).unwrap();
     with_settings(&path, None);
     assert!(load_weights(&path, &Device::flex()).unwrap_err().to_string().contains("settings"));
-    let zeros = [0u8; 2 * 2 * 27];
-    let half = TensorView::new(Dtype::F16, vec![2, 1, 3, 3, 3], &zeros).unwrap();
-    let only: HashMap<&str, TensorView<'_>> = HashMap::from([("conv0_0.conv1.weight", half)]);
-    fs::write(&path, safetensors::serialize(only, None).unwrap()).unwrap();
-    assert!(load_state_dict(&path, &small(), &Device::flex()).unwrap_err().to_string().contains("F16"));
+    // Halves are numbers that f16, bf16, f32 and f64 all hold.
+    let halves = |data: &TensorData| data.iter::<f32>().map(|v| (v * 64.0).round() / 64.0).collect::<Vec<f32>>();
+    let write = |dtype: Dtype, bytes: fn(f32) -> Vec<u8>| {
+        let stored: Vec<_> = saved
+            .named_parameters()
+            .into_iter()
+            .map(|(name, data)| {
+                (name, data.shape().to_vec(), halves(&data).into_iter().flat_map(bytes).collect::<Vec<_>>())
+            })
+            .collect();
+        let views = stored.iter().map(|(n, s, b)| (n, TensorView::new(dtype, s.clone(), b).unwrap()));
+        fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+        load_state_dict(&path, &small(), &Device::flex())
+    };
+    let kinds: [(Dtype, fn(f32) -> Vec<u8>); 4] = [
+        (Dtype::F16, |v| burn::tensor::f16::from_f32(v).to_le_bytes().to_vec()),
+        (Dtype::BF16, |v| burn::tensor::bf16::from_f32(v).to_le_bytes().to_vec()),
+        (Dtype::F32, |v| v.to_le_bytes().to_vec()),
+        (Dtype::F64, |v| f64::from(v).to_le_bytes().to_vec()),
+    ];
+    for (dtype, bytes) in kinds {
+        let loaded = write(dtype, bytes).unwrap();
+        for ((name, got), (_, data)) in loaded.named_parameters().iter().zip(saved.named_parameters()) {
+            let far = got.iter::<f32>().zip(halves(&data)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            // Eight bits of mantissa for numbers below 2.
+            assert!(far <= if dtype == Dtype::BF16 { 0.008 } else { 0.0 }, "{name} as {dtype:?}: {far}");
+        }
+    }
+    let error = write(Dtype::I32, |v| (v as i32).to_le_bytes().to_vec()).unwrap_err().to_string();
+    assert!(error.contains("net.safetensors") && error.contains("I32"), "{error}");
+}
+
+#[test]
+fn only_names_that_say_a_kind_are_written() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["net", "net.pth", "net.bin"] {
+        let path = dir.path().join(name);
+        let error = save_weights(&network(&small()), &path).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains(".bpk"), "{error}");
+        assert!(!path.exists());
+    }
+    let keys = StateDictKeys::own(&small());
+    let error = save_state_dict(&network(&small()), dir.path().join("net.bpk"), &keys).unwrap_err().to_string();
+    assert!(error.contains(".safetensors"), "{error}");
 }
