@@ -22,6 +22,14 @@ fn organ(phase: f64) -> Array3<u8> {
     })
 }
 
+/// A ball of 40 voxels around `[40, at, at]`.
+fn ball(at: f64) -> Array3<u8> {
+    Array3::from_shape_fn(SHAPE, |(d, h, w)| {
+        let offsets = [d as f64 - 40.0, h as f64 - at, w as f64 - at];
+        u8::from(offsets.iter().map(|x| x * x).sum::<f64>() <= 1600.0)
+    })
+}
+
 fn bench(c: &mut Criterion) {
     let (predicted, reference) = (organ(0.4), organ(0.0));
     let (predicted, reference) = (predicted.view(), reference.view());
@@ -35,6 +43,11 @@ fn bench(c: &mut Criterion) {
     println!("Dice {}, HD95, ASSD, surface Dice {:?}", dice(), surface());
     group.bench_function("dice", |b| b.iter(dice));
     group.bench_function("hd95, assd, surface dice", |b| b.iter(surface));
+    // The worst case: no voxel finds the other surface nearby.
+    let (corner, opposite) = (ball(41.0), ball(214.0));
+    group.bench_function("hd95, assd, surface dice of masks far apart", |b| {
+        b.iter(|| SurfaceDistances::new(corner.view(), opposite.view(), SPACING).map(|distances| distances.hd95()));
+    });
     group.bench_function("lesions", |b| b.iter(|| lesion_detection(predicted, reference, 0.0)));
 }
 

@@ -221,3 +221,24 @@ fn configurations_round_trip_and_unknown_entries_are_refused() {
     assert!(serde_json::from_str::<ScheduleConfig>(r#"{"kind":"cosine_warm_restarts","t_0":7,"T_mult":2}"#).is_err());
     assert!(serde_json::from_str::<ScheduleConfig>(r#"{"kind":"staircase"}"#).is_err());
 }
+
+#[test]
+fn warm_up_and_polynomial_equal_monai_and_pytorch() {
+    // Written by benches/peers/schedules_golden.py.
+    let text = std::fs::read_to_string("tests/golden/schedules.json").expect("the golden values");
+    let file: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let base = file["base_lr"].as_f64().unwrap();
+    let cases = file["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 6);
+    for case in cases {
+        let config: ScheduleConfig = serde_json::from_value(case["config"].clone()).unwrap();
+        let mut schedule = config.init(base).unwrap();
+        for (epoch, want) in case["rates"].as_array().unwrap().iter().enumerate() {
+            let (got, want) = (schedule.lr(), want.as_f64().unwrap());
+            // PyTorch multiplies the rate of the epoch before, which adds up roundings.
+            let close = (got - want).abs() <= 1e-10 * want + 1e-18;
+            assert!(close, "{config:?}: epoch {epoch} is {got}, not {want}");
+            schedule.step();
+        }
+    }
+}
