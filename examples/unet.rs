@@ -6,7 +6,9 @@ use medseg::unet::{BlockKind, UNetConfig, describe, load_weights, save_weights};
 use medseg::{Device, Tensor};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("for an image of 128x128x128:");
+    println!("the experiments' network for an image of 128x128x128:");
+    println!("{}", describe(&UNetConfig::default(), [128; 3])?);
+    println!("the same with other blocks:");
     for block in [BlockKind::TwoLayer, BlockKind::ResTwoLayer, BlockKind::ResFourLayer] {
         let config = UNetConfig { encoder: block, decoder: block, ..UNetConfig::default() };
         let cost = describe(&config, [128; 3])?;

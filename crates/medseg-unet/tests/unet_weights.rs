@@ -125,6 +125,9 @@ fn damaged_settings_are_errors_that_name_file_and_setting() {
     }
 }
 
+/// A number as a file holds it.
+type Bytes = fn(f32) -> Vec<u8>;
+
 #[test]
 fn other_numbers_are_widened_or_refused_and_files_need_settings() {
     let dir = tempfile::tempdir().unwrap();
@@ -135,7 +138,7 @@ fn other_numbers_are_widened_or_refused_and_files_need_settings() {
     assert!(load_weights(&path, &Device::flex()).unwrap_err().to_string().contains("settings"));
     // Halves are numbers that f16, bf16, f32 and f64 all hold.
     let halves = |data: &TensorData| data.iter::<f32>().map(|v| (v * 64.0).round() / 64.0).collect::<Vec<f32>>();
-    let write = |dtype: Dtype, bytes: fn(f32) -> Vec<u8>| {
+    let write = |dtype: Dtype, bytes: Bytes| {
         let stored: Vec<_> = saved
             .named_parameters()
             .into_iter()
@@ -147,7 +150,7 @@ fn other_numbers_are_widened_or_refused_and_files_need_settings() {
         fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
         load_state_dict(&path, &small(), &Device::flex())
     };
-    let kinds: [(Dtype, fn(f32) -> Vec<u8>); 4] = [
+    let kinds: [(Dtype, Bytes); 4] = [
         (Dtype::F16, |v| burn::tensor::f16::from_f32(v).to_le_bytes().to_vec()),
         (Dtype::BF16, |v| burn::tensor::bf16::from_f32(v).to_le_bytes().to_vec()),
         (Dtype::F32, |v| v.to_le_bytes().to_vec()),

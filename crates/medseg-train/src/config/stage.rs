@@ -137,6 +137,11 @@ impl StageConfig {
         if self.network.in_channels != 1 || self.network.out_channels != 1 {
             return fail("network: the experiments use one input channel and one output channel".into());
         }
+        if self.network.deep_supervision != 0 {
+            return fail(
+                "network: the experiments' loss sees the last logits only, so deep_supervision must be 0".into(),
+            );
+        }
         if self.size.to_array().contains(&0) {
             return fail(format!("size must be at least one voxel along every axis, not {}", self.size));
         }

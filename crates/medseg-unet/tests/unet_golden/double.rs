@@ -6,10 +6,14 @@ use burn::tensor::{DType, Device, Tensor};
 use crate::Tolerance;
 use crate::case::Case;
 use crate::checks::{check_loss_and_gradients, check_output};
+use crate::steps::{StepTolerance, check_steps};
 
 /// The expected values were computed in f64 and stored as f32.
 const DOUBLE: Tolerance =
     Tolerance { output: 2e-6, gradient: 1e-6, weak_gradient: 1e-5, null_gradient: 1e-12, loss: 1e-7 };
+
+const DOUBLE_STEPPED: StepTolerance =
+    StepTolerance { loss: DOUBLE.loss, parameter: 1e-6, weak_parameter: 1e-6, output: 1e-5 };
 
 struct Widen;
 
@@ -30,5 +34,6 @@ fn every_case_agrees_with_pytorch_in_double_precision() {
         let [x, label] = ["input", "label"].map(|name| case.data(name, &device).cast(DType::F64));
         check_output(&case, "output", network.forward(x.clone()), DOUBLE.output);
         check_loss_and_gradients(&case, &network, x, label, &DOUBLE);
+        check_steps(&case, network, DType::F64, &device, &DOUBLE_STEPPED);
     }
 }

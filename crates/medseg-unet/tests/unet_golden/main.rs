@@ -5,8 +5,9 @@ mod checks;
 mod double;
 mod steps;
 
-use burn::tensor::Device;
+use burn::tensor::{DType, Device};
 use case::Case;
+use steps::StepTolerance;
 
 /// How far the network may be from the expected values.
 struct Tolerance {
@@ -23,6 +24,9 @@ struct Tolerance {
 const SINGLE: Tolerance =
     Tolerance { output: 2e-4, gradient: 2e-3, weak_gradient: 0.1, null_gradient: 1e-5, loss: 1e-5 };
 
+const SINGLE_STEPPED: StepTolerance =
+    StepTolerance { loss: SINGLE.loss, parameter: 2e-5, weak_parameter: 1e-4, output: 2e-3 };
+
 #[test]
 fn every_case_agrees_with_pytorch() {
     let cases = Case::all();
@@ -35,6 +39,6 @@ fn every_case_agrees_with_pytorch() {
         let device = Device::flex().autodiff();
         let (x, label) = (case.data("input", &device), case.data("label", &device));
         checks::check_loss_and_gradients(&case, &case.network(&device), x, label, &SINGLE);
-        steps::check_steps(&case, &device);
+        steps::check_steps(&case, case.network(&device), DType::F32, &device, &SINGLE_STEPPED);
     }
 }
