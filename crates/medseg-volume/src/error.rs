@@ -16,7 +16,7 @@ pub enum VolumeError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A file is not a sound NIfTI-1 file.
+    /// A file is not sound.
     #[error("{}: {reason}", path.display())]
     Malformed {
         /// The file.
@@ -45,7 +45,7 @@ pub enum VolumeError {
     /// An affine is not finite or singular.
     #[error("geometry: {0}")]
     Geometry(String),
-    /// A volume cannot be stored as NIfTI-1.
+    /// A volume cannot be stored as NIfTI, or not as asked.
     #[error("cannot write {}: {reason}", path.display())]
     Unstorable {
         /// The file.

@@ -1,5 +1,6 @@
 //! Where voxels lie in the patient.
 
+use crate::orientation::nearest_rotation;
 use crate::{Dhw, NiftiFields, Orientation, VolumeError};
 
 /// A 4×4 matrix, row by row.
@@ -90,6 +91,54 @@ impl Geometry {
     pub fn spacing(&self) -> Dhw<f64> {
         let [i, j, k] = column_norms(&linear_part(&self.affine));
         Dhw { d: k, h: j, w: i }
+    }
+
+    /// Millimetres from outer face to outer face of a grid of `shape` along `[depth, height, width]`.
+    ///
+    /// ```
+    /// use medseg_volume::{Dhw, Geometry};
+    /// let geometry = Geometry::from_spacing(Dhw { d: 5.0, h: 0.8, w: 0.8 })?;
+    /// assert_eq!(geometry.extent(Dhw::from([40, 500, 500])), Dhw { d: 200.0, h: 400.0, w: 400.0 });
+    /// # Ok::<(), medseg_volume::VolumeError>(())
+    /// ```
+    #[must_use]
+    pub fn extent(&self, shape: Dhw<usize>) -> Dhw<f64> {
+        self.spacing().zip(shape).map(|(spacing, voxels)| spacing * voxels as f64)
+    }
+
+    /// How far the axes are from right angles: the largest cosine between two, 0 for orthogonal ones.
+    #[must_use]
+    pub fn skew(&self) -> f64 {
+        let columns = self.columns();
+        let norms = column_norms(&linear_part(&self.affine));
+        let cosine = |a: usize, b: usize| {
+            let dot: f64 = columns[a].iter().zip(columns[b]).map(|(a, b)| a * b).sum();
+            (dot / (norms[a] * norms[b])).abs()
+        };
+        cosine(0, 1).max(cosine(0, 2)).max(cosine(1, 2))
+    }
+
+    /// The same spacing and first voxel with axes at right angles, the nearest such ones: for tools that cannot have
+    /// skewed axes, such as ITK. Voxels far from the first one move; what a gantry tilt sheared stays sheared.
+    ///
+    /// ```
+    /// use medseg_volume::Geometry;
+    /// let skewed = Geometry::from_affine([
+    ///     [0.8, 0.0, 0.1, 0.0],
+    ///     [0.0, 0.8, 0.0, 0.0],
+    ///     [0.0, 0.0, 2.0, 0.0],
+    ///     [0.0, 0.0, 0.0, 1.0],
+    /// ])?;
+    /// assert!(skewed.skew() > 0.04 && skewed.orthogonal().skew() < 1e-12);
+    /// assert!((skewed.orthogonal().spacing().d - skewed.spacing().d).abs() < 1e-12);
+    /// # Ok::<(), medseg_volume::VolumeError>(())
+    /// ```
+    #[must_use]
+    pub fn orthogonal(&self) -> Self {
+        let linear = linear_part(&self.affine);
+        let (rotation, norms) = (nearest_rotation(&linear), column_norms(&linear));
+        let columns = std::array::from_fn(|c| std::array::from_fn(|r| rotation[r][c] * norms[c]));
+        self.with_axes(columns, std::array::from_fn(|r| self.affine[r][3]))
     }
 
     /// The patient directions that the axes i, j, k point to; for oblique axes the closest ones, as nibabel has it.

@@ -62,7 +62,7 @@ impl Orientation {
 }
 
 /// The polar factor of a matrix with its columns at unit length; Newton's iteration doubles its digits in every step.
-fn nearest_rotation(linear: &[[f64; 3]; 3]) -> [[f64; 3]; 3] {
+pub(crate) fn nearest_rotation(linear: &[[f64; 3]; 3]) -> [[f64; 3]; 3] {
     let norms = column_norms(linear);
     let mut m: [[f64; 3]; 3] = std::array::from_fn(|r| std::array::from_fn(|c| linear[r][c] / norms[c]));
     for _ in 0..60 {

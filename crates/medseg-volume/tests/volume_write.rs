@@ -113,9 +113,7 @@ fn a_write_that_fails_names_the_file_and_leaves_the_folder_as_it_was() {
     let error = write_label(&missing, &volume((2, 2, 2))).unwrap_err().to_string();
     assert!(error.contains("missing/a.nii.gz"), "{error}");
     let path = dir.path().join("a.nii");
-    for sides in [(0, 2, 2), (40_000, 1, 1)] {
-        assert!(write_label(&path, &volume(sides)).unwrap_err().to_string().contains("a.nii"));
-    }
+    assert!(write_label(&path, &volume((0, 2, 2))).unwrap_err().to_string().contains("a.nii"));
     // The target is a folder: everything is written, and only the last step fails.
     fs::create_dir(dir.path().join("folder.nii.gz")).unwrap();
     assert!(write_label(dir.path().join("folder.nii.gz"), &volume((2, 2, 2))).is_err());

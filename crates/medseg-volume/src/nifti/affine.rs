@@ -1,57 +1,66 @@
 //! From a header's fields to an affine.
 
-use super::NiftiFields;
+use super::{NiftiFields, NiftiVersion, Warning};
 use crate::geometry::Affine;
-
-/// Below this the quaternion is longer than rounding explains by at most as much, and is normalised (as nibabel does).
-const QUATERNION_SLACK: f64 = 1e-7;
 
 /// The affine of a header: sform if its code is positive, else qform, else voxel sizes with the first axis flipped and
 /// the volume's centre at the origin. `shape` is the number of voxels along i, j, k.
-pub(super) fn affine_of(fields: &NiftiFields, shape: [usize; 3]) -> Affine {
+pub(super) fn affine_of(fields: &NiftiFields, shape: [u64; 3], warnings: &mut Vec<Warning>) -> Affine {
     let rows = if fields.sform_code > 0 {
-        fields.srow.map(|row| row.map(f64::from))
+        fields.srow
     } else if fields.qform_code > 0 {
-        qform(fields)
+        qform(fields, warnings)
     } else {
-        base(fields, shape)
+        warnings.push(Warning::NoForm);
+        base(fields, shape, warnings)
     };
     [rows[0], rows[1], rows[2], [0.0, 0.0, 0.0, 1.0]]
 }
 
 /// Millimetres along i, j, k; 0 counts as 1, and a sign has no meaning.
-fn voxel_size(fields: &NiftiFields) -> [f64; 3] {
-    std::array::from_fn(|a| match f64::from(fields.pixdim[a + 1]).abs() {
-        0.0 => 1.0,
+fn voxel_size(fields: &NiftiFields, warnings: &mut Vec<Warning>) -> [f64; 3] {
+    std::array::from_fn(|a| match fields.pixdim[a + 1].abs() {
+        0.0 => {
+            warnings.push(Warning::NoVoxelSize(a + 1));
+            1.0
+        }
         size => size,
     })
 }
 
-fn qform(fields: &NiftiFields) -> [[f64; 4]; 3] {
-    let [mut b, mut c, mut d] = fields.quatern.map(f64::from);
-    let squared = b * b + c * c + d * d;
-    let mut a = 0.0;
-    if 1.0 - squared < QUATERNION_SLACK {
-        let length = squared.sqrt();
-        (b, c, d) = (b / length, c / length, d / length);
-    } else {
-        a = (1.0 - squared).sqrt();
+/// How far a quaternion's squared length may be from 1 to count as a half turn, whose first part is 0; nibabel's rule.
+fn slack(version: NiftiVersion) -> f64 {
+    3.0 * match version {
+        NiftiVersion::One => f64::from(f32::EPSILON),
+        NiftiVersion::Two => f64::EPSILON,
     }
+}
+
+fn qform(fields: &NiftiFields, warnings: &mut Vec<Warning>) -> [[f64; 4]; 3] {
+    let [b, c, d] = fields.quatern;
+    let squared = b * b + c * c + d * d;
+    let missing = 1.0 - squared;
+    let a = if missing < slack(fields.version) { 0.0 } else { missing.sqrt() };
+    if missing <= -slack(fields.version) {
+        warnings.push(Warning::LongQuaternion(squared));
+    }
+    // 2 / |q|²: a quaternion of any length turns as the one of length 1.
+    let s = 2.0 / (a * a + squared);
     let rotation = [
-        [a * a + b * b - c * c - d * d, 2.0 * (b * c - a * d), 2.0 * (b * d + a * c)],
-        [2.0 * (b * c + a * d), a * a + c * c - b * b - d * d, 2.0 * (c * d - a * b)],
-        [2.0 * (b * d - a * c), 2.0 * (c * d + a * b), a * a + d * d - b * b - c * c],
+        [1.0 - s * (c * c + d * d), s * (b * c - a * d), s * (b * d + a * c)],
+        [s * (b * c + a * d), 1.0 - s * (b * b + d * d), s * (c * d - a * b)],
+        [s * (b * d - a * c), s * (c * d + a * b), 1.0 - s * (b * b + c * c)],
     ];
-    let size = voxel_size(fields);
+    let size = voxel_size(fields, warnings);
     let qfac = if fields.pixdim[0] < 0.0 { -1.0 } else { 1.0 };
     std::array::from_fn(|r| {
         let [i, j, k] = rotation[r];
-        [i * size[0], j * size[1], k * size[2] * qfac, f64::from(fields.qoffset[r])]
+        [i * size[0], j * size[1], k * size[2] * qfac, fields.qoffset[r]]
     })
 }
 
-fn base(fields: &NiftiFields, shape: [usize; 3]) -> [[f64; 4]; 3] {
-    let size = voxel_size(fields);
+fn base(fields: &NiftiFields, shape: [u64; 3], warnings: &mut Vec<Warning>) -> [[f64; 4]; 3] {
+    let size = voxel_size(fields, warnings);
     let sign = [-1.0, 1.0, 1.0];
     std::array::from_fn(|r| {
         let mut row = [0.0; 4];

@@ -1,46 +1,44 @@
 //! The header fields that say where voxels lie.
 
-use ::nifti::NiftiHeader;
+use serde::{Deserialize, Serialize};
 
-/// The geometry fields of a NIfTI-1 header, bit for bit as the file has them.
+/// The version of the format: NIfTI-2 has 64-bit dimensions and geometry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum NiftiVersion {
+    /// NIfTI-1, with up to 32767 voxels along an axis.
+    One,
+    /// NIfTI-2.
+    Two,
+}
+
+/// The geometry fields and the description of a NIfTI header, as the file has them; NIfTI-1's f32 are exact in f64.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NiftiFields {
+    /// The header's version, which a mask on this geometry is written with.
+    pub version: NiftiVersion,
     /// qfac, the spacing of the three axes and of the further ones.
-    pub pixdim: [f32; 8],
+    pub pixdim: [f64; 8],
     /// Space and time units.
-    pub xyzt_units: u8,
+    pub xyzt_units: i32,
     /// What the quaternion means; 0 if unused.
-    pub qform_code: i16,
+    pub qform_code: i32,
     /// What the matrix means; 0 if unused.
-    pub sform_code: i16,
+    pub sform_code: i32,
     /// Quaternion b, c, d.
-    pub quatern: [f32; 3],
+    pub quatern: [f64; 3],
     /// Quaternion offset x, y, z.
-    pub qoffset: [f32; 3],
+    pub qoffset: [f64; 3],
     /// The rows of the matrix.
-    pub srow: [[f32; 4]; 3],
+    pub srow: [[f64; 4]; 3],
+    /// Free text, filled up with zeros.
+    pub descrip: [u8; 80],
 }
 
 impl NiftiFields {
-    pub(crate) fn of(h: &NiftiHeader) -> Self {
-        Self {
-            pixdim: h.pixdim,
-            xyzt_units: h.xyzt_units,
-            qform_code: h.qform_code,
-            sform_code: h.sform_code,
-            quatern: [h.quatern_b, h.quatern_c, h.quatern_d],
-            qoffset: [h.quatern_x, h.quatern_y, h.quatern_z],
-            srow: [h.srow_x, h.srow_y, h.srow_z],
-        }
-    }
-
-    pub(crate) fn put_into(&self, h: &mut NiftiHeader) {
-        h.pixdim = self.pixdim;
-        h.xyzt_units = self.xyzt_units;
-        h.qform_code = self.qform_code;
-        h.sform_code = self.sform_code;
-        [h.quatern_b, h.quatern_c, h.quatern_d] = self.quatern;
-        [h.quatern_x, h.quatern_y, h.quatern_z] = self.qoffset;
-        [h.srow_x, h.srow_y, h.srow_z] = self.srow;
+    /// The free text up to its first zero; bytes that are not UTF-8 are replaced.
+    #[must_use]
+    pub fn description(&self) -> String {
+        let end = self.descrip.iter().position(|b| *b == 0).unwrap_or(self.descrip.len());
+        String::from_utf8_lossy(&self.descrip[..end]).into_owned()
     }
 }

@@ -1,67 +1,16 @@
-//! The header: parsed by the `nifti` crate, believed only after these checks.
+//! The header, believed only after these checks.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
-use ::nifti::{Endianness, NiftiHeader};
-
-use super::NiftiFields;
 use super::affine::affine_of;
+use super::extension::{self, Extension};
+use super::layout::{LONGEST, RawHeader, version_of};
+use super::{Datatype, NiftiVersion, Warning};
 use crate::{Dhw, Geometry, VolumeError};
 
-/// Bytes of a NIfTI-1 header.
-const SIZE: usize = 348;
-/// First byte of the voxels where the header says 0: after the header and the extension flag.
-const FIRST_VOXEL: u64 = 352;
-
-/// How voxels are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Datatype {
-    U8,
-    I8,
-    U16,
-    I16,
-    U32,
-    I32,
-    U64,
-    I64,
-    F32,
-    F64,
-}
-
-impl Datatype {
-    /// From NIfTI's code; `Err` names what the code means, if anything.
-    fn from_code(code: i16) -> Result<Self, String> {
-        Ok(match code {
-            2 => Self::U8,
-            256 => Self::I8,
-            512 => Self::U16,
-            4 => Self::I16,
-            768 => Self::U32,
-            8 => Self::I32,
-            1280 => Self::U64,
-            1024 => Self::I64,
-            16 => Self::F32,
-            64 => Self::F64,
-            32 | 1792 | 2048 => return Err(format!("complex voxels (datatype {code}) are not read")),
-            128 | 2304 => return Err(format!("colour voxels (datatype {code}) are not read")),
-            1536 => return Err("128-bit float voxels are not read".into()),
-            _ => return Err(format!("datatype {code} is unknown")),
-        })
-    }
-
-    /// Bytes of a voxel.
-    #[must_use]
-    pub fn bytes(self) -> usize {
-        match self {
-            Self::U8 | Self::I8 => 1,
-            Self::U16 | Self::I16 => 2,
-            Self::U32 | Self::I32 | Self::F32 => 4,
-            Self::U64 | Self::I64 | Self::F64 => 8,
-        }
-    }
-}
+/// Cosines between axes up to this are rounding.
+const MOST_SKEW: f64 = 1e-4;
 
 /// What a file holds, by its header.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,95 +21,126 @@ pub struct VolumeInfo {
     pub channels: usize,
     /// How voxels are stored.
     pub datatype: Datatype,
+    /// Whether numbers are stored with their highest byte first.
+    pub big_endian: bool,
     /// Slope and intercept that stored values are scaled by, if the file has them.
     pub scaling: Option<(f64, f64)>,
     /// Where the voxels lie.
     pub geometry: Geometry,
+    /// NIfTI's code for what the values mean; 1002 for label maps.
+    pub intent_code: i32,
+    /// The extensions between header and voxels.
+    pub extensions: Vec<Extension>,
+    /// What is odd about the header.
+    pub warnings: Vec<Warning>,
 }
 
 /// A checked header with what reading the voxels needs.
+#[derive(Clone, Debug)]
 pub(super) struct Header {
     pub info: VolumeInfo,
-    pub big_endian: bool,
-    /// Offset of the first voxel in the (unpacked) file.
+    /// Whether the voxels are in the same file, not in the `.img` of a pair.
+    pub single: bool,
+    /// Offset of the first voxel in the (unpacked) file that has them.
     pub offset: u64,
     /// Bytes of all voxels as stored.
     pub stored_bytes: u64,
 }
 
 impl Header {
-    /// Bytes that have been read of the file once a header is parsed.
-    pub const READ: u64 = SIZE as u64;
-
-    /// Reads and checks a header.
+    /// Reads and checks a header and its extensions.
     pub fn read(input: &mut dyn Read, path: &Path) -> Result<Self, VolumeError> {
         let bad = |reason: String| VolumeError::malformed(path, reason);
-        let mut bytes = [0; SIZE];
-        input.read_exact(&mut bytes).map_err(|e| match e.kind() {
-            std::io::ErrorKind::UnexpectedEof => bad(format!("shorter than a NIfTI header of {SIZE} bytes")),
-            _ => bad(format!("the header cannot be read: {e}")),
-        })?;
-        let big_endian = byte_order(&bytes, path)?;
-        let h = NiftiHeader::from_reader(&bytes[..]).map_err(|e| bad(format!("not a NIfTI-1 header: {e}")))?;
-        if (h.endianness == Endianness::Big) != big_endian {
-            return Err(bad("the byte order of dim[0] contradicts sizeof_hdr".into()));
+        let (raw, version) = read_raw(input, path)?;
+        let single = match raw.single {
+            Some(single) => single,
+            None if raw.no_magic => {
+                return Err(VolumeError::unsupported(path, "an Analyze 7.5 file, which says nothing of orientation"));
+            }
+            None => return Err(bad("no NIfTI magic number".into())),
+        };
+        let datatype = Datatype::from_code(raw.datatype).map_err(|e| VolumeError::unsupported(path, e))?;
+        let mut warnings = Vec::new();
+        if i64::from(raw.bitpix) != 8 * datatype.bytes() as i64 {
+            warnings.push(Warning::BitsPerVoxel { stated: raw.bitpix, actual: 8 * datatype.bytes() });
         }
-        match &h.magic {
-            b"n+1\0" => {}
-            b"ni1\0" => return Err(VolumeError::unsupported(path, "a .hdr/.img pair; only single files are read")),
-            _ => return Err(bad("no NIfTI-1 magic number".into())),
-        }
-        let datatype = Datatype::from_code(h.datatype).map_err(|e| VolumeError::unsupported(path, e))?;
-        let (shape, channels) = shape(&h).map_err(bad)?;
-        let voxels = shape.iter().try_fold(channels as u64, |n, s| n.checked_mul(*s as u64));
-        let stored_bytes = voxels
+        let (sides, channels) = sides(&raw, &mut warnings).map_err(bad)?;
+        let stored_bytes = sides
+            .iter()
+            .try_fold(channels, |n, s| n.checked_mul(*s))
             .and_then(|n| n.checked_mul(datatype.bytes() as u64))
             .ok_or_else(|| bad("its dimensions overflow".into()))?;
-        let fields = NiftiFields::of(&h);
-        let geometry =
-            Geometry::from_affine(affine_of(&fields, shape)).map_err(|e| bad(e.to_string()))?.with_fields(fields);
-        let scaling = scaling(&h).map_err(bad)?;
-        let [i, j, k] = shape;
-        let info = VolumeInfo { shape: Dhw { d: k, h: j, w: i }, channels, datatype, scaling, geometry };
-        Ok(Self { info, big_endian, offset: offset(&h).map_err(bad)?, stored_bytes })
+        let count = |n: u64| usize::try_from(n).map_err(|_| bad("its dimensions overflow".into()));
+        let shape = Dhw { d: count(sides[2])?, h: count(sides[1])?, w: count(sides[0])? };
+        let scaling = scaling(&raw, &mut warnings).map_err(bad)?;
+        let geometry = geometry(&raw, sides, &mut warnings).map_err(bad)?;
+        let offset = offset(&raw, version, single, &mut warnings).map_err(bad)?;
+        // A pair's extensions fill the rest of the header's file.
+        let room = if single { offset - version.header_bytes() as u64 } else { u64::MAX };
+        let (extensions, _) = extension::read(input, room, raw.big_endian, &mut warnings)
+            .map_err(|e| bad(format!("the header cannot be read: {e}")))?;
+        let info = VolumeInfo {
+            shape,
+            channels: count(channels)?,
+            datatype,
+            big_endian: raw.big_endian,
+            scaling,
+            geometry,
+            intent_code: raw.intent_code,
+            extensions,
+            warnings,
+        };
+        Ok(Self { info, single, offset, stored_bytes })
     }
 }
 
-/// True for big-endian; an error for what is no NIfTI-1 header.
-fn byte_order(bytes: &[u8; SIZE], path: &Path) -> Result<bool, VolumeError> {
-    let size = i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    match (size, size.swap_bytes()) {
-        (348, _) => Ok(false),
-        (_, 348) => Ok(true),
-        (540, _) | (_, 540) => Err(VolumeError::unsupported(path, "NIfTI-2 is not read")),
-        _ => Err(VolumeError::malformed(path, "not a NIfTI file (sizeof_hdr is not 348)")),
-    }
+/// The fields as they stand, of the version that the first one tells.
+fn read_raw(input: &mut dyn Read, path: &Path) -> Result<(RawHeader, NiftiVersion), VolumeError> {
+    let bad = |reason: String| VolumeError::malformed(path, reason);
+    let failed = |size: usize| {
+        move |e: io::Error| match e.kind() {
+            io::ErrorKind::UnexpectedEof => bad(format!("shorter than a NIfTI header of {size} bytes")),
+            _ => bad(format!("the header cannot be read: {e}")),
+        }
+    };
+    let mut bytes = [0; LONGEST];
+    input.read_exact(&mut bytes[..4]).map_err(failed(NiftiVersion::One.header_bytes()))?;
+    let (version, big_endian) = version_of([bytes[0], bytes[1], bytes[2], bytes[3]])
+        .ok_or_else(|| bad("not a NIfTI file (sizeof_hdr is neither 348 nor 540)".into()))?;
+    let bytes = &mut bytes[..version.header_bytes()];
+    input.read_exact(&mut bytes[4..]).map_err(failed(version.header_bytes()))?;
+    Ok((RawHeader::parse(bytes, version, big_endian), version))
 }
 
 /// Voxels along i, j, k and the product of the further axes.
-fn shape(h: &NiftiHeader) -> Result<([usize; 3], usize), String> {
-    let axes = usize::from(h.dim[0]);
+fn sides(raw: &RawHeader, warnings: &mut Vec<Warning>) -> Result<([u64; 3], u64), String> {
+    let axes = raw.dim[0];
     if !(1..=7).contains(&axes) {
         return Err(format!("{axes} dimensions; 1 to 7 are possible"));
     }
-    let mut sides = [1usize; 7];
-    for (axis, side) in sides.iter_mut().enumerate().take(axes) {
-        *side = match h.dim[axis + 1] {
+    let mut sides = [1; 7];
+    for (axis, side) in sides.iter_mut().enumerate().take(axes as usize) {
+        *side = match raw.dim[axis + 1] {
             // Some tools leave 0 for an axis they do not use.
-            0 if axis >= 3 => 1,
+            0 if axis >= 3 => {
+                warnings.push(Warning::EmptyAxis(axis + 1));
+                1
+            }
             0 => return Err(format!("dimension {} is 0", axis + 1)),
-            n if n > i16::MAX as u16 => return Err(format!("dimension {} is negative", axis + 1)),
-            n => usize::from(n),
+            n => u64::try_from(n).map_err(|_| format!("dimension {} is negative", axis + 1))?,
         };
     }
-    let channels = sides[3..].iter().try_fold(1usize, |n, s| n.checked_mul(*s)).ok_or("its dimensions overflow")?;
+    let channels = sides[3..].iter().try_fold(1u64, |n, s| n.checked_mul(*s)).ok_or("its dimensions overflow")?;
     Ok(([sides[0], sides[1], sides[2]], channels))
 }
 
 /// Slope and intercept; none where the slope is 0 or not a number.
-fn scaling(h: &NiftiHeader) -> Result<Option<(f64, f64)>, String> {
-    let (slope, intercept) = (f64::from(h.scl_slope), f64::from(h.scl_inter));
+fn scaling(raw: &RawHeader, warnings: &mut Vec<Warning>) -> Result<Option<(f64, f64)>, String> {
+    let (slope, intercept) = (raw.slope, raw.intercept);
     if slope == 0.0 || !slope.is_finite() {
+        if slope != 0.0 || (intercept != 0.0 && !intercept.is_nan()) {
+            warnings.push(Warning::ScalingIgnored { slope, intercept });
+        }
         return Ok(None);
     }
     if !intercept.is_finite() {
@@ -169,12 +149,31 @@ fn scaling(h: &NiftiHeader) -> Result<Option<(f64, f64)>, String> {
     Ok(((slope, intercept) != (1.0, 0.0)).then_some((slope, intercept)))
 }
 
-fn offset(h: &NiftiHeader) -> Result<u64, String> {
-    let offset = f64::from(h.vox_offset);
-    if offset == 0.0 {
-        return Ok(FIRST_VOXEL);
+fn geometry(raw: &RawHeader, sides: [u64; 3], warnings: &mut Vec<Warning>) -> Result<Geometry, String> {
+    let affine = affine_of(&raw.fields, sides, warnings);
+    let geometry = Geometry::from_affine(affine).map_err(|e| e.to_string())?.with_fields(raw.fields);
+    // The three lowest bits: 0 unknown, 1 metres, 2 millimetres, 3 micrometres.
+    let units = raw.fields.xyzt_units & 7;
+    if !matches!(units, 0 | 2) {
+        warnings.push(Warning::Units(units));
     }
-    if !offset.is_finite() || offset.fract() != 0.0 || offset < FIRST_VOXEL as f64 {
+    if geometry.skew() > MOST_SKEW {
+        warnings.push(Warning::Skewed(geometry.skew()));
+    }
+    Ok(geometry)
+}
+
+fn offset(raw: &RawHeader, version: NiftiVersion, single: bool, warnings: &mut Vec<Warning>) -> Result<u64, String> {
+    let least = if single { version.first_voxel() } else { 0 };
+    let offset = raw.vox_offset;
+    if offset == 0.0 {
+        if single {
+            warnings.push(Warning::NoOffset);
+        }
+        return Ok(least);
+    }
+    // 2^63 is the first f64 past the largest file.
+    if !(offset >= least as f64 && offset < 9.3e18 && offset.fract() == 0.0) {
         return Err(format!("voxels cannot begin at byte {offset}"));
     }
     Ok(offset as u64)

@@ -1,14 +1,30 @@
-//! NIfTI-1 files.
+//! NIfTI files.
 
 mod affine;
+mod chunks;
+mod compress;
+mod datatype;
+mod extension;
 mod fields;
+mod file;
 mod gzip;
 mod header;
+mod layout;
 mod read;
+mod source;
+mod stored;
+mod temporary;
 mod voxel;
+mod warning;
 mod write;
 
-pub use fields::NiftiFields;
-pub use header::{Datatype, VolumeInfo};
-pub use read::{ReadOptions, read_channels, read_image, read_image_with, read_info, read_label, read_label_with};
-pub use write::{write_image, write_image_i16, write_label};
+pub use datatype::Datatype;
+pub use extension::Extension;
+pub use fields::{NiftiFields, NiftiVersion};
+pub use file::{NiftiFile, ReadOptions};
+pub use header::VolumeInfo;
+pub use read::{read_channels, read_image, read_image_with, read_info, read_label, read_label_with, read_stored};
+pub use stored::StoredVoxels;
+pub use voxel::Stored;
+pub use warning::Warning;
+pub use write::{WriteOptions, write_channels, write_image, write_image_i16, write_label, write_volume};

@@ -2,21 +2,126 @@
 
 use super::Datatype;
 
+/// A number as files store it.
+pub trait Stored: Copy + PartialOrd + Send + Sync + Default + private::Bytes {
+    /// Its type in files.
+    const DATATYPE: Datatype;
+}
+
+/// What a stored number is converted with; not for other crates.
+pub(crate) mod private {
+    /// Conversions of a stored number.
+    pub trait Bytes: Copy {
+        /// Appends numbers of little-endian bytes.
+        fn append_le(bytes: &[u8], out: &mut Vec<Self>);
+        /// Appends the little-endian bytes of numbers.
+        fn append_bytes(numbers: &[Self], out: &mut Vec<u8>);
+        /// As f64, rounded if it must be.
+        fn to_f64(self) -> f64;
+        /// The nearest f32.
+        fn near_f32(self) -> f32;
+        /// As f32; none if a whole number would change or a float become infinite.
+        fn to_f32(self) -> Option<f32>;
+        /// As a label; none if it is no whole number from 0 to 255.
+        fn to_u8(self) -> Option<u8>;
+    }
+}
+
+macro_rules! stored {
+    ($($type:ty, $datatype:ident, |$v:ident| $f32:expr, $u8:expr;)*) => {$(
+        impl Stored for $type {
+            const DATATYPE: Datatype = Datatype::$datatype;
+        }
+        impl private::Bytes for $type {
+            fn append_le(bytes: &[u8], out: &mut Vec<Self>) {
+                let (numbers, _) = bytes.as_chunks::<{ size_of::<$type>() }>();
+                out.extend(numbers.iter().map(|n| Self::from_le_bytes(*n)));
+            }
+            fn append_bytes(numbers: &[Self], out: &mut Vec<u8>) {
+                let start = out.len();
+                out.resize(start + size_of_val(numbers), 0);
+                let (to, _) = out[start..].as_chunks_mut::<{ size_of::<$type>() }>();
+                for (to, number) in to.iter_mut().zip(numbers) {
+                    *to = number.to_le_bytes();
+                }
+            }
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+            fn near_f32(self) -> f32 {
+                self as f32
+            }
+            fn to_f32(self) -> Option<f32> {
+                let $v = self;
+                $f32
+            }
+            fn to_u8(self) -> Option<u8> {
+                let $v = self;
+                $u8
+            }
+        }
+    )*};
+}
+
+stored! {
+    u8, U8, |v| Some(f32::from(v)), Some(v);
+    i8, I8, |v| Some(f32::from(v)), u8::try_from(v).ok();
+    u16, U16, |v| Some(f32::from(v)), u8::try_from(v).ok();
+    i16, I16, |v| Some(f32::from(v)), u8::try_from(v).ok();
+    u32, U32, |v| (f64::from(v as f32) == f64::from(v)).then_some(v as f32), u8::try_from(v).ok();
+    i32, I32, |v| (f64::from(v as f32) == f64::from(v)).then_some(v as f32), u8::try_from(v).ok();
+    u64, U64, |v| (v as f32 as i128 == i128::from(v)).then_some(v as f32), u8::try_from(v).ok();
+    i64, I64, |v| (v as f32 as i128 == i128::from(v)).then_some(v as f32), u8::try_from(v).ok();
+    f32, F32, |v| Some(v), whole(f64::from(v));
+    f64, F64, |v| narrow(v), whole(v);
+}
+
+/// The nearest f32; none if it is infinite where the number is not.
+fn narrow(value: f64) -> Option<f32> {
+    let near = value as f32;
+    (near.is_finite() || !value.is_finite()).then_some(near)
+}
+
+/// A label; none if the number is not whole or not from 0 to 255.
+fn whole(value: f64) -> Option<u8> {
+    ((0.0..=255.0).contains(&value) && value.fract() == 0.0).then_some(value as u8)
+}
+
 /// A type voxels are read as.
-pub(super) trait Voxel: Copy + Send {
-    /// From a stored value that is exact in f64, scaled in f64; `None` if the type cannot hold it.
-    fn from_f64(value: f64) -> Option<Self>;
+pub(super) trait Voxel: Copy + Default + Send {
+    /// From a stored number that is not scaled; none if this type cannot hold it, or would alter it and must not.
+    fn from_stored<S: Stored>(value: S, exact: bool) -> Option<Self>;
+    /// From a scaled number.
+    fn from_scaled(value: f64, exact: bool) -> Option<Self>;
+    /// Why a number was refused.
+    fn refusal(value: f64) -> String;
 }
 
 impl Voxel for f32 {
-    fn from_f64(value: f64) -> Option<Self> {
-        Some(value as Self)
+    fn from_stored<S: Stored>(value: S, exact: bool) -> Option<Self> {
+        if exact { value.to_f32() } else { Some(value.near_f32()) }
+    }
+
+    fn from_scaled(value: f64, exact: bool) -> Option<Self> {
+        if exact { narrow(value) } else { Some(value as Self) }
+    }
+
+    fn refusal(value: f64) -> String {
+        format!("the voxel value {value} has no f32 of its own; `read_stored` keeps it")
     }
 }
 
 impl Voxel for u8 {
-    fn from_f64(value: f64) -> Option<Self> {
-        ((0.0..=255.0).contains(&value) && value.fract() == 0.0).then_some(value as Self)
+    fn from_stored<S: Stored>(value: S, _: bool) -> Option<Self> {
+        value.to_u8()
+    }
+
+    fn from_scaled(value: f64, _: bool) -> Option<Self> {
+        whole(value)
+    }
+
+    fn refusal(value: f64) -> String {
+        format!("{value} is not a label (whole number from 0 to 255)")
     }
 }
 
@@ -26,47 +131,115 @@ pub(super) struct Decoder {
     pub datatype: Datatype,
     pub big_endian: bool,
     pub scaling: Option<(f64, f64)>,
+    /// Whether a whole number that f32 would round, or a finite one that it would make infinite, is an error.
+    pub exact: bool,
+}
+
+/// Calls a generic function with the type that a [`Datatype`] stands for.
+macro_rules! with_stored_type {
+    ($datatype:expr, $stored:ident => $call:expr) => {
+        match $datatype {
+            Datatype::U8 => {
+                type $stored = u8;
+                $call
+            }
+            Datatype::I8 => {
+                type $stored = i8;
+                $call
+            }
+            Datatype::U16 => {
+                type $stored = u16;
+                $call
+            }
+            Datatype::I16 => {
+                type $stored = i16;
+                $call
+            }
+            Datatype::U32 => {
+                type $stored = u32;
+                $call
+            }
+            Datatype::I32 => {
+                type $stored = i32;
+                $call
+            }
+            Datatype::U64 => {
+                type $stored = u64;
+                $call
+            }
+            Datatype::I64 => {
+                type $stored = i64;
+                $call
+            }
+            Datatype::F32 => {
+                type $stored = f32;
+                $call
+            }
+            Datatype::F64 => {
+                type $stored = f64;
+                $call
+            }
+        }
+    };
 }
 
 impl Decoder {
-    /// Appends the voxels of `bytes`, a whole number of them; the first value that does not fit is the error.
-    pub fn decode<V: Voxel>(self, bytes: &[u8], out: &mut Vec<V>) -> Result<(), f64> {
-        macro_rules! decode_as {
-            ($stored:ty) => {{
-                let (chunks, _) = bytes.as_chunks::<{ size_of::<$stored>() }>();
-                if self.big_endian {
-                    self.append(chunks.iter().map(|c| <$stored>::from_be_bytes(*c) as f64), out)
-                } else {
-                    self.append(chunks.iter().map(|c| <$stored>::from_le_bytes(*c) as f64), out)
-                }
-            }};
-        }
-        match self.datatype {
-            Datatype::U8 => decode_as!(u8),
-            Datatype::I8 => decode_as!(i8),
-            Datatype::U16 => decode_as!(u16),
-            Datatype::I16 => decode_as!(i16),
-            Datatype::U32 => decode_as!(u32),
-            Datatype::I32 => decode_as!(i32),
-            Datatype::U64 => decode_as!(u64),
-            Datatype::I64 => decode_as!(i64),
-            Datatype::F32 => decode_as!(f32),
-            Datatype::F64 => decode_as!(f64),
+    /// Appends the voxels of `bytes`, a whole number of them, which end up little-endian; an error says which value does
+    /// not fit.
+    pub fn decode<V: Voxel>(self, bytes: &mut [u8], out: &mut Vec<V>) -> Result<(), String> {
+        self.to_little_endian(bytes);
+        with_stored_type!(self.datatype, S => self.append::<S, V>(bytes, out))
+    }
+
+    /// Appends the numbers as stored.
+    pub fn decode_stored<S: Stored>(self, bytes: &mut [u8], out: &mut Vec<S>) {
+        self.to_little_endian(bytes);
+        S::append_le(bytes, out);
+    }
+
+    fn to_little_endian(self, bytes: &mut [u8]) {
+        if self.big_endian {
+            match self.datatype.bytes() {
+                2 => bytes.as_chunks_mut::<2>().0.iter_mut().for_each(|n| n.reverse()),
+                4 => bytes.as_chunks_mut::<4>().0.iter_mut().for_each(|n| n.reverse()),
+                8 => bytes.as_chunks_mut::<8>().0.iter_mut().for_each(|n| n.reverse()),
+                _ => {}
+            }
         }
     }
 
-    fn append<V: Voxel>(self, values: impl ExactSizeIterator<Item = f64>, out: &mut Vec<V>) -> Result<(), f64> {
-        let mut refused = None;
-        let mut keep = |value: f64| {
-            V::from_f64(value).unwrap_or_else(|| {
-                refused.get_or_insert(value);
-                V::from_f64(0.0).unwrap_or_else(|| unreachable!("0 fits every voxel type"))
-            })
-        };
-        match self.scaling {
-            None => out.extend(values.map(&mut keep)),
-            Some((slope, intercept)) => out.extend(values.map(|v| keep(v * slope + intercept))),
+    fn append<S: Stored, V: Voxel>(self, bytes: &[u8], out: &mut Vec<V>) -> Result<(), String> {
+        /// Numbers converted at a time; they stay in the first cache.
+        const BATCH: usize = 2048;
+        let mut numbers: Vec<S> = Vec::with_capacity(BATCH);
+        for part in bytes.chunks(BATCH * size_of::<S>()) {
+            numbers.clear();
+            S::append_le(part, &mut numbers);
+            match self.scaling {
+                None => convert(&numbers, |n| V::from_stored(n, self.exact), out),
+                Some((slope, intercept)) => {
+                    convert(&numbers, |n| V::from_scaled(n.to_f64() * slope + intercept, self.exact), out)
+                }
+            }
+            .map_err(|n| {
+                let (slope, intercept) = self.scaling.unwrap_or((1.0, 0.0));
+                V::refusal(n.to_f64() * slope + intercept)
+            })?;
         }
-        refused.map_or(Ok(()), Err)
+        Ok(())
     }
+}
+
+/// Appends converted numbers; the first that cannot be is the error. Without a branch a number, so that it vectorises.
+fn convert<S: Copy, V: Default>(numbers: &[S], to: impl Fn(S) -> Option<V>, out: &mut Vec<V>) -> Result<(), S> {
+    let mut all = true;
+    out.extend(numbers.iter().map(|n| {
+        let value = to(*n);
+        all &= value.is_some();
+        value.unwrap_or_default()
+    }));
+    if all {
+        return Ok(());
+    }
+    numbers.iter().find(|n| to(**n).is_none()).map_or(Ok(()), |refused| Err(*refused))
 }

@@ -1,40 +1,54 @@
 //! The writer.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io::{BufWriter, Write};
+use std::path::Path;
 
-use ::nifti::NiftiHeader;
-use ::nifti::writer::WriterOptions;
-use flate2::Compression;
-use ndarray::{Array3, ArrayView3};
+use ndarray::{Array4, ArrayView4, Axis, CowArray, Ix4};
 
-use super::NiftiFields;
 use super::affine::affine_of;
+use super::compress::{BLOCK, write_member};
+use super::extension::{self, Extension};
+use super::layout::RawHeader;
+use super::temporary::Temporary;
+use super::{NiftiFields, NiftiVersion, Stored};
 use crate::{Dhw, Geometry, Volume, VolumeError};
 
-/// Compression of label maps: as small as other tools' and as quick as their fastest level.
+/// Compression of label maps: as small as other tools' and quicker than their fastest level.
 const LABEL_LEVEL: u32 = 6;
 /// Compression of images.
 const IMAGE_LEVEL: u32 = 4;
 /// NIfTI's intent code of label maps.
-const INTENT_LABEL: i16 = 1002;
+const INTENT_LABEL: i32 = 1002;
 /// Millimetres.
-const UNITS_MM: u8 = 2;
+const UNITS_MM: i32 = 2;
 /// "Aligned": coordinates in the space of another image.
-const FORM_ALIGNED: i16 = 2;
-/// Bytes before the first voxel.
-const OFFSET: u64 = 352;
+const FORM_ALIGNED: i32 = 2;
+/// Side of the cubes in which an array is brought into the file's order.
+const TILE: usize = 32;
+
+/// How a volume is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// gzip level 0 to 9; by default 6 for labels, with which they are smallest for their time, and 4 for images.
+    pub level: Option<u32>,
+    /// The format's version; by default that of the geometry's own header, or NIfTI-1, and NIfTI-2 where a side has more
+    /// than 32767 voxels.
+    pub version: Option<NiftiVersion>,
+    /// Whether the values are labels: sets the intent and the range shown.
+    pub labels: bool,
+    /// Extensions to put between header and voxels.
+    pub extensions: Vec<Extension>,
+}
 
 /// Writes a label map as u8.
 ///
 /// The file is written under a temporary name in the same folder, synchronised, and renamed to `path` exactly as given;
 /// it is gzipped if the name ends in `.gz`. On a geometry read from a NIfTI file it gets that file's sform, qform, codes,
-/// pixdim and units bit for bit, unless they mean another place for a volume of this shape (a part of one without forms).
+/// pixdim, units and description bit for bit, unless they mean another place for a volume of this shape (a part of one
+/// without forms).
 ///
 /// # Errors
-/// A side above 32767 voxels, an empty volume, an affine beyond f32, or what the system says; the old file, if any, is left as it was.
+/// An empty volume, an affine beyond f32, or what the system says; the old file, if any, is left as it was.
 ///
 /// ```
 /// use medseg_volume::{Dhw, Geometry, Volume, read_label, write_label};
@@ -48,9 +62,7 @@ const OFFSET: u64 = 352;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn write_label(path: impl AsRef<Path>, volume: &Volume<u8>) -> Result<(), VolumeError> {
-    let largest = volume.data.iter().copied().max().unwrap_or(0);
-    let header = NiftiHeader { intent_code: INTENT_LABEL, cal_max: f32::from(largest), ..header_of(volume) };
-    write(path.as_ref(), &volume.data, &header, LABEL_LEVEL, |to, data| to.write_nifti(&data))
+    write_volume(path, volume, &WriteOptions { labels: true, ..WriteOptions::default() })
 }
 
 /// Writes an image as f32; otherwise as [`write_label`].
@@ -58,7 +70,7 @@ pub fn write_label(path: impl AsRef<Path>, volume: &Volume<u8>) -> Result<(), Vo
 /// # Errors
 /// As [`write_label`].
 pub fn write_image(path: impl AsRef<Path>, volume: &Volume<f32>) -> Result<(), VolumeError> {
-    write(path.as_ref(), &volume.data, &header_of(volume), IMAGE_LEVEL, |to, data| to.write_nifti(&data))
+    write_volume(path, volume, &WriteOptions::default())
 }
 
 /// Writes an image as i16, such as Hounsfield units; otherwise as [`write_label`].
@@ -66,98 +78,190 @@ pub fn write_image(path: impl AsRef<Path>, volume: &Volume<f32>) -> Result<(), V
 /// # Errors
 /// As [`write_label`].
 pub fn write_image_i16(path: impl AsRef<Path>, volume: &Volume<i16>) -> Result<(), VolumeError> {
-    write(path.as_ref(), &volume.data, &header_of(volume), IMAGE_LEVEL, |to, data| to.write_nifti(&data))
+    write_volume(path, volume, &WriteOptions::default())
 }
 
-/// A header with a volume's place: the fields it was read with if they still mean it, else its affine as sform.
-fn header_of<T>(volume: &Volume<T>) -> NiftiHeader {
-    let geometry = &volume.geometry;
-    let mut header = NiftiHeader::default();
-    let means = |fields: &NiftiFields| affine_of(fields, sides(volume.shape()));
+/// Writes a volume in its own type; otherwise as [`write_label`].
+///
+/// # Errors
+/// As [`write_label`]; and options that NIfTI cannot meet: NIfTI-1 with a side above 32767 voxels, a gzip level above 9,
+/// an extension of 2 GiB.
+///
+/// ```
+/// use medseg_volume::{Dhw, Extension, Geometry, NiftiVersion, Volume, WriteOptions, read_info, write_volume};
+///
+/// let folder = tempfile::tempdir()?;
+/// let geometry = Geometry::from_spacing(Dhw { d: 1.0, h: 0.1, w: 0.1 })?;
+/// let dose = Volume::new(ndarray::Array3::from_elem((4, 5, 6), 0.1f64), geometry);
+/// let comment = Extension { code: 6, data: b"planned".to_vec() };
+/// let options = WriteOptions { version: Some(NiftiVersion::Two), extensions: vec![comment], ..Default::default() };
+/// write_volume(folder.path().join("dose.nii"), &dose, &options)?;
+/// let info = read_info(folder.path().join("dose.nii"))?;
+/// assert_eq!(info.geometry, dose.geometry);
+/// assert!(info.extensions[0].data.starts_with(b"planned"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn write_volume<T: Stored>(
+    path: impl AsRef<Path>,
+    volume: &Volume<T>,
+    options: &WriteOptions,
+) -> Result<(), VolumeError> {
+    write(path.as_ref(), volume.data.view().insert_axis(Axis(0)), &volume.geometry, options)
+}
+
+/// Writes `[channel, depth, height, width]` with the channels as the file's fourth axis; otherwise as [`write_volume`].
+///
+/// # Errors
+/// As [`write_volume`].
+pub fn write_channels<T: Stored>(
+    path: impl AsRef<Path>,
+    data: &Array4<T>,
+    geometry: &Geometry,
+    options: &WriteOptions,
+) -> Result<(), VolumeError> {
+    write(path.as_ref(), data.view(), geometry, options)
+}
+
+fn write<T: Stored>(
+    path: &Path,
+    data: ArrayView4<'_, T>,
+    geometry: &Geometry,
+    options: &WriteOptions,
+) -> Result<(), VolumeError> {
+    let unstorable = |reason: String| VolumeError::Unstorable { path: path.to_path_buf(), reason };
+    let head = head(&data, geometry, options).map_err(unstorable)?;
+    let level = options.level.unwrap_or(if options.labels { LABEL_LEVEL } else { IMAGE_LEVEL });
+    if level > 9 {
+        return Err(unstorable(format!("gzip has levels 0 to 9, not {level}")));
+    }
+    let data = in_file_order(data);
+    let voxels = data.as_slice().ok_or_else(|| unstorable("its voxels cannot be put in order".into()))?;
+    let packed = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
+    let failed = |e| VolumeError::io("write", path)(e);
+    let temporary = Temporary::beside(path).map_err(failed)?;
+    let mut to = BufWriter::with_capacity(BLOCK, &temporary.file);
+    let blocks: Vec<&[T]> = voxels.chunks(BLOCK / size_of::<T>()).collect();
+    let written = if packed {
+        // The header is the first block.
+        write_member(&mut to, 1 + blocks.len(), level, |block, bytes| match block {
+            0 => bytes.extend_from_slice(&head),
+            n => T::append_bytes(blocks[n - 1], bytes),
+        })
+    } else {
+        write_plain(&mut to, &head, &blocks)
+    };
+    written.and_then(|()| to.flush()).map_err(failed)?;
+    drop(to);
+    temporary.rename(path).map_err(failed)
+}
+
+fn write_plain<T: Stored>(to: &mut impl Write, head: &[u8], blocks: &[&[T]]) -> std::io::Result<()> {
+    to.write_all(head)?;
+    let mut bytes = Vec::with_capacity(BLOCK);
+    for block in blocks {
+        bytes.clear();
+        T::append_bytes(block, &mut bytes);
+        to.write_all(&bytes)?;
+    }
+    Ok(())
+}
+
+/// Everything before the first voxel.
+fn head<T: Stored>(data: &ArrayView4<'_, T>, geometry: &Geometry, options: &WriteOptions) -> Result<Vec<u8>, String> {
+    let (channels, d, h, w) = data.dim();
+    let shape = Dhw { d, h, w };
+    let sides = [w, h, d, channels].map(|n| n as u64);
+    if data.is_empty() {
+        return Err(format!("{shape} with {channels} channels has no voxels"));
+    }
+    let mut fields = fields_of(geometry, [sides[0], sides[1], sides[2]]);
+    let longest = sides.into_iter().max().unwrap_or(0);
+    fields.version = match options.version {
+        Some(version) if longest > version.longest_side() => {
+            return Err(format!("NIfTI-1 holds up to {} voxels along an axis, not {longest}", i16::MAX));
+        }
+        Some(version) => version,
+        None if longest > fields.version.longest_side() => NiftiVersion::Two,
+        None => fields.version,
+    };
+    if options.extensions.iter().any(|e| e.data.len() > i32::MAX as usize - 32) {
+        return Err("an extension has 2 GiB or more".into());
+    }
+    let extensions = extension::to_bytes(&options.extensions);
+    let mut dim = [1; 8];
+    dim[0] = if channels == 1 { 3 } else { 4 };
+    for (to, side) in dim[1..].iter_mut().zip(sides) {
+        *to = i64::try_from(side).map_err(|e| e.to_string())?;
+    }
+    let raw = RawHeader {
+        big_endian: false,
+        no_magic: false,
+        single: Some(true),
+        datatype: T::DATATYPE.code(),
+        bitpix: 8 * size_of::<T>() as i16,
+        dim,
+        vox_offset: (fields.version.header_bytes() + extensions.len()) as f64,
+        slope: 1.0,
+        intercept: 0.0,
+        cal_max: if options.labels { largest(data).to_f64() } else { 0.0 },
+        cal_min: 0.0,
+        intent_code: if options.labels { INTENT_LABEL } else { 0 },
+        fields,
+    };
+    let mut bytes = raw.to_bytes();
+    // NIfTI-1's numbers are f32.
+    let kept = RawHeader::parse(&bytes, fields.version, false).fields;
+    Geometry::from_affine(affine_of(&kept, [sides[0], sides[1], sides[2]], &mut Vec::new()))
+        .map_err(|e| format!("its geometry does not fit into a header: {e}"))?;
+    bytes.extend(extensions);
+    Ok(bytes)
+}
+
+/// The fields a geometry was read with if they still mean it, else its affine as sform. `sides` are along i, j, k.
+fn fields_of(geometry: &Geometry, sides: [u64; 3]) -> NiftiFields {
+    let means = |fields: &NiftiFields| affine_of(fields, sides, &mut Vec::new());
     if let Some(fields) = geometry.nifti_fields().filter(|fields| means(fields) == geometry.affine()) {
-        fields.put_into(&mut header);
-        return header;
+        return *fields;
     }
     let affine = geometry.affine();
     let spacing = geometry.spacing();
-    header.pixdim = [1.0, spacing.w as f32, spacing.h as f32, spacing.d as f32, 0.0, 0.0, 0.0, 0.0];
-    header.xyzt_units = UNITS_MM;
-    header.qform_code = 0;
-    header.sform_code = FORM_ALIGNED;
-    [header.srow_x, header.srow_y, header.srow_z] = [0, 1, 2].map(|r| affine[r].map(|v| v as f32));
-    header
-}
-
-/// Voxels along i, j, k.
-fn sides(shape: Dhw<usize>) -> [usize; 3] {
-    [shape.w, shape.h, shape.d]
-}
-
-/// Writes through a temporary neighbour; `save` lets the `nifti` crate write the array.
-fn write<T: Clone>(
-    path: &Path,
-    data: &Array3<T>,
-    header: &NiftiHeader,
-    level: u32,
-    save: impl FnOnce(&WriterOptions<'_>, ArrayView3<'_, T>) -> ::nifti::Result<()>,
-) -> Result<(), VolumeError> {
-    let unstorable = |reason: String| VolumeError::Unstorable { path: path.to_path_buf(), reason };
-    let shape = Dhw::from(data.dim());
-    if shape.to_array().iter().any(|side| !(1..=i16::MAX as usize).contains(side)) {
-        return Err(unstorable(format!("NIfTI-1 holds 1 to {} voxels along an axis, not {shape}", i16::MAX)));
-    }
-    // The header's numbers are f32.
-    Geometry::from_affine(affine_of(&NiftiFields::of(header), sides(shape)))
-        .map_err(|e| unstorable(format!("its geometry does not fit into a header: {e}")))?;
-    let packed = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
-    let temporary = Temporary::beside(path, packed);
-    let mut options = WriterOptions::new(&temporary.0).reference_header(header);
-    if packed {
-        options = options.compression_level(Compression::new(level));
-    }
-    // Reversed, the C-order array is the file's order of axes i, j, k with i fastest, which is written as it lies.
-    let data = data.as_standard_layout();
-    save(&options, data.t()).map_err(|e| match e {
-        ::nifti::NiftiError::Io(source) => VolumeError::io("write", path)(source),
-        other => unstorable(other.to_string()),
-    })?;
-    let failed = |e| VolumeError::io("write", path)(e);
-    let mut file = File::options().read(true).write(true).open(&temporary.0).map_err(failed)?;
-    // The writer loses the error of its last flush, so the end tells whether all of it is there.
-    if !is_complete(&mut file, OFFSET + (data.len() * size_of::<T>()) as u64, packed).map_err(failed)? {
-        return Err(unstorable("it could not be written to its end".into()));
-    }
-    file.sync_all().map_err(failed)?;
-    fs::rename(&temporary.0, path).map_err(failed)
-}
-
-/// Whether a file has this many bytes, or, if gzipped, ends with a trailer that says so (modulo 2^32).
-fn is_complete(file: &mut File, bytes: u64, packed: bool) -> io::Result<bool> {
-    if !packed {
-        return Ok(file.metadata()?.len() == bytes);
-    }
-    let mut trailer = [0; 4];
-    file.seek(SeekFrom::End(-4))?;
-    file.read_exact(&mut trailer)?;
-    Ok(u32::from_le_bytes(trailer) == bytes as u32)
-}
-
-/// A temporary file that is removed unless it was renamed.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    /// In the folder of `path`, with a name that the `nifti` crate takes as it is; hidden, so that what a killed process
-    /// leaves is not taken for a volume.
-    fn beside(path: &Path, packed: bool) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let suffix = if packed { "nii.gz" } else { "nii" };
-        Self(path.with_file_name(format!(".writing-{}-{number}.{suffix}", std::process::id())))
+    NiftiFields {
+        version: NiftiVersion::One,
+        pixdim: [1.0, spacing.w, spacing.h, spacing.d, 0.0, 0.0, 0.0, 0.0],
+        xyzt_units: UNITS_MM,
+        qform_code: 0,
+        sform_code: FORM_ALIGNED,
+        quatern: [0.0; 3],
+        qoffset: [0.0; 3],
+        srow: [affine[0], affine[1], affine[2]],
+        descrip: [0; 80],
     }
 }
 
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+/// The largest voxel; labels have no NaN.
+fn largest<T: Stored>(data: &ArrayView4<'_, T>) -> T {
+    let greater = |a: T, b: T| if b > a { b } else { a };
+    match data.as_slice_memory_order() {
+        Some(voxels) => voxels.iter().copied().fold(T::default(), greater),
+        None => data.iter().copied().fold(T::default(), greater),
     }
+}
+
+/// The voxels with the last axis fastest; copied only if they lie otherwise, and then in cubes, so that whatever the
+/// array's order few cache lines are touched twice.
+fn in_file_order<T: Stored>(data: ArrayView4<'_, T>) -> CowArray<'_, T, Ix4> {
+    if data.is_standard_layout() {
+        return data.into();
+    }
+    let mut ordered = Array4::from_elem(data.dim(), T::default());
+    for (mut to, from) in ordered.outer_iter_mut().zip(data.outer_iter()) {
+        for (mut to, from) in to.axis_chunks_iter_mut(Axis(0), TILE).zip(from.axis_chunks_iter(Axis(0), TILE)) {
+            for (mut to, from) in to.axis_chunks_iter_mut(Axis(1), TILE).zip(from.axis_chunks_iter(Axis(1), TILE)) {
+                for (mut to, from) in to.axis_chunks_iter_mut(Axis(2), TILE).zip(from.axis_chunks_iter(Axis(2), TILE)) {
+                    to.assign(&from);
+                }
+            }
+        }
+    }
+    ordered.into()
 }

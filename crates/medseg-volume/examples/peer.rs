@@ -1,0 +1,69 @@
+//! The Rust side of `benches/peers/io.py` and `benches/peers/nifti_equality.py`: commands on standard input, one a line
+//! with tabs between its parts, and an answer each.
+//!
+//! - `read PATH`: reads an image as f32; seconds and the process's peak memory in KiB.
+//! - `label PATH`, then `write PATH`: keeps a label map, and writes it; seconds and peak memory.
+//! - `copy FROM STORED IMAGE`: writes a file again in its own type, and as f32; `ok` or what is wrong.
+
+use std::error::Error;
+use std::io::{BufRead, Write};
+use std::time::Instant;
+
+use medseg_volume::{
+    NiftiFile, ReadOptions, StoredVoxels, Volume, WriteOptions, read_image, read_label, write_channels, write_label,
+};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut label = None;
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        let parts: Vec<&str> = line.split('\t').collect();
+        let answer = answer(&parts, &mut label).unwrap_or_else(|e| format!("error: {e}"));
+        println!("{answer}");
+        std::io::stdout().flush()?;
+    }
+    Ok(())
+}
+
+fn answer(parts: &[&str], label: &mut Option<Volume<u8>>) -> Result<String, Box<dyn Error>> {
+    let started = Instant::now();
+    match parts {
+        ["read", path] => {
+            let image = read_image(path)?;
+            let seconds = started.elapsed().as_secs_f64();
+            Ok(format!("{seconds} {} {}", peak_kib(), image.data.len()))
+        }
+        ["label", path] => {
+            *label = Some(read_label(path)?);
+            Ok("ok".into())
+        }
+        ["write", path] => {
+            write_label(path, label.as_ref().ok_or("no label was read")?)?;
+            Ok(format!("{} {}", started.elapsed().as_secs_f64(), peak_kib()))
+        }
+        ["copy", from, stored, image] => copy(from, stored, image).map(|()| "ok".into()),
+        _ => Err(format!("no such command: {parts:?}").into()),
+    }
+}
+
+fn copy(from: &str, stored: &str, image: &str) -> Result<(), Box<dyn Error>> {
+    let (file, options) = (NiftiFile::open(from)?, WriteOptions::default());
+    let (voxels, geometry) = file.stored(&ReadOptions::default())?;
+    macro_rules! write_as {
+        ($($variant:ident),*) => {
+            match voxels {
+                $(StoredVoxels::$variant(data) => write_channels(stored, &data, &geometry, &options)?,)*
+            }
+        };
+    }
+    write_as!(U8, I8, U16, I16, U32, I32, U64, I64, F32, F64);
+    let (data, geometry) = file.channels(&ReadOptions::default())?;
+    Ok(write_channels(image, &data, &geometry, &options)?)
+}
+
+/// The most memory this process has had; 0 where the system does not say.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0");
+    line.trim().trim_end_matches(" kB").parse().unwrap_or(0)
+}

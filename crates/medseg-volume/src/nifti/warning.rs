@@ -1,0 +1,60 @@
+//! What is odd about a file but has one sensible reading.
+
+use std::fmt;
+
+/// Something odd in a header that was read all the same.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// The offset of the voxels is 0; they are taken from after the header. Other tools take the header for voxels.
+    NoOffset,
+    /// Bits per voxel that contradict the datatype, which is believed.
+    BitsPerVoxel {
+        /// What the header says.
+        stated: i16,
+        /// What the datatype has.
+        actual: usize,
+    },
+    /// A length of 0 of an axis after the third, taken as 1.
+    EmptyAxis(usize),
+    /// A slope that is no number or an intercept beside a slope of 0; the voxels are not scaled.
+    ScalingIgnored {
+        /// The slope.
+        slope: f64,
+        /// The intercept.
+        intercept: f64,
+    },
+    /// A voxel size of 0 that the geometry needs, taken as 1.
+    NoVoxelSize(usize),
+    /// A quaternion longer than 1, shortened to it; its squared length.
+    LongQuaternion(f64),
+    /// Neither sform nor qform: the directions of the axes are a guess.
+    NoForm,
+    /// Lengths in another unit than millimetres, taken as millimetres; NIfTI's code.
+    Units(i32),
+    /// Axes that are not at right angles; the largest cosine between two.
+    Skewed(f64),
+    /// Extensions that are not as the format has them; what follows is left out.
+    Extension(String),
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoOffset => write!(f, "no offset of the voxels; taken from after the header"),
+            Self::BitsPerVoxel { stated, actual } => write!(f, "{stated} bits per voxel stated, the type has {actual}"),
+            Self::EmptyAxis(axis) => write!(f, "dimension {axis} is 0; taken as 1"),
+            Self::ScalingIgnored { slope, intercept } => {
+                write!(f, "slope {slope} with intercept {intercept} is ignored")
+            }
+            Self::NoVoxelSize(axis) => write!(f, "the voxel size along axis {axis} is 0; taken as 1"),
+            Self::LongQuaternion(squared) => write!(f, "the quaternion's squared length is {squared}; shortened to 1"),
+            Self::NoForm => write!(f, "neither sform nor qform; the orientation is a guess"),
+            Self::Units(1) => write!(f, "lengths are stated in metres; taken as millimetres"),
+            Self::Units(3) => write!(f, "lengths are stated in micrometres; taken as millimetres"),
+            Self::Units(code) => write!(f, "lengths are in an unknown unit (code {code}); taken as millimetres"),
+            Self::Skewed(cosine) => write!(f, "the axes are not at right angles (cosine {cosine:.2e})"),
+            Self::Extension(what) => write!(f, "header extensions: {what}"),
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! NIfTI-2, pairs, extensions, parts of a file, and what is odd about a header.
+
+#[path = "support/header.rs"]
+mod header;
+#[allow(dead_code, reason = "each test file uses its own part")]
+mod support;
+
+use std::fs;
+
+use header::Made;
+use medseg_volume::{
+    Dhw, Extension, Geometry, NiftiFile, NiftiVersion, ReadOptions, StoredVoxels, Volume, VolumeError, Warning,
+    WriteOptions, read_channels, read_image, read_image_with, read_info, read_label, read_stored, write_image,
+    write_label, write_volume,
+};
+use ndarray::{Array3, s};
+use support::{error, file, gzip, label_file, put};
+
+/// 0, 1, 2, ...
+fn numbers(count: usize) -> Vec<u8> {
+    (0..count).map(|n| n as u8).collect()
+}
+
+fn open(made: &Made) -> NiftiFile {
+    NiftiFile::from_bytes(made.file(&numbers(24))).unwrap()
+}
+
+fn warnings(made: &Made) -> Vec<Warning> {
+    open(made).info().warnings.clone()
+}
+
+#[test]
+fn a_side_above_32767_makes_a_file_of_version_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = Array3::from_shape_fn((1, 2, 40_000), |(_, h, w)| (h * 7 + w) as u8);
+    let volume = Volume::new(data, Geometry::from_spacing(Dhw::splat(0.1)).unwrap());
+    for name in ["a.nii", "a.nii.gz"] {
+        let path = folder.path().join(name);
+        write_label(&path, &volume).unwrap();
+        assert_eq!(read_label(&path).unwrap(), volume);
+        assert_eq!(read_info(&path).unwrap().geometry.nifti_fields().unwrap().version, NiftiVersion::Two);
+    }
+    let options = WriteOptions { version: Some(NiftiVersion::One), ..WriteOptions::default() };
+    let error = write_volume(folder.path().join("b.nii"), &volume, &options).unwrap_err().to_string();
+    assert!(error.contains("32767") && error.contains("40000"), "{error}");
+}
+
+#[test]
+fn a_mask_on_a_version_2_grid_has_its_geometry_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let third = 1.0 / 3.0;
+    let made = Made {
+        version: 2,
+        srow: Some([[third, 0.0, 0.1, 7.7], [0.0, 1.1, 0.0, 0.3], [0.0, 0.2, 2.7, -0.1]]),
+        quatern: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
+        qform_code: 1,
+        pixdim: [-1.0, third, 1.1, 2.7],
+        ..Made::default()
+    };
+    let source = made.file(&numbers(24));
+    let image = NiftiFile::from_bytes(source.clone()).unwrap().image(&ReadOptions::default()).unwrap();
+    let path = folder.path().join("mask.nii");
+    write_label(&path, &image.map_data(|v| u8::from(*v > 3.0))).unwrap();
+    let mask = fs::read(&path).unwrap();
+    for range in [104..168, 240..320, 344..504] {
+        assert_eq!(mask[range.clone()], source[range]);
+    }
+    assert_eq!(read_info(&path).unwrap().geometry.affine(), image.geometry.affine());
+}
+
+#[test]
+fn version_2_in_version_1_bytes_is_refused() {
+    let mut bytes = label_file();
+    put(&mut bytes, 0, 540i32.to_le_bytes());
+    assert!(error(&bytes).contains("540"));
+    bytes.resize(2000, 0);
+    assert!(error(&bytes).contains("Analyze") || error(&bytes).contains("magic"));
+}
+
+#[test]
+fn a_pair_is_read_by_either_name_packed_or_not() {
+    for version in [1, 2] {
+        for (packed_header, packed_voxels) in [(false, false), (true, true), (false, true), (true, false)] {
+            let folder = tempfile::tempdir().unwrap();
+            let made = Made { version, pair: true, ..Made::default() };
+            let name =
+                |what: &str, packed: bool| folder.path().join(format!("a.b.{what}{}", if packed { ".gz" } else { "" }));
+            let pack = |bytes: Vec<u8>, packed: bool| if packed { gzip(&bytes) } else { bytes };
+            let (header, voxels) = (name("hdr", packed_header), name("img", packed_voxels));
+            fs::write(&header, pack(made.head(), packed_header)).unwrap();
+            fs::write(&voxels, pack(numbers(24), packed_voxels)).unwrap();
+            for path in [&header, &voxels] {
+                let label = read_label(path).unwrap();
+                assert!(label.data.iter().copied().eq(0..24), "{}", path.display());
+                assert_eq!(label.geometry.spacing(), Dhw { d: 3.0, h: 2.0, w: 1.0 });
+            }
+            fs::remove_file(&voxels).unwrap();
+            assert!(read_label(&header).unwrap_err().to_string().contains("a.b.img"));
+        }
+    }
+}
+
+#[test]
+fn the_offset_of_a_pair_is_that_of_its_voxel_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut head = Made { pair: true, ..Made::default() }.head();
+    put(&mut head, 108, 5f32.to_le_bytes());
+    fs::write(folder.path().join("A.HDR"), head).unwrap();
+    fs::write(folder.path().join("A.IMG"), [numbers(5), numbers(24)].concat()).unwrap();
+    assert!(read_label(folder.path().join("A.HDR")).unwrap().data.iter().copied().eq(0..24));
+}
+
+#[test]
+fn half_a_pair_is_an_error_that_names_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let voxels = folder.path().join("a.img");
+    fs::write(&voxels, numbers(24)).unwrap();
+    assert!(read_label(&voxels).is_err());
+    let single = folder.path().join("a.hdr");
+    fs::write(&single, label_file()).unwrap();
+    assert!(read_label(&voxels).unwrap_err().to_string().contains("pair"), "voxels in the header's own file");
+    let pair = Made { pair: true, ..Made::default() }.file(&numbers(24));
+    assert!(NiftiFile::from_bytes(pair).unwrap_err().to_string().contains("pair"));
+}
+
+#[test]
+fn an_analyze_file_is_named() {
+    let mut bytes = label_file();
+    put(&mut bytes, 344, [0; 4]);
+    assert!(matches!(NiftiFile::from_bytes(bytes), Err(VolumeError::Unsupported { .. })));
+}
+
+/// The flag and two extensions, the second filled up.
+fn two_extensions(big_endian: bool) -> Vec<u8> {
+    let int = |v: i32| if big_endian { v.to_be_bytes() } else { v.to_le_bytes() };
+    let first = [&int(32)[..], &int(6), b"a comment of 24 letters."].concat();
+    let second = [&int(16)[..], &int(4), b"<x/>\0\0\0\0"].concat();
+    [vec![1, 0, 0, 0], first, second].concat()
+}
+
+#[test]
+fn extensions_are_kept_and_written() {
+    for (version, big_endian) in [(1, false), (1, true), (2, false), (2, true)] {
+        let made = Made { version, big_endian, between: two_extensions(big_endian), ..Made::default() };
+        let file = open(&made);
+        let want = [
+            Extension { code: 6, data: b"a comment of 24 letters.".to_vec() },
+            Extension { code: 4, data: b"<x/>\0\0\0\0".to_vec() },
+        ];
+        assert_eq!(file.info().extensions, want);
+        assert!(file.info().warnings.is_empty());
+        let label = file.label(&ReadOptions::default()).unwrap();
+        assert!(label.data.iter().copied().eq(0..24));
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("b.nii.gz");
+        write_volume(&path, &label, &WriteOptions { extensions: want.to_vec(), ..WriteOptions::default() }).unwrap();
+        assert_eq!(read_info(&path).unwrap().extensions, want);
+        assert_eq!(read_label(&path).unwrap(), label);
+    }
+}
+
+#[test]
+fn padding_before_the_voxels_is_no_extension() {
+    // An offset past 352 with the flag 0, or with the flag 1 and zeros.
+    for flag in [0, 1] {
+        let mut between = vec![0; 4 + 160];
+        between[0] = flag;
+        let file = open(&Made { between, ..Made::default() });
+        assert!(file.info().extensions.is_empty() && file.info().warnings.is_empty());
+        assert!(file.label(&ReadOptions::default()).unwrap().data.iter().copied().eq(0..24));
+    }
+}
+
+#[test]
+fn extensions_of_impossible_sizes_are_left_out_with_a_warning() {
+    for size in [-16, 1, 8, 15, 17, 64, i32::MAX] {
+        let mut between = two_extensions(false);
+        between.splice(36..40, i32::to_le_bytes(size));
+        let file = open(&Made { between, ..Made::default() });
+        assert_eq!(file.info().extensions.len(), 1, "size {size}");
+        assert!(matches!(file.info().warnings[..], [Warning::Extension(_)]), "size {size}");
+        assert!(file.label(&ReadOptions::default()).unwrap().data.iter().copied().eq(0..24));
+    }
+}
+
+#[test]
+fn a_range_of_slices_is_the_same_part_of_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let affine = [[-0.75, 0.0, 0.5, 12.0], [0.25, 1.5, 0.0, -7.5], [0.0, -0.5, 3.0, 100.0], [0.0, 0.0, 0.0, 1.0]];
+    // Large enough that a second thread reads ahead.
+    let data = Array3::from_shape_fn((9, 400, 401), |(d, h, w)| (d * 1_000_000 + h * 1000 + w) as f32);
+    let whole = Volume::new(data, Geometry::from_affine(affine).unwrap());
+    for name in ["a.nii", "a.nii.gz"] {
+        let path = folder.path().join(name);
+        write_image(&path, &whole).unwrap();
+        assert!(read_image(&path).unwrap() == whole, "{name}");
+        for slices in [0..9, 0..1, 3..8, 8..9] {
+            let options = ReadOptions { slices: Some(slices.clone()), ..ReadOptions::default() };
+            let part = read_image_with(&path, &options).unwrap();
+            assert!(part.data == whole.data.slice(s![slices.clone(), .., ..]), "{name} {slices:?}");
+            let first = Dhw { d: slices.start as f64, h: 0.0, w: 0.0 };
+            assert_eq!(part.geometry.voxel_to_world(Dhw::splat(0.0)), whole.geometry.voxel_to_world(first));
+        }
+        for slices in [0..10, 9..9, 5..3, usize::MAX - 1..usize::MAX] {
+            let options = ReadOptions { slices: Some(slices.clone()), ..ReadOptions::default() };
+            assert!(read_image_with(&path, &options).unwrap_err().to_string().contains("slices"), "{slices:?}");
+        }
+    }
+}
+
+#[test]
+fn slices_of_several_channels_are_taken_from_each() {
+    let made = Made { sides: vec![2, 3, 4, 5], ..Made::default() };
+    for bytes in [made.file(&numbers(120)), gzip(&made.file(&numbers(120)))] {
+        let file = NiftiFile::from_bytes(bytes).unwrap();
+        let (whole, _) = file.channels(&ReadOptions::default()).unwrap();
+        assert_eq!((whole.dim(), whole[[4, 3, 2, 1]]), ((5, 4, 3, 2), 119.0));
+        for slices in [0..1, 1..3, 3..4] {
+            let options = ReadOptions { slices: Some(slices.clone()), ..ReadOptions::default() };
+            assert!(file.channels(&options).unwrap().0 == whole.slice(s![.., slices, .., ..]));
+        }
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_part_of_an_uncompressed_file_does_not_read_the_rest() {
+    // 270 GB of which nothing is on the disk but the header.
+    let made = Made { sides: vec![3_000, 3_000, 30_000], ..Made::default() };
+    let sparse = file("a.nii", &made.head());
+    let disk = fs::File::options().write(true).open(&sparse.path).unwrap();
+    if disk.set_len(352 + 3_000 * 3_000 * 30_000).is_err() {
+        return;
+    }
+    let options = ReadOptions { slices: Some(29_999..30_000), max_bytes: 9_000_000, ..ReadOptions::default() };
+    assert!(matches!(read_image_with(&sparse.path, &options), Err(VolumeError::Limit { .. })));
+    let label = NiftiFile::open(&sparse.path).unwrap().label(&options).unwrap();
+    assert_eq!((label.data.len(), label.geometry.affine()[2][3]), (9_000_000, 3.0 * 29_999.0));
+}
+
+#[test]
+fn a_damaged_rest_of_a_packed_file_is_seen_although_it_was_not_asked_for() {
+    let made = Made { sides: vec![40, 30, 20], ..Made::default() };
+    let mut bytes = gzip(&made.file(&numbers(24_000)));
+    let length = bytes.len();
+    bytes[length - 8] ^= 1;
+    let options = ReadOptions { slices: Some(0..1), ..ReadOptions::default() };
+    assert!(NiftiFile::from_bytes(bytes).unwrap().label(&options).is_err());
+}
+
+#[test]
+fn whole_numbers_that_f32_would_alter_are_the_nearest_or_refused_and_kept_as_stored() {
+    let exact = ReadOptions { exact: true, ..ReadOptions::default() };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.nii");
+    let geometry = Geometry::from_spacing(Dhw::splat(1.0)).unwrap();
+    let with = |value: i32| Volume::new(Array3::from_elem((1, 1, 2), value), geometry.clone());
+    for (value, fits) in
+        [(1 << 24, true), ((1 << 24) + 1, false), (1 << 30, true), (i32::MAX, false), (-16_777_217, false)]
+    {
+        write_volume(&path, &with(value), &WriteOptions::default()).unwrap();
+        assert_eq!(read_image(&path).unwrap().data[[0, 0, 1]], value as f32);
+        match read_image_with(&path, &exact) {
+            Ok(image) => assert!(fits && image.data[[0, 0, 1]] == value as f32),
+            Err(e) => assert!(!fits && e.to_string().contains(&value.to_string()), "{e}"),
+        }
+        let StoredVoxels::I32(stored) = read_stored(&path).unwrap().0 else { panic!("another type") };
+        assert_eq!(stored[[0, 0, 0, 1]], value);
+    }
+    write_volume(&path, &Volume::new(Array3::from_elem((1, 1, 1), 1e300), geometry), &WriteOptions::default()).unwrap();
+    assert!(read_image_with(&path, &exact).is_err() && read_image(&path).unwrap().data[[0, 0, 0]] == f32::INFINITY);
+}
+
+#[test]
+fn what_is_odd_is_said() {
+    let plain = Made::default();
+    assert_eq!(warnings(&plain), []);
+    let skewed = [[1.0, 0.0, 0.5, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
+    let odd = |change: fn(&mut Made)| {
+        let mut made = Made::default();
+        change(&mut made);
+        warnings(&made)
+    };
+    assert!(matches!(odd(|m| m.bits = 16)[..], [Warning::BitsPerVoxel { stated: 16, actual: 8 }]));
+    assert!(matches!(odd(|m| m.sides.push(0))[..], [Warning::EmptyAxis(4)]));
+    assert!(matches!(odd(|m| m.slope = f64::NAN)[..], [Warning::ScalingIgnored { .. }]));
+    assert!(matches!(odd(|m| m.intercept = 3.0)[..], [Warning::ScalingIgnored { .. }]));
+    assert!(matches!(odd(|m| m.srow = None)[..], [Warning::NoForm]));
+    let long = odd(|m| (m.srow, m.qform_code, m.quatern[0]) = (None, 1, 1.5));
+    assert!(matches!(long[..], [Warning::LongQuaternion(squared)] if squared == 2.25));
+    let flat = odd(|m| (m.srow, m.qform_code, m.pixdim[2]) = (None, 1, 0.0));
+    assert!(matches!(flat[..], [Warning::NoVoxelSize(2)]));
+    let [Warning::Skewed(cosine)] = warnings(&Made { srow: Some(skewed), ..plain })[..] else { panic!("no skew") };
+    assert!((cosine - 0.5 / 1.25f64.sqrt()).abs() < 1e-12);
+    let mut bytes = label_file();
+    bytes[123] = 1;
+    put(&mut bytes, 108, 0f32.to_le_bytes());
+    let file = NiftiFile::from_bytes(bytes).unwrap();
+    assert_eq!(file.info().warnings, [Warning::Units(1), Warning::NoOffset]);
+    for warning in &file.info().warnings {
+        assert!(!warning.to_string().contains('\n') && !warning.to_string().is_empty());
+    }
+}
+
+#[test]
+fn a_quaternion_near_a_half_turn_is_one() {
+    // 1 - |bcd|² within three times the precision of f32 counts as 0: nibabel 5.4.2's affine.
+    for length in [1.0f32 - 1.4e-7, 1.0, 1.0 + 1.4e-7] {
+        let made = Made {
+            srow: None,
+            qform_code: 1,
+            quatern: [0.0, 0.0, f64::from(length), 0.0, 0.0, 0.0],
+            ..Made::default()
+        };
+        let affine = open(&made).info().geometry.affine();
+        assert_eq!([affine[0][0], affine[0][1], affine[1][0], affine[1][1]], [-1.0, 0.0, 0.0, -1.0], "{length}");
+    }
+}
+
+#[test]
+fn far_too_much_after_the_voxels_of_a_packed_file_is_refused() {
+    let mut bytes = label_file();
+    bytes.resize(70 << 20, 0);
+    let packed = gzip(&bytes);
+    assert!(error(&packed).contains("checksum"));
+    bytes.truncate(60 << 20);
+    assert!(read_channels(&file("a.nii.gz", &gzip(&bytes)).path).is_ok());
+}
+
+#[test]
+fn a_skewed_grid_is_made_orthogonal_on_request() {
+    let skewed = [[0.8, 0.02, 0.1, 5.0], [0.0, 0.9, 0.0, 6.0], [0.01, 0.0, 2.0, 7.0], [0.0, 0.0, 0.0, 1.0]];
+    let grid = Geometry::from_affine(skewed).unwrap();
+    let straight = grid.orthogonal();
+    assert!(grid.skew() > 0.01 && straight.skew() < 1e-12);
+    for (a, b) in grid.spacing().zip(straight.spacing()).to_array() {
+        assert!((a - b).abs() < 1e-12);
+    }
+    assert_eq!(straight.voxel_to_world(Dhw::splat(0.0)), [5.0, 6.0, 7.0]);
+    assert_eq!(straight.orientation(), grid.orientation());
+    assert!(straight.orthogonal().same_grid(&straight, 1e-12));
+}

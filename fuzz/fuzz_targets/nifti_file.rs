@@ -1,0 +1,18 @@
+//! Whole files, plain and gzipped, read every way there is.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use medseg_volume::{NiftiFile, ReadOptions, StoredVoxels};
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(file) = NiftiFile::from_bytes(bytes) else { return };
+    let options = ReadOptions { max_bytes: 1 << 28, ..ReadOptions::default() };
+    let part = ReadOptions { slices: Some(1..2), ..options.clone() };
+    let whole = file.channels(&options);
+    let _ = (file.image(&options), file.label(&options), file.image(&part));
+    // One type's exact reading and the general one agree.
+    if let (Ok((whole, _)), Ok((StoredVoxels::F32(stored), _)), None) = (whole, file.stored(&options), file.info().scaling)
+    {
+        assert!(whole.iter().zip(&stored).all(|(a, b)| a.to_bits() == b.to_bits()));
+    }
+});
