@@ -2,7 +2,7 @@
 //! with tabs between its parts, and an answer each.
 //!
 //! - `read PATH`: reads an image as f32; seconds and the process's peak memory in KiB.
-//! - `label PATH`, then `write PATH`: keeps a label map, and writes it; seconds and peak memory.
+//! - `label PATH`, then `write PATH [LEVEL]`: keeps a label map, and writes it; seconds and peak memory.
 //! - `copy FROM STORED IMAGE`: writes a file again in its own type, and as f32; `ok` or what is wrong.
 
 use std::error::Error;
@@ -10,7 +10,7 @@ use std::io::{BufRead, Write};
 use std::time::Instant;
 
 use medseg_volume::{
-    NiftiFile, ReadOptions, StoredVoxels, Volume, WriteOptions, read_image, read_label, write_channels, write_label,
+    NiftiFile, ReadOptions, StoredVoxels, Volume, WriteOptions, read_image, read_label, write_channels, write_volume,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -37,8 +37,10 @@ fn answer(parts: &[&str], label: &mut Option<Volume<u8>>) -> Result<String, Box<
             *label = Some(read_label(path)?);
             Ok("ok".into())
         }
-        ["write", path] => {
-            write_label(path, label.as_ref().ok_or("no label was read")?)?;
+        ["write", path, level @ ..] => {
+            let level = level.first().map(|level| level.parse()).transpose()?;
+            let options = WriteOptions { labels: true, level, ..WriteOptions::default() };
+            write_volume(path, label.as_ref().ok_or("no label was read")?, &options)?;
             Ok(format!("{} {}", started.elapsed().as_secs_f64(), peak_kib()))
         }
         ["copy", from, stored, image] => copy(from, stored, image).map(|()| "ok".into()),

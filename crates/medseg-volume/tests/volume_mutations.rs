@@ -4,7 +4,6 @@
 
 #[path = "support/header.rs"]
 mod header;
-#[allow(dead_code, reason = "each test file uses its own part")]
 mod support;
 
 use std::fs;

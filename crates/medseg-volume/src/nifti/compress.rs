@@ -1,13 +1,19 @@
 //! gzip written by several threads, the same bytes whatever their number.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
-/// Bytes compressed on their own: a slice of usual labels, of which many have one value throughout.
+/// Bytes compressed on their own: a slice of a usual label map.
 pub(super) const BLOCK: usize = 1 << 18;
+/// Bytes looked at together in the search for runs of one value.
+const TILE: usize = 1 << 12;
+/// Runs below this are compressed with what is around them.
+const SHORTEST_RUN: usize = 4 * TILE;
 /// More threads than this do not help a disk.
 const MOST_THREADS: usize = 16;
 /// gzip, deflate, no name, no time, no flags, unknown system.
@@ -65,14 +71,14 @@ pub(super) fn write_member<W: Write>(
 struct Packer {
     compress: Compress,
     content: Vec<u8>,
-    /// The last block of one value, its length and its compressed form: label maps have many of it.
-    uniform: Option<(u8, usize, Vec<u8>)>,
+    /// Runs by value and length in compressed form: label maps repeat them.
+    runs: HashMap<(u8, usize), Vec<u8>>,
 }
 
 impl Packer {
     fn new(level: u32) -> Self {
         let compress = Compress::new(Compression::new(level.min(9)), false);
-        Self { compress, content: Vec::with_capacity(BLOCK), uniform: None }
+        Self { compress, content: Vec::with_capacity(BLOCK), runs: HashMap::new() }
     }
 
     fn pack(&mut self, fill: impl FnOnce(&mut Vec<u8>)) -> io::Result<Packed> {
@@ -80,40 +86,57 @@ impl Packer {
         fill(&mut self.content);
         let mut crc = Crc::new();
         crc.update(&self.content);
-        let length = self.content.len();
-        let Some(value) = only_value(&self.content) else { return Ok(Packed { bytes: self.deflate()?, crc }) };
-        let bytes = match &self.uniform {
-            Some((v, l, bytes)) if (*v, *l) == (value, length) => bytes.clone(),
-            _ => {
-                let bytes = self.deflate()?;
-                self.uniform = Some((value, length, bytes.clone()));
-                bytes
+        let mut bytes = Vec::with_capacity(self.content.len() / 8 + 64);
+        let mut start = 0;
+        for run in runs(&self.content) {
+            self.deflate(start..run.start, &mut bytes)?;
+            start = run.end;
+            let key = (self.content[run.start], run.len());
+            if !self.runs.contains_key(&key) {
+                let mut packed = Vec::with_capacity(512);
+                self.deflate(run, &mut packed)?;
+                self.runs.insert(key, packed);
             }
-        };
+            bytes.extend(&self.runs[&key]);
+        }
+        self.deflate(start..self.content.len(), &mut bytes)?;
         Ok(Packed { bytes, crc })
     }
 
-    /// The content as deflate blocks that end at a whole byte.
-    fn deflate(&mut self) -> io::Result<Vec<u8>> {
+    /// Appends a part of the content as deflate blocks that end at a whole byte.
+    fn deflate(&mut self, part: Range<usize>, to: &mut Vec<u8>) -> io::Result<()> {
+        if part.is_empty() {
+            return Ok(());
+        }
+        let part = &self.content[part];
         self.compress.reset();
-        let mut bytes = Vec::with_capacity(self.content.len() / 4 + 64);
         loop {
+            to.reserve(part.len() / 8 + 64);
             let taken = usize::try_from(self.compress.total_in()).map_err(io::Error::other)?;
-            let status = self.compress.compress_vec(&self.content[taken..], &mut bytes, FlushCompress::Sync)?;
+            let status = self.compress.compress_vec(&part[taken..], to, FlushCompress::Sync)?;
             // Room that is left shows that everything, the end mark too, is out.
-            if status == Status::BufError || bytes.len() < bytes.capacity() {
-                return Ok(bytes);
+            if status == Status::BufError || to.len() < to.capacity() {
+                return Ok(());
             }
-            bytes.reserve(bytes.capacity());
         }
     }
 }
 
-/// The value that all bytes have.
-fn only_value(bytes: &[u8]) -> Option<u8> {
-    let first = *bytes.first()?;
-    let same = |part: &[u8]| part.iter().fold(0, |differs, b| differs | (b ^ first)) == 0;
-    bytes.chunks(4096).all(same).then_some(first)
+/// The longest runs of one value, long enough that compressing them apart pays.
+fn runs(bytes: &[u8]) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for (n, tile) in bytes.chunks(TILE).enumerate() {
+        let (start, end) = (n * TILE, n * TILE + tile.len());
+        if tile.iter().fold(0, |differs, b| differs | (b ^ tile[0])) != 0 {
+            continue;
+        }
+        match runs.last_mut() {
+            Some(run) if run.end == start && bytes[run.start] == tile[0] => run.end = end,
+            _ => runs.push(start..end),
+        }
+    }
+    runs.retain(|run| run.len() >= SHORTEST_RUN);
+    runs
 }
 
 #[cfg(test)]
@@ -135,11 +158,16 @@ mod tests {
 
     #[test]
     fn any_content_comes_back() {
+        // Runs of several values and lengths between noise.
+        let striped =
+            |n: usize| (0..n).map(|i| if i / 10_000 % 3 == 0 { (i * 31 % 251) as u8 } else { (i / 50_000) as u8 });
         let noise = |n: usize| (0..n as u64).map(|i| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 53) as u8);
         for level in [0, 1, 6, 9] {
             for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK + 77] {
                 let random: Vec<u8> = noise(length).collect();
                 assert!(unpacked(&random, level) == random, "{length} random bytes at level {level}");
+                let stripes: Vec<u8> = striped(length).collect();
+                assert!(unpacked(&stripes, level) == stripes, "{length} bytes of stripes at level {level}");
                 let uniform = vec![7; length];
                 assert!(unpacked(&uniform, level) == uniform, "{length} bytes of 7 at level {level}");
                 let mut mixed = vec![0; length];
