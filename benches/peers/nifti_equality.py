@@ -9,6 +9,7 @@ import tempfile
 
 import nibabel
 import numpy
+from nibabel import eulerangles
 
 from io_peer import Rust
 
@@ -20,7 +21,7 @@ GEOMETRY += ["qoffset_z", "srow_x", "srow_y", "srow_z", "xyzt_units", "descrip"]
 
 def affines():
     """48 orientations, straight and oblique."""
-    turn = lambda a, b, c: nibabel.eulerangles.euler2mat(a, b, c)
+    turn = lambda a, b, c: eulerangles.euler2mat(a, b, c)
     for axes in itertools.permutations(range(3)):
         for signs in itertools.product([1, -1], repeat=3):
             for oblique in [False, True]:
@@ -79,7 +80,8 @@ def main():
             if scaling[0] is not None:
                 expected = want.get_fdata(dtype=numpy.float64).astype(numpy.float32)
             assert numpy.array_equal(expected, scaled.get_fdata(dtype=numpy.float32)), told
-            assert numpy.array_equal(want.affine, kept.affine) and numpy.array_equal(want.affine, scaled.affine), told
+            assert numpy.array_equal(want.affine, kept.affine), told
+            assert numpy.allclose(want.affine, scaled.affine, rtol=0, atol=1e-9), told
             for field in GEOMETRY:
                 assert numpy.array_equal(want.header[field], kept.header[field]), f"{field} {told}"
             count += 1

@@ -3,14 +3,16 @@
 //!
 //! - `read PATH`: reads an image as f32; seconds and the process's peak memory in KiB.
 //! - `label PATH`, then `write PATH [LEVEL]`: keeps a label map, and writes it; seconds and peak memory.
-//! - `copy FROM STORED IMAGE`: writes a file again in its own type, and as f32; `ok` or what is wrong.
+//! - `copy FROM STORED IMAGE`: writes a file again in its own type, and as f32 with nothing but the affine as NIfTI-2; `ok`
+//!   or what is wrong.
 
 use std::error::Error;
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
 use medseg_volume::{
-    NiftiFile, ReadOptions, StoredVoxels, Volume, WriteOptions, read_image, read_label, write_channels, write_volume,
+    Geometry, NiftiFile, NiftiVersion, ReadOptions, StoredVoxels, Volume, WriteOptions, read_image, read_label,
+    write_channels, write_volume,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -60,6 +62,9 @@ fn copy(from: &str, stored: &str, image: &str) -> Result<(), Box<dyn Error>> {
     }
     write_as!(U8, I8, U16, I16, U32, I32, U64, I64, F32, F64);
     let (data, geometry) = file.channels(&ReadOptions::default())?;
+    // Without the file's own fields, so that the affine is the one computed here.
+    let geometry = Geometry::from_affine(geometry.affine())?;
+    let options = WriteOptions { version: Some(NiftiVersion::Two), ..options };
     Ok(write_channels(image, &data, &geometry, &options)?)
 }
 
