@@ -79,6 +79,8 @@
 //! ```
 
 mod axes;
+#[cfg(feature = "dicom")]
+pub mod dicom;
 mod error;
 mod geometry;
 mod nifti;

@@ -1,0 +1,38 @@
+//! Converts a folder with a DICOM series to a NIfTI file.
+//!
+//! ```text
+//! cargo run --release -p medseg-volume --features dicom --example convert -- scan ct.nii.gz
+//! cargo run --release -p medseg-volume --features dicom --example convert -- scan ct.nii.gz 1.2.840.113619.2.5
+//! ```
+//! The third argument chooses a series by its UID; without it, a folder of several lists them. Values that are all whole
+//! and fit, such as Hounsfield units, are written as i16, others as f32.
+
+use std::env::args;
+use std::error::Error;
+
+use medseg_volume::dicom::{SeriesOptions, read_series_with};
+use medseg_volume::{write_image, write_image_i16};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = args().skip(1);
+    let (Some(folder), Some(output), uid, None) = (args.next(), args.next(), args.next(), args.next()) else {
+        return Err("usage: convert FOLDER OUTPUT.nii.gz [SERIES_UID]".into());
+    };
+    let options = SeriesOptions { uid, ..SeriesOptions::default() };
+    let (image, summary) = read_series_with(folder, &options).map_err(|error| error.to_string())?;
+    for warning in &summary.warnings {
+        eprintln!("warning: {warning}");
+    }
+    let whole = |value: &f32| value.fract() == 0.0 && (-32768.0..=32767.0).contains(value);
+    if image.data.iter().all(whole) {
+        write_image_i16(&output, &image.map_data(|value| *value as i16))?;
+    } else {
+        write_image(&output, &image)?;
+    }
+    let (shape, spacing, orientation) = (summary.shape, image.geometry.spacing(), image.geometry.orientation());
+    println!(
+        "{output}: {shape} voxels of {spacing:.3} mm, {orientation}, from {} ({})",
+        summary.datatype, summary.syntax
+    );
+    Ok(())
+}

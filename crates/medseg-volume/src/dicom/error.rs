@@ -1,0 +1,160 @@
+//! What can go wrong with DICOM series.
+
+use std::path::{Path, PathBuf};
+
+use super::SeriesSummary;
+
+/// An error of reading a DICOM series; its message names the folder or the file and never a value that could tell who
+/// the patient is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DicomError {
+    /// The system could not open or read a file or folder.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file is not sound DICOM: truncated, a length that cannot be true, a value that is no number.
+    #[error("{}: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file is sound but of a kind that is not read: a compression, colour, several frames, float voxels.
+    #[error("{}: {reason}", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// Which kind.
+        reason: String,
+    },
+    /// An image lacks an attribute without which its place or its values are unknown.
+    #[error("{}: lacks {attribute}", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// The attribute's keyword in the standard.
+        attribute: &'static str,
+    },
+    /// Reading would take more memory than allowed or to be had.
+    #[error("{}: needs {needed} bytes, more than the {limit} allowed", path.display())]
+    Limit {
+        /// The folder or file.
+        path: PathBuf,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// A folder holds no image that has a place in the patient.
+    #[error("{}: no DICOM image with a position among {files} files", folder.display())]
+    NoSeries {
+        /// The folder.
+        folder: PathBuf,
+        /// Files looked at.
+        files: usize,
+    },
+    /// A folder holds several series and none was chosen.
+    #[error("{}: {} series, choose one by its UID: {}", folder.display(), series.len(), list(series))]
+    SeveralSeries {
+        /// The folder.
+        folder: PathBuf,
+        /// The series.
+        series: Vec<SeriesSummary>,
+    },
+    /// The chosen series is not in the folder.
+    #[error("{}: no series {uid}, but {}", folder.display(), list(series))]
+    UnknownSeries {
+        /// The folder.
+        folder: PathBuf,
+        /// The UID that was asked for.
+        uid: String,
+        /// The series that are there.
+        series: Vec<SeriesSummary>,
+    },
+    /// Two slices of one series differ where all slices of a volume are equal.
+    #[error("{} and {} of one series differ in {attribute}", first.display(), other.display())]
+    Mixed {
+        /// The attribute's keyword in the standard, such as `ImageOrientationPatient` or `Rows`.
+        attribute: &'static str,
+        /// A file.
+        first: PathBuf,
+        /// A file that differs from it.
+        other: PathBuf,
+    },
+    /// Two slices lie at the same place: a file copied twice, or several volumes (times, echoes) in one series.
+    #[error("{} and {} lie at the same position, {position_mm:.3} mm along the normal", first.display(), other.display())]
+    DuplicateSlices {
+        /// A file.
+        first: PathBuf,
+        /// The other.
+        other: PathBuf,
+        /// Millimetres along the slices' normal.
+        position_mm: f64,
+    },
+    /// Slices are missing: a gap is a multiple of the step between the others.
+    #[error("{missing} slices are missing, the first of them after {} at {position_mm:.3} mm", after.display())]
+    MissingSlices {
+        /// The slice before the first gap.
+        after: PathBuf,
+        /// Its millimetres along the slices' normal.
+        position_mm: f64,
+        /// Number of slices missing in all gaps together.
+        missing: usize,
+    },
+    /// Slices are so unevenly spaced that a grid of equal steps would misplace them.
+    #[error("{} lies {off_mm:.3} mm off an even grid of {step_mm:.3} mm steps", file.display())]
+    UnevenSlices {
+        /// The slice that is farthest off.
+        file: PathBuf,
+        /// How far.
+        off_mm: f64,
+        /// The mean step.
+        step_mm: f64,
+    },
+    /// The slices are shifted against each other in their plane; see [`SeriesOptions::accept_tilt`].
+    ///
+    /// [`SeriesOptions::accept_tilt`]: super::SeriesOptions::accept_tilt
+    #[error("{}: gantry tilt, slices follow each other {degrees:.2} degrees off their normal", folder.display())]
+    GantryTilt {
+        /// The folder.
+        folder: PathBuf,
+        /// The angle between the slices' normal and the way from one to the next.
+        degrees: f64,
+    },
+    /// The series' orientation, position or spacing makes no volume.
+    #[error("{}: {reason}", folder.display())]
+    Geometry {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl DicomError {
+    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+
+    pub(super) fn malformed(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Malformed { path: path.to_path_buf(), reason: reason.into() }
+    }
+
+    pub(super) fn unsupported(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Unsupported { path: path.to_path_buf(), reason: reason.into() }
+    }
+}
+
+fn list(series: &[SeriesSummary]) -> String {
+    let lines: Vec<String> = series.iter().map(ToString::to_string).collect();
+    lines.join("; ")
+}

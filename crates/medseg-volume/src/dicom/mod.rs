@@ -1,0 +1,242 @@
+//! DICOM series (feature `dicom`): a folder of slices in, a volume in RAS geometry out, or an error that says why not.
+//!
+//! ```no_run
+//! use medseg_volume::dicom::{describe_folder, read_series};
+//!
+//! for series in describe_folder("scan")?.series {
+//!     println!("{series}");
+//! }
+//! let image = read_series("scan")?; // f32, rescaled: Hounsfield units for CT
+//! println!("{} voxels of {:.3} mm", image.shape(), image.geometry.spacing());
+//! # Ok::<(), medseg_volume::dicom::DicomError>(())
+//! ```
+//!
+//! # What makes a volume
+//! Images are grouped by `SeriesInstanceUID` and sorted by their position along the slices' normal, never by name or
+//! `InstanceNumber`. All slices must agree in size, spacing, orientation and frame of reference; two at one place,
+//! missing ones, uneven steps and a gantry tilt are errors that name the files ([`DicomError`]). What is unusual and
+//! harmless is a [`SeriesWarning`]. Files that are not DICOM, and objects that are no images of a volume (directories,
+//! reports, segmentations, localizers, screenshots), are passed over and counted.
+//!
+//! The array is `[depth, height, width]` = slices, rows, columns. DICOM's patient space points to the left and the back
+//! (LPS); the geometry is in RAS+ millimetres, so the affine's first two rows have the other sign.
+//!
+//! # Values
+//! `stored × RescaleSlope + RescaleIntercept` in f64, each slice by its own, then rounded to f32. Stored values are cut
+//! out of their container by `BitsStored` and `HighBit` and are signed if `PixelRepresentation` says so. MONOCHROME1
+//! (low values shown bright) concerns the display only: values are left as stored, as GDCM and SimpleITK leave them, and
+//! a warning says so. `PixelPaddingValue` is a value like others. Values by a lookup table are refused.
+//!
+//! # Compression
+//! Uncompressed (implicit and explicit little endian, explicit big endian), RLE, JPEG lossless (process 14), JPEG 2000
+//! (lossless and lossy). Others (JPEG baseline, JPEG-LS, deflated, high-throughput JPEG 2000), colour, floating point and
+//! images of several frames (enhanced CT and MR) are refused with an error that says so.
+//!
+//! # Strangers' files
+//! Every declared length is compared with the file before memory is taken, results with a limit
+//! ([`SeriesOptions::max_bytes`]). Only the attributes that the volume needs are read; names, dates and descriptions are
+//! passed over unread, so nothing of the patient's identity is kept, logged or part of an error. (The paths of files
+//! are.)
+
+mod codec;
+mod elements;
+mod error;
+mod header;
+mod series;
+mod summary;
+mod syntax;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ndarray::Array3;
+use rayon::prelude::*;
+
+pub use error::DicomError;
+pub use summary::{FolderSummary, SeriesSummary, SeriesWarning, VolumeSummary};
+
+use crate::Volume;
+use header::{Found, Header};
+use series::Stack;
+
+/// Which series is read, and within which limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeriesOptions {
+    /// `SeriesInstanceUID` of the series; `None` for the only one of the folder.
+    pub uid: Option<String>,
+    /// Accept a gantry tilt: the volume's affine is then sheared, which is where the voxels truly lie, but what works on
+    /// spacings alone misplaces them.
+    pub accept_tilt: bool,
+    /// Largest result in bytes; a series that promises more is refused before memory is taken.
+    pub max_bytes: u64,
+}
+
+impl Default for SeriesOptions {
+    /// The only series, no tilt, 16 GiB.
+    fn default() -> Self {
+        Self { uid: None, accept_tilt: false, max_bytes: 16 << 30 }
+    }
+}
+
+/// Describes the series of a folder from the files' headers, without reading pixels. Sub-folders are not entered.
+///
+/// # Errors
+/// [`DicomError::Io`] if the folder cannot be listed. What is wrong with a file or a series is part of the summary.
+pub fn describe_folder(folder: impl AsRef<Path>) -> Result<FolderSummary, DicomError> {
+    let folder = folder.as_ref();
+    Ok(Contents::of(folder)?.into_summary(folder, &SeriesOptions::default()))
+}
+
+/// Reads the only series of a folder as f32, rescaled.
+///
+/// # Errors
+/// As [`read_series_with`].
+pub fn read_series(folder: impl AsRef<Path>) -> Result<Volume<f32>, DicomError> {
+    read_series_with(folder, &SeriesOptions::default()).map(|(volume, _)| volume)
+}
+
+/// Reads a series of a folder as f32, rescaled, and says what is unusual about it.
+///
+/// # Errors
+/// No series, several of which none is chosen, or not the chosen one; a file of the series that is damaged or of a kind
+/// that is not read; slices that make no volume; a result beyond `max_bytes`. See [`DicomError`].
+///
+/// ```no_run
+/// use medseg_volume::dicom::{SeriesOptions, read_series_with};
+/// let options = SeriesOptions { uid: Some("1.2.3.4".into()), ..SeriesOptions::default() };
+/// let (image, summary) = read_series_with("scan", &options)?;
+/// summary.warnings.iter().for_each(|warning| eprintln!("{warning}"));
+/// # Ok::<(), medseg_volume::dicom::DicomError>(())
+/// ```
+pub fn read_series_with(
+    folder: impl AsRef<Path>,
+    options: &SeriesOptions,
+) -> Result<(Volume<f32>, VolumeSummary), DicomError> {
+    let folder = folder.as_ref();
+    let slices = Contents::of(folder)?.choose(folder, options)?;
+    let stack = series::stack(folder, slices, options)?;
+    let data = voxels(folder, &stack, options.max_bytes)?;
+    Ok((Volume::new(data, stack.summary.geometry.clone()), stack.summary))
+}
+
+/// The files of a folder by what they are.
+struct Contents {
+    /// By UID, in order of paths.
+    series: BTreeMap<String, Images>,
+    unreadable: Vec<DicomError>,
+    other: usize,
+    foreign: usize,
+}
+
+/// The images of one series.
+#[derive(Default)]
+struct Images {
+    slices: Vec<Header>,
+    refused: Vec<DicomError>,
+}
+
+impl Images {
+    /// The slices, or the first reason why one of them is not read.
+    fn into_slices(mut self) -> Result<Vec<Header>, DicomError> {
+        if self.refused.is_empty() { Ok(self.slices) } else { Err(self.refused.swap_remove(0)) }
+    }
+}
+
+impl Contents {
+    /// Reads the headers of a folder's files, in parallel.
+    fn of(folder: &Path) -> Result<Self, DicomError> {
+        let found: Vec<Found> = files(folder)?.par_iter().map(|path| header::read(path)).collect();
+        let mut contents = Self { series: BTreeMap::new(), unreadable: Vec::new(), other: 0, foreign: 0 };
+        for file in found {
+            match file {
+                Found::Image(header) => {
+                    contents.series.entry(header.series.clone()).or_default().slices.push(*header);
+                }
+                Found::Refused { series, error } if series.is_empty() => contents.unreadable.push(error),
+                Found::Refused { series, error } => contents.series.entry(series).or_default().refused.push(error),
+                Found::Other => contents.other += 1,
+                Found::Foreign => contents.foreign += 1,
+            }
+        }
+        Ok(contents)
+    }
+
+    fn into_summary(self, folder: &Path, options: &SeriesOptions) -> FolderSummary {
+        let summary = |(uid, images): (String, Images)| SeriesSummary {
+            uid,
+            modality: images.slices.first().map(|slice| slice.modality.clone()).unwrap_or_default(),
+            files: images.slices.len() + images.refused.len(),
+            volume: images
+                .into_slices()
+                .and_then(|slices| series::stack(folder, slices, options))
+                .map(|stack| stack.summary),
+        };
+        FolderSummary {
+            series: self.series.into_iter().map(summary).collect(),
+            other: self.other,
+            foreign: self.foreign,
+            unreadable: self.unreadable,
+        }
+    }
+
+    /// The slices of the series to read.
+    fn choose(mut self, folder: &Path, options: &SeriesOptions) -> Result<Vec<Header>, DicomError> {
+        // A damaged file may be a slice of any series.
+        if !self.unreadable.is_empty() {
+            return Err(self.unreadable.swap_remove(0));
+        }
+        let uid = match &options.uid {
+            Some(uid) => uid.clone(),
+            None if self.series.len() > 1 => {
+                let series = self.into_summary(folder, options).series;
+                return Err(DicomError::SeveralSeries { folder: folder.to_path_buf(), series });
+            }
+            None => self.series.keys().next().cloned().unwrap_or_default(),
+        };
+        match self.series.remove(&uid) {
+            Some(images) => images.into_slices(),
+            None if options.uid.is_some() => {
+                let series = self.into_summary(folder, options).series;
+                Err(DicomError::UnknownSeries { folder: folder.to_path_buf(), uid, series })
+            }
+            None => {
+                let files = self.other + self.foreign;
+                Err(DicomError::NoSeries { folder: folder.to_path_buf(), files })
+            }
+        }
+    }
+}
+
+/// The files of a folder, sorted by path.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, DicomError> {
+    let fail = || DicomError::io("list", folder);
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(fail())? {
+        let path = entry.map_err(fail())?.path();
+        if path.is_file() {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Decodes the slices in parallel, each into its place.
+fn voxels(folder: &Path, stack: &Stack, limit: u64) -> Result<Array3<f32>, DicomError> {
+    let shape = stack.summary.shape;
+    let refused = |needed| DicomError::Limit { path: folder.to_path_buf(), needed, limit };
+    let needed = (shape.voxels() as u64).saturating_mul(4);
+    if needed > limit {
+        return Err(refused(needed));
+    }
+    let mut values = Vec::new();
+    values.try_reserve_exact(shape.voxels()).map_err(|_| refused(needed))?;
+    values.resize(shape.voxels(), 0.0_f32);
+    let planes = values.par_chunks_mut(shape.h * shape.w);
+    let decoded: Vec<Result<(), DicomError>> =
+        planes.zip(&stack.slices).map(|(plane, slice)| codec::decode(slice, limit, plane)).collect();
+    // The first in order, so that the error does not depend on the threads.
+    decoded.into_iter().collect::<Result<(), _>>()?;
+    Array3::from_shape_vec((shape.d, shape.h, shape.w), values).map_err(|_| refused(needed))
+}

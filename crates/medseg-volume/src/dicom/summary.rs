@@ -1,0 +1,104 @@
+//! What a folder holds, for people and for choosing.
+
+use std::fmt;
+
+use super::DicomError;
+use crate::{Dhw, Geometry};
+
+/// What a folder holds.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct FolderSummary {
+    /// The series of images, sorted by UID.
+    pub series: Vec<SeriesSummary>,
+    /// Number of DICOM files that are no images of a volume: reports, directories, segmentations, localizers,
+    /// screenshots.
+    pub other: usize,
+    /// Number of files that are not DICOM.
+    pub foreign: usize,
+    /// Files that look like DICOM but are damaged before it is known which series they belong to.
+    pub unreadable: Vec<DicomError>,
+}
+
+/// One series of a folder. It holds nothing that tells who the patient is.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SeriesSummary {
+    /// `SeriesInstanceUID`, by which a series is chosen.
+    pub uid: String,
+    /// `Modality`, such as `CT`; may be empty.
+    pub modality: String,
+    /// Number of files.
+    pub files: usize,
+    /// The volume that reading the series would give, or why there is none.
+    pub volume: Result<VolumeSummary, DicomError>,
+}
+
+/// A volume before its voxels are read.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct VolumeSummary {
+    /// Number of voxels along `[depth, height, width]`: slices, rows, columns.
+    pub shape: Dhw<usize>,
+    /// Where the voxels lie (RAS+ millimetres); spacing and orientation are asked of it.
+    pub geometry: Geometry,
+    /// Type of the stored values before rescaling, such as `i12 in 16 bits`.
+    pub datatype: String,
+    /// The transfer syntax, such as `JPEG 2000`.
+    pub syntax: String,
+    /// What is unusual but not wrong.
+    pub warnings: Vec<SeriesWarning>,
+}
+
+/// Something about a series that its user should know, though the volume is right.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum SeriesWarning {
+    /// One slice only: its thickness stands in for the distance to the next.
+    SingleSlice,
+    /// Slices lie off an even grid by up to this many millimetres, less than a tenth of the step.
+    UnevenSlices {
+        /// The largest distance.
+        off_mm: f64,
+    },
+    /// The volume is sheared, as [`accept_tilt`](super::SeriesOptions::accept_tilt) allowed.
+    GantryTilt {
+        /// The angle between the slices' normal and the way from one to the next.
+        degrees: f64,
+    },
+    /// Low values are meant to be shown bright (MONOCHROME1). The values are left as stored.
+    Monochrome1,
+    /// Slices have different rescale slopes or intercepts, as PET has; each is scaled by its own.
+    RescaleVaries,
+    /// The directions of rows and columns are not unit vectors at a right angle, by up to this much; they were made so.
+    DirectionsRepaired {
+        /// The largest difference from 1 of a length, or from 0 of the cosine between them.
+        off: f64,
+    },
+}
+
+impl fmt::Display for SeriesSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let modality = if self.modality.is_empty() { "unknown modality" } else { &self.modality };
+        write!(f, "{} ({modality}, {} files", self.uid, self.files)?;
+        match &self.volume {
+            Ok(volume) => write!(f, ", {} voxels of {:.3} mm)", volume.shape, volume.geometry.spacing()),
+            Err(_) => write!(f, ", not readable as a volume)"),
+        }
+    }
+}
+
+impl fmt::Display for SeriesWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SingleSlice => write!(f, "one slice only, its thickness is taken as the step"),
+            Self::UnevenSlices { off_mm } => write!(f, "slices lie up to {off_mm:.4} mm off an even grid"),
+            Self::GantryTilt { degrees } => write!(f, "gantry tilt of {degrees:.2} degrees, the volume is sheared"),
+            Self::Monochrome1 => write!(f, "MONOCHROME1: low values are meant to be shown bright"),
+            Self::RescaleVaries => write!(f, "slices have different rescale slopes or intercepts"),
+            Self::DirectionsRepaired { off } => {
+                write!(f, "row and column directions were off by {off:.1e} and made orthonormal")
+            }
+        }
+    }
+}
