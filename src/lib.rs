@@ -18,7 +18,7 @@
 //!
 //! # Features
 //! `cpu` (default): Burn's Flex backend with this project's kernels. `cuda`: Burn's CUDA backend. `ndarray`: Burn's
-//! ndarray backend, slow.
+//! ndarray backend, slow. `dicom`: DICOM series in [`volume`] as `volume::dicom`.
 //!
 //! # A network over an image of any size
 //! ```

@@ -21,8 +21,8 @@ const LONGEST_VALUE: u64 = 1 << 12;
 pub(super) enum Found {
     /// An image with a place in the patient.
     Image(Box<Header>),
-    /// An image that cannot be read, and its series (empty if not even that is known).
-    Refused { series: String, error: DicomError },
+    /// An image that cannot be read, and its series if that is known.
+    Refused { series: Option<String>, error: DicomError },
     /// DICOM, but no image that could be part of a volume: a report, a directory, a localizer.
     Other,
     /// Not DICOM.
@@ -62,6 +62,7 @@ impl Pixels {
 #[derive(Clone, Debug)]
 pub(super) struct Header {
     pub path: PathBuf,
+    /// Empty if the file does not say.
     pub series: String,
     pub modality: String,
     pub frame_of_reference: String,
@@ -117,12 +118,12 @@ const WANTED: [Tag; 21] = [
 
 /// Reads a file's header, its pixels excluded.
 pub(super) fn read(path: &Path) -> Found {
-    let mut series = String::new();
+    let mut series = None;
     read_into(path, &mut series).unwrap_or_else(|error| Found::Refused { series, error })
 }
 
 /// Reads a header; leaves the series behind if only that could be read.
-fn read_into(path: &Path, series: &mut String) -> Result<Found, DicomError> {
+fn read_into(path: &Path, series: &mut Option<String>) -> Result<Found, DicomError> {
     let file = File::open(path).map_err(DicomError::io("open", path))?;
     let end = file.metadata().map_err(DicomError::io("read", path))?.len();
     let mut reader = BufReader::with_capacity(1 << 14, file);
@@ -147,7 +148,7 @@ fn read_into(path: &Path, series: &mut String) -> Result<Found, DicomError> {
     elements.set_encoding(syntax.encoding);
     let raw = read_data_set(&mut elements).map_err(fail)?;
     let values = Values { path, raw: &raw, big: syntax.encoding == Encoding::ExplicitBig };
-    *series = values.text(tags::SERIES_INSTANCE_UID);
+    *series = Some(values.text(tags::SERIES_INSTANCE_UID));
     interpret(&values, syntax, end)
 }
 
@@ -289,10 +290,9 @@ fn interpret(values: &Values<'_>, syntax: Syntax, end: u64) -> Result<Found, Dic
     let positive = |value: [f64; 1]| (value[0] > 0.0).then_some(value[0]);
     let between = values.decimals::<1>(tags::SPACING_BETWEEN_SLICES, "SpacingBetweenSlices").unwrap_or(None);
     let thick = values.decimals::<1>(tags::SLICE_THICKNESS, "SliceThickness").unwrap_or(None);
-    let series = values.text(tags::SERIES_INSTANCE_UID);
     let header = Header {
         path: path.to_path_buf(),
-        series: if series.is_empty() { return Err(values.missing("SeriesInstanceUID")) } else { series },
+        series: values.text(tags::SERIES_INSTANCE_UID),
         modality: values.text(tags::MODALITY),
         frame_of_reference: values.text(tags::FRAME_OF_REFERENCE_UID),
         photometric: photometric(values)?,

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! # What makes a volume
-//! Images are grouped by `SeriesInstanceUID` and sorted by their position along the slices' normal, never by name or
+//! Images are grouped by `SeriesInstanceUID` (those without one are a group too) and sorted by their position along the slices' normal, never by name or
 //! `InstanceNumber`. All slices must agree in size, spacing, orientation and frame of reference; two at one place,
 //! missing ones, uneven steps and a gantry tilt are errors that name the files ([`DicomError`]). What is unusual and
 //! harmless is a [`SeriesWarning`]. Files that are not DICOM, and objects that are no images of a volume (directories,
@@ -24,8 +24,9 @@
 //! # Values
 //! `stored × RescaleSlope + RescaleIntercept` in f64, each slice by its own, then rounded to f32. Stored values are cut
 //! out of their container by `BitsStored` and `HighBit` and are signed if `PixelRepresentation` says so. MONOCHROME1
-//! (low values shown bright) concerns the display only: values are left as stored, as GDCM and SimpleITK leave them, and
-//! a warning says so. `PixelPaddingValue` is a value like others. Values by a lookup table are refused.
+//! (low values shown bright) concerns the display only, so values are left as stored and a warning says so; GDCM, and
+//! SimpleITK with it, complement them, which [`SeriesOptions::invert_monochrome1`] does too. `PixelPaddingValue` is a
+//! value like others. Values by a lookup table are refused.
 //!
 //! # Compression
 //! Uncompressed (implicit and explicit little endian, explicit big endian), RLE, JPEG lossless (process 14), JPEG 2000
@@ -68,14 +69,16 @@ pub struct SeriesOptions {
     /// Accept a gantry tilt: the volume's affine is then sheared, which is where the voxels truly lie, but what works on
     /// spacings alone misplaces them.
     pub accept_tilt: bool,
+    /// Complement the stored values of MONOCHROME1 images before rescaling, as GDCM and SimpleITK do.
+    pub invert_monochrome1: bool,
     /// Largest result in bytes; a series that promises more is refused before memory is taken.
     pub max_bytes: u64,
 }
 
 impl Default for SeriesOptions {
-    /// The only series, no tilt, 16 GiB.
+    /// The only series, no tilt, values as stored, 16 GiB.
     fn default() -> Self {
-        Self { uid: None, accept_tilt: false, max_bytes: 16 << 30 }
+        Self { uid: None, accept_tilt: false, invert_monochrome1: false, max_bytes: 16 << 30 }
     }
 }
 
@@ -116,7 +119,7 @@ pub fn read_series_with(
     let folder = folder.as_ref();
     let slices = Contents::of(folder)?.choose(folder, options)?;
     let stack = series::stack(folder, slices, options)?;
-    let data = voxels(folder, &stack, options.max_bytes)?;
+    let data = voxels(folder, &stack, options)?;
     Ok((Volume::new(data, stack.summary.geometry.clone()), stack.summary))
 }
 
@@ -153,8 +156,10 @@ impl Contents {
                 Found::Image(header) => {
                     contents.series.entry(header.series.clone()).or_default().slices.push(*header);
                 }
-                Found::Refused { series, error } if series.is_empty() => contents.unreadable.push(error),
-                Found::Refused { series, error } => contents.series.entry(series).or_default().refused.push(error),
+                Found::Refused { series: None, error } => contents.unreadable.push(error),
+                Found::Refused { series: Some(series), error } => {
+                    contents.series.entry(series).or_default().refused.push(error)
+                }
                 Found::Other => contents.other += 1,
                 Found::Foreign => contents.foreign += 1,
             }
@@ -223,8 +228,8 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, DicomError> {
 }
 
 /// Decodes the slices in parallel, each into its place.
-fn voxels(folder: &Path, stack: &Stack, limit: u64) -> Result<Array3<f32>, DicomError> {
-    let shape = stack.summary.shape;
+fn voxels(folder: &Path, stack: &Stack, options: &SeriesOptions) -> Result<Array3<f32>, DicomError> {
+    let (shape, limit) = (stack.summary.shape, options.max_bytes);
     let refused = |needed| DicomError::Limit { path: folder.to_path_buf(), needed, limit };
     let needed = (shape.voxels() as u64).saturating_mul(4);
     if needed > limit {
@@ -235,7 +240,7 @@ fn voxels(folder: &Path, stack: &Stack, limit: u64) -> Result<Array3<f32>, Dicom
     values.resize(shape.voxels(), 0.0_f32);
     let planes = values.par_chunks_mut(shape.h * shape.w);
     let decoded: Vec<Result<(), DicomError>> =
-        planes.zip(&stack.slices).map(|(plane, slice)| codec::decode(slice, limit, plane)).collect();
+        planes.zip(&stack.slices).map(|(plane, slice)| codec::decode(slice, options, plane)).collect();
     // The first in order, so that the error does not depend on the threads.
     decoded.into_iter().collect::<Result<(), _>>()?;
     Array3::from_shape_vec((shape.d, shape.h, shape.w), values).map_err(|_| refused(needed))

@@ -41,6 +41,9 @@ pub(super) fn stack(folder: &Path, slices: Vec<Header>, options: &SeriesOptions)
     let slices = in_order(slices, frame.normal);
     let step = step(folder, &slices, &frame, options, &mut warnings)?;
     let first = &slices[0];
+    if first.series.is_empty() {
+        warnings.push(SeriesWarning::NoSeriesUid);
+    }
     if first.photometric == "MONOCHROME1" {
         warnings.push(SeriesWarning::Monochrome1);
     }

@@ -24,7 +24,7 @@ pub struct FolderSummary {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SeriesSummary {
-    /// `SeriesInstanceUID`, by which a series is chosen.
+    /// `SeriesInstanceUID`, by which a series is chosen; empty for images without one.
     pub uid: String,
     /// `Modality`, such as `CT`; may be empty.
     pub modality: String,
@@ -66,7 +66,10 @@ pub enum SeriesWarning {
         /// The angle between the slices' normal and the way from one to the next.
         degrees: f64,
     },
-    /// Low values are meant to be shown bright (MONOCHROME1). The values are left as stored.
+    /// The images have no `SeriesInstanceUID`: that they belong together is told by their geometry only.
+    NoSeriesUid,
+    /// Low values are meant to be shown bright (MONOCHROME1). The values are left as stored, unless
+    /// [`invert_monochrome1`](super::SeriesOptions::invert_monochrome1) is set.
     Monochrome1,
     /// Slices have different rescale slopes or intercepts, as PET has; each is scaled by its own.
     RescaleVaries,
@@ -80,7 +83,8 @@ pub enum SeriesWarning {
 impl fmt::Display for SeriesSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let modality = if self.modality.is_empty() { "unknown modality" } else { &self.modality };
-        write!(f, "{} ({modality}, {} files", self.uid, self.files)?;
+        let uid = if self.uid.is_empty() { "without UID" } else { &self.uid };
+        write!(f, "{uid} ({modality}, {} files", self.files)?;
         match &self.volume {
             Ok(volume) => write!(f, ", {} voxels of {:.3} mm)", volume.shape, volume.geometry.spacing()),
             Err(_) => write!(f, ", not readable as a volume)"),
@@ -94,6 +98,7 @@ impl fmt::Display for SeriesWarning {
             Self::SingleSlice => write!(f, "one slice only, its thickness is taken as the step"),
             Self::UnevenSlices { off_mm } => write!(f, "slices lie up to {off_mm:.4} mm off an even grid"),
             Self::GantryTilt { degrees } => write!(f, "gantry tilt of {degrees:.2} degrees, the volume is sheared"),
+            Self::NoSeriesUid => write!(f, "the images have no SeriesInstanceUID"),
             Self::Monochrome1 => write!(f, "MONOCHROME1: low values are meant to be shown bright"),
             Self::RescaleVaries => write!(f, "slices have different rescale slopes or intercepts"),
             Self::DirectionsRepaired { off } => {

@@ -8,15 +8,15 @@ mod rle;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
-use super::DicomError;
 use super::header::{Header, Pixels};
 use super::syntax::{Compression, Encoding};
+use super::{DicomError, SeriesOptions};
 
 /// Reads a slice's pixels and rescales them into `plane`, which has a place for each.
-pub(super) fn decode(header: &Header, limit: u64, plane: &mut [f32]) -> Result<(), DicomError> {
+pub(super) fn decode(header: &Header, options: &SeriesOptions, plane: &mut [f32]) -> Result<(), DicomError> {
     let damaged = |reason: String| DicomError::malformed(&header.path, reason);
-    let bytes = read(header, limit)?;
-    let scale = Scale::of(header);
+    let bytes = read(header, options.max_bytes)?;
+    let scale = Scale::of(header, options);
     if header.syntax.compression == Compression::None {
         return decode_native(header, &bytes, &scale, plane);
     }
@@ -87,17 +87,20 @@ struct Scale {
     /// Bits below the stored value.
     below: u32,
     signed: bool,
+    /// All ones to complement the value, else 0.
+    complement: u32,
     slope: f64,
     intercept: f64,
 }
 
 impl Scale {
-    fn of(header: &Header) -> Self {
+    fn of(header: &Header, options: &SeriesOptions) -> Self {
         let Pixels { stored, high_bit, signed, .. } = header.pixels;
         Self {
             unused: 32 - u32::from(stored),
             below: u32::from(high_bit + 1 - stored),
             signed,
+            complement: if options.invert_monochrome1 && header.photometric == "MONOCHROME1" { u32::MAX } else { 0 },
             slope: header.slope,
             intercept: header.intercept,
         }
@@ -106,7 +109,7 @@ impl Scale {
     /// The value of a container's bits.
     #[inline]
     fn value(&self, container: u32) -> f32 {
-        let top = (container >> self.below) << self.unused;
+        let top = ((container ^ self.complement) >> self.below) << self.unused;
         let stored = if self.signed { f64::from(top as i32 >> self.unused) } else { f64::from(top >> self.unused) };
         (stored * self.slope + self.intercept) as f32
     }
