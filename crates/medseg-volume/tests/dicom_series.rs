@@ -282,6 +282,51 @@ fn lengths_beyond_the_file_and_results_beyond_the_limit_are_refused() {
     assert!(refused.to_string().contains("declares 4294967280 bytes"), "{refused}");
 }
 
+/// Sequences of undefined length, nested, among them an unknown one, which holds implicit little endian.
+#[test]
+fn nested_sequences_are_passed_over() {
+    let folder = folder(&five());
+    let reference = read_series(folder.path()).unwrap();
+    let delimiter = |element: u8| [0xFE, 0xFF, element, 0xE0, 0, 0, 0, 0];
+    let open_item = [0xFE, 0xFF, 0x00, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF];
+    let undefined = |tag: [u8; 4], vr: &[u8; 2]| [&tag[..], vr, &[0, 0, 0xFF, 0xFF, 0xFF, 0xFF]].concat();
+    let modality = [8, 0, 0x60, 0, b'C', b'S', 2, 0, b'M', b'R'];
+    // Modality in implicit little endian, which explicit would misread.
+    let implicit = [8, 0, 0x60, 0, 2, 0, 0, 0, b'M', b'R'];
+    let unknown = [&undefined([9, 0, 2, 0x10], b"UN")[..], &open_item, &implicit, &delimiter(0x0D), &delimiter(0xDD)];
+    let inner = [&undefined([8, 0, 0x15, 0x11], b"SQ")[..], &open_item, &modality, &unknown.concat(), &delimiter(0x0D)];
+    let inner = [&inner.concat()[..], &delimiter(0xDD)].concat();
+    let outer = [&undefined([8, 0, 0x05, 0], b"SQ")[..], &open_item, &inner, &delimiter(0x0D), &delimiter(0xDD)];
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        let at = bytes.windows(4).position(|tag| tag == [8, 0, 0x16, 0]).unwrap();
+        bytes.splice(at..at, outer.concat());
+        fs::write(&path, bytes).unwrap();
+    }
+    assert_eq!(read_series(folder.path()).unwrap(), reference);
+}
+
+/// Which thread fails first does not matter.
+#[test]
+fn of_several_damaged_slices_the_first_is_named() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/dicom/rle.dcm");
+    let bytes = fs::read(golden).unwrap();
+    let z = bytes.windows(2).position(|text| text == b"30").unwrap();
+    let frame = bytes.windows(4).rposition(|tag| tag == [0xFE, 0xFF, 0x00, 0xE0]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for index in 0..9_u8 {
+        let mut slice = bytes.clone();
+        slice[z + 1] = b'9' - index;
+        slice[frame + 8] = if index < 5 { 9 } else { 2 };
+        fs::write(folder.path().join(format!("{index}")), slice).unwrap();
+    }
+    for _ in 0..20 {
+        let error = read_series(folder.path()).unwrap_err();
+        assert!(matches!(&error, DicomError::Malformed { path, .. } if path.ends_with("4")), "{error}");
+    }
+}
+
 #[test]
 fn the_patient_is_nowhere() {
     let mut slices = five();

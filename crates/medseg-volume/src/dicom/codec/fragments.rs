@@ -21,8 +21,11 @@ pub(super) fn join(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     frame.ok_or_else(|| "encapsulated PixelData without a fragment".into())
 }
 
-/// The next item and what follows it; `None` at the closing delimiter.
-fn item(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, String> {
+/// An item's bytes and what follows it.
+type Split<'a> = (&'a [u8], &'a [u8]);
+
+/// The next item; `None` at the closing delimiter.
+fn item(bytes: &[u8]) -> Result<Option<Split<'_>>, String> {
     let (tag, rest) = bytes.split_first_chunk::<4>().ok_or("encapsulated PixelData ends without its delimiter")?;
     let (length, rest) = rest.split_first_chunk::<4>().ok_or("encapsulated PixelData is truncated")?;
     let length = u32::from_le_bytes(*length) as usize;

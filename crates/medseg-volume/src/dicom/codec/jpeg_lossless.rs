@@ -112,7 +112,7 @@ fn scan(
     };
     let table = tables.get(usize::from(table >> 4)).and_then(Option::as_ref).ok_or("a JPEG scan without its codes")?;
     let (columns, shift) = (usize::from(pixels.columns), point_transform & 0x0F);
-    if !(1..=7).contains(&predictor) || shift >= precision || restart % columns != 0 {
+    if !(1..=7).contains(&predictor) || shift >= precision || !restart.is_multiple_of(columns) {
         return Err("a JPEG scan with a predictor, point transform or restart interval that cannot be".into());
     }
     let mut samples = Vec::new();
@@ -121,7 +121,7 @@ fn scan(
     let lines_between = restart / columns;
     let start = 1_i32 << (precision - shift - 1);
     for line in 0..usize::from(pixels.rows) {
-        let begins = line == 0 || (lines_between > 0 && line % lines_between == 0);
+        let begins = line == 0 || (lines_between > 0 && line.is_multiple_of(lines_between));
         if begins && line > 0 {
             bits.restart(((line / lines_between - 1) % 8) as u8)?;
         }
