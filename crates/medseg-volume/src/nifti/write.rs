@@ -13,8 +13,8 @@ use super::temporary::Temporary;
 use super::{NiftiFields, NiftiVersion, Stored};
 use crate::{Dhw, Geometry, Volume, VolumeError};
 
-/// Compression of label maps: as small as other tools' and quicker than their fastest level.
-const LABEL_LEVEL: u32 = 6;
+/// Compression of label maps: higher levels make them a sixth smaller in twice the time, level 1 three times as large.
+const LABEL_LEVEL: u32 = 2;
 /// Compression of images.
 const IMAGE_LEVEL: u32 = 4;
 /// NIfTI's intent code of label maps.
@@ -29,7 +29,7 @@ const TILE: usize = 32;
 /// How a volume is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WriteOptions {
-    /// gzip level 0 to 9; by default 6 for labels, with which they are smallest for their time, and 4 for images.
+    /// gzip level 0 to 9; by default 2 for labels, smaller and quicker than other tools' fastest level, and 4 for images.
     pub level: Option<u32>,
     /// The format's version; by default that of the geometry's own header, or NIfTI-1, and NIfTI-2 where a side has more
     /// than 32767 voxels.
