@@ -19,7 +19,8 @@ pub struct CrossEntropyLossConfig {
     /// `pos_weight`). One for each channel.
     pub weight: Option<Vec<f64>>,
     /// Over voxels, samples and, with sigmoid, channels. The mean of weighted class numbers is divided by the sum of the
-    /// weights met, that of a target with one channel for each class by the number of voxels, as in PyTorch.
+    /// weights met (NaN if that is 0), that of a target with one channel for each class by the number of voxels, as in
+    /// PyTorch.
     pub reduction: Reduction,
 }
 

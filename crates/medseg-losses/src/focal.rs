@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::classes::{Classes, expect_fit};
 use crate::error::{require_not_negative, require_weights};
+use crate::target::summable;
 use crate::weights::per_class;
 use crate::{Activation, LossError, Reduction};
 
@@ -107,7 +108,7 @@ impl FocalLoss {
         let classes = self.classes();
         let channels = logits.dims()[1];
         let target = classes.target(target, channels);
-        let logits = crate::target::summable(logits);
+        let logits = summable(logits);
         let mut losses = match self.config.activation {
             Activation::Softmax if channels > 1 => self.categorical(logits, target),
             _ => self.binary(classes.without_background(logits), target),

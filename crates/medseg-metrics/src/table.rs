@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
 use serde::{Deserialize, Serialize};
@@ -137,13 +138,13 @@ impl ScoreTable {
         {
             return Err(MetricsError::Table(format!("only one of the tables has {key} {name:?}")));
         }
-        let values = |map: std::collections::BTreeMap<&str, f64>| map.into_values().collect::<Vec<_>>();
+        let values = |map: BTreeMap<&str, f64>| map.into_values().collect::<Vec<_>>();
         PairedDifference::of(&values(a), &values(b), resamples, seed)
     }
 
-    fn named_scores(&self, key: &str, score: &str) -> Result<std::collections::BTreeMap<&str, f64>, MetricsError> {
+    fn named_scores(&self, key: &str, score: &str) -> Result<BTreeMap<&str, f64>, MetricsError> {
         let (key_column, column) = (position(&self.keys, key)?, position(&self.scores, score)?);
-        let mut named = std::collections::BTreeMap::new();
+        let mut named = BTreeMap::new();
         for row in &self.rows {
             let name = row.keys[key_column].as_str();
             if named.insert(name, row.scores[column]).is_some() {
