@@ -140,12 +140,13 @@ fn too_few_cases_for_the_split() {
 fn impossible_settings_are_named_before_anything_is_written() {
     let folder = Folder { dir: tempfile::tempdir().unwrap() };
     type Change = fn(&mut ExperimentConfig);
-    let broken: [(&str, Change); 9] = [
+    let broken: [(&str, Change); 10] = [
         ("epochs", |c| c.fine.epochs = 0),
         ("overlap", |c| c.fine.window.overlap = 1.0),
         ("lr", |c| c.fine.optimizer.lr = f64::NAN),
         ("size", |c| c.fine.size.d = 0),
         ("channels", |c| c.fine.network.channels.clear()),
+        ("deep_supervision", |c| c.fine.network.deep_supervision = 1),
         ("coarse", |c| c.coarse = None),
         ("labels", |c| c.data.labels = vec![0]),
         ("intensity", |c| {
