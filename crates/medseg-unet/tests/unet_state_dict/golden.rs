@@ -1,6 +1,6 @@
 //! Files that PyTorch wrote, with the outputs of its networks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -113,6 +113,8 @@ fn axes_in_the_wrong_order_are_another_network() {
 #[test]
 #[cfg(feature = "pytorch")]
 fn keys_outside_the_prefix_are_left_alone() {
+    use std::collections::BTreeSet;
+
     let case = Case::all().into_iter().find(|case| case.golden.name.ends_with("residual")).unwrap();
     // {"epoch": ..., "state_dict": {"module.conv0_0...": ...}, "optimizer": ...}
     for prefix in [None, Some("state_dict.module"), Some("state_dict.module.")] {
