@@ -1,6 +1,10 @@
-//! What a file holds: shape, spacing, orientation, type, values, and what is odd about it.
+//! What a NIfTI file or a folder with a DICOM series holds: shape, spacing, orientation, type, values, and what is odd
+//! about it.
 //!
-//! `cargo run -p medseg-volume --example inspect -- case.nii.gz`
+//! ```text
+//! cargo run -p medseg-volume --example inspect -- case.nii.gz
+//! cargo run -p medseg-volume --features dicom --example inspect -- scan
+//! ```
 
 use std::error::Error;
 use std::path::Path;
@@ -8,13 +12,15 @@ use std::process::ExitCode;
 
 use medseg_volume::{Dhw, Geometry, NiftiFile, ReadOptions};
 use ndarray::Array4;
+#[cfg(feature = "dicom")]
+use ndarray::Axis;
 
 /// Bins of the histogram.
 const BINS: usize = 48;
 
 fn main() -> ExitCode {
     let Some(path) = std::env::args_os().nth(1) else {
-        eprintln!("usage: inspect FILE");
+        eprintln!("usage: inspect FILE_OR_FOLDER");
         return ExitCode::from(2);
     };
     let path = Path::new(&path);
@@ -53,9 +59,19 @@ fn nifti(path: &Path) -> Result<Found, Box<dyn Error>> {
     Ok(Found { kind, geometry, values, warnings: info.warnings.iter().map(ToString::to_string).collect() })
 }
 
-/// A folder, as scanners send images.
+/// A folder with one DICOM series; of several, the error lists them.
+#[cfg(feature = "dicom")]
 fn series(path: &Path) -> Result<Found, Box<dyn Error>> {
-    Err(format!("{} is a folder; this example reads NIfTI files", path.display()).into())
+    use medseg_volume::dicom::{SeriesOptions, read_series_with};
+    let (image, summary) = read_series_with(path, &SeriesOptions::default())?;
+    let kind = format!("DICOM series, {}, {}", summary.datatype, summary.syntax);
+    let warnings = summary.warnings.iter().map(ToString::to_string).collect();
+    Ok(Found { kind, geometry: image.geometry, values: image.data.insert_axis(Axis(0)), warnings })
+}
+
+#[cfg(not(feature = "dicom"))]
+fn series(path: &Path) -> Result<Found, Box<dyn Error>> {
+    Err(format!("{} is a folder; DICOM series are read with --features dicom", path.display()).into())
 }
 
 impl Found {
