@@ -57,6 +57,7 @@ def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
     rust = Rust()
     folder = sys.argv[2] if len(sys.argv) > 2 else tempfile.mkdtemp()
+    os.makedirs(folder, exist_ok=True)
     paths = make_files(folder)
     if rounds == 0:
         return
