@@ -210,6 +210,29 @@ fn a_range_of_slices_is_the_same_part_of_the_whole() {
 }
 
 #[test]
+fn damage_far_into_a_large_file_is_an_error_on_either_thread() {
+    // Large enough that a second thread reads ahead.
+    let made = Made { sides: vec![500, 400, 15], code: 512, bits: 16, ..Made::default() };
+    let mut voxels = numbers(2 * 500 * 400 * 15);
+    voxels.chunks_exact_mut(2).for_each(|voxel| voxel[1] = 0);
+    let label = |bytes: Vec<u8>| NiftiFile::from_bytes(bytes).unwrap().label(&ReadOptions::default());
+    assert!(label(gzip(&made.file(&voxels))).is_ok());
+    let last = voxels.len() - 1;
+    voxels[last] = 1; // 126 becomes 382
+    for bytes in [made.file(&voxels), gzip(&made.file(&voxels))] {
+        assert!(label(bytes).unwrap_err().to_string().contains("382 is not a label"));
+    }
+    voxels[last] = 0;
+    let packed = gzip(&made.file(&voxels));
+    for cut in [packed.len() / 2, packed.len() - 9] {
+        assert!(label(packed[..cut].to_vec()).is_err(), "cut to {cut} bytes");
+    }
+    let mut flipped = packed.clone();
+    flipped[packed.len() / 2] ^= 16;
+    assert!(label(flipped).is_err());
+}
+
+#[test]
 fn slices_of_several_channels_are_taken_from_each() {
     let made = Made { sides: vec![2, 3, 4, 5], ..Made::default() };
     for bytes in [made.file(&numbers(120)), gzip(&made.file(&numbers(120)))] {
