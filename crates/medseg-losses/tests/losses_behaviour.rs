@@ -1,45 +1,17 @@
 //! Gradients against central differences, extreme logits, rules for single channels, errors.
 
+mod support;
+
 use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
 use medseg_losses::{
     Activation, DiceCrossEntropyLoss, DiceCrossEntropyLossConfig, DiceLoss, DiceLossConfig, LossError, Reduction,
 };
+use support::{check_gradient, noise};
 
 const SHAPE: [usize; 5] = [2, 3, 2, 3, 2];
 
-/// Fixed numbers between 0 and 1 from a small generator.
-fn noise(n: usize, seed: u64) -> Vec<f64> {
-    let mut state = seed;
-    (0..n)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 40) as f64 / (1_u64 << 24) as f64
-        })
-        .collect()
-}
-
 fn tensor(values: &[f64], shape: [usize; 5], device: &Device) -> Tensor<5> {
-    Tensor::from_data(TensorData::new(values.to_vec(), shape), (device, DType::F64))
-}
-
-/// Compares the gradient of `loss` with central differences in double precision.
-fn check_gradient(logits: &[f64], loss: impl Fn(Tensor<5>) -> Tensor<1>) {
-    let device = Device::flex().autodiff();
-    let x = tensor(logits, SHAPE, &device).require_grad();
-    let gradient = x.grad(&loss(x.clone()).backward()).unwrap();
-    let gradient = gradient.to_data().try_to_vec::<f64>().unwrap();
-    let value = |logits: &[f64]| loss(tensor(logits, SHAPE, &device)).into_scalar::<f64>();
-    assert!(gradient.iter().any(|g| g.abs() > 1e-4), "the gradient is about zero");
-    for (i, &got) in gradient.iter().enumerate() {
-        let step = 1e-5;
-        let moved = |by: f64| {
-            let mut logits = logits.to_vec();
-            logits[i] += by;
-            value(&logits)
-        };
-        let want = (moved(step) - moved(-step)) / (2.0 * step);
-        assert!((got - want).abs() < 1e-8 + 1e-6 * want.abs(), "gradient {i} is {got}, expected {want}");
-    }
+    support::tensor(values, shape, DType::F64, device)
 }
 
 fn dice(config: DiceLossConfig) -> DiceLoss {
@@ -66,13 +38,13 @@ fn dice_gradients_equal_central_differences() {
     for config in configs {
         for target in [&hard, &soft] {
             let loss = dice(config.clone());
-            check_gradient(&logits, |x| loss.forward(x, tensor(target, SHAPE, &device)));
+            check_gradient(&format!("{config:?}"), &logits, SHAPE, |x| loss.forward(x, tensor(target, SHAPE, &device)));
         }
     }
     let classes = DiceLossConfig { activation: Activation::Softmax, to_onehot_y: true, ..base };
     for include_background in [true, false] {
         let loss = dice(DiceLossConfig { include_background, ..classes.clone() });
-        check_gradient(&logits, |x| loss.forward(x, tensor(&numbers, [2, 1, 2, 3, 2], &device)));
+        check_gradient("classes", &logits, SHAPE, |x| loss.forward(x, tensor(&numbers, [2, 1, 2, 3, 2], &device)));
     }
 }
 
@@ -90,13 +62,15 @@ fn dice_cross_entropy_gradients_equal_central_differences() {
     let numbers: Vec<f64> = noise(n / 3, 7).iter().map(|v| (v * 3.0).floor()).collect();
     let device = Device::flex().autodiff();
     let binary = with_cross_entropy(DiceLossConfig::default());
-    check_gradient(&logits, |x| binary.forward(x, tensor(&soft, SHAPE, &device)));
+    check_gradient("binary", &logits, SHAPE, |x| binary.forward(x, tensor(&soft, SHAPE, &device)));
     let categorical = with_cross_entropy(DiceLossConfig {
         activation: Activation::Softmax,
         to_onehot_y: true,
         ..DiceLossConfig::default()
     });
-    check_gradient(&logits, |x| categorical.forward(x, tensor(&numbers, [2, 1, 2, 3, 2], &device)));
+    check_gradient("categorical", &logits, SHAPE, |x| {
+        categorical.forward(x, tensor(&numbers, [2, 1, 2, 3, 2], &device))
+    });
 }
 
 #[test]

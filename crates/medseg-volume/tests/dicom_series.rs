@@ -11,7 +11,7 @@ use dicom_support::{COLUMNS, ROWS, SECRET, Slice, folder};
 use medseg_volume::dicom::{
     DicomError, SeriesOptions, SeriesWarning, VolumeSummary, describe_folder, read_series, read_series_with,
 };
-use medseg_volume::{Dhw, Volume};
+use medseg_volume::{Dhw, Volume, VolumeError};
 
 const BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 
@@ -103,7 +103,7 @@ fn stored_bits_are_cut_out_and_signed() {
     assert_eq!(first(narrow(0)), [2047.0, 2048.0, 4095.0, 1.0]);
     assert_eq!(first(narrow(0).number(tags::HIGH_BIT, 15)), [3967.0, 128.0, 4095.0, 256.0]);
     let impossible = narrow(0).number(tags::HIGH_BIT, 10);
-    assert!(matches!(error(&[impossible]), DicomError::Malformed { .. }));
+    assert!(matches!(error(&[impossible]), DicomError::File(VolumeError::Malformed { .. })));
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn directions_are_repaired_a_little_and_refused_a_lot() {
         assert!(matches!(error(&[turned(broken)]), DicomError::Geometry { .. }), "{broken}");
     }
     for broken in ["1\\0\\0\\0\\1", "1\\0\\0\\0\\1\\x", "1\\0\\0\\0\\1\\nan"] {
-        assert!(matches!(error(&[turned(broken)]), DicomError::Malformed { .. }), "{broken}");
+        assert!(matches!(error(&[turned(broken)]), DicomError::File(VolumeError::Malformed { .. })), "{broken}");
     }
 }
 
@@ -221,7 +221,7 @@ fn what_is_no_slice_is_passed_over_and_counted() {
     let none = tempfile::tempdir().unwrap();
     fs::write(none.path().join("readme.txt"), "no image").unwrap();
     assert!(matches!(read_series(none.path()), Err(DicomError::NoSeries { files: 1, .. })));
-    assert!(matches!(read_series(none.path().join("absent")), Err(DicomError::Io { .. })));
+    assert!(matches!(read_series(none.path().join("absent")), Err(DicomError::File(VolumeError::Io { .. }))));
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn kinds_that_are_not_read_say_so() {
     ];
     for (index, slice) in refused.into_iter().enumerate() {
         let error = error(&[slice]);
-        assert!(matches!(error, DicomError::Unsupported { .. }), "{index}: {error}");
+        assert!(matches!(error, DicomError::File(VolumeError::Unsupported { .. })), "{index}: {error}");
     }
     for (attribute, tag) in [
         ("PixelSpacing", tags::PIXEL_SPACING),
@@ -248,7 +248,10 @@ fn kinds_that_are_not_read_say_so() {
         assert!(matches!(error, DicomError::Missing { attribute: found, .. } if found == attribute), "{error}");
     }
     for (tag, value) in [(tags::RESCALE_SLOPE, "0"), (tags::RESCALE_SLOPE, "inf"), (tags::RESCALE_INTERCEPT, "a")] {
-        assert!(matches!(error(&[slice().text(tag, value)]), DicomError::Malformed { .. }), "{value}");
+        assert!(
+            matches!(error(&[slice().text(tag, value)]), DicomError::File(VolumeError::Malformed { .. })),
+            "{value}"
+        );
     }
 }
 
@@ -266,11 +269,11 @@ fn monochrome1_keeps_its_values_unless_told_otherwise() {
 #[test]
 fn lengths_beyond_the_file_and_results_beyond_the_limit_are_refused() {
     let short = Slice::at(0.0, 0).number(tags::ROWS, 60000).number(tags::COLUMNS, 60000);
-    assert!(matches!(error(&[short]), DicomError::Malformed { .. }));
+    assert!(matches!(error(&[short]), DicomError::File(VolumeError::Malformed { .. })));
     let folder = folder(&five());
     let options = SeriesOptions { max_bytes: (5 * ROWS * COLUMNS * 4 - 1) as u64, ..SeriesOptions::default() };
     let refused = read_series_with(folder.path(), &options).unwrap_err();
-    assert!(matches!(refused, DicomError::Limit { needed: 240, limit: 239, .. }), "{refused}");
+    assert!(matches!(refused, DicomError::File(VolumeError::Limit { needed: 240, limit: 239, .. })), "{refused}");
     // A value that declares 4 GiB: SOPInstanceUID in implicit little endian has a length of 32 bits.
     let path = folder.path().join("03.dcm");
     Slice::at(0.0, 0).syntax(uids::IMPLICIT_VR_LITTLE_ENDIAN).write(&path);
@@ -323,7 +326,10 @@ fn of_several_damaged_slices_the_first_is_named() {
     }
     for _ in 0..20 {
         let error = read_series(folder.path()).unwrap_err();
-        assert!(matches!(&error, DicomError::Malformed { path, .. } if path.ends_with("4")), "{error}");
+        assert!(
+            matches!(&error, DicomError::File(VolumeError::Malformed { path, .. }) if path.ends_with("4")),
+            "{error}"
+        );
     }
 }
 

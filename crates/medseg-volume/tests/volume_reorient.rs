@@ -1,17 +1,10 @@
 //! Turning axes: every voxel stays where it is in the patient, and comes back exactly.
 
+mod support;
+
 use medseg_volume::{AxisChange, Dhw, Geometry, Orientation, Volume};
 use ndarray::Array3;
-
-/// All 48 axis codes.
-fn codes() -> Vec<Orientation> {
-    let pairs = [["R", "L"], ["A", "P"], ["S", "I"]];
-    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
-    let code = |order: [usize; 3], signs: usize| {
-        order.iter().map(|axis| pairs[*axis][(signs >> axis) & 1]).collect::<String>().parse().unwrap()
-    };
-    orders.into_iter().flat_map(|order| (0..8).map(move |signs| code(order, signs))).collect()
-}
+use support::codes;
 
 /// A volume of numbered voxels on a slightly oblique grid.
 fn numbered() -> Volume<u32> {

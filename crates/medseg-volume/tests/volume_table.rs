@@ -3,6 +3,7 @@
 
 #[path = "support/header.rs"]
 mod header;
+mod support;
 
 use header::Made;
 use medseg_volume::{
@@ -10,20 +11,11 @@ use medseg_volume::{
     read_stored, write_channels,
 };
 use ndarray::{Array3, Array4};
+use support::codes;
 
 /// Along i, j, k.
 const SIDES: [u64; 3] = [4, 3, 2];
 const COUNT: usize = 24;
-
-/// All 48 axis codes.
-fn codes() -> Vec<Orientation> {
-    let pairs = [["R", "L"], ["A", "P"], ["S", "I"]];
-    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
-    let code = |order: [usize; 3], signs: usize| {
-        order.iter().map(|axis| pairs[*axis][(signs >> axis) & 1]).collect::<String>().parse().unwrap()
-    };
-    orders.into_iter().flat_map(|order| (0..8).map(move |signs| code(order, signs))).collect()
-}
 
 /// A grid whose axes point to `code`, straight or not; its numbers are exact in f32.
 fn rows(code: Orientation, oblique: bool) -> [[f64; 4]; 3] {

@@ -3,38 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use super::SeriesSummary;
+use crate::VolumeError;
 
 /// An error of reading a DICOM series; its message names the folder or the file and never a value that could tell who
 /// the patient is.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DicomError {
-    /// The system could not open or read a file or folder.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// A file is not sound DICOM: truncated, a length that cannot be true, a value that is no number.
-    #[error("{}: {reason}", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A file is sound but of a kind that is not read: a compression, colour, several frames, float voxels.
-    #[error("{}: {reason}", path.display())]
-    Unsupported {
-        /// The file.
-        path: PathBuf,
-        /// Which kind.
-        reason: String,
-    },
+    /// A file or folder cannot be read, is not sound (truncated, a length that cannot be true, a value that is no number),
+    /// is of a kind that is not read (a compression, colour, several frames, float voxels), or needs too much memory.
+    #[error(transparent)]
+    File(#[from] VolumeError),
     /// An image lacks an attribute without which its place or its values are unknown.
     #[error("{}: lacks {attribute}", path.display())]
     Missing {
@@ -42,16 +21,6 @@ pub enum DicomError {
         path: PathBuf,
         /// The attribute's keyword in the standard.
         attribute: &'static str,
-    },
-    /// Reading would take more memory than allowed or to be had.
-    #[error("{}: needs {needed} bytes, more than the {limit} allowed", path.display())]
-    Limit {
-        /// The folder or file.
-        path: PathBuf,
-        /// Bytes needed.
-        needed: u64,
-        /// Bytes allowed.
-        limit: u64,
     },
     /// A folder holds no image that has a place in the patient.
     #[error("{}: no DICOM image with a position among {files} files", folder.display())]
@@ -141,16 +110,20 @@ pub enum DicomError {
 
 impl DicomError {
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        let path = path.to_path_buf();
-        move |source| Self::Io { action, path, source }
+        let failed = VolumeError::io(action, path);
+        move |source| failed(source).into()
     }
 
     pub(super) fn malformed(path: &Path, reason: impl Into<String>) -> Self {
-        Self::Malformed { path: path.to_path_buf(), reason: reason.into() }
+        VolumeError::malformed(path, reason).into()
     }
 
     pub(super) fn unsupported(path: &Path, reason: impl Into<String>) -> Self {
-        Self::Unsupported { path: path.to_path_buf(), reason: reason.into() }
+        VolumeError::unsupported(path, reason).into()
+    }
+
+    pub(super) fn limit(path: &Path, needed: u64, limit: u64) -> Self {
+        VolumeError::Limit { path: path.to_path_buf(), needed, limit }.into()
     }
 }
 

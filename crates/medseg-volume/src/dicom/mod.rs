@@ -85,7 +85,7 @@ impl Default for SeriesOptions {
 /// Describes the series of a folder from the files' headers, without reading pixels. Sub-folders are not entered.
 ///
 /// # Errors
-/// [`DicomError::Io`] if the folder cannot be listed. What is wrong with a file or a series is part of the summary.
+/// [`DicomError::File`] if the folder cannot be listed. What is wrong with a file or a series is part of the summary.
 pub fn describe_folder(folder: impl AsRef<Path>) -> Result<FolderSummary, DicomError> {
     let folder = folder.as_ref();
     Ok(Contents::of(folder)?.into_summary(folder, &SeriesOptions::default()))
@@ -230,7 +230,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, DicomError> {
 /// Decodes the slices in parallel, each into its place.
 fn voxels(folder: &Path, stack: &Stack, options: &SeriesOptions) -> Result<Array3<f32>, DicomError> {
     let (shape, limit) = (stack.summary.shape, options.max_bytes);
-    let refused = |needed| DicomError::Limit { path: folder.to_path_buf(), needed, limit };
+    let refused = |needed| DicomError::limit(folder, needed, limit);
     let needed = (shape.voxels() as u64).saturating_mul(4);
     if needed > limit {
         return Err(refused(needed));

@@ -138,47 +138,15 @@ pub(super) struct Decoder {
 /// Calls a generic function with the type that a [`Datatype`] stands for.
 macro_rules! with_stored_type {
     ($datatype:expr, $stored:ident => $call:expr) => {
+        with_stored_type!(@of $datatype, $stored, $call,
+            U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32, U64 u64, I64 i64, F32 f32, F64 f64)
+    };
+    (@of $datatype:expr, $stored:ident, $call:expr, $($variant:ident $type:ty),*) => {
         match $datatype {
-            Datatype::U8 => {
-                type $stored = u8;
+            $(Datatype::$variant => {
+                type $stored = $type;
                 $call
-            }
-            Datatype::I8 => {
-                type $stored = i8;
-                $call
-            }
-            Datatype::U16 => {
-                type $stored = u16;
-                $call
-            }
-            Datatype::I16 => {
-                type $stored = i16;
-                $call
-            }
-            Datatype::U32 => {
-                type $stored = u32;
-                $call
-            }
-            Datatype::I32 => {
-                type $stored = i32;
-                $call
-            }
-            Datatype::U64 => {
-                type $stored = u64;
-                $call
-            }
-            Datatype::I64 => {
-                type $stored = i64;
-                $call
-            }
-            Datatype::F32 => {
-                type $stored = f32;
-                $call
-            }
-            Datatype::F64 => {
-                type $stored = f64;
-                $call
-            }
+            })*
         }
     };
 }

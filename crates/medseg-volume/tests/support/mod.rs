@@ -1,4 +1,4 @@
-//! A small NIfTI-1 file made by hand, whose header bytes tests change.
+//! A small NIfTI-1 file made by hand, whose header bytes tests change; the axis codes.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::fs;
@@ -7,7 +7,17 @@ use std::path::PathBuf;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use medseg_volume::read_image;
+use medseg_volume::{Orientation, read_image};
+
+/// All 48 axis codes.
+pub fn codes() -> Vec<Orientation> {
+    let pairs = [["R", "L"], ["A", "P"], ["S", "I"]];
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    let code = |order: [usize; 3], signs: usize| {
+        order.iter().map(|axis| pairs[*axis][(signs >> axis) & 1]).collect::<String>().parse().unwrap()
+    };
+    orders.into_iter().flat_map(|order| (0..8).map(move |signs| code(order, signs))).collect()
+}
 
 /// Shape of [`label_file`] along i, j, k.
 pub const SIDES: [usize; 3] = [4, 3, 2];

@@ -47,7 +47,7 @@ pub(super) fn decode(header: &Header, options: &SeriesOptions, plane: &mut [f32]
 fn read(header: &Header, limit: u64) -> Result<Vec<u8>, DicomError> {
     let Pixels { start, length, end, .. } = header.pixels;
     let length = length.unwrap_or(end - start);
-    let refused = || DicomError::Limit { path: header.path.clone(), needed: length, limit };
+    let refused = || DicomError::limit(&header.path, length, limit);
     if length > limit {
         return Err(refused());
     }
