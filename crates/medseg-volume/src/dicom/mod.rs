@@ -40,9 +40,11 @@
 //! are.)
 
 mod codec;
+mod data_set;
 mod elements;
 mod error;
 mod header;
+mod pixels;
 mod series;
 mod summary;
 mod syntax;

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
-use super::super::header::Pixels;
+use super::super::pixels::Pixels;
 
 /// Most tiles of a codestream, by T.800 A.4.2.
 const MOST_TILES: u64 = 65535;

@@ -3,7 +3,7 @@
 //! The general decoders in Rust read this process in part only (point transform and restarts with errors), so it is
 //! decoded here. Damage that shows is an error: a truncated scan, an unassigned code, a sample beyond the precision.
 
-use super::super::header::Pixels;
+use super::super::pixels::Pixels;
 
 /// Decodes a frame to as many samples as `pixels` has.
 pub(super) fn decode(frame: &[u8], pixels: &Pixels) -> Result<Vec<u16>, String> {

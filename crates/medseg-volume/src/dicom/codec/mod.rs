@@ -8,7 +8,8 @@ mod rle;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
-use super::header::{Header, Pixels};
+use super::header::Header;
+use super::pixels::Pixels;
 use super::syntax::{Compression, Encoding};
 use super::{DicomError, SeriesOptions};
 
