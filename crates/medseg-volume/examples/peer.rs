@@ -2,6 +2,7 @@
 //! with tabs between its parts, and an answer each.
 //!
 //! - `read PATH`: reads an image as f32; seconds and the process's peak memory in KiB.
+//! - `again PATH`: the same, into the memory of the image that was read before.
 //! - `label PATH`, then `write PATH [LEVEL]`: keeps a label map, and writes it; seconds and peak memory.
 //! - `copy FROM STORED IMAGE`: writes a file again in its own type, and as f32 with nothing but the affine as NIfTI-2; `ok`
 //!   or what is wrong.
@@ -14,20 +15,28 @@ use medseg_volume::{
     Geometry, NiftiFile, NiftiVersion, ReadOptions, StoredVoxels, Volume, WriteOptions, read_image, read_label,
     write_channels, write_volume,
 };
+use ndarray::Array3;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut label = None;
+    let mut kept = Kept::default();
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         let parts: Vec<&str> = line.split('\t').collect();
-        let answer = answer(&parts, &mut label).unwrap_or_else(|e| format!("error: {e}"));
+        let answer = answer(&parts, &mut kept).unwrap_or_else(|e| format!("error: {e}"));
         println!("{answer}");
         std::io::stdout().flush()?;
     }
     Ok(())
 }
 
-fn answer(parts: &[&str], label: &mut Option<Volume<u8>>) -> Result<String, Box<dyn Error>> {
+/// What commands leave for later ones.
+#[derive(Default)]
+struct Kept {
+    label: Option<Volume<u8>>,
+    image: Option<Array3<f32>>,
+}
+
+fn answer(parts: &[&str], kept: &mut Kept) -> Result<String, Box<dyn Error>> {
     let started = Instant::now();
     match parts {
         ["read", path] => {
@@ -35,14 +44,21 @@ fn answer(parts: &[&str], label: &mut Option<Volume<u8>>) -> Result<String, Box<
             let seconds = started.elapsed().as_secs_f64();
             Ok(format!("{seconds} {} {}", peak_kib(), image.data.len()))
         }
+        ["again", path] => {
+            let file = NiftiFile::open(path)?;
+            let shape = file.info().shape.to_array();
+            let image = kept.image.get_or_insert_with(|| Array3::zeros(shape));
+            file.image_into(&ReadOptions::default(), &mut image.view_mut())?;
+            Ok(format!("{} {}", started.elapsed().as_secs_f64(), peak_kib()))
+        }
         ["label", path] => {
-            *label = Some(read_label(path)?);
+            kept.label = Some(read_label(path)?);
             Ok("ok".into())
         }
         ["write", path, level @ ..] => {
             let level = level.first().map(|level| level.parse()).transpose()?;
             let options = WriteOptions { labels: true, level, ..WriteOptions::default() };
-            write_volume(path, label.as_ref().ok_or("no label was read")?, &options)?;
+            write_volume(path, kept.label.as_ref().ok_or("no label was read")?, &options)?;
             Ok(format!("{} {}", started.elapsed().as_secs_f64(), peak_kib()))
         }
         ["copy", from, stored, image] => copy(from, stored, image).map(|()| "ok".into()),

@@ -233,6 +233,62 @@ fn damage_far_into_a_large_file_is_an_error_on_either_thread() {
 }
 
 #[test]
+fn a_large_file_on_disk_is_read_as_its_bytes_in_memory_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.nii");
+    for (code, bits, big_endian) in [(4, 16, false), (4, 16, true), (64, 64, true), (2, 8, false)] {
+        // Three channels, and a number of voxels that no chunk divides.
+        let made = Made { sides: vec![211, 193, 43, 3], code, bits, big_endian, ..Made::default() };
+        let bytes = made.file(&numbers(211 * 193 * 43 * 3 * usize::from(bits as u16) / 8));
+        std::fs::write(&path, &bytes).unwrap();
+        let (disk, memory) = (NiftiFile::open(&path).unwrap(), NiftiFile::from_bytes(bytes).unwrap());
+        for slices in [None, Some(7..41)] {
+            let options = ReadOptions { slices, ..ReadOptions::default() };
+            let [disk, memory] = [&disk, &memory].map(|file| file.channels(&options).unwrap().0);
+            let bits = |array: &ndarray::Array4<f32>| array.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            assert!(disk.dim() == memory.dim() && bits(&disk) == bits(&memory), "{code} {big_endian} {options:?}");
+        }
+    }
+}
+
+#[test]
+fn of_several_bad_voxels_of_a_large_file_the_first_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("label.nii");
+    let made = Made { sides: vec![500, 400, 30], code: 512, bits: 16, ..Made::default() };
+    let mut voxels = vec![0; 2 * 500 * 400 * 30];
+    for (voxel, high) in [(1_000_000, 1), (3_000_000, 2), (5_000_000, 3)] {
+        voxels[2 * voxel + 1] = high;
+    }
+    std::fs::write(&path, made.file(&voxels)).unwrap();
+    let file = NiftiFile::open(&path).unwrap();
+    for _ in 0..10 {
+        assert!(file.label(&ReadOptions::default()).unwrap_err().to_string().contains("256 is not a label"));
+    }
+    // Cut short after its header was read.
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(6_000_000).unwrap();
+    assert!(file.image(&ReadOptions::default()).unwrap_err().to_string().contains("too short"));
+}
+
+#[test]
+fn an_image_is_read_into_memory_that_fits_and_no_other() {
+    let made = Made { sides: vec![4, 3, 5], ..Made::default() };
+    let file = NiftiFile::from_bytes(made.file(&numbers(60))).unwrap();
+    let image = file.image(&ReadOptions::default()).unwrap();
+    let mut out = Array3::from_elem((5, 3, 4), f32::NAN);
+    let geometry = file.image_into(&ReadOptions::default(), &mut out.view_mut()).unwrap();
+    assert!(out == image.data && geometry == image.geometry);
+    let part = ReadOptions { slices: Some(2..4), ..ReadOptions::default() };
+    let geometry = file.image_into(&part, &mut out.slice_mut(s![..2, .., ..])).unwrap();
+    assert!(out.slice(s![..2, .., ..]) == image.data.slice(s![2..4, .., ..]));
+    assert_eq!(geometry, file.image(&part).unwrap().geometry);
+    let error = file.image_into(&part, &mut out.view_mut()).unwrap_err().to_string();
+    assert!(error.contains("cannot be read into an array of"), "{error}");
+    let error = file.image_into(&ReadOptions::default(), &mut out.slice_mut(s![..;-1, .., ..])).unwrap_err();
+    assert!(error.to_string().contains("C order"), "{error}");
+}
+
+#[test]
 fn slices_of_several_channels_are_taken_from_each() {
     let made = Made { sides: vec![2, 3, 4, 5], ..Made::default() };
     for bytes in [made.file(&numbers(120)), gzip(&made.file(&numbers(120)))] {

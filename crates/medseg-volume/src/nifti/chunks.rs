@@ -1,4 +1,4 @@
-//! Voxel bytes in chunks, read by one thread and converted by another.
+//! Voxel bytes in chunks: read by one thread and converted by another, or both by all threads where the file allows it.
 
 use std::io::{self, Read};
 use std::sync::mpsc;
@@ -16,6 +16,7 @@ const ALONE: u64 = 4 << 20;
 const MOST_TRAILING: u64 = 1 << 26;
 
 /// The parts of the content that are wanted: `runs` of `length` bytes, each after `before` bytes that are not.
+#[derive(Clone, Copy)]
 pub(super) struct Parts {
     /// Passed over before the first run.
     pub first: u64,
@@ -77,17 +78,27 @@ pub(super) enum Stop<E> {
     Convert(E),
 }
 
-/// Reads the parts and gives them to `convert` in order, in chunks whose lengths are whole voxels.
-pub(super) fn for_each<E>(
+/// Reads the parts into `out`, whose length is the number of voxels of `size` bytes in them; `convert` makes voxels of
+/// bytes.
+pub(super) fn read_parts<V: Send, E: Send>(
     input: Input,
-    parts: Parts,
-    convert: impl FnMut(&mut [u8]) -> Result<(), E>,
+    parts: &Parts,
+    size: usize,
+    out: &mut [V],
+    convert: impl Fn(&mut [u8], &mut [V]) -> Result<(), E> + Sync,
 ) -> Result<(), Stop<E>> {
     let total = parts.runs * parts.length;
-    let reader = Reader { input, parts, left: 0, started: false };
-    if total < ALONE { alone(reader, total, convert) } else { together(reader, total, convert) }
+    #[cfg(unix)]
+    if let Some(file) = input.file.as_ref().filter(|_| total >= ALONE) {
+        return super::positioned::read_parts(file, parts, size, out, convert);
+    }
+    let reader = Reader { input, parts: *parts, left: 0, started: false };
+    let mut out = out.chunks_mut(CHUNK / size);
+    let next = |bytes: &mut [u8]| out.next().map_or(Ok(()), |out| convert(bytes, out));
+    if total < ALONE { alone(reader, total, next) } else { together(reader, total, next) }
 }
 
+/// Reads all parts in order and gives them to `convert` in chunks, whole voxels each.
 fn alone<E>(
     mut reader: Reader,
     total: u64,

@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ndarray::{Array3, Array4, Axis};
+use ndarray::{Array3, Array4, ArrayViewMut3, Axis};
 
-use super::chunks::{CHUNK, Parts, Stop, for_each};
+use super::chunks::{CHUNK, Parts, Stop, read_parts};
 use super::header::{Header, VolumeInfo};
-use super::source::{Source, partner};
+use super::source::{Input, Source, partner};
 use super::voxel::{Decoder, Stored, Voxel};
 use super::{Datatype, StoredVoxels};
 use crate::{Dhw, Geometry, Volume, VolumeError};
@@ -123,6 +123,40 @@ impl NiftiFile {
         self.volume(options)
     }
 
+    /// [`NiftiFile::image`] into memory that the caller has, such as that of the volume before: a large result costs more
+    /// time where its memory is new. Returns the geometry.
+    ///
+    /// # Errors
+    /// As [`NiftiFile::image`], and an array of another shape than the slices to read or not in C order. After an error
+    /// some of the voxels may be written.
+    ///
+    /// ```
+    /// # use medseg_volume::{Dhw, Geometry, NiftiFile, ReadOptions, Volume, write_image};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("ct.nii");
+    /// # let geometry = Geometry::from_spacing(Dhw { d: 5.0, h: 0.8, w: 0.8 })?;
+    /// # write_image(&path, &Volume::new(ndarray::Array3::from_elem((30, 4, 5), -1000.0), geometry))?;
+    /// let file = NiftiFile::open(&path)?;
+    /// let mut voxels = ndarray::Array3::zeros((30, 4, 5));
+    /// file.image_into(&ReadOptions::default(), &mut voxels.view_mut())?;
+    /// assert_eq!(voxels[[29, 3, 4]], -1000.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn image_into(&self, options: &ReadOptions, out: &mut ArrayViewMut3<'_, f32>) -> Result<Geometry, VolumeError> {
+        self.require_one_channel()?;
+        let slices = self.slices(options)?;
+        let shape = Dhw { d: slices.len(), ..self.header.info.shape };
+        let given = Dhw::from(out.dim());
+        let refused = |reason: String| VolumeError::unsupported(self.voxels.name(), reason);
+        if given != shape {
+            return Err(refused(format!("{shape} voxels cannot be read into an array of {given}")));
+        }
+        let out = out.as_slice_mut().ok_or_else(|| refused("an array that is not in C order".into()))?;
+        let decoder = self.decoder(options);
+        self.fill(self.open_voxels()?, &slices, out, |bytes, out| decoder.decode(bytes, out))?;
+        Ok(self.geometry(&slices))
+    }
+
     /// The voxels of a 3D label map: whole numbers from 0 to 255, whatever the stored type.
     ///
     /// # Errors
@@ -159,14 +193,19 @@ impl NiftiFile {
     }
 
     fn volume<V: Voxel>(&self, options: &ReadOptions) -> Result<Volume<V>, VolumeError> {
-        let VolumeInfo { shape, channels, .. } = self.header.info;
-        if channels != 1 {
-            let reason = format!("{shape} with {channels} channels or times is not a 3D volume");
-            return Err(VolumeError::unsupported(self.voxels.name(), reason));
-        }
+        self.require_one_channel()?;
         let slices = self.slices(options)?;
         let data: Array3<V> = self.voxels(options, &slices)?.index_axis_move(Axis(0), 0);
         Ok(Volume::new(data, self.geometry(&slices)))
+    }
+
+    fn require_one_channel(&self) -> Result<(), VolumeError> {
+        let VolumeInfo { shape, channels, .. } = self.header.info;
+        if channels == 1 {
+            return Ok(());
+        }
+        let reason = format!("{shape} with {channels} channels or times is not a 3D volume");
+        Err(VolumeError::unsupported(self.voxels.name(), reason))
     }
 
     /// The slices to read.
@@ -202,48 +241,65 @@ impl NiftiFile {
         Decoder { datatype, big_endian, scaling, exact: options.exact }
     }
 
-    /// Reads slices of all channels; `append` converts bytes into numbers.
-    fn read<V: Send>(
+    /// Reads slices of all channels; `convert` makes numbers of bytes.
+    fn read<V: Copy + Default + Send>(
         &self,
         options: &ReadOptions,
         slices: &Range<usize>,
-        append: impl Fn(&mut [u8], &mut Vec<V>) -> Result<(), String>,
+        convert: impl Fn(&mut [u8], &mut [V]) -> Result<(), String> + Sync,
     ) -> Result<Array4<V>, VolumeError> {
         let path = self.voxels.name();
-        let input = self.voxels.open(CHUNK)?;
-        let header = &self.header;
-        if header.offset.saturating_add(header.stored_bytes) > input.available {
-            return Err(VolumeError::malformed(path, "too short for the dimensions in its header"));
-        }
-        let shape = Dhw { d: slices.len(), ..header.info.shape };
-        let dim = (header.info.channels, shape.d, shape.h, shape.w);
+        let input = self.open_voxels()?;
+        let info = &self.header.info;
+        let dim = (info.channels, slices.len(), info.shape.h, info.shape.w);
         // The product of all sides fits into u64, as the header's check found.
         let count = (dim.0 as u64) * (dim.1 as u64) * (dim.2 as u64) * (dim.3 as u64);
-        let mut data: Vec<V> = self.reserve(count, options)?;
-        match for_each(input, self.parts(slices), |bytes| append(bytes, &mut data)) {
-            Ok(()) => {}
-            Err(Stop::Convert(reason)) => return Err(VolumeError::malformed(path, reason)),
-            Err(Stop::Read(e)) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-                return Err(VolumeError::malformed(path, "it ends before its last voxel"));
-            }
-            Err(Stop::Read(e)) => {
-                return Err(VolumeError::malformed(path, format!("it cannot be read to the end: {e}")));
-            }
-        }
+        let mut data: Vec<V> = self.zeroed(count, options)?;
+        self.fill(input, slices, &mut data, convert)?;
         Array4::from_shape_vec(dim, data).map_err(|e| VolumeError::malformed(path, e.to_string()))
     }
 
-    /// Room for a number of voxels, unless that is over the limit.
-    fn reserve<V>(&self, count: u64, options: &ReadOptions) -> Result<Vec<V>, VolumeError> {
+    /// Opens the voxels' file, which is long enough.
+    fn open_voxels(&self) -> Result<Input, VolumeError> {
+        let input = self.voxels.open(CHUNK)?;
+        if self.header.offset.saturating_add(self.header.stored_bytes) > input.available {
+            let reason = "too short for the dimensions in its header";
+            return Err(VolumeError::malformed(self.voxels.name(), reason));
+        }
+        Ok(input)
+    }
+
+    /// Reads slices of all channels into as many voxels.
+    fn fill<V: Send>(
+        &self,
+        input: Input,
+        slices: &Range<usize>,
+        out: &mut [V],
+        convert: impl Fn(&mut [u8], &mut [V]) -> Result<(), String> + Sync,
+    ) -> Result<(), VolumeError> {
+        let path = self.voxels.name();
+        let size = self.header.info.datatype.bytes();
+        read_parts(input, &self.parts(slices), size, out, convert).map_err(|stop| match stop {
+            Stop::Convert(reason) => VolumeError::malformed(path, reason),
+            Stop::Read(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+                VolumeError::malformed(path, "it ends before its last voxel")
+            }
+            Stop::Read(e) => VolumeError::malformed(path, format!("it cannot be read to the end: {e}")),
+        })
+    }
+
+    /// Voxels of 0, unless they are over the limit or there is no memory for them.
+    fn zeroed<V: Copy + Default>(&self, count: u64, options: &ReadOptions) -> Result<Vec<V>, VolumeError> {
         let path = self.voxels.name();
         let needed = count.saturating_mul(size_of::<V>() as u64);
         if needed > options.max_bytes {
             return Err(VolumeError::Limit { path: path.to_path_buf(), needed, limit: options.max_bytes });
         }
         let out_of_memory = || VolumeError::malformed(path, format!("no memory for {needed} bytes of voxels"));
-        let mut data = Vec::new();
-        data.try_reserve_exact(usize::try_from(count).map_err(|_| out_of_memory())?).map_err(|_| out_of_memory())?;
-        Ok(data)
+        let count = usize::try_from(count).map_err(|_| out_of_memory())?;
+        // `vec!` takes zeroed memory from the system without touching it, but ends the process if there is none.
+        Vec::<V>::new().try_reserve_exact(count).map_err(|_| out_of_memory())?;
+        Ok(vec![V::default(); count])
     }
 
     /// Where the slices' bytes are.

@@ -10,6 +10,8 @@ mod file;
 mod gzip;
 mod header;
 mod layout;
+#[cfg(unix)]
+mod positioned;
 mod read;
 mod source;
 mod stored;

@@ -27,6 +27,8 @@ pub(super) struct Input {
     /// The most bytes it can have.
     pub available: u64,
     pub packed: bool,
+    /// The file itself where its bytes are the content, to be read at any position.
+    pub file: Option<File>,
 }
 
 impl Source {
@@ -49,7 +51,9 @@ impl Source {
                 if meta.is_dir() {
                     return Err(VolumeError::malformed(path, "a folder, not a file"));
                 }
-                input(file, meta.len(), buffer).map_err(failed)
+                let again = file.try_clone().map_err(failed)?;
+                let input = input(file, meta.len(), buffer).map_err(failed)?;
+                Ok(Input { file: Some(again).filter(|_| !input.packed), ..input })
             }
             Self::Memory(bytes) => input(Cursor::new(Arc::clone(bytes)), bytes.len() as u64, buffer).map_err(failed),
         }
@@ -61,9 +65,9 @@ fn input<R: Read + Seek + Send + 'static>(from: R, length: u64, buffer: usize) -
     let packed = from.fill_buf()?.starts_with(&MAGIC);
     Ok(if packed {
         let available = length.saturating_mul(MOST_EXPANSION);
-        Input { content: Box::new(Members::new(from)), available, packed }
+        Input { content: Box::new(Members::new(from)), available, packed, file: None }
     } else {
-        Input { content: Box::new(from), available: length, packed }
+        Input { content: Box::new(from), available: length, packed, file: None }
     })
 }
 

@@ -12,8 +12,8 @@ pub trait Stored: Copy + PartialOrd + Send + Sync + Default + private::Bytes {
 pub(crate) mod private {
     /// Conversions of a stored number.
     pub trait Bytes: Copy {
-        /// Appends numbers of little-endian bytes.
-        fn append_le(bytes: &[u8], out: &mut Vec<Self>);
+        /// Numbers of little-endian bytes.
+        fn read_le(bytes: &[u8], out: &mut [Self]);
         /// Appends the little-endian bytes of numbers.
         fn append_bytes(numbers: &[Self], out: &mut Vec<u8>);
         /// As f64, rounded if it must be.
@@ -33,9 +33,11 @@ macro_rules! stored {
             const DATATYPE: Datatype = Datatype::$datatype;
         }
         impl private::Bytes for $type {
-            fn append_le(bytes: &[u8], out: &mut Vec<Self>) {
+            fn read_le(bytes: &[u8], out: &mut [Self]) {
                 let (numbers, _) = bytes.as_chunks::<{ size_of::<$type>() }>();
-                out.extend(numbers.iter().map(|n| Self::from_le_bytes(*n)));
+                for (to, number) in out.iter_mut().zip(numbers) {
+                    *to = Self::from_le_bytes(*number);
+                }
             }
             fn append_bytes(numbers: &[Self], out: &mut Vec<u8>) {
                 let start = out.len();
@@ -152,17 +154,16 @@ macro_rules! with_stored_type {
 }
 
 impl Decoder {
-    /// Appends the voxels of `bytes`, a whole number of them, which end up little-endian; an error says which value does
-    /// not fit.
-    pub fn decode<V: Voxel>(self, bytes: &mut [u8], out: &mut Vec<V>) -> Result<(), String> {
+    /// The voxels of `bytes`, as many as `out` has, which end up little-endian; an error says which value does not fit.
+    pub fn decode<V: Voxel>(self, bytes: &mut [u8], out: &mut [V]) -> Result<(), String> {
         self.to_little_endian(bytes);
-        with_stored_type!(self.datatype, S => self.append::<S, V>(bytes, out))
+        with_stored_type!(self.datatype, S => self.convert::<S, V>(bytes, out))
     }
 
-    /// Appends the numbers as stored.
-    pub fn decode_stored<S: Stored>(self, bytes: &mut [u8], out: &mut Vec<S>) {
+    /// The numbers as stored.
+    pub fn decode_stored<S: Stored>(self, bytes: &mut [u8], out: &mut [S]) {
         self.to_little_endian(bytes);
-        S::append_le(bytes, out);
+        S::read_le(bytes, out);
     }
 
     fn to_little_endian(self, bytes: &mut [u8]) {
@@ -176,17 +177,17 @@ impl Decoder {
         }
     }
 
-    fn append<S: Stored, V: Voxel>(self, bytes: &[u8], out: &mut Vec<V>) -> Result<(), String> {
+    fn convert<S: Stored, V: Voxel>(self, bytes: &[u8], out: &mut [V]) -> Result<(), String> {
         /// Numbers converted at a time; they stay in the first cache.
         const BATCH: usize = 2048;
-        let mut numbers: Vec<S> = Vec::with_capacity(BATCH);
-        for part in bytes.chunks(BATCH * size_of::<S>()) {
-            numbers.clear();
-            S::append_le(part, &mut numbers);
+        let mut numbers = [S::default(); BATCH];
+        for (bytes, out) in bytes.chunks(BATCH * size_of::<S>()).zip(out.chunks_mut(BATCH)) {
+            let numbers = &mut numbers[..out.len()];
+            S::read_le(bytes, numbers);
             match self.scaling {
-                None => convert(&numbers, |n| V::from_stored(n, self.exact), out),
+                None => convert(numbers, |n| V::from_stored(n, self.exact), out),
                 Some((slope, intercept)) => {
-                    convert(&numbers, |n| V::from_scaled(n.to_f64() * slope + intercept, self.exact), out)
+                    convert(numbers, |n| V::from_scaled(n.to_f64() * slope + intercept, self.exact), out)
                 }
             }
             .map_err(|n| {
@@ -198,14 +199,14 @@ impl Decoder {
     }
 }
 
-/// Appends converted numbers; the first that cannot be is the error. Without a branch a number, so that it vectorises.
-fn convert<S: Copy, V: Default>(numbers: &[S], to: impl Fn(S) -> Option<V>, out: &mut Vec<V>) -> Result<(), S> {
+/// Converts numbers; the first that cannot be is the error. Without a branch a number, so that it vectorises.
+fn convert<S: Copy, V: Default>(numbers: &[S], to: impl Fn(S) -> Option<V>, out: &mut [V]) -> Result<(), S> {
     let mut all = true;
-    out.extend(numbers.iter().map(|n| {
-        let value = to(*n);
+    for (out, number) in out.iter_mut().zip(numbers) {
+        let value = to(*number);
         all &= value.is_some();
-        value.unwrap_or_default()
-    }));
+        *out = value.unwrap_or_default();
+    }
     if all {
         return Ok(());
     }
