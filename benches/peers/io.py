@@ -75,14 +75,11 @@ def main():
             "SimpleITK": lambda: timed(lambda: SimpleITK.WriteImage(itk_mask, out("SimpleITK"), True)),
         }
     }
-    # The C library's own way to have large pages.
-    large = rust.start(GLIBC_TUNABLES="glibc.malloc.hugetlb=1")
     for name in ["packed.nii.gz", "plain.nii"]:
         path = paths[name]
         contenders[f"read {name} as f32"] = {
             "medseg": lambda path=path: float(rust.ask("read", path)[0]),
             "medseg, same memory": lambda path=path: float(rust.ask("again", path)[0]),
-            "medseg, large pages": lambda path=path: float(rust.ask("read", path, process=large)[0]),
             "nibabel": lambda path=path: timed(lambda: nibabel.load(path).get_fdata(dtype=numpy.float32)),
             "SimpleITK": lambda path=path: timed(lambda: SimpleITK.ReadImage(path, SimpleITK.sitkFloat32)),
         }

@@ -16,10 +16,8 @@ class Rust:
         self.program = os.path.join(target, "release", "examples", "peer")
         self.process = self.start()
 
-    def start(self, **settings):
-        environment = dict(os.environ, **settings)
-        pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        return subprocess.Popen([self.program], env=environment, **pipes)
+    def start(self):
+        return subprocess.Popen([self.program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, *parts, process=None):
         process = process or self.process
