@@ -27,7 +27,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         _ => return Err("two paths are needed: PREDICTED REFERENCE".into()),
     };
     // Masks on different grids may have the same shape: scores would then mean nothing.
-    if !predicted.geometry.same_grid(&reference.geometry, 0.1) {
+    if !predicted.geometry.same_grid(&reference.geometry, reference.shape(), 0.1) {
         return Err("the two masks lie on different grids".into());
     }
     let spacing = Spacing(reference.geometry.spacing().to_array());

@@ -1,6 +1,6 @@
 //! Comparing the headers of a case's image and label before any voxel is read.
 
-use medseg_volume::{Geometry, VolumeInfo, read_info};
+use medseg_volume::{Dhw, Geometry, VolumeInfo, read_info};
 
 use crate::DataError;
 use crate::case::Case;
@@ -27,8 +27,8 @@ pub fn check_case_within(case: &Case, tolerance_mm: f64) -> Result<VolumeInfo, D
     let label = read_info(label_path)?;
     let difference = if image.shape != label.shape {
         Some(format!("{} against {} voxels", image.shape, label.shape))
-    } else if tolerance_mm < f64::INFINITY && !image.geometry.same_grid(&label.geometry, tolerance_mm) {
-        Some(grid_difference(&image.geometry, &label.geometry))
+    } else if tolerance_mm < f64::INFINITY && !image.geometry.same_grid(&label.geometry, image.shape, tolerance_mm) {
+        Some(grid_difference(&image.geometry, &label.geometry, image.shape))
     } else {
         None
     };
@@ -49,7 +49,7 @@ pub fn check_cases(cases: &[Case]) -> Result<Vec<VolumeInfo>, DataError> {
 }
 
 /// In what the two grids differ, in the order in which a user would look for it.
-fn grid_difference(image: &Geometry, label: &Geometry) -> String {
+fn grid_difference(image: &Geometry, label: &Geometry, shape: Dhw<usize>) -> String {
     let (codes_a, codes_b) = (image.orientation().to_string(), label.orientation().to_string());
     if codes_a != codes_b {
         return format!("the voxel axes point {codes_a} against {codes_b}");
@@ -65,7 +65,8 @@ fn grid_difference(image: &Geometry, label: &Geometry) -> String {
     if far(a, b, 1e-2) {
         return format!("the first voxel lies at {} against {} mm", listed(a), listed(b));
     }
-    "the voxel axes point in slightly different directions".into()
+    let distance = image.largest_distance(label, shape);
+    format!("the voxel axes point in slightly different directions: voxels lie up to {distance:.3} mm apart")
 }
 
 fn listed(mm: [f64; 3]) -> String {

@@ -183,11 +183,42 @@ impl Geometry {
         self.moved_to(scale.map(|s| 0.5 * s - 0.5), scale)
     }
 
-    /// Whether voxels lie at the same places: no entry of the affines differs by more than `tolerance_mm`.
+    /// Whether the voxels of a volume of this shape lie at the same places: none is more than `tolerance_mm` from its
+    /// counterpart.
+    ///
+    /// ```
+    /// use medseg_volume::{Dhw, Geometry};
+    ///
+    /// let [sin, cos] = [0.01f64.sin(), 0.01f64.cos()];
+    /// let straight = Geometry::from_spacing(Dhw::splat(1.0))?;
+    /// let turned = [[cos, -sin, 0.0, 0.0], [sin, cos, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]];
+    /// let turned = Geometry::from_affine(turned)?;
+    /// // Half a degree moves the far corner of a small volume little, that of a large one by millimetres.
+    /// assert!(straight.same_grid(&turned, Dhw::splat(5), 0.1));
+    /// assert!(!straight.same_grid(&turned, Dhw::splat(512), 5.0));
+    /// # Ok::<(), medseg_volume::VolumeError>(())
+    /// ```
     #[must_use]
-    pub fn same_grid(&self, other: &Self, tolerance_mm: f64) -> bool {
-        let pairs = self.affine.iter().flatten().zip(other.affine.iter().flatten());
-        pairs.into_iter().all(|(a, b)| (a - b).abs() <= tolerance_mm)
+    pub fn same_grid(&self, other: &Self, shape: Dhw<usize>, tolerance_mm: f64) -> bool {
+        self.largest_distance(other, shape) <= tolerance_mm
+    }
+
+    /// The largest distance in millimetres between a voxel of a volume of this shape and its counterpart; 0 without
+    /// voxels.
+    #[must_use]
+    pub fn largest_distance(&self, other: &Self, shape: Dhw<usize>) -> f64 {
+        if shape.voxels() == 0 {
+            return 0.0;
+        }
+        // The distance is a convex function of the voxel, so it is largest in a corner.
+        let last = shape.map(|side| (side - 1) as f64);
+        let corners = (0..8).map(|n| {
+            let end = |axis: usize, last: f64| if n >> axis & 1 == 1 { last } else { 0.0 };
+            let corner = Dhw { d: end(0, last.d), h: end(1, last.h), w: end(2, last.w) };
+            let (a, b) = (self.voxel_to_world(corner), other.voxel_to_world(corner));
+            a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
+        });
+        corners.fold(0.0, f64::max)
     }
 
     /// The steps along i, j, k in millimetres.
@@ -287,6 +318,7 @@ mod tests {
         let corner = g.voxel_to_world(Dhw::splat(-0.5));
         assert!(near(halved.world_to_voxel(corner), [-0.5, -0.5, -0.5]));
         assert!((halved.spacing().d - 2.0 * g.spacing().d).abs() < 1e-12);
-        assert!(g.same_grid(&g.cropped(Dhw::splat(0)), 0.0) && !g.same_grid(&cropped, 1e-3));
+        let shape = Dhw { d: 8, h: 10, w: 12 };
+        assert!(g.same_grid(&g.cropped(Dhw::splat(0)), shape, 0.0) && !g.same_grid(&cropped, shape, 1e-3));
     }
 }
