@@ -67,9 +67,9 @@ pub fn paste<T: Copy>(volume: &mut Array3<T>, part: &ArrayView3<'_, T>, region: 
     volume.slice_mut(slice_of(inside.start, inside.size)).assign(&part.slice(slice_of(at, inside.size)));
 }
 
-type Slice = ndarray::SliceInfo<[ndarray::SliceInfoElem; 3], ndarray::Ix3, ndarray::Ix3>;
+pub(crate) type Slice = ndarray::SliceInfo<[ndarray::SliceInfoElem; 3], ndarray::Ix3, ndarray::Ix3>;
 
-fn slice_of(start: Dhw<isize>, size: Dhw<usize>) -> Slice {
+pub(crate) fn slice_of(start: Dhw<isize>, size: Dhw<usize>) -> Slice {
     let range = |from: isize, length: usize| from..from + length as isize;
     s![range(start.d, size.d), range(start.h, size.h), range(start.w, size.w)]
 }

@@ -1,6 +1,8 @@
 //! What can go wrong with transforms.
 
-/// An error of this crate; its message is one sentence that names the parameter.
+use medseg_volume::Dhw;
+
+/// An error of this crate; its message is one sentence that names the parameter, and the case where there is one.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransformError {
@@ -18,11 +20,102 @@ pub enum TransformError {
     #[error("a crop of {crop} voxels does not fit into a volume of {volume}; pad it first")]
     CropTooLarge {
         /// The crop.
-        crop: medseg_volume::Dhw<usize>,
+        crop: Dhw<usize>,
         /// The volume.
-        volume: medseg_volume::Dhw<usize>,
+        volume: Dhw<usize>,
     },
     /// There is no voxel that a crop could be centred on.
     #[error("no voxel can be the centre of a crop: the volume has neither foreground nor background")]
     NoCenter,
+    /// A volume has no voxels, or would have none.
+    #[error("a volume of {shape} has no voxels")]
+    NoVoxels {
+        /// Its shape.
+        shape: Dhw<usize>,
+    },
+    /// Label and image differ in shape.
+    #[error("the label has {label} voxels, the image {image}")]
+    LabelShape {
+        /// The image's.
+        image: Dhw<usize>,
+        /// The label's.
+        label: Dhw<usize>,
+    },
+    /// A transform needs a label and there is none.
+    #[error("the sample has no label")]
+    NoLabel,
+    /// A result has another shape than what was done says.
+    #[error("{got} voxels do not fit: the sample has {want} at this point")]
+    Shape {
+        /// What was given.
+        got: Dhw<usize>,
+        /// What belongs there.
+        want: Dhw<usize>,
+    },
+    /// A grid would not be one.
+    #[error("the new grid is none: {0}")]
+    Geometry(String),
+    /// [`Transform::apply`](crate::Transform::apply) changed the shape.
+    #[error("{transform} changed the shape outside a spatial change")]
+    ShapeChanged {
+        /// The transform.
+        transform: String,
+    },
+    /// Recorded parameters cannot be used.
+    #[error("{transform}: {reason}")]
+    NotReplayable {
+        /// The transform.
+        transform: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A trace of something else.
+    #[error("the trace is of another pipeline or of a sample of another shape")]
+    OtherTrace,
+    /// A pipeline was to make one sample of one.
+    #[error("the pipeline makes {samples} samples of one")]
+    NotOne {
+        /// How many it makes.
+        samples: usize,
+    },
+    /// Something cannot be taken back.
+    #[error("{change} cannot be taken back: {reason}")]
+    NotInvertible {
+        /// What was done.
+        change: &'static str,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A step of a pipeline failed.
+    #[error("step {} ({transform}): {source}", number + 1)]
+    Step {
+        /// Its place, from 0.
+        number: usize,
+        /// Its name.
+        transform: String,
+        /// Why.
+        source: Box<Self>,
+    },
+    /// A case failed.
+    #[error("case {id}: {source}")]
+    Case {
+        /// Its name.
+        id: String,
+        /// Why.
+        source: Box<Self>,
+    },
+}
+
+impl TransformError {
+    pub(crate) fn parameter(parameter: &'static str, value: impl ToString, reason: &'static str) -> Self {
+        Self::Parameter { parameter, value: value.to_string(), reason }
+    }
+
+    pub(crate) fn of_case(self, id: &str) -> Self {
+        Self::Case { id: id.to_string(), source: Box::new(self) }
+    }
+
+    pub(crate) fn of_step(self, number: usize, transform: &str) -> Self {
+        Self::Step { number, transform: transform.to_string(), source: Box::new(self) }
+    }
 }

@@ -27,9 +27,12 @@ mod crop_foreground;
 mod error;
 mod flip;
 mod intensity;
+mod model;
 mod pad;
 mod random_crop;
 mod resize;
+mod spatial;
+mod steps;
 
 pub use boxes::{BoxDhw, crop, paste};
 pub use components::{Components, Connectivity, fill_holes, keep_largest, label_components, remove_small_objects};
@@ -37,6 +40,13 @@ pub use crop_foreground::{CropForeground, foreground_box};
 pub use error::TransformError;
 pub use flip::{flip, rotate90};
 pub use intensity::{Intensity, NormalizeIntensity, ScaleIntensityRange};
+pub use model::{Applied, Draw, LazySample, Pipeline, Sample, Trace, Transform, Transformed};
 pub use pad::{PadMethod, SpatialPad};
 pub use random_crop::{CropDraw, LabelIndex, RandCropByPosNegLabel, corrected_center};
 pub use resize::{Interpolation, resize, resize_nearest, resize_nearest_exact};
+pub use spatial::{Axes, Elastic, Kernel, Padding, Resample, SpatialChange, VoxelMap, smoothed_offsets};
+pub use steps::{
+    Affine, CenterCrop, CropBox, CropOrPad, CropToForeground, DivisiblePad, Flip, ForegroundSource, PadToSize,
+    RandAffine, RandElastic, RandFlip, RandRotate, RandRotate90, RandSpatialCrop, RandZoom, Range, Reorient, Resize,
+    Rotate, Rotate90, Spacing, SpatialCrop, Step, Zoom,
+};

@@ -152,24 +152,30 @@ impl RandCropByPosNegLabel {
         Ok(BoxDhw { start, size: self.size })
     }
 
+    /// Probability of a foreground centre.
+    pub(crate) fn positive_share(&self) -> Result<f64, TransformError> {
+        let (pos, neg) = (f64::from(self.pos), f64::from(self.neg));
+        if pos >= 0.0 && neg >= 0.0 && pos + neg > 0.0 && (pos + neg).is_finite() {
+            return Ok(pos / (pos + neg));
+        }
+        let reason = "must not be negative, and not both be 0";
+        Err(TransformError::parameter("pos,neg", format!("{pos},{neg}"), reason))
+    }
+
     /// The voxels to centre on; never none.
     fn chosen<'a>(&self, index: &'a LabelIndex, uniform: f64) -> Result<&'a Runs, TransformError> {
-        let refused = |parameter, value, reason| Err(TransformError::Parameter { parameter, value, reason });
         if self.size.voxels() == 0 {
-            return refused("size", self.size.to_string(), "has no voxels");
+            return Err(TransformError::parameter("size", self.size, "has no voxels"));
         }
         if self.size.zip(index.shape).to_array().iter().any(|(size, side)| size > side) {
             return Err(TransformError::CropTooLarge { crop: self.size, volume: index.shape });
         }
-        let (pos, neg) = (f64::from(self.pos), f64::from(self.neg));
-        if !(pos >= 0.0 && neg >= 0.0 && pos + neg > 0.0 && (pos + neg).is_finite()) {
-            return refused("pos,neg", format!("{pos},{neg}"), "must not be negative, and not both be 0");
-        }
+        let share = self.positive_share()?;
         match index.counts() {
             (0, 0) => Err(TransformError::NoCenter),
             (0, _) => Ok(&index.background),
             (_, 0) => Ok(&index.foreground),
-            _ if uniform < pos / (pos + neg) => Ok(&index.foreground),
+            _ if uniform < share => Ok(&index.foreground),
             _ => Ok(&index.background),
         }
     }

@@ -1,0 +1,99 @@
+//! One change of a grid, completely settled.
+
+use medseg_volume::{Dhw, Geometry};
+use serde::{Deserialize, Serialize};
+
+use super::{Axes, Elastic, Kernel, Padding, VoxelMap};
+use crate::{BoxDhw, TransformError};
+
+/// One change of a sample's grid with nothing left to chance: image, label and geometry follow it together.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpatialChange {
+    /// Cuts out a box, or pads where it reaches outside. Exact.
+    #[serde(rename = "crop")]
+    Crop {
+        /// The box.
+        region: BoxDhw,
+        /// The image's value outside; labels get 0.
+        outside: f32,
+    },
+    /// Turns the axes. Exact.
+    Axes(Axes),
+    /// Interpolates on a new grid.
+    Resample(Resample),
+}
+
+/// A new grid whose voxels lie between those of the old one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resample {
+    /// The new shape.
+    pub shape: Dhw<usize>,
+    /// From new voxels to old ones.
+    pub map: VoxelMap,
+    /// How the image's values are made.
+    pub kernel: Kernel,
+    /// What lies outside the old grid.
+    pub padding: Padding,
+    /// Displacements added to the positions in the new grid before the map.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elastic: Option<Elastic>,
+}
+
+impl SpatialChange {
+    /// The shape after it.
+    #[must_use]
+    pub fn shape(&self, before: Dhw<usize>) -> Dhw<usize> {
+        match self {
+            Self::Crop { region, .. } => region.size,
+            Self::Axes(axes) => axes.shape(before),
+            Self::Resample(resample) => resample.shape,
+        }
+    }
+
+    /// From voxels after it to those before it, without elastic displacements.
+    #[must_use]
+    pub fn map(&self, before: Dhw<usize>) -> VoxelMap {
+        match self {
+            Self::Crop { region, .. } => VoxelMap::translation(region.start.map(|v| v as f64)),
+            Self::Axes(axes) => axes.map(before),
+            Self::Resample(resample) => resample.map,
+        }
+    }
+
+    /// The geometry after it; unchanged, with its header fields, where the grid is.
+    ///
+    /// # Errors
+    /// [`TransformError::Geometry`] if the new grid is none.
+    pub fn geometry(&self, before: Dhw<usize>, geometry: &Geometry) -> Result<Geometry, TransformError> {
+        self.map(before).geometry(geometry)
+    }
+
+    /// Refuses grids without voxels, or so large that they cannot be meant.
+    ///
+    /// # Errors
+    /// [`TransformError::NoVoxels`] and [`TransformError::Parameter`].
+    pub(crate) fn validate(&self, before: Dhw<usize>) -> Result<(), TransformError> {
+        let shape = self.shape(before);
+        if shape.voxels() == 0 {
+            return Err(TransformError::NoVoxels { shape });
+        }
+        if shape.voxels() > MOST_VOXELS {
+            return Err(TransformError::parameter("shape", shape, "has more than 2^36 voxels"));
+        }
+        match self {
+            Self::Axes(axes) if !axes.is_valid() => {
+                Err(TransformError::parameter("order", format!("{:?}", axes.order), "must name every axis once"))
+            }
+            Self::Resample(resample) => match &resample.elastic {
+                Some(elastic) => elastic.validate(),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+}
+
+/// More than any volume has; a margin or size with a digit too many costs an error, not memory.
+const MOST_VOXELS: usize = 1 << 36;

@@ -1,0 +1,301 @@
+//! Changes of the grid that wait to be carried out together.
+
+use medseg_volume::Dhw;
+use ndarray::{Array3, Array4, ArrayView3, Axis, parallel::prelude::*};
+
+use super::gather::gather;
+use super::{Axes, Elastic, Kernel, Padding, Resample, SpatialChange, VoxelMap};
+use super::{Taps, separable, separable::take};
+use crate::boxes::slice_of;
+use crate::{BoxDhw, Interpolation, Sample, resize};
+
+/// Changes of the grid joined into one: it gives what they give one after another, but interpolates only once.
+///
+/// Between crops, pads and turns that holds to the bit, also for a resampling after them. Resamplings after each other
+/// are one resampling of what was there before the first: what an intermediate grid could not show is not lost.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending {
+    /// What of the stored voxels may be read.
+    bounds: BoxDhw,
+    /// The shape after all of it.
+    shape: Dhw<usize>,
+    /// The part of it that shows stored voxels ...
+    visible: BoxDhw,
+    /// ... and what is around that in the image.
+    outside: f32,
+    way: Way,
+}
+
+#[derive(Clone, Debug)]
+enum Way {
+    /// From `bounds` to `visible`, voxel by voxel.
+    Exact(Axes),
+    Sampled(Sampled),
+}
+
+/// Where a new voxel looks: `before(after(voxel) + displacement)` in stored voxels.
+#[derive(Clone, Debug)]
+pub(crate) struct Sampled {
+    pub kernel: Kernel,
+    pub padding: Padding,
+    /// To stored voxels.
+    pub before: VoxelMap,
+    /// Displacements and the grid they are on.
+    pub elastic: Option<(Elastic, Dhw<usize>)>,
+    /// From new voxels to the displacements' grid.
+    pub after: VoxelMap,
+}
+
+impl Pending {
+    /// Nothing, on a sample of `shape`.
+    pub fn new(shape: Dhw<usize>) -> Self {
+        let whole = BoxDhw::whole(shape);
+        Self { bounds: whole, shape, visible: whole, outside: 0.0, way: Way::Exact(Axes::SAME) }
+    }
+
+    /// One change, on a sample of `shape`.
+    pub fn of(shape: Dhw<usize>, change: &SpatialChange) -> Self {
+        let nothing = Self::new(shape);
+        // Any single change can follow nothing.
+        nothing.then(change).unwrap_or(nothing)
+    }
+
+    pub fn shape(&self) -> Dhw<usize> {
+        self.shape
+    }
+
+    /// With one more change; `None` if the two cannot be done in one pass.
+    pub fn then(&self, change: &SpatialChange) -> Option<Self> {
+        match change {
+            SpatialChange::Crop { region, outside } => self.then_crop(region, *outside),
+            SpatialChange::Axes(axes) => Some(self.then_axes(axes)),
+            SpatialChange::Resample(resample) => self.then_resample(resample),
+        }
+    }
+
+    fn all_visible(&self) -> bool {
+        self.visible == BoxDhw::whole(self.shape)
+    }
+
+    fn then_crop(&self, region: &BoxDhw, outside: f32) -> Option<Self> {
+        let pads = region.clipped(self.shape) != *region;
+        if pads && !self.all_visible() && self.outside.to_bits() != outside.to_bits() {
+            return None;
+        }
+        let mut next = self.clone();
+        next.outside = if pads { outside } else { self.outside };
+        next.shape = region.size;
+        let kept = intersection(&self.visible, region);
+        next.visible = BoxDhw { start: kept.start.zip(region.start).map(|(k, r)| k - r), size: kept.size };
+        match &mut next.way {
+            Way::Exact(axes) => {
+                let cut = BoxDhw { start: kept.start.zip(self.visible.start).map(|(k, v)| k - v), size: kept.size };
+                let cut = turned(&cut, self.visible.size, &axes.inverse());
+                let start = cut.start.zip(self.bounds.start).map(|(c, b)| c + b);
+                next.bounds = BoxDhw { start, size: cut.size };
+            }
+            Way::Sampled(sampled) => {
+                sampled.after = sampled.after.after(&VoxelMap::translation(region.start.map(|v| v as f64)));
+            }
+        }
+        Some(next)
+    }
+
+    fn then_axes(&self, turn: &Axes) -> Self {
+        let mut next = self.clone();
+        next.shape = turn.shape(self.shape);
+        next.visible = turned(&self.visible, self.shape, turn);
+        match &mut next.way {
+            Way::Exact(axes) => {
+                *axes = Axes {
+                    order: turn.order.map(|middle| axes.order[middle]),
+                    reversed: std::array::from_fn(|n| axes.reversed[turn.order[n]] ^ turn.reversed[n]),
+                };
+            }
+            Way::Sampled(sampled) => sampled.after = sampled.after.after(&turn.map(self.shape)),
+        }
+        next
+    }
+
+    fn then_resample(&self, resample: &Resample) -> Option<Self> {
+        if !self.all_visible() {
+            return None;
+        }
+        let (kernel, padding) = (resample.kernel, resample.padding);
+        let new_elastic = resample.elastic.map(|elastic| (elastic, resample.shape));
+        let sampled = match &self.way {
+            Way::Exact(axes) => {
+                let untouched = axes.is_identity();
+                if kernel == Kernel::Area && !untouched {
+                    return None;
+                }
+                let to_bounds = axes.map(self.bounds.size);
+                let stored = VoxelMap::translation(self.bounds.start.map(|v| v as f64)).after(&to_bounds);
+                let before = stored.after(&resample.map);
+                Sampled { kernel, padding, before, elastic: new_elastic, after: VoxelMap::IDENTITY }
+            }
+            Way::Sampled(old) => {
+                let joins = old.kernel == kernel && old.padding == padding && kernel != Kernel::Area;
+                if !joins || (old.elastic.is_some() && new_elastic.is_some()) {
+                    return None;
+                }
+                let after = old.after.after(&resample.map);
+                if new_elastic.is_some() {
+                    let before = old.before.after(&after);
+                    Sampled { before, elastic: new_elastic, after: VoxelMap::IDENTITY, ..*old }
+                } else {
+                    Sampled { after, ..old.clone() }
+                }
+            }
+        };
+        let visible = BoxDhw::whole(resample.shape);
+        Some(Self { shape: resample.shape, visible, way: Way::Sampled(sampled), ..self.clone() })
+    }
+
+    /// Image and label on the new grid.
+    pub fn carry_out(&self, sample: &Sample) -> (Array4<f32>, Option<Array3<u8>>) {
+        let image = sample.image.as_standard_layout();
+        let label = sample.label.as_ref().map(|label| label.as_standard_layout());
+        let channels: Vec<_> =
+            image.outer_iter().map(|c| c.slice_move(slice_of(self.bounds.start, self.bounds.size))).collect();
+        let label = label.as_ref().map(|label| label.slice(slice_of(self.bounds.start, self.bounds.size)));
+        if self.visible.size.voxels() == 0 {
+            let Dhw { d, h, w } = self.shape;
+            let image = Array4::from_elem((channels.len(), d, h, w), self.outside);
+            return (image, label.map(|_| Array3::zeros((d, h, w))));
+        }
+        match &self.way {
+            Way::Exact(axes) => {
+                let turned = channels.iter().map(|c| self.exact(c, axes, self.outside)).collect();
+                (stacked(turned), label.map(|label| self.exact(&label, axes, 0)))
+            }
+            Way::Sampled(sampled) => self.sampled(sampled, &channels, label),
+        }
+    }
+
+    fn exact<T: Copy + Send + Sync>(&self, part: &ArrayView3<'_, T>, axes: &Axes, outside: T) -> Array3<T> {
+        self.framed(axes.view(part.view()).view(), outside)
+    }
+
+    /// Puts the visible part where it belongs.
+    fn framed<T: Copy + Send + Sync>(&self, part: ArrayView3<'_, T>, outside: T) -> Array3<T> {
+        let Dhw { d, h, w } = self.shape;
+        let mut out = Array3::from_elem((d, h, w), outside);
+        let mut into = out.slice_mut(slice_of(self.visible.start, self.visible.size));
+        let planes = into.axis_iter_mut(Axis(0)).into_par_iter().zip(part.axis_iter(Axis(0)));
+        planes.for_each(|(mut new, old)| new.assign(&old));
+        out
+    }
+
+    fn sampled(
+        &self,
+        sampled: &Sampled,
+        channels: &[ArrayView3<'_, f32>],
+        label: Option<ArrayView3<'_, u8>>,
+    ) -> (Array4<f32>, Option<Array3<u8>>) {
+        // Positions relative to what may be read, for voxels of the visible part.
+        let to_bounds = VoxelMap::translation(self.bounds.start.map(|v| -v as f64));
+        let from_visible = VoxelMap::translation(self.visible.start.map(|v| v as f64));
+        let sampled = Sampled {
+            before: to_bounds.after(&sampled.before),
+            after: sampled.after.after(&from_visible),
+            ..sampled.clone()
+        };
+        let direct = sampled.before.after(&sampled.after);
+        let (images, label) = match (sampled.elastic, direct.axis_order()) {
+            (None, Some(order)) => {
+                let images = channels.iter().map(|c| self.separable(c, &sampled, &direct, order)).collect();
+                (images, label.map(|label| self.nearest(&label, sampled.padding, &direct, order)))
+            }
+            _ => gather(channels, label, &sampled, self.visible.size),
+        };
+        if self.all_visible() {
+            return (stacked(images), label);
+        }
+        let framed = images.iter().map(|image| self.framed(image.view(), self.outside)).collect();
+        (stacked(framed), label.map(|label| self.framed(label.view(), 0)))
+    }
+
+    fn separable(
+        &self,
+        image: &ArrayView3<'_, f32>,
+        sampled: &Sampled,
+        direct: &VoxelMap,
+        order: [usize; 3],
+    ) -> Array3<f32> {
+        if sampled.kernel == Kernel::Area {
+            return resize(image, self.visible.size, Interpolation::Area);
+        }
+        let taps = per_old_axis(image, self.visible.size, direct, order, |scale, offset, length, side| {
+            Taps::along(scale, offset, length, side, sampled.kernel, sampled.padding)
+        });
+        permuted(separable(image, &taps), order)
+    }
+
+    fn nearest(
+        &self,
+        label: &ArrayView3<'_, u8>,
+        padding: Padding,
+        direct: &VoxelMap,
+        order: [usize; 3],
+    ) -> Array3<u8> {
+        let index = per_old_axis(label, self.visible.size, direct, order, |scale, offset, length, side| {
+            Taps::along(scale, offset, length, side, Kernel::Nearest, padding).places()
+        });
+        permuted(take(label, &index, 0), order)
+    }
+}
+
+/// Something for each old axis, of (scale, offset, new length, old length) along it.
+fn per_old_axis<T, V>(
+    old: &ArrayView3<'_, V>,
+    new: Dhw<usize>,
+    map: &VoxelMap,
+    order: [usize; 3],
+    of: impl Fn(f64, f64, usize, usize) -> T,
+) -> Dhw<T> {
+    let (new, sides) = (new.to_array(), Dhw::from(old.dim()).to_array());
+    Dhw::from(std::array::from_fn(|axis| {
+        let runs = order.iter().position(|o| *o == axis).unwrap_or(axis);
+        of(map.linear[axis][runs], map.offset[axis], new[runs], sides[axis])
+    }))
+}
+
+/// Along the new axes what was made along the old ones.
+fn permuted<T: Clone>(array: Array3<T>, order: [usize; 3]) -> Array3<T> {
+    if order == [0, 1, 2] {
+        return array;
+    }
+    array.permuted_axes(order).as_standard_layout().into_owned()
+}
+
+fn stacked(channels: Vec<Array3<f32>>) -> Array4<f32> {
+    let mut channels = channels;
+    if channels.len() == 1 {
+        return channels.remove(0).insert_axis(Axis(0));
+    }
+    let (d, h, w) = channels.first().map_or((0, 0, 0), Array3::dim);
+    let mut all = Array4::zeros((channels.len(), d, h, w));
+    all.outer_iter_mut().zip(&channels).for_each(|(mut out, channel)| out.assign(channel));
+    all
+}
+
+/// What lies in both boxes; of size 0 along an axis where nothing does.
+fn intersection(a: &BoxDhw, b: &BoxDhw) -> BoxDhw {
+    let start = a.start.zip(b.start).map(|(a, b)| a.max(b));
+    let end = a.end().zip(b.end()).map(|(a, b)| a.min(b));
+    let size = end.zip(start).map(|(e, s)| usize::try_from(e - s).unwrap_or(0));
+    // An empty box anywhere inside `a`, so that it can be sliced.
+    let limits = a.start.zip(a.end());
+    BoxDhw { start: start.zip(limits).map(|(s, (low, high))| s.clamp(low, high)), size }
+}
+
+/// A box of a volume of `shape` after a turn.
+fn turned(region: &BoxDhw, shape: Dhw<usize>, turn: &Axes) -> BoxDhw {
+    let (start, size, shape) = (region.start.to_array(), region.size.to_array(), shape.to_array());
+    let new_start = |n: usize| {
+        let old = turn.order[n];
+        if turn.reversed[n] { shape[old] as isize - start[old] - size[old] as isize } else { start[old] }
+    };
+    BoxDhw { start: Dhw::from(std::array::from_fn(new_start)), size: turn.shape(region.size) }
+}

@@ -1,0 +1,56 @@
+//! How values between and outside voxels are made.
+
+use serde::{Deserialize, Serialize};
+
+/// How an image's values between voxels are made. Labels always take the nearest voxel, halves to the even one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kernel {
+    /// The nearest voxel, halves to the even one.
+    Nearest,
+    /// Trilinear.
+    #[default]
+    Linear,
+    /// Cubic convolution over four voxels an axis (Keys, 1981, a = -1/2): exact for quadratics, may overshoot.
+    Cubic,
+    /// Mean of the voxels that a new voxel covers; for changes of the size only.
+    Area,
+}
+
+/// What there is outside the voxels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Padding {
+    /// 0, in label and image.
+    Zeros,
+    /// The voxel at the border.
+    #[default]
+    Border,
+    /// The volume mirrored at the outer faces of its border voxels.
+    Reflection,
+}
+
+impl Padding {
+    /// The position to read instead of one that may be outside `side` voxels; [`Zeros`](Self::Zeros) leaves it.
+    pub(crate) fn position(self, at: f64, side: usize) -> f64 {
+        let last = side as f64 - 1.0;
+        match self {
+            Self::Zeros => at,
+            Self::Border => at.clamp(0.0, last),
+            Self::Reflection => {
+                let side = side as f64;
+                // Mirrored at -1/2 and side - 1/2.
+                let from_face = (at + 0.5).abs() % (2.0 * side);
+                let folded = if from_face > side { 2.0 * side - from_face } else { from_face };
+                (folded - 0.5).clamp(0.0, last)
+            }
+        }
+    }
+}
+
+/// The four weights of cubic convolution for a position `fraction` past the second of four voxels.
+pub(crate) fn cubic_weights(fraction: f64) -> [f64; 4] {
+    let t = fraction;
+    let (t2, t3) = (t * t, t * t * t);
+    [-0.5 * t3 + t2 - 0.5 * t, 1.5 * t3 - 2.5 * t2 + 1.0, -1.5 * t3 + 2.0 * t2 + 0.5 * t, 0.5 * t3 - 0.5 * t2]
+}

@@ -1,0 +1,33 @@
+//! The built-in transforms as steps of a pipeline.
+
+mod affine;
+mod chance;
+mod crop;
+mod crop_to_foreground;
+mod flip;
+mod orientation;
+mod pad;
+mod rand_affine;
+mod rand_crop;
+mod rand_elastic;
+mod resize;
+mod rotate90;
+mod spacing;
+mod step;
+mod zoom;
+
+pub use affine::{Affine, Rotate};
+pub use chance::Range;
+pub use crop::{CenterCrop, CropBox, CropOrPad, SpatialCrop};
+pub use crop_to_foreground::{CropToForeground, ForegroundSource};
+pub use flip::{Flip, RandFlip};
+pub use orientation::Reorient;
+pub use pad::{DivisiblePad, PadToSize};
+pub use rand_affine::{RandAffine, RandRotate, RandZoom};
+pub use rand_crop::RandSpatialCrop;
+pub use rand_elastic::RandElastic;
+pub use resize::Resize;
+pub use rotate90::{RandRotate90, Rotate90};
+pub use spacing::Spacing;
+pub use step::Step;
+pub use zoom::Zoom;
