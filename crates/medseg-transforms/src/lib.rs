@@ -34,6 +34,9 @@ mod resize;
 mod spatial;
 mod steps;
 
+/// The crates whose types are in [`Transform`]'s methods.
+pub use {rand, serde_json};
+
 pub use boxes::{BoxDhw, crop, paste};
 pub use components::{Components, Connectivity, fill_holes, keep_largest, label_components, remove_small_objects};
 pub use crop_foreground::{CropForeground, foreground_box};
@@ -44,7 +47,7 @@ pub use model::{Applied, Draw, LazySample, Pipeline, Sample, Trace, Transform, T
 pub use pad::{PadMethod, SpatialPad};
 pub use random_crop::{CropDraw, LabelIndex, RandCropByPosNegLabel, corrected_center};
 pub use resize::{Interpolation, resize, resize_nearest, resize_nearest_exact};
-pub use spatial::{Axes, Elastic, Kernel, Padding, Resample, SpatialChange, VoxelMap, smoothed_offsets};
+pub use spatial::{Axes, Elastic, Kernel, Padding, Resample, SpatialChange, VoxelMap, deform, smoothed_offsets};
 pub use steps::{
     Affine, CenterCrop, CropBox, CropOrPad, CropToForeground, DivisiblePad, Flip, ForegroundSource, PadToSize,
     RandAffine, RandElastic, RandFlip, RandRotate, RandRotate90, RandSpatialCrop, RandZoom, Range, Reorient, Resize,

@@ -117,6 +117,9 @@ fn the_centres_of_a_mask_survive_the_way_to_a_coarse_grid_and_back() {
 fn an_empty_image_gives_zeros() {
     let empty = Array3::<f32>::zeros((0, 4, 5));
     let to = Dhw { d: 2, h: 2, w: 2 };
-    assert_eq!(resize(&empty.view(), to, Interpolation::Trilinear { align_corners: false }), Array3::zeros((2, 2, 2)));
+    assert_eq!(
+        resize(&empty.view(), to, Interpolation::Trilinear { align_corners: false }),
+        Array3::<f32>::zeros((2, 2, 2))
+    );
     assert_eq!(resize(&Array3::ones((2, 2, 2)).view(), Dhw { d: 0, ..to }, Interpolation::Area).len(), 0);
 }

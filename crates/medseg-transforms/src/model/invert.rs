@@ -82,16 +82,27 @@ impl Trace {
     /// [`TransformError::Shape`] if the label is not on the result's grid; [`TransformError::Geometry`] if a step
     /// flattened the volume.
     pub fn invert_label(&self, label: &ArrayView3<'_, u8>) -> Result<Array3<u8>, TransformError> {
+        self.invert_nearest(label)
+    }
+
+    /// As [`invert_label`](Self::invert_label) for any values; the default value takes the place of 0.
+    ///
+    /// # Errors
+    /// As [`invert_label`](Self::invert_label).
+    pub fn invert_nearest<T>(&self, label: &ArrayView3<'_, T>) -> Result<Array3<T>, TransformError>
+    where
+        T: Copy + Default + Send + Sync,
+    {
         let hops = self.hops(label.dim().into())?;
         if let Some((order, axes)) = self.separate(&hops, Kernel::Nearest) {
             let view = label.view().permuted_axes(order);
-            return Ok(take(&view, &axes.map(|taps| taps.places()), 0));
+            return Ok(take(&view, &axes.map(|taps| taps.places()), T::default()));
         }
         let sides: [usize; 3] = label.dim().into();
         Ok(self.by_voxel(&hops, |at| {
             let near = at.map(|v| v.round_ties_even());
             let exists = (0..3).all(|axis| near[axis] >= 0.0 && near[axis] < sides[axis] as f64);
-            if exists { label[near.map(|v| v as usize)] } else { 0 }
+            if exists { label[near.map(|v| v as usize)] } else { T::default() }
         }))
     }
 

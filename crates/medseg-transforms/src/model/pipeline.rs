@@ -12,7 +12,7 @@ use crate::{Applied, Draw, Sample, Step, Trace, Transform, TransformError};
 /// Transforms one after another.
 ///
 /// A plain value that is written to and read from a configuration; the built-in transforms are [`Step`]s. With transforms
-/// of your own, use an enum of both (see the example `own_transform`) or `Box<dyn Transform>`.
+/// of your own, use an enum of both (see the crate's example `own_transform`) or `Box<dyn Transform>`.
 ///
 /// ```
 /// use medseg_transforms::{Pipeline, Sample, Step};
@@ -56,10 +56,31 @@ pub struct Transformed {
     pub trace: Trace,
 }
 
+impl Pipeline {
+    /// A pipeline of built-in transforms, to be filled with [`then`](Self::then).
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<T> FromIterator<T> for Pipeline<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(steps: I) -> Self {
+        Self { steps: steps.into_iter().collect() }
+    }
+}
+
 impl<T: Transform> Pipeline<T> {
-    /// From its steps.
-    pub fn new(steps: impl IntoIterator<Item = impl Into<T>>) -> Self {
-        Self { steps: steps.into_iter().map(Into::into).collect() }
+    /// A pipeline of transforms of one type.
+    pub fn of(steps: impl IntoIterator<Item = T>) -> Self {
+        steps.into_iter().collect()
+    }
+
+    /// With one more step.
+    #[must_use]
+    pub fn then(mut self, step: impl Into<T>) -> Self {
+        self.steps.push(step.into());
+        self
     }
 
     /// Refuses parameters that make no sense, before any case is read.

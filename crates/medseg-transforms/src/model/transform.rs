@@ -38,7 +38,7 @@ use crate::{LazySample, Sample, TransformError};
 /// }
 ///
 /// let sample = Sample::new("a", ndarray::Array3::zeros((2, 2, 2)), None, Geometry::from_spacing(Dhw::splat(1.0))?);
-/// let done = Pipeline::new([Invert]).apply_one(sample, 0)?;
+/// let done = Pipeline::of([Invert]).apply_one(sample, 0)?;
 /// assert_eq!(done.sample.image[[0, 1, 1, 1]], 1.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -86,6 +86,72 @@ pub trait Transform: fmt::Debug + Send + Sync {
             reason: "it has parameters but no way to use them",
         })
     }
+}
+
+/// Makes a type a [`Transform`] by handing every call on to the one that a method returns: for enums of transforms.
+///
+/// ```
+/// use medseg_transforms::{Flip, Reorient, Transform, transform_by};
+///
+/// #[derive(Debug)]
+/// enum Either {
+///     Flip(Flip),
+///     Reorient(Reorient),
+/// }
+///
+/// impl Either {
+///     fn inner(&self) -> &dyn Transform {
+///         match self {
+///             Self::Flip(flip) => flip,
+///             Self::Reorient(reorient) => reorient,
+///         }
+///     }
+/// }
+///
+/// transform_by!(Either, inner);
+/// assert_eq!(Either::Flip(Flip { axes: [true, false, false].into() }).name(), "flip");
+/// ```
+#[macro_export]
+macro_rules! transform_by {
+    ($outer:ty, $inner:ident) => {
+        impl $crate::Transform for $outer {
+            fn name(&self) -> String {
+                self.$inner().name()
+            }
+
+            fn validate(&self) -> Result<(), $crate::TransformError> {
+                self.$inner().validate()
+            }
+
+            fn is_random(&self) -> bool {
+                self.$inner().is_random()
+            }
+
+            fn draw(
+                &self,
+                sample: &mut $crate::LazySample,
+                rng: &mut dyn $crate::rand::Rng,
+            ) -> Result<$crate::Draw, $crate::TransformError> {
+                self.$inner().draw(sample, rng)
+            }
+
+            fn draw_all(
+                &self,
+                sample: &mut $crate::LazySample,
+                rng: &mut dyn $crate::rand::Rng,
+            ) -> Result<Vec<$crate::Draw>, $crate::TransformError> {
+                self.$inner().draw_all(sample, rng)
+            }
+
+            fn apply(
+                &self,
+                sample: &mut $crate::Sample,
+                parameters: &$crate::serde_json::Value,
+            ) -> Result<(), $crate::TransformError> {
+                self.$inner().apply(sample, parameters)
+            }
+        }
+    };
 }
 
 impl<T: Transform + ?Sized> Transform for Box<T> {

@@ -6,6 +6,9 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::gather::gather_displaced;
+use super::pending::Sampled;
+use super::{Kernel, Padding, VoxelMap};
 use crate::TransformError;
 
 /// Displacements as MONAI's `Rand3DElastic` makes them: uniform noise in [-1, 1) for every voxel and axis, smoothed by a
@@ -50,6 +53,25 @@ impl Elastic {
         };
         [0, 1, 2].map(|axis| smoothed_offsets(noise(axis), self.sigma, self.magnitude))
     }
+}
+
+/// Moves a volume's voxels by given displacements: the result at a voxel is the image at the voxel plus its displacement
+/// (along depth, height and width, in voxels).
+///
+/// # Panics
+/// If a displacement's shape is not the image's, or with [`Kernel::Area`].
+#[must_use]
+pub fn deform(
+    image: &ArrayView3<'_, f32>,
+    displacements: &[Array3<f32>; 3],
+    kernel: Kernel,
+    padding: Padding,
+) -> Array3<f32> {
+    assert!(displacements.iter().all(|d| d.dim() == image.dim()), "displacements and image differ in shape");
+    assert_ne!(kernel, Kernel::Area, "displacements have no areas");
+    let sampled = Sampled { kernel, padding, before: VoxelMap::IDENTITY, elastic: None, after: VoxelMap::IDENTITY };
+    let (images, _) = gather_displaced(&[image.view()], None, &sampled, Some(displacements), image.dim().into());
+    images.into_iter().next().unwrap_or_default()
 }
 
 /// Smooths one component of a field of offsets and multiplies it: the arithmetic of MONAI's `Rand3DElastic` with offsets

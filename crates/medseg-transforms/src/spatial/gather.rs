@@ -25,9 +25,20 @@ pub(crate) fn gather(
     sampled: &Sampled,
     to: Dhw<usize>,
 ) -> (Vec<Array3<f32>>, Option<Array3<u8>>) {
-    let sides = channels.first().map_or([0; 3], |c| c.dim().into());
     let field = sampled.elastic.map(|(elastic, grid)| elastic.displacements(grid));
-    let way = Way { sampled, field: field.as_ref(), sides };
+    gather_displaced(channels, label, sampled, field.as_ref(), to)
+}
+
+/// As [`gather`] with displacements that are there already.
+pub(crate) fn gather_displaced(
+    channels: &[ArrayView3<'_, f32>],
+    label: Option<ArrayView3<'_, u8>>,
+    sampled: &Sampled,
+    field: Option<&[Array3<f32>; 3]>,
+    to: Dhw<usize>,
+) -> (Vec<Array3<f32>>, Option<Array3<u8>>) {
+    let sides = channels.first().map_or([0; 3], |c| c.dim().into());
+    let way = Way { sampled, field, sides };
     let channels: Vec<_> = channels.iter().map(|c| c.as_standard_layout()).collect();
     let label = label.as_ref().map(|label| label.as_standard_layout());
     let (sources, label_source) = (channels.iter().map(flat).collect::<Vec<_>>(), label.as_ref().map(flat));
@@ -229,7 +240,7 @@ fn inside(padding: Padding, along: &mut [f64], side: usize) {
     match padding {
         Padding::Border => along.iter_mut().for_each(|at| *at = at.max(0.0).min(last)),
         Padding::Zeros => along.iter_mut().for_each(|at| *at = snapped(at.max(-2.0).min(last + 2.0))),
-        Padding::Reflection => along.iter_mut().for_each(|at| *at = padding.position(*at, side)),
+        Padding::Reflection | Padding::Mirror => along.iter_mut().for_each(|at| *at = padding.position(*at, side)),
     }
 }
 

@@ -11,7 +11,7 @@ mod voxel_map;
 
 pub use axes::Axes;
 pub use change::{Resample, SpatialChange};
-pub use elastic::{Elastic, smoothed_offsets};
+pub use elastic::{Elastic, deform, smoothed_offsets};
 pub(crate) use gather::displaced;
 pub(crate) use pending::Pending;
 pub use sampling::{Kernel, Padding};

@@ -26,8 +26,10 @@ pub enum Padding {
     /// The voxel at the border.
     #[default]
     Border,
-    /// The volume mirrored at the outer faces of its border voxels.
+    /// The volume mirrored at the outer faces of its border voxels (PyTorch's `reflection` without `align_corners`).
     Reflection,
+    /// The volume mirrored at the centres of its border voxels (PyTorch's `reflection` with `align_corners`).
+    Mirror,
 }
 
 impl Padding {
@@ -43,6 +45,11 @@ impl Padding {
                 let from_face = (at + 0.5).abs() % (2.0 * side);
                 let folded = if from_face > side { 2.0 * side - from_face } else { from_face };
                 (folded - 0.5).clamp(0.0, last)
+            }
+            Self::Mirror if side < 2 => 0.0,
+            Self::Mirror => {
+                let from_center = at.abs() % (2.0 * last);
+                if from_center > last { 2.0 * last - from_center } else { from_center }
             }
         }
     }

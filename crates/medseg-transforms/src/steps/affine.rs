@@ -73,17 +73,16 @@ impl Affine {
             let none = Dhw::splat(0.0);
             matrix = VoxelMap::scaling(old, none).after(&matrix).after(&VoxelMap::scaling(new, none));
         }
+        // What is mirrored follows the same convention.
+        let padding = match self.padding {
+            Padding::Reflection if self.align_corners => Padding::Mirror,
+            other => other,
+        };
         let map = matrix.centered(shape, size);
         if map.inverse().is_none() {
             return Err(TransformError::Geometry("the affine flattens the volume".into()));
         }
-        Ok(SpatialChange::Resample(Resample {
-            shape: size,
-            map,
-            kernel: self.kernel,
-            padding: self.padding,
-            elastic: None,
-        }))
+        Ok(SpatialChange::Resample(Resample { shape: size, map, kernel: self.kernel, padding, elastic: None }))
     }
 }
 

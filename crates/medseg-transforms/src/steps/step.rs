@@ -1,17 +1,15 @@
 //! The built-in transforms as one type.
 
-use rand::Rng;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{
     Affine, CenterCrop, CropBox, CropOrPad, CropToForeground, DivisiblePad, Flip, PadToSize, RandAffine, RandElastic,
     RandFlip, RandRotate, RandRotate90, RandSpatialCrop, RandZoom, Reorient, Resize, Rotate, Rotate90, Spacing,
     SpatialCrop, Zoom,
 };
-use crate::{Draw, LazySample, RandCropByPosNegLabel, Sample, Transform, TransformError};
+use crate::{RandCropByPosNegLabel, Transform};
 
-/// Defines the enum, and hands every method on to the variant's transform.
+/// Defines the enum and what belongs to each variant. Each transform's own name is the one it is written with.
 macro_rules! steps {
     ($($(#[$doc:meta])* $name:literal $variant:ident($transform:ty),)*) => {
         /// A built-in transform: written as its fields beside `"transform": "its_name"`.
@@ -36,33 +34,7 @@ macro_rules! steps {
             }
         }
 
-        impl Transform for Step {
-            fn name(&self) -> String {
-                match self {
-                    $(Self::$variant(_) => $name.into(),)*
-                }
-            }
-
-            fn validate(&self) -> Result<(), TransformError> {
-                self.inner().validate()
-            }
-
-            fn is_random(&self) -> bool {
-                self.inner().is_random()
-            }
-
-            fn draw(&self, sample: &mut LazySample, rng: &mut dyn Rng) -> Result<Draw, TransformError> {
-                self.inner().draw(sample, rng)
-            }
-
-            fn draw_all(&self, sample: &mut LazySample, rng: &mut dyn Rng) -> Result<Vec<Draw>, TransformError> {
-                self.inner().draw_all(sample, rng)
-            }
-
-            fn apply(&self, sample: &mut Sample, parameters: &Value) -> Result<(), TransformError> {
-                self.inner().apply(sample, parameters)
-            }
-        }
+        crate::transform_by!(Step, inner);
     };
 }
 
