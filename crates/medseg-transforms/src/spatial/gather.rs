@@ -105,8 +105,11 @@ impl Way<'_> {
                 }
             }
         }
-        for (along, side) in at.along.iter_mut().zip(self.sides) {
-            inside(self.sampled.padding, along, side);
+        // Cubic convolution pads voxel by voxel, for its weights reach further than the position's neighbours.
+        if self.sampled.kernel != Kernel::Cubic {
+            for (along, side) in at.along.iter_mut().zip(self.sides) {
+                inside(self.sampled.padding, along, side);
+            }
         }
     }
 
@@ -182,8 +185,9 @@ impl Way<'_> {
 
     fn cubic(&self, source: &[f32], at: [f64; 3]) -> f32 {
         let taps: [[(Option<usize>, f32); 4]; 3] = std::array::from_fn(|axis| {
-            let low = at[axis].floor();
-            let weights = cubic_weights(at[axis] - low);
+            let at = snapped(at[axis]);
+            let low = at.floor();
+            let weights = cubic_weights(at - low);
             std::array::from_fn(|k| {
                 let place = self.sampled.padding.position(low - 1.0 + k as f64, self.sides[axis]);
                 let exists = place >= 0.0 && place < self.sides[axis] as f64 && weights[k] != 0.0;

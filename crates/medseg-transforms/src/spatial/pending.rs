@@ -11,7 +11,8 @@ use crate::{BoxDhw, Interpolation, Sample, resize};
 
 /// Changes of the grid joined into one: it gives what they give one after another, but interpolates only once.
 ///
-/// Between crops, pads and turns that holds to the bit, also for a resampling after them. Resamplings after each other
+/// Between crops, pads and turns that holds to the bit, and up to rounding for a resampling among them (a label between
+/// two equally near voxels may take the other one). Resamplings after each other
 /// are one resampling of what was there before the first: what an intermediate grid could not show is not lost.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
