@@ -1,7 +1,7 @@
 //! Random crops centred on foreground or background.
 
 use medseg_volume::Dhw;
-use ndarray::ArrayView3;
+use ndarray::{ArrayView2, ArrayView3, Axis, parallel::prelude::*};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,15 @@ impl Runs {
             self.runs.push((position, self.count));
         }
         self.count += 1;
+    }
+
+    /// Adds the runs of a later part.
+    fn append(&mut self, later: &Self) {
+        let end = self.runs.last().map(|(first, before)| first + (self.count - before));
+        let joins = later.runs.first().is_some_and(|(first, _)| end == Some(*first));
+        let before = self.count;
+        self.runs.extend(later.runs.iter().skip(usize::from(joins)).map(|(first, count)| (*first, before + count)));
+        self.count += later.count;
     }
 
     /// The position with this rank, below `count`.
@@ -181,14 +190,28 @@ impl RandCropByPosNegLabel {
     }
 }
 
-fn index(label: &ArrayView3<'_, u8>, background_counts: impl Fn(usize) -> bool) -> LabelIndex {
-    let (mut foreground, mut background) = (Runs::default(), Runs::default());
-    for (position, value) in label.iter().enumerate() {
-        if *value != 0 {
-            foreground.push(position as u64);
-        } else if background_counts(position) {
-            background.push(position as u64);
+/// Plane by plane on all threads, joined in order.
+fn index(label: &ArrayView3<'_, u8>, background_counts: impl Fn(usize) -> bool + Sync) -> LabelIndex {
+    let (_, h, w) = label.dim();
+    let of_plane = |(z, plane): (usize, ArrayView2<'_, u8>)| {
+        let (mut foreground, mut background) = (Runs::default(), Runs::default());
+        for (y, row) in plane.outer_iter().enumerate() {
+            let first = (z * h + y) * w;
+            for (x, value) in row.iter().enumerate() {
+                if *value != 0 {
+                    foreground.push((first + x) as u64);
+                } else if background_counts(first + x) {
+                    background.push((first + x) as u64);
+                }
+            }
         }
+        (foreground, background)
+    };
+    let planes: Vec<_> = label.axis_iter(Axis(0)).into_par_iter().enumerate().map(of_plane).collect();
+    let (mut foreground, mut background) = (Runs::default(), Runs::default());
+    for (f, b) in &planes {
+        foreground.append(f);
+        background.append(b);
     }
     foreground.runs.shrink_to_fit();
     background.runs.shrink_to_fit();
