@@ -42,7 +42,10 @@ pub use components::{Components, Connectivity, fill_holes, keep_largest, label_c
 pub use crop_foreground::{CropForeground, foreground_box};
 pub use error::TransformError;
 pub use flip::{flip, rotate90};
-pub use intensity::{Intensity, NormalizeIntensity, ScaleIntensityRange};
+pub use intensity::{
+    ClipIntensityPercentiles, CtWindow, HistogramNormalize, Intensity, NormalizeIntensity, ScaleIntensity,
+    ScaleIntensityRange, ScaleIntensityRangePercentiles, percentiles,
+};
 pub use model::{Applied, Draw, LazySample, Pipeline, Sample, Trace, Transform, Transformed};
 pub use pad::{PadMethod, SpatialPad};
 pub use random_crop::{CropDraw, LabelIndex, RandCropByPosNegLabel, corrected_center};
