@@ -27,9 +27,11 @@ mod crop_foreground;
 mod error;
 mod flip;
 mod intensity;
+mod labels;
 mod model;
 mod pad;
 mod random_crop;
+mod recipe;
 mod resize;
 mod spatial;
 mod steps;
@@ -38,21 +40,28 @@ mod steps;
 pub use {rand, serde_json};
 
 pub use boxes::{BoxDhw, crop, paste};
-pub use components::{Components, Connectivity, fill_holes, keep_largest, label_components, remove_small_objects};
+pub use components::{
+    Components, Connectivity, FillHoles, KeepLargestComponents, RemoveSmallObjects, fill_holes, keep_largest,
+    label_components, remove_small_objects,
+};
 pub use crop_foreground::{CropForeground, foreground_box};
 pub use error::TransformError;
 pub use flip::{flip, rotate90};
 pub use intensity::{
-    ClipIntensityPercentiles, CtWindow, HistogramNormalize, Intensity, NormalizeIntensity, ScaleIntensity,
-    ScaleIntensityRange, ScaleIntensityRangePercentiles, percentiles,
+    AdjustBrightness, AdjustContrast, AdjustGamma, BlurBorder, ClipIntensityPercentiles, CtWindow, GaussianNoise,
+    GaussianSmooth, HistogramNormalize, Intensity, IntensityChange, NormalizeIntensity, ScaleIntensity,
+    ScaleIntensityRange, ScaleIntensityRangePercentiles, SimulateLowResolution, percentiles,
 };
+pub use labels::{Activation, AsDiscrete, LabelMap, OtherLabels, argmax, one_hot, threshold};
 pub use model::{Applied, Draw, LazySample, Pipeline, Sample, Trace, Transform, Transformed};
 pub use pad::{PadMethod, SpatialPad};
 pub use random_crop::{CropDraw, LabelIndex, RandCropByPosNegLabel, corrected_center};
+pub use recipe::nnunet_augmentation;
 pub use resize::{Interpolation, resize, resize_nearest, resize_nearest_exact};
 pub use spatial::{Axes, Elastic, Kernel, Padding, Resample, SpatialChange, VoxelMap, deform, smoothed_offsets};
 pub use steps::{
-    Affine, CenterCrop, CropBox, CropOrPad, CropToForeground, DivisiblePad, Flip, ForegroundSource, PadToSize,
-    RandAffine, RandElastic, RandFlip, RandRotate, RandRotate90, RandSpatialCrop, RandZoom, Range, Reorient, Resize,
-    Rotate, Rotate90, Spacing, SpatialCrop, Step, Zoom,
+    Affine, CenterCrop, ChangeIntensity, Channels, CropBox, CropOrPad, CropToForeground, DivisiblePad, FactorRange,
+    Flip, ForegroundSource, PadToSize, RandAffine, RandElastic, RandFlip, RandIntensity, RandIntensityChange,
+    RandRotate, RandRotate90, RandSpatialCrop, RandZoom, Range, Reorient, Resize, Rotate, Rotate90, Spacing,
+    SpatialCrop, Step, Zoom,
 };

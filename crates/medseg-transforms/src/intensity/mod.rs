@@ -1,8 +1,14 @@
 //! Changes of intensities, one concept a file. They take arrays of any number of axes: a volume, one channel of an
 //! image, or all its channels together. Results do not depend on the number of threads.
 
+mod brightness;
+mod change;
 mod ct_window;
+mod gamma;
+mod gaussian_noise;
+mod gaussian_smooth;
 mod histogram;
+mod low_resolution;
 mod normalize;
 mod percentiles;
 mod range;
@@ -10,8 +16,14 @@ mod setting;
 mod statistics;
 mod voxels;
 
+pub use brightness::{AdjustBrightness, AdjustContrast};
+pub use change::IntensityChange;
 pub use ct_window::CtWindow;
+pub use gamma::AdjustGamma;
+pub use gaussian_noise::GaussianNoise;
+pub use gaussian_smooth::{BlurBorder, GaussianSmooth};
 pub use histogram::HistogramNormalize;
+pub use low_resolution::SimulateLowResolution;
 pub use normalize::NormalizeIntensity;
 pub use percentiles::{ClipIntensityPercentiles, ScaleIntensityRangePercentiles, percentiles};
 pub use range::{ScaleIntensity, ScaleIntensityRange};

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Affine, CenterCrop, CropBox, CropOrPad, CropToForeground, DivisiblePad, Flip, PadToSize, RandAffine, RandElastic,
-    RandFlip, RandRotate, RandRotate90, RandSpatialCrop, RandZoom, Reorient, Resize, Rotate, Rotate90, Spacing,
-    SpatialCrop, Zoom,
+    Affine, CenterCrop, ChangeIntensity, CropBox, CropOrPad, CropToForeground, DivisiblePad, Flip, PadToSize,
+    RandAffine, RandElastic, RandFlip, RandIntensity, RandRotate, RandRotate90, RandSpatialCrop, RandZoom, Reorient,
+    Resize, Rotate, Rotate90, Spacing, SpatialCrop, Zoom,
 };
-use crate::{RandCropByPosNegLabel, Transform};
+use crate::{FillHoles, KeepLargestComponents, LabelMap, RandCropByPosNegLabel, RemoveSmallObjects, Transform};
 
 /// Defines the enum and what belongs to each variant. Each transform's own name is the one it is written with.
 macro_rules! steps {
@@ -85,4 +85,16 @@ steps! {
     "rand_affine" RandAffine(RandAffine),
     /// Bends.
     "rand_elastic" RandElastic(RandElastic),
+    /// Changes intensities.
+    "intensity" Intensity(ChangeIntensity),
+    /// Gives label values new ones.
+    "map_labels" MapLabels(LabelMap),
+    /// Keeps the label's largest components.
+    "keep_largest_components" KeepLargestComponents(KeepLargestComponents),
+    /// Removes the label's small components.
+    "remove_small_objects" RemoveSmallObjects(RemoveSmallObjects),
+    /// Fills the label's holes.
+    "fill_holes" FillHoles(FillHoles),
+    /// Changes intensities at random.
+    "rand_intensity" RandIntensity(RandIntensity),
 }
