@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, available_parallelism};
+use std::time::{Duration, Instant};
 
 /// How many threads a [`Loader`] has and how far it runs ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,7 @@ pub struct Loader<T, E> {
     /// Where the items under way will arrive, in order.
     pending: VecDeque<Receiver<Outcome<T, E>>>,
     pool: Option<Pool<T, E>>,
+    waited: Duration,
 }
 
 struct Pool<T, E> {
@@ -75,13 +77,35 @@ impl<T: Send + 'static, E: Send + 'static> Loader<T, E> {
         let prepare: Arc<Prepare<T, E>> = Arc::new(prepare);
         let pool = Pool::start(options.workers.min(count), &prepare);
         let prefetch = options.prefetch.max(1);
-        let mut loader = Self { prepare, next: 0, count, prefetch, pending: VecDeque::new(), pool };
+        let mut loader =
+            Self { prepare, next: 0, count, prefetch, pending: VecDeque::new(), pool, waited: Duration::ZERO };
         loader.submit();
         loader
     }
 }
 
 impl<T, E> Loader<T, E> {
+    /// How long [`next`](Iterator::next) has kept its callers waiting so far; without workers the whole preparation.
+    ///
+    /// Divided by the time that the loop took it says whether the data or the network is the bottleneck.
+    ///
+    /// ```
+    /// use medseg_data::{Loader, LoaderOptions};
+    /// use std::time::{Duration, Instant};
+    /// let started = Instant::now();
+    /// let mut loader = Loader::new(3, LoaderOptions::default(), |n| Ok::<_, std::convert::Infallible>(n));
+    /// // `by_ref`, so that the loader can still be asked afterwards.
+    /// for item in loader.by_ref() {
+    ///     std::thread::sleep(Duration::from_millis(item.unwrap() as u64));
+    /// }
+    /// let share = loader.waited().as_secs_f64() / started.elapsed().as_secs_f64();
+    /// println!("waited for data {:.1} % of the time", 100.0 * share);
+    /// # assert!(share < 1.0);
+    /// ```
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
     /// Hands indices to the workers up to the limit of items under way.
     fn submit(&mut self) {
         let Some(pool) = &self.pool else { return };
@@ -164,7 +188,10 @@ impl<T, E> Iterator for Loader<T, E> {
     /// # Panics
     /// If `prepare` panicked on this index: the same panic goes on here.
     fn next(&mut self) -> Option<Self::Item> {
-        match self.receive() {
+        let asked = Instant::now();
+        let outcome = self.receive();
+        self.waited += asked.elapsed();
+        match outcome {
             Some(Ok(Ok(item))) => {
                 self.submit();
                 Some(Ok(item))

@@ -21,21 +21,19 @@ use crate::case::Case;
 /// assert_eq!((split.train.len(), split.validation.len(), split.unused.len()), (104, 27, 0));
 /// # Ok::<(), medseg_data::DataError>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Split {
     /// Ids of the cases that are trained on.
     pub train: Vec<String>,
     /// Ids of the cases that the best checkpoint is chosen and the metrics are computed by.
     pub validation: Vec<String>,
     /// Ids of the cases that are left out, unlabelled ones among them.
-    #[serde(default)]
     pub unused: Vec<String>,
 }
 
 impl Split {
-    /// Checks that training and validation have a case each, that no id occurs twice, and that every id is one of
-    /// `cases`, with a label if it trains or validates.
+    /// Checks that training and validation have a case each, that every id is one of `cases`, with a label if it trains
+    /// or validates, and that each of `cases` is in exactly one list.
     ///
     /// # Errors
     /// [`DataError::Split`] with the id that does not fit.
@@ -58,7 +56,12 @@ impl Split {
                 }
             }
         }
-        Ok(())
+        match cases.iter().find(|case| !seen.contains(&case.id)) {
+            Some(Case { id, .. }) => {
+                Err(refused(format!("the case {id} is in none of the lists train, validation and unused")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The cases that train and those that validate, in the split's order.
@@ -72,22 +75,73 @@ impl Split {
         Ok((pick(&self.train), pick(&self.validation)))
     }
 
-    /// Writes the split as JSON; a killed write leaves the old file.
+    /// Writes the split as JSON, with the version of its format; a killed write leaves the old file.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), DataError> {
-        write_json(path.as_ref(), self)
+        let Self { train, validation, unused } = self.clone();
+        write_json(path.as_ref(), &SplitFile { version: VERSION, train, validation, unused: Some(unused) })
     }
 
     /// Reads a split that [`write`](Self::write) wrote, or that someone wrote by hand: an object with the lists
-    /// `train` and `validation`, and, if wanted, `unused`.
+    /// `train` and `validation`, and, if wanted, `unused` and `version`.
     ///
     /// # Errors
-    /// If the file cannot be read or is no split. Whether it fits the data is for [`validate`](Self::validate).
+    /// If the file cannot be read, is no split, or has a newer format. Whether it fits the data is for
+    /// [`read_for`](Self::read_for).
     pub fn read(path: impl AsRef<Path>) -> Result<Self, DataError> {
-        read_json(path.as_ref())
+        let SplitFile { train, validation, unused, .. } = read_file(path.as_ref())?;
+        Ok(Self { train, validation, unused: unused.unwrap_or_default() })
     }
+
+    /// Reads the split of these cases. A file without the list `unused` leaves out all cases that it does not name; one
+    /// with it must name every case.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read) and [`validate`](Self::validate); the message names the file and the case that is
+    /// unknown, named twice, without a label, or missing.
+    pub fn read_for(path: impl AsRef<Path>, cases: &[Case]) -> Result<Self, DataError> {
+        let path = path.as_ref();
+        let SplitFile { train, validation, unused, .. } = read_file(path)?;
+        let unused = unused.unwrap_or_else(|| {
+            let used: BTreeSet<&String> = train.iter().chain(&validation).collect();
+            cases.iter().filter(|case| !used.contains(&case.id)).map(|case| case.id.clone()).collect()
+        });
+        let split = Self { train, validation, unused };
+        match split.validate(cases) {
+            Err(DataError::Split { reason }) => Err(DataError::BadJson { path: path.into(), reason }),
+            other => other.map(|()| split),
+        }
+    }
+}
+
+/// The version of the format that is written; a file without one has the first.
+const VERSION: u32 = 1;
+
+/// What `split.json` holds.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SplitFile {
+    #[serde(default = "first_version")]
+    version: u32,
+    train: Vec<String>,
+    validation: Vec<String>,
+    unused: Option<Vec<String>>,
+}
+
+fn first_version() -> u32 {
+    1
+}
+
+fn read_file(path: &Path) -> Result<SplitFile, DataError> {
+    let content: serde_json::Value = read_json(path)?;
+    let refuse = |reason: String| Err(DataError::BadJson { path: path.into(), reason });
+    // Before its lists, which another version may name otherwise.
+    if let Some(version) = content.get("version").filter(|version| **version != VERSION) {
+        return refuse(format!("version {version} of the format of splits is unknown; this program reads {VERSION}"));
+    }
+    serde_json::from_value(content).or_else(|error| refuse(error.to_string()))
 }
 
 pub(crate) fn refused(reason: impl Into<String>) -> DataError {

@@ -1,6 +1,7 @@
 //! Rules that split cases into training and validation.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -36,6 +37,15 @@ pub enum SplitRule {
         /// Part of the cases that validate, above 0; both parts together are at most 1.
         validation: Option<f64>,
     },
+    /// The parts of [`Fraction`](Self::Fraction), of the cases shuffled with the seed; the lists stay in the cases' order.
+    Random {
+        /// Part of the cases that train, above 0 and below 1.
+        train: f64,
+        /// Part of the cases that validate, above 0; both parts together are at most 1.
+        validation: Option<f64>,
+        /// Seed of the shuffle.
+        seed: u64,
+    },
     /// By the beginning of the ids.
     Prefix {
         /// What the ids of the training cases begin with.
@@ -52,6 +62,11 @@ pub enum SplitRule {
         fold: usize,
         /// Seed of the shuffle; the same for all folds of one cross-validation.
         seed: u64,
+    },
+    /// The lists of a `split.json`, as [`Split::read_for`] reads it.
+    File {
+        /// The file.
+        path: PathBuf,
     },
     /// Lists of ids.
     Lists {
@@ -76,20 +91,56 @@ impl SplitRule {
     /// Splits the cases; the result is valid for them.
     ///
     /// # Errors
-    /// [`DataError::Split`] if the rule's numbers make no sense, or there are too few labelled cases for it.
+    /// [`DataError::Split`] if the rule's numbers make no sense, or there are too few labelled cases for it; those of
+    /// [`Split::read_for`] for a file.
     pub fn split(&self, cases: &[Case]) -> Result<Split, DataError> {
+        if let Self::File { path } = self {
+            return Split::read_for(path, cases);
+        }
         let labelled: Vec<&str> =
             cases.iter().filter(|case| case.label.is_some()).map(|case| case.id.as_str()).collect();
         let (train, validation) = self.lists(&labelled)?;
-        let used: BTreeSet<&str> = train.iter().chain(&validation).map(String::as_str).collect();
-        let left = cases.iter().filter(|case| !used.contains(case.id.as_str()));
-        let split = Split { unused: left.map(|case| case.id.clone()).collect(), train, validation };
-        split.validate(cases)?;
-        Ok(split)
+        complete(train, validation, cases)
+    }
+
+    /// One split for each fold of a cross-validation in which the cases of every kind, as `kind` tells it (a scanner, a
+    /// class of tumour volume), are spread over the folds as evenly as the folds' sizes.
+    ///
+    /// ```
+    /// use medseg_data::{Case, SplitRule};
+    /// let cases: Vec<Case> = (0..20)
+    ///     .map(|n| Case { id: format!("case_{n:02}"), image: "i".into(), label: Some("l".into()) })
+    ///     .collect();
+    /// let rare = |case: &Case| case.id.ends_with('7') || case.id.ends_with('3');
+    /// for split in SplitRule::stratified_folds(&cases, 4, 1, rare)? {
+    ///     let (_, validation) = split.select(&cases)?;
+    ///     assert_eq!((validation.len(), validation.iter().filter(|case| rare(case)).count()), (5, 1));
+    /// }
+    /// # Ok::<(), medseg_data::DataError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`DataError::Split`] with fewer than 2 folds or more than labelled cases.
+    pub fn stratified_folds<K: Ord>(
+        cases: &[Case],
+        folds: usize,
+        seed: u64,
+        kind: impl Fn(&Case) -> K,
+    ) -> Result<Vec<Split>, DataError> {
+        let labelled: Vec<&Case> = cases.iter().filter(|case| case.label.is_some()).collect();
+        let ids: Vec<&str> = labelled.iter().map(|case| case.id.as_str()).collect();
+        check_folds(ids.len(), folds, 0)?;
+        let mut order = shuffled(ids.len(), seed);
+        order.sort_by_cached_key(|&index| kind(labelled[index]));
+        let deal = |fold| {
+            let (train, validation) = dealt(&ids, &order, folds, fold);
+            complete(train, validation, cases)
+        };
+        (0..folds).map(deal).collect()
     }
 
     /// Training and validation ids out of the labelled ones.
-    fn lists(&self, ids: &[&str]) -> Result<(Vec<String>, Vec<String>), DataError> {
+    fn lists(&self, ids: &[&str]) -> Result<Lists, DataError> {
         match self {
             Self::Automatic => automatic(ids),
             Self::FirstN { train, validation } => {
@@ -97,11 +148,25 @@ impl SplitRule {
                 first(ids, *train, validation)
             }
             Self::Fraction { train, validation } => fractions(ids, *train, *validation),
+            Self::Random { train, validation, seed } => random(ids, *train, *validation, *seed),
             Self::Prefix { train, validation } => by_prefix(ids, train, validation),
-            Self::KFold { folds, fold, seed } => k_fold(ids, *folds, *fold, *seed),
+            Self::KFold { folds, fold, seed } => {
+                check_folds(ids.len(), *folds, *fold)?;
+                Ok(dealt(ids, &shuffled(ids.len(), *seed), *folds, *fold))
+            }
             Self::Lists { train, validation } => Ok((train.clone(), validation.clone())),
+            Self::File { path } => Err(refused(format!("{} is read with the cases", path.display()))),
         }
     }
+}
+
+/// The lists and, unused, all other cases.
+fn complete(train: Vec<String>, validation: Vec<String>, cases: &[Case]) -> Result<Split, DataError> {
+    let used: BTreeSet<&str> = train.iter().chain(&validation).map(String::as_str).collect();
+    let left = cases.iter().filter(|case| !used.contains(case.id.as_str()));
+    let split = Split { unused: left.map(|case| case.id.clone()).collect(), train, validation };
+    split.validate(cases)?;
+    Ok(split)
 }
 
 type Lists = (Vec<String>, Vec<String>);
@@ -166,15 +231,33 @@ fn by_prefix(ids: &[&str], train: &str, validation: &str) -> Result<Lists, DataE
     Ok(lists)
 }
 
-fn k_fold(ids: &[&str], folds: usize, fold: usize, seed: u64) -> Result<Lists, DataError> {
-    if folds < 2 || folds > ids.len() || fold >= folds {
+fn random(ids: &[&str], train: f64, validation: Option<f64>, seed: u64) -> Result<Lists, DataError> {
+    let order = shuffled(ids.len(), seed);
+    let (train, validation) = fractions(&order.iter().map(|&index| ids[index]).collect::<Vec<_>>(), train, validation)?;
+    let in_order = |chosen: Vec<String>| {
+        let chosen: BTreeSet<String> = chosen.into_iter().collect();
+        owned(ids.iter().filter(|id| chosen.contains(**id)))
+    };
+    Ok((in_order(train), in_order(validation)))
+}
+
+fn check_folds(cases: usize, folds: usize, fold: usize) -> Result<(), DataError> {
+    if folds < 2 || folds > cases || fold >= folds {
         return Err(refused(format!(
-            "fold {fold} of {folds} is not possible with {} labelled cases (folds count from 0)",
-            ids.len()
+            "fold {fold} of {folds} is not possible with {cases} labelled cases (folds count from 0)"
         )));
     }
-    let mut order: Vec<usize> = (0..ids.len()).collect();
+    Ok(())
+}
+
+fn shuffled(count: usize, seed: u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    order
+}
+
+/// The ids of the other folds and of this one, when the cases are dealt in this order; both lists in the order of `ids`.
+fn dealt(ids: &[&str], order: &[usize], folds: usize, fold: usize) -> Lists {
     let mut fold_of = vec![0; ids.len()];
     for (place, &case) in order.iter().enumerate() {
         fold_of[case] = place % folds;
@@ -183,5 +266,5 @@ fn k_fold(ids: &[&str], folds: usize, fold: usize, seed: u64) -> Result<Lists, D
         let chosen = ids.iter().zip(&fold_of).filter(|&(_, &f)| (f == fold) == validates);
         chosen.map(|(id, _)| (*id).to_string()).collect()
     };
-    Ok((pick(false), pick(true)))
+    (pick(false), pick(true))
 }

@@ -61,6 +61,62 @@ fn the_workers_run_ahead_while_the_consumer_works() {
     assert!(patience.is_some(), "only {} of 3 items were prepared ahead", started.load(Ordering::SeqCst));
 }
 
+/// An item that counts itself.
+struct Counted(Arc<[AtomicUsize; 2]>);
+
+impl Counted {
+    /// `of` holds the number of items alive and the most there ever were.
+    fn new(of: &Arc<[AtomicUsize; 2]>) -> Self {
+        let alive = of[0].fetch_add(1, Ordering::SeqCst) + 1;
+        of[1].fetch_max(alive, Ordering::SeqCst);
+        Self(of.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0[0].fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn never_more_items_are_alive_than_are_prefetched_and_the_one_in_use() {
+    for (workers, prefetch) in [(0, 3), (1, 0), (2, 1), (2, 4), (8, 3)] {
+        let alive = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+        let counters = alive.clone();
+        let loader = Loader::new(200, options(workers, prefetch), move |_| Ok::<_, String>(Counted::new(&counters)));
+        for (taken, item) in loader.enumerate() {
+            let _item = item.unwrap();
+            if taken % 50 == 0 {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        let (left, most) = (alive[0].load(Ordering::SeqCst), alive[1].load(Ordering::SeqCst));
+        assert!(left == 0 && most <= prefetch.max(1) + 1, "{workers} workers, prefetch {prefetch}: {most} items");
+    }
+}
+
+#[test]
+fn waiting_is_measured() {
+    let slow = |n: usize| {
+        std::thread::sleep(Duration::from_millis(20));
+        Ok::<_, String>(n)
+    };
+    // The consumer does nothing, so it waits for nearly all of 5 · 20 ms, on whatever thread they pass.
+    for workers in [0, 1] {
+        let mut loader = Loader::new(5, options(workers, 2), slow);
+        assert_eq!(loader.by_ref().count(), 5);
+        assert!(loader.waited() >= Duration::from_millis(80), "{:?}", loader.waited());
+    }
+    // It works twice as long as an item takes: after the first, items are ready.
+    let mut loader = Loader::new(5, options(2, 2), slow);
+    for _ in loader.by_ref() {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // Far below the 100 ms that the preparations take, with room for a busy machine.
+    assert!(loader.waited() < Duration::from_millis(90), "{:?}", loader.waited());
+}
+
 #[test]
 fn a_panic_goes_on_in_the_consumer_in_its_place() {
     for workers in [0, 1, 4] {

@@ -128,11 +128,57 @@ fn rules_are_read_from_json() {
         read(r#"{"k_fold": {"folds": 5, "fold": 0, "seed": 7}}"#).unwrap(),
         SplitRule::KFold { folds: 5, fold: 0, seed: 7 }
     );
+    assert_eq!(
+        read(r#"{"random": {"train": 0.8, "seed": 3}}"#).unwrap(),
+        SplitRule::Random { train: 0.8, validation: None, seed: 3 }
+    );
+    assert_eq!(read(r#"{"file": {"path": "s.json"}}"#).unwrap(), SplitRule::File { path: "s.json".into() });
     assert!(read(r#"{"first_n": {"trian": 104}}"#).is_err());
 }
 
 #[test]
+fn a_file_must_fit_the_cases() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("split.json");
+    let rule = SplitRule::File { path: path.clone() };
+    let cases = [case("a", true), case("b", true), case("c", true), case("u", false)];
+    let split = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        rule.split(&cases)
+    };
+    let by_hand = split(r#"{"train": ["c"], "validation": ["a"]}"#).unwrap();
+    assert_eq!((sizes(&by_hand), by_hand.unused), ((1, 1, 2), vec!["b".to_string(), "u".to_string()]));
+    let whole = split(r#"{"version": 1, "train": ["c"], "validation": ["a"], "unused": ["u", "b"]}"#).unwrap();
+    assert_eq!(whole.unused, ["u", "b"]);
+    for (text, part) in [
+        (r#"{"train": ["c"], "validation": ["x"]}"#, "x, which is no case"),
+        (r#"{"train": ["c", "c"], "validation": ["a"]}"#, "c occurs twice"),
+        (r#"{"train": ["c"], "validation": ["u"]}"#, "u, which has no label"),
+        (r#"{"train": ["c"], "validation": ["a"], "unused": ["u"]}"#, "the case b is in none of the lists"),
+        (r#"{"version": 2, "training": ["c"]}"#, "version 2"),
+        (r#"{"version": 1, "train": ["c"]}"#, "validation"),
+    ] {
+        let message = split(text).unwrap_err().to_string();
+        assert!(message.contains(part) && message.contains("split.json"), "{message}");
+    }
+    whole.write(&path).unwrap();
+    assert!(std::fs::read_to_string(&path).unwrap().contains("\"version\": 1"));
+    assert_eq!(rule.split(&cases).unwrap(), whole);
+}
+
+#[test]
+fn a_random_split_depends_on_its_seed_alone_and_keeps_the_order() {
+    let cases = numbered(40);
+    let split = |seed| SplitRule::Random { train: 0.75, validation: Some(0.1), seed }.split(&cases).unwrap();
+    let one = split(1);
+    assert_eq!((sizes(&one), &one), ((30, 4, 6), &split(1)));
+    assert!(one.train.is_sorted() && one.validation.is_sorted() && one != split(2));
+    assert!(refusal(&SplitRule::Random { train: 1.0, validation: None, seed: 0 }, &cases).contains("parts of a whole"));
+}
+
+#[test]
 fn impossible_folds_are_refused() {
+    assert!(SplitRule::stratified_folds(&numbered(3), 4, 0, |_| 0).is_err());
     for (folds, fold) in [(0, 0), (1, 0), (5, 5), (11, 0)] {
         let rule = SplitRule::KFold { folds, fold, seed: 0 };
         assert!(refusal(&rule, &numbered(10)).contains("not possible"), "{folds} {fold}");
@@ -155,5 +201,22 @@ proptest! {
         validated.sort();
         let all: Vec<String> = cases.into_iter().map(|case| case.id).collect();
         prop_assert_eq!(validated, all);
+    }
+
+    /// Every case validates once, and neither a fold nor a kind in it is larger than elsewhere by more than one.
+    #[test]
+    fn stratified_folds_spread_every_kind(count in 2usize..60, folds in 2usize..8, kinds in 1usize..5, seed: u64) {
+        prop_assume!(folds <= count);
+        let cases = numbered(count);
+        let kind = |id: &str| id.bytes().map(usize::from).sum::<usize>() % kinds;
+        let splits = SplitRule::stratified_folds(&cases, folds, seed, |case| kind(&case.id)).unwrap();
+        for wanted in 0..kinds {
+            let of_kind = |split: &Split| split.validation.iter().filter(|id| kind(id) == wanted).count();
+            let counts: Vec<usize> = splits.iter().map(of_kind).collect();
+            prop_assert!(counts.iter().max().unwrap() - counts.iter().min().unwrap() <= 1, "{:?}", counts);
+        }
+        let mut validated: Vec<String> = splits.iter().flat_map(|split| split.validation.clone()).collect();
+        validated.sort();
+        prop_assert_eq!(validated, cases.into_iter().map(|case| case.id).collect::<Vec<_>>());
     }
 }
