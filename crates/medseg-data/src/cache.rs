@@ -1,21 +1,32 @@
 //! Prepared cases kept in memory as far as a budget allows.
 
+use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::DataError;
-use crate::case::Case;
+use serde::Serialize;
 
-type Prepare<T> = dyn Fn(&Case) -> Result<T, Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
+use crate::DataError;
+use crate::cache_estimate::CacheEstimate;
+use crate::cache_stats::{CacheStats, Counters};
+use crate::case::Case;
+use crate::disk::{CacheItem, CacheKey, DiskCache, Found};
+
+type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+type Prepare<T> = dyn Fn(&Case) -> Result<T, BoxedError> + Send + Sync;
 type Size<T> = dyn Fn(&T) -> usize + Send + Sync;
 
 /// Cases that are prepared (read, clipped, resampled, ...) once and kept, as long as their bytes fit a budget; what
-/// does not fit is prepared anew each time it is asked for.
+/// does not fit is prepared anew each time it is asked for, or read back [from a disk](Self::on_disk).
 ///
 /// The preparation must be deterministic: what is kept and what is not changes the time, never the result. All methods
-/// may be called from several threads; two threads that ask for one case at the same time prepare it once, unless it is
-/// one that does not fit.
+/// may be called from several threads, an `Arc` of the data set shared by several users; two threads that ask for one
+/// case at the same time prepare it once, unless it is one that does not fit. Besides what is kept, each thread holds
+/// the one item that it prepares.
+///
+/// Keep compact items: [`CompactSubject`](crate::CompactSubject) and its parts take half the bytes or less.
 ///
 /// # Examples
 /// ```
@@ -36,8 +47,16 @@ pub struct CachedDataset<T> {
     slots: Vec<Mutex<Slot<T>>>,
     prepare: Box<Prepare<T>>,
     size: Box<Size<T>>,
+    disk: Option<Disk<T>>,
     budget: usize,
     kept: AtomicUsize,
+    counters: Counters,
+}
+
+/// How the items of a data set come to a disk and back.
+struct Disk<T> {
+    load: Box<dyn Fn(&Case) -> Result<Found<T>, DataError> + Send + Sync>,
+    store: Box<dyn Fn(&Case, &T) -> Result<bool, DataError> + Send + Sync>,
 }
 
 /// What is known of a case's item.
@@ -66,9 +85,48 @@ impl<T> CachedDataset<T> {
             cases,
             prepare: Box::new(move |case| prepare(case).map_err(Into::into)),
             size: Box::new(size),
+            disk: None,
             budget,
             kept: AtomicUsize::new(0),
+            counters: Counters::default(),
         }
+    }
+
+    /// Keeps the items in a [`DiskCache`], too, so that the next run reads them from there. `settings` must tell apart
+    /// whatever preparations would give different items.
+    ///
+    /// A disk that is full or fails costs time, not the run: [`stats`](Self::stats) tells of it.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use medseg_data::{CachedDataset, Case, DiskCache};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let image = folder.path().join("scan.nii");
+    /// # std::fs::write(&image, b"voxels")?;
+    /// let disk = Arc::new(DiskCache::open(folder.path().join("cache"), 1 << 30)?);
+    /// let cases = vec![Case::unlabelled(&image)?];
+    /// for run in 0..2 {
+    ///     let prepare = |case: &Case| std::fs::read(&case.image);
+    ///     let data = CachedDataset::new(cases.clone(), 1 << 20, prepare, Vec::len).on_disk(disk.clone(), "bytes");
+    ///     assert_eq!(*data.get(0)?, b"voxels");
+    ///     assert_eq!((data.stats().prepared, data.stats().from_disk), (1 - run, run));
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn on_disk<S>(mut self, disk: Arc<DiskCache>, settings: S) -> Self
+    where
+        T: CacheItem,
+        S: Serialize + Send + Sync + 'static,
+    {
+        let (to, settings) = (disk.clone(), Arc::new(settings));
+        let same = settings.clone();
+        self.disk = Some(Disk {
+            load: Box::new(move |case| Ok(disk.find(&CacheKey::new(case, &*settings)?))),
+            store: Box::new(move |case, item| to.store(&CacheKey::new(case, &*same)?, item)),
+        });
+        self
     }
 
     /// The cases, in the order of the indices.
@@ -96,6 +154,11 @@ impl<T> CachedDataset<T> {
         (0..self.len()).filter(|&index| matches!(*self.slot(index), Slot::Kept(_))).count()
     }
 
+    /// How often which of the ways to an item was taken so far.
+    pub fn stats(&self) -> CacheStats {
+        self.counters.read()
+    }
+
     /// What keeping all items would take, from the bytes that `size_of` expects of each case (its header tells).
     ///
     /// # Errors
@@ -108,29 +171,70 @@ impl<T> CachedDataset<T> {
     /// The item of the case with this index.
     ///
     /// # Errors
-    /// [`DataError::Prepare`] with the id of the case if its preparation fails; the next call tries again.
+    /// [`DataError::Prepare`] with the id of the case if its preparation fails or panics; the next call tries again.
     ///
     /// # Panics
     /// If `index` is not below [`len`](Self::len).
     pub fn get(&self, index: usize) -> Result<Arc<T>, DataError> {
         let mut slot = self.slot(index);
         match &*slot {
-            Slot::Kept(item) => return Ok(item.clone()),
+            Slot::Kept(item) => {
+                self.counters.hit();
+                return Ok(item.clone());
+            }
             Slot::Unknown => {}
             Slot::Streamed => {
                 // Several threads may prepare such a case at once.
                 drop(slot);
-                return self.prepare(index).map(Arc::new);
+                return self.make(index).map(Arc::new);
             }
         }
-        let item = Arc::new(self.prepare(index)?);
+        let item = Arc::new(self.make(index)?);
         *slot = if self.reserve((self.size)(&item)) { Slot::Kept(item.clone()) } else { Slot::Streamed };
         Ok(item)
     }
 
-    fn prepare(&self, index: usize) -> Result<T, DataError> {
+    /// Whether a case was found not to fit.
+    pub(crate) fn is_streamed(&self, index: usize) -> bool {
+        matches!(*self.slot(index), Slot::Streamed)
+    }
+
+    /// Whether asking for a case that does not fit the memory leaves something for later.
+    pub(crate) fn has_disk(&self) -> bool {
+        self.disk.is_some()
+    }
+
+    /// From the disk, or else prepared.
+    fn make(&self, index: usize) -> Result<T, DataError> {
         let case = &self.cases[index];
-        (self.prepare)(case).map_err(|source| DataError::Prepare { case: case.id.clone(), source })
+        if let Some(disk) = &self.disk {
+            match (disk.load)(case) {
+                Ok(Found::Item(item)) => {
+                    self.counters.from_disk();
+                    return Ok(item);
+                }
+                Ok(Found::Damaged) => self.counters.damaged(),
+                Ok(Found::Nothing) => {}
+                // The files cannot be looked at; the preparation says better what that means.
+                Err(error) => self.counters.disk_error(&error),
+            }
+        }
+        let item = self.prepare(case)?;
+        if let Some(Err(error)) = self.disk.as_ref().map(|disk| (disk.store)(case, &item)) {
+            self.counters.disk_error(&error);
+        }
+        Ok(item)
+    }
+
+    fn prepare(&self, case: &Case) -> Result<T, DataError> {
+        self.counters.prepared();
+        // The item of a preparation that panicked is dropped with all it had made.
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.prepare)(case)));
+        let outcome = outcome.unwrap_or_else(|payload| Err(format!("panicked: {}", message_of(&*payload)).into()));
+        outcome.map_err(|source| match source.downcast::<DataError>() {
+            Ok(error) => error.in_case(case),
+            Err(source) => DataError::Prepare { case: case.id.clone(), source },
+        })
     }
 
     /// Takes `bytes` from the budget if they are left.
@@ -140,7 +244,7 @@ impl<T> CachedDataset<T> {
     }
 
     fn slot(&self, index: usize) -> MutexGuard<'_, Slot<T>> {
-        // A preparation that panicked leaves the slot unknown, which is true.
+        // A size that panicked leaves the slot unknown, which is true.
         self.slots[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -155,50 +259,8 @@ impl<T> fmt::Debug for CachedDataset<T> {
     }
 }
 
-/// What a cache would take, to be shown before it is filled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CacheEstimate {
-    /// Number of cases.
-    pub cases: usize,
-    /// Bytes of all items.
-    pub bytes: usize,
-    /// Bytes that may be kept.
-    pub budget: usize,
-    /// Number of cases that fit when they are asked for in order.
-    pub kept_cases: usize,
-}
-
-impl CacheEstimate {
-    /// The estimate for items of these sizes (bytes).
-    pub fn new(sizes: &[usize], budget: usize) -> Self {
-        let mut left = budget;
-        let mut kept_cases = 0;
-        for &size in sizes {
-            if let Some(rest) = left.checked_sub(size) {
-                left = rest;
-                kept_cases += 1;
-            }
-        }
-        let bytes = sizes.iter().fold(0usize, |sum, &size| sum.saturating_add(size));
-        Self { cases: sizes.len(), bytes, budget, kept_cases }
-    }
-
-    /// Whether everything can be kept.
-    pub fn fits(&self) -> bool {
-        self.kept_cases == self.cases
-    }
-}
-
-impl fmt::Display for CacheEstimate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mebibytes = |bytes: usize| bytes as f64 / f64::from(1 << 20);
-        let noun = if self.cases == 1 { "case" } else { "cases" };
-        write!(f, "{} {noun} of {:.1} MiB in all", self.cases, mebibytes(self.bytes))?;
-        if self.fits() {
-            return write!(f, ", kept in memory");
-        }
-        let (kept, streamed) = (self.kept_cases, self.cases - self.kept_cases);
-        let budget = mebibytes(self.budget);
-        write!(f, ", of which {kept} fit {budget:.1} MiB of memory and {streamed} are prepared anew each time")
-    }
+/// What a panic said.
+fn message_of(payload: &(dyn Any + Send)) -> &str {
+    let owned = || payload.downcast_ref::<String>().map(String::as_str);
+    payload.downcast_ref::<&str>().copied().or_else(owned).unwrap_or("no message")
 }

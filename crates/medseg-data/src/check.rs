@@ -12,7 +12,7 @@ pub const GRID_TOLERANCE_MM: f64 = 0.1;
 /// [`GRID_TOLERANCE_MM`]. Returns what the image's header tells.
 ///
 /// # Errors
-/// If a header cannot be read, or the two differ; the message names both files and the difference.
+/// If a header cannot be read, or the two differ; the message names the case, both files and the difference.
 pub fn check_case(case: &Case) -> Result<VolumeInfo, DataError> {
     check_case_within(case, GRID_TOLERANCE_MM)
 }
@@ -22,6 +22,10 @@ pub fn check_case(case: &Case) -> Result<VolumeInfo, DataError> {
 /// # Errors
 /// As [`check_case`].
 pub fn check_case_within(case: &Case, tolerance_mm: f64) -> Result<VolumeInfo, DataError> {
+    compare(case, tolerance_mm).map_err(|error| error.in_case(case))
+}
+
+fn compare(case: &Case, tolerance_mm: f64) -> Result<VolumeInfo, DataError> {
     let image = read_info(&case.image)?;
     let Some(label_path) = &case.label else { return Ok(image) };
     let label = read_info(label_path)?;

@@ -1,8 +1,10 @@
-//! What can go wrong with cases, splits, caches and the phantom.
+//! What can go wrong with cases, splits, caches, offline steps and the phantom.
 
 use std::path::PathBuf;
 
 use medseg_volume::VolumeError;
+
+use crate::case::Case;
 
 /// An error of this crate; its message is one sentence that names the file, the folder or the case.
 #[derive(Debug, thiserror::Error)]
@@ -88,13 +90,19 @@ pub enum DataError {
         /// What does not fit.
         reason: String,
     },
-    /// Preparing a case failed.
+    /// Checking, reading or preparing a case failed.
     #[error("case {case}: {source}")]
     Prepare {
         /// Id of the case.
         case: String,
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// An offline step cannot be done with these settings or at this place.
+    #[error("prepare: {reason}")]
+    Offline {
+        /// What does not fit.
+        reason: String,
     },
     /// A phantom cannot be made with these settings or at this place.
     #[error("phantom: {reason}")]
@@ -105,6 +113,14 @@ pub enum DataError {
 }
 
 impl DataError {
+    /// The error with the name of its case, unless it has it.
+    pub(crate) fn in_case(self, case: &Case) -> Self {
+        match &self {
+            Self::Prepare { case: named, .. } if *named == case.id => self,
+            _ => Self::Prepare { case: case.id.clone(), source: Box::new(self) },
+        }
+    }
+
     /// Wraps an operating system's error with the path it is about.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();

@@ -1,8 +1,10 @@
 //! Cases, splits, caches, loaders and a synthetic abdominal CT phantom for 3D segmentation.
 //!
-//! - [`discover`] finds the cases of a folder, [`check_case`] compares the headers of an image and its label;
+//! - [`discover`] finds the cases of a folder, [`check_case`] compares the headers of an image and its label,
+//!   [`inspect_case`] looks at their voxels; [`Offline`] makes the experiments' resized and cropped data sets;
 //! - [`SplitRule`] splits them into training and validation, [`Split`] keeps the lists as `split.json`;
-//! - [`Subject::read`] reads a case; [`CachedDataset`] keeps prepared cases within a byte budget;
+//! - [`Subject::read`] reads a case; [`CachedDataset`] keeps prepared cases within a byte budget, and, with a
+//!   [`DiskCache`], for the next run; [`CompactImage`] and [`CompactLabel`] take half the memory or less, exactly;
 //! - [`Loader`] prepares the next items on worker threads, in order; [`rng_for`] gives each (epoch, case) its own
 //!   random numbers, so that a run's result does not depend on the number of threads;
 //! - [`phantom`] makes synthetic abdominal CTs with labels, for runs without data.
@@ -40,23 +42,37 @@
 
 mod atomic_file;
 mod cache;
+mod cache_estimate;
+mod cache_fill;
+mod cache_stats;
 mod case;
 mod check;
+mod compact;
 mod discover;
+mod disk;
 mod error;
+mod inspect;
 mod loader;
+mod offline;
 pub mod phantom;
 mod random;
 mod split;
 mod split_rule;
 mod subject;
 
-pub use cache::{CacheEstimate, CachedDataset};
+pub use cache::CachedDataset;
+pub use cache_estimate::CacheEstimate;
+pub use cache_fill::FillProgress;
+pub use cache_stats::CacheStats;
 pub use case::Case;
 pub use check::{GRID_TOLERANCE_MM, check_case, check_case_within, check_cases};
+pub use compact::{CompactImage, CompactLabel, CompactSubject};
 pub use discover::discover;
+pub use disk::{CacheItem, CacheKey, DiskCache, ItemReader, ItemWriter};
 pub use error::DataError;
+pub use inspect::{CaseFacts, inspect_case};
 pub use loader::{Loader, LoaderOptions};
+pub use offline::{LabelSampling, Offline, OfflineCase, OfflineOutcome, OfflinePlan, OfflineReport, OfflineStep};
 pub use random::{epoch_order, rng_for};
 pub use split::Split;
 pub use split_rule::SplitRule;

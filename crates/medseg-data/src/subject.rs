@@ -54,9 +54,13 @@ impl Subject {
     /// Reads a case. The label's foreground values become 1, all others 0.
     ///
     /// # Errors
-    /// If a file cannot be read or image and label have different shapes. Grids are for
+    /// If a file cannot be read or image and label have different shapes; the message names the case. Grids are for
     /// [`check_case`](crate::check_case).
     pub fn read(case: &Case, foreground: &Foreground) -> Result<Self, DataError> {
+        Self::read_files(case, foreground).map_err(|error| error.in_case(case))
+    }
+
+    fn read_files(case: &Case, foreground: &Foreground) -> Result<Self, DataError> {
         let image = read_image(&case.image)?;
         let mut label = None;
         if let Some(path) = &case.label {

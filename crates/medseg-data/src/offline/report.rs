@@ -1,0 +1,89 @@
+//! What an offline step will do, does, and has done.
+
+use std::fmt;
+
+use medseg_volume::Dhw;
+
+use crate::DataError;
+
+/// What a run will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OfflinePlan {
+    /// Labelled cases.
+    pub cases: usize,
+    /// How many of them are finished.
+    pub finished: usize,
+    /// Cases without a label, which are left out.
+    pub unlabelled: usize,
+}
+
+/// One case that is done.
+#[derive(Debug)]
+pub struct OfflineCase {
+    /// Cases done so far, with this one.
+    pub done: usize,
+    /// Cases in all.
+    pub cases: usize,
+    /// The case.
+    pub id: String,
+    /// What came of it.
+    pub outcome: OfflineOutcome,
+}
+
+/// What came of a case.
+#[derive(Debug)]
+pub enum OfflineOutcome {
+    /// An earlier run has made it.
+    Finished,
+    /// It was made.
+    Written {
+        /// Voxels of the result.
+        shape: Dhw<usize>,
+        /// What is odd about the case, with its name.
+        warning: Option<String>,
+    },
+    /// It could not be made; the message names the case.
+    Failed(DataError),
+}
+
+impl fmt::Display for OfflineCase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.outcome {
+            OfflineOutcome::Finished => write!(f, "case {}: made earlier", self.id),
+            OfflineOutcome::Written { shape, warning: None } => write!(f, "case {}: {shape} voxels", self.id),
+            OfflineOutcome::Written { shape, warning: Some(warning) } => write!(f, "{warning}; {shape} voxels"),
+            OfflineOutcome::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+/// What a run has done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OfflineReport {
+    /// Cases that were made.
+    pub written: usize,
+    /// Cases that an earlier run had made.
+    pub finished: usize,
+    /// What is odd about cases that were made.
+    pub warnings: Vec<String>,
+    /// Names and messages of the cases that could not be made.
+    pub failed: Vec<(String, String)>,
+}
+
+impl OfflineReport {
+    /// Whether every labelled case is there.
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty()
+    }
+
+    pub(super) fn add(&mut self, case: &OfflineCase) {
+        match &case.outcome {
+            OfflineOutcome::Finished => self.finished += 1,
+            OfflineOutcome::Written { warning, .. } => {
+                self.written += 1;
+                self.warnings.extend(warning.clone());
+            }
+            OfflineOutcome::Failed(error) => self.failed.push((case.id.clone(), error.to_string())),
+        }
+    }
+}
