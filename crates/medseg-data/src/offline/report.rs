@@ -17,6 +17,16 @@ pub struct OfflinePlan {
     pub unlabelled: usize,
 }
 
+impl fmt::Display for OfflinePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} labelled cases, {} of them made earlier", self.cases, self.finished)?;
+        match self.unlabelled {
+            0 => Ok(()),
+            unlabelled => write!(f, "; {unlabelled} without a label are left out"),
+        }
+    }
+}
+
 /// One case that is done.
 #[derive(Debug)]
 pub struct OfflineCase {
@@ -68,6 +78,12 @@ pub struct OfflineReport {
     pub warnings: Vec<String>,
     /// Names and messages of the cases that could not be made.
     pub failed: Vec<(String, String)>,
+}
+
+impl fmt::Display for OfflineReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cases made, {} made earlier, {} failed", self.written, self.finished, self.failed.len())
+    }
 }
 
 impl OfflineReport {
