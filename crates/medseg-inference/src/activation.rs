@@ -1,9 +1,27 @@
 //! From logits to probabilities, and from labels to one-hot channels.
 
 use medseg_volume::Dhw;
-use ndarray::{Array4, ArrayView3, ArrayView4, Axis, Zip};
+use ndarray::{Array4, ArrayView3, ArrayView4, ArrayViewMut3, Axis, Zip, s};
+use serde::{Deserialize, Serialize};
 
 use crate::error::InferenceError;
+
+/// What turns logits into probabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// Every channel on its own: one class against the background, or classes that overlap.
+    Sigmoid,
+    /// Channels exclude one another and add up to 1.
+    Softmax,
+}
+
+impl Activation {
+    /// The usual one for this many channels: sigmoid for one, softmax for several.
+    pub(crate) fn usual(channels: usize) -> Self {
+        if channels == 1 { Self::Sigmoid } else { Self::Softmax }
+    }
+}
 
 /// `1 / (1 + exp(-x))`, finite for every finite `x`.
 pub fn sigmoid(x: f32) -> f32 {
@@ -24,6 +42,30 @@ pub fn softmax(logits: &ArrayView4<f32>) -> Array4<f32> {
         Zip::from(&mut channel).and(&sum).par_for_each(|value, sum| *value /= sum);
     }
     probabilities
+}
+
+/// [`softmax`] of one plane `[class, height, width]`, in place, row by row.
+pub(crate) fn softmax_rows(plane: &mut ArrayViewMut3<f32>) {
+    let (classes, height, width) = plane.dim();
+    let (mut largest, mut sum) = (vec![0.0_f32; width], vec![0.0_f32; width]);
+    for y in 0..height {
+        largest.fill(f32::NEG_INFINITY);
+        sum.fill(0.0);
+        for class in 0..classes {
+            let row = plane.slice(s![class, y, ..]);
+            largest.iter_mut().zip(row).for_each(|(largest, value)| *largest = largest.max(*value));
+        }
+        for class in 0..classes {
+            let row = plane.slice_mut(s![class, y, ..]);
+            for ((value, sum), largest) in row.into_iter().zip(&mut sum).zip(&largest) {
+                *value = (*value - largest).exp();
+                *sum += *value;
+            }
+        }
+        for class in 0..classes {
+            plane.slice_mut(s![class, y, ..]).into_iter().zip(&sum).for_each(|(value, sum)| *value /= sum);
+        }
+    }
 }
 
 /// One channel per class, 1 where the label is the class and 0 elsewhere: `[class, depth, height, width]`.

@@ -114,15 +114,13 @@ impl RowWeights<'_> {
         }
     }
 
-    /// `sums += weights * values`.
-    pub(crate) fn add_weighted(&self, sums: &mut [f32], values: &[f32]) {
+    /// `row = weights * values`.
+    pub(crate) fn weigh(&self, row: &mut [f32], values: &[f32]) {
         if self.uniform {
-            for (sum, value) in sums.iter_mut().zip(values) {
-                *sum += value;
-            }
+            row.copy_from_slice(values);
         } else {
-            for ((sum, value), factor) in sums.iter_mut().zip(values).zip(self.factors) {
-                *sum += (self.scale * factor).max(self.floor) * value;
+            for ((to, value), factor) in row.iter_mut().zip(values).zip(self.factors) {
+                *to = (self.scale * factor).max(self.floor) * value;
             }
         }
     }

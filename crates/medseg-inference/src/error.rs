@@ -46,6 +46,19 @@ pub enum InferenceError {
         shape: Dhw<usize>,
     },
 
+    /// Less memory is allowed than the least demanding way takes.
+    #[error("the memory budget of {budget} bytes is too small: {needed} bytes are needed even with one window a batch")]
+    OverBudget {
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes allowed.
+        budget: u64,
+    },
+
+    /// No window touches the region, so nothing was predicted and the number of classes is unknown.
+    #[error("the region to predict in has no voxel")]
+    EmptyRegion,
+
     /// The predictor reported a failure.
     #[error("the predictor failed: {0}")]
     Predictor(#[source] Box<dyn Error + Send + Sync>),

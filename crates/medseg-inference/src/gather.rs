@@ -1,7 +1,5 @@
 //! Cuts a batch of windows out of the image.
 
-use std::ops::Range;
-
 use medseg_volume::Dhw;
 use ndarray::{ArrayView2, ArrayView4, s};
 use rayon::prelude::*;
@@ -28,14 +26,14 @@ impl<'a> Gatherer<'a> {
         Self { image, plan, sources, outside: padding.value() }
     }
 
-    /// The windows as `[window, channel, depth, height, width]`, C order, in the memory of `buffer`.
-    pub(crate) fn batch(&self, windows: Range<usize>, buffer: Vec<f32>) -> Vec<f32> {
+    /// The windows of these numbers as `[slot, channel, depth, height, width]`, C order. Slots beyond them repeat the last one.
+    /// The memory of `buffer` is used if it is about as large.
+    pub(crate) fn batch(&self, numbers: &[usize], slots: usize, buffer: Vec<f32>) -> Vec<f32> {
         let (channels, roi) = (self.image.dim().0, self.plan.roi());
-        let mut values = buffer;
-        values.resize(windows.len() * channels * roi.d * roi.h * roi.w, 0.0);
+        let mut values = sized(buffer, slots * channels * roi.d * roi.h * roi.w);
         values.par_chunks_mut(roi.h * roi.w).enumerate().for_each(|(index, plane)| {
             let (slot, channel, z) = (index / (channels * roi.d), index / roi.d % channels, index % roi.d);
-            let start = self.plan.start(windows.start + slot);
+            let start = self.plan.start(numbers[slot.min(numbers.len() - 1)]);
             match self.sources.d[start.d + z] {
                 Some(depth) => self.copy_plane(self.image.slice(s![channel, depth, .., ..]), start, plane),
                 None => plane.fill(self.outside),
@@ -63,4 +61,15 @@ impl<'a> Gatherer<'a> {
             }
         }
     }
+}
+
+/// A vector of `len` values, in the memory of `buffer` unless that would be wasteful. What the values are is open.
+fn sized(mut buffer: Vec<f32>, len: usize) -> Vec<f32> {
+    if buffer.len() < len || buffer.capacity() / 2 > len {
+        // Freed first; fresh zeros come from the system untouched, so the threads that fill them touch them first.
+        drop(buffer);
+        return vec![0.0; len];
+    }
+    buffer.truncate(len);
+    buffer
 }

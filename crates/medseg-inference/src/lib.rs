@@ -3,10 +3,12 @@
 //! | Item | What it does |
 //! |---|---|
 //! | [`SlidingWindow`] | runs a network over an image of any size, overlapping windows averaged by [`Blend`] |
-//! | [`WindowPlan`] | how many windows there will be, where, and what memory stitching takes, before anything runs |
+//! | [`WindowPlan`] | how many windows there will be, where, and what they cost in operations and bytes, before anything runs |
+//! | [`RegionWindow`] | a sliding window that leaves out what lies outside a mask |
 //! | [`Predictor`] | what a network has to offer; closures do |
 //! | [`Cascade`] | coarse network → box → fine network → mask on the input's grid |
 //! | [`MaskRule`] | logits to labels: sigmoid and threshold, or argmax |
+//! | [`Activation`] | logits to probabilities |
 //! | [`sigmoid`], [`softmax`], [`one_hot`] | activations and one-hot channels |
 //! | [`PostProcessing`] | largest component, minimum volume |
 //!
@@ -41,35 +43,41 @@
 //! result has the shape of its input, voxel for voxel.
 //!
 //! # Memory and determinism
-//! Beside the image and the network, stitching holds one batch of windows and logits and, for every class, as many planes as a
-//! window is deep: finished planes are averaged and reduced at once. Results do not depend on the number of threads, nor on
-//! the number of windows in a batch (as far as the predictor treats the windows of a batch independently).
+//! Beside the image and the network, stitching holds one batch of windows and logits and, for every class, the overlap of two
+//! layers of windows: a voxel is averaged and reduced with the last window that covers it. Results do not depend on the number
+//! of threads, nor on the number of windows in a batch (as far as the predictor treats the windows of a batch independently).
 
 mod activation;
 mod blend;
 mod cascade;
+mod cost;
 mod error;
 mod gather;
+mod mirror;
 mod padding;
 mod plan;
 mod post;
 mod predictor;
 mod progress;
+mod region;
 mod rule;
+mod run;
 mod sink;
 mod sliding_window;
 mod stitch;
 
-pub use activation::{one_hot, sigmoid, softmax};
+pub use activation::{Activation, one_hot, sigmoid, softmax};
 pub use blend::Blend;
 pub use cascade::{Cascade, CascadeConfig, CascadeOutput, Fallback, map_box};
+pub use cost::{NetworkCost, PlanCost, StitchingMemory};
 pub use error::InferenceError;
 pub use medseg_transforms::BoxDhw;
 pub use medseg_volume::Dhw;
 pub use padding::Padding;
-pub use plan::{StitchingMemory, WindowPlan};
+pub use plan::WindowPlan;
 pub use post::PostProcessing;
 pub use predictor::{IntoPrediction, Predictor};
 pub use progress::{IntoControlFlow, NoProgress, Progress};
+pub use region::RegionWindow;
 pub use rule::MaskRule;
 pub use sliding_window::SlidingWindow;

@@ -1,18 +1,23 @@
 //! Where the windows lie, and what they will cost.
 
-use std::ops::Range;
+use std::cmp::Ordering;
 
 use medseg_transforms::BoxDhw;
 use medseg_volume::Dhw;
 
 use crate::error::InferenceError;
 use crate::padding::Padding;
+use crate::sliding_window::SlidingWindow;
+
+/// Every order of the axes; among equals the first wins.
+const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
 /// The windows of one image, made by [`SlidingWindow::plan`](crate::SlidingWindow::plan): enough to tell, before any network
 /// runs, how many windows there are and how much memory stitching them takes.
 ///
-/// Windows are ordered with the first axis slowest. On every axis they start every
-/// [`scan_interval`](WindowPlan::scan_interval) voxels; the last is shifted back to end at the border.
+/// On every axis windows start every [`scan_interval`](WindowPlan::scan_interval) voxels; the last is shifted back to end at the
+/// border. They are swept in the order of axes that leaves the least unfinished, so needs the least memory: usually the longest
+/// axis is the slowest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WindowPlan {
     shape: Dhw<usize>,
@@ -21,49 +26,28 @@ pub struct WindowPlan {
     roi: Dhw<usize>,
     interval: Dhw<usize>,
     starts: Dhw<Vec<usize>>,
+    /// Axes (0 the depth), slowest first.
+    order: [usize; 3],
     batch: usize,
+    full_batches: bool,
+    mirrors: usize,
 }
 
-/// Bytes that stitching holds besides the image and whatever the network needs.
+/// One axis of one window, in voxels of the padded image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StitchingMemory {
-    /// One batch of windows given to the predictor.
-    pub windows: u64,
-    /// One batch of logits from the predictor.
-    pub logits: u64,
-    /// Sums of weighted logits: one window's depth of whole planes, every class.
-    pub accumulator: u64,
-    /// The result, if the logits are wanted.
-    pub result_logits: u64,
-    /// The result, if only the mask is wanted.
-    pub result_mask: u64,
-}
-
-impl StitchingMemory {
-    /// Peak of [`SlidingWindow::predict`](crate::SlidingWindow::predict), bytes.
-    pub fn for_logits(&self) -> u64 {
-        self.working().saturating_add(self.result_logits)
-    }
-
-    /// Peak of [`SlidingWindow::predict_mask`](crate::SlidingWindow::predict_mask), bytes.
-    pub fn for_mask(&self) -> u64 {
-        self.working().saturating_add(self.result_mask)
-    }
-
-    fn working(&self) -> u64 {
-        self.windows.saturating_add(self.logits).saturating_add(self.accumulator)
-    }
+pub(crate) struct Span {
+    /// Where the window starts.
+    pub(crate) start: usize,
+    /// How many of its first voxels the window before covers too.
+    pub(crate) shared: usize,
+    /// How many of its first voxels no later window covers.
+    pub(crate) finished: usize,
 }
 
 impl WindowPlan {
     /// Lays windows of checked parameters over an image of `shape` (no side 0).
-    pub(crate) fn new(
-        shape: Dhw<usize>,
-        roi: Dhw<usize>,
-        overlap: Dhw<f64>,
-        batch: usize,
-        mode: Padding,
-    ) -> Result<Self, InferenceError> {
+    pub(crate) fn new(shape: Dhw<usize>, window: &SlidingWindow) -> Result<Self, InferenceError> {
+        let SlidingWindow { roi, overlap, batch, full_batches, mirror, padding: mode, .. } = *window;
         let padding = shape.zip(roi).map(|(size, roi)| axis_padding(size, roi));
         let padded = shape.zip(roi).map(|(size, roi)| size.max(roi));
         let voxels = padded.d.checked_mul(padded.h).and_then(|n| n.checked_mul(padded.w));
@@ -77,16 +61,20 @@ impl WindowPlan {
         let sizes = padded.zip(roi);
         let interval = sizes.zip(overlap).map(|((padded, roi), overlap)| scan_interval(padded, roi, overlap));
         let starts = sizes.zip(interval).map(|((padded, roi), interval)| axis_starts(padded, roi, interval));
-        Ok(Self { shape, padded, padding, roi, interval, starts, batch })
+        let mirrors = 1 << mirror.to_array().into_iter().filter(|mirrored| *mirrored).count();
+        let mut plan =
+            Self { shape, padded, padding, roi, interval, starts, order: ORDERS[0], batch, full_batches, mirrors };
+        plan.order = plan.thriftiest_order();
+        Ok(plan)
     }
 
     /// Number of windows.
     #[expect(clippy::len_without_is_empty, reason = "a plan holds at least one window")]
     pub fn len(&self) -> usize {
-        self.starts.d.len() * self.layer_len()
+        self.starts.d.len() * self.starts.h.len() * self.starts.w.len()
     }
 
-    /// Number of calls of the predictor.
+    /// Number of batches; the predictor is called once for each, and once more for every mirror image.
     pub fn batches(&self) -> usize {
         self.len().div_ceil(self.batch)
     }
@@ -131,49 +119,86 @@ impl WindowPlan {
         })
     }
 
-    /// Memory for an image of `channels_in` and a predictor of `channels_out` channels.
-    ///
-    /// The accumulator holds as many planes as a window is deep, not the whole volume: planes are divided, reduced and
-    /// released as soon as no later window touches them.
-    pub fn memory(&self, channels_in: usize, channels_out: usize) -> StitchingMemory {
-        const FLOAT: u64 = size_of::<f32>() as u64;
-        let product = |factors: &[usize]| factors.iter().fold(1_u64, |all, &n| all.saturating_mul(n as u64));
-        let batch = self.batch_len();
-        let roi = product(&[self.roi.d, self.roi.h, self.roi.w]);
-        let image = product(&[self.shape.d, self.shape.h, self.shape.w]);
-        StitchingMemory {
-            windows: product(&[batch, channels_in]).saturating_mul(roi).saturating_mul(FLOAT),
-            logits: product(&[batch, channels_out]).saturating_mul(roi).saturating_mul(FLOAT),
-            accumulator: product(&[channels_out, self.roi.d, self.padded.h, self.padded.w]).saturating_mul(FLOAT),
-            result_logits: product(&[channels_out]).saturating_mul(image).saturating_mul(FLOAT),
-            result_mask: image,
-        }
-    }
-
     /// Windows in a full batch.
     pub(crate) fn batch_len(&self) -> usize {
-        self.batch.min(self.len())
+        if self.full_batches { self.batch } else { self.batch.min(self.len()) }
     }
 
-    /// Windows that share one start along the depth.
-    pub(crate) fn layer_len(&self) -> usize {
-        self.starts.h.len() * self.starts.w.len()
+    /// Windows of all batches, those that fill up the last one included.
+    pub(crate) fn slots(&self) -> usize {
+        if self.full_batches { self.batches().saturating_mul(self.batch) } else { self.len() }
+    }
+
+    /// How often each window is predicted: 2 for each mirrored axis.
+    pub(crate) fn mirrors(&self) -> usize {
+        self.mirrors
+    }
+
+    /// Axes in the order in which the windows are swept, slowest first.
+    pub(crate) fn order(&self) -> [usize; 3] {
+        self.order
     }
 
     /// Start of the window in voxels of the padded image.
     pub(crate) fn start(&self, index: usize) -> Dhw<usize> {
-        let columns = self.starts.w.len();
-        Dhw {
-            d: self.starts.d[index / self.layer_len()],
-            h: self.starts.h[index / columns % self.starts.h.len()],
-            w: self.starts.w[index % columns],
-        }
+        self.position(index).zip(self.starts_by_axis()).map(|(position, starts)| starts[position])
     }
 
-    /// Ranges of window numbers, one per call of the predictor.
-    pub(crate) fn batch_ranges(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let (total, batch) = (self.len(), self.batch);
-        (0..self.batches()).map(move |index| index * batch..total.min((index + 1).saturating_mul(batch)))
+    /// The three axes of the window.
+    pub(crate) fn spans(&self, index: usize) -> Dhw<Span> {
+        self.position(index).zip(self.starts_by_axis()).zip(self.roi).map(|((position, starts), roi)| {
+            let start = starts[position];
+            let shared = position.checked_sub(1).map_or(0, |before| starts[before] + roi - start);
+            let finished = starts.get(position + 1).map_or(roi, |next| next - start);
+            Span { start, shared, finished }
+        })
+    }
+
+    /// Shape of the sums that wait for the next window along `axis`: on that axis the widest overlap, on slower ones the window,
+    /// on faster ones the whole image.
+    pub(crate) fn waiting_shape(&self, axis: usize) -> Dhw<usize> {
+        self.waiting_shape_in(self.order, axis)
+    }
+
+    fn waiting_shape_in(&self, order: [usize; 3], axis: usize) -> Dhw<usize> {
+        let (roi, padded) = (self.roi.to_array(), self.padded.to_array());
+        let starts = self.starts_by_axis().to_array();
+        let rank = |axis: usize| order.iter().position(|other| *other == axis);
+        Dhw::from([0, 1, 2].map(|other| match rank(other).cmp(&rank(axis)) {
+            Ordering::Less => roi[other],
+            Ordering::Equal => starts[axis].windows(2).map(|pair| pair[0] + roi[axis] - pair[1]).max().unwrap_or(0),
+            Ordering::Greater => padded[other],
+        }))
+    }
+
+    /// Voxels whose sums may wait at once.
+    pub(crate) fn waiting_voxels(&self) -> u64 {
+        self.waiting_voxels_in(self.order)
+    }
+
+    fn waiting_voxels_in(&self, order: [usize; 3]) -> u64 {
+        let voxels = |shape: Dhw<usize>| shape.to_array().iter().fold(1_u64, |all, &n| all.saturating_mul(n as u64));
+        order.into_iter().map(|axis| voxels(self.waiting_shape_in(order, axis))).fold(0, u64::saturating_add)
+    }
+
+    /// The order of axes with the fewest waiting voxels.
+    fn thriftiest_order(&self) -> [usize; 3] {
+        ORDERS.into_iter().min_by_key(|order| self.waiting_voxels_in(*order)).unwrap_or(ORDERS[0])
+    }
+
+    fn starts_by_axis(&self) -> Dhw<&Vec<usize>> {
+        Dhw { d: &self.starts.d, h: &self.starts.h, w: &self.starts.w }
+    }
+
+    /// The window's number along every axis.
+    fn position(&self, index: usize) -> Dhw<usize> {
+        let counts = self.starts_by_axis().map(Vec::len).to_array();
+        let [_, middle, fast] = self.order.map(|axis| counts[axis]);
+        let mut position = [0; 3];
+        for (axis, number) in self.order.into_iter().zip([index / fast / middle, index / fast % middle, index % fast]) {
+            position[axis] = number;
+        }
+        Dhw::from(position)
     }
 }
 

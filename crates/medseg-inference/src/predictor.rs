@@ -63,7 +63,7 @@ where
     }
 }
 
-/// The logits of one batch, on the host.
+/// Scores of one batch, on the host.
 pub(crate) struct Logits {
     data: TensorData,
     /// Output channels.
@@ -71,6 +71,13 @@ pub(crate) struct Logits {
 }
 
 impl Logits {
+    /// Brings the predictor's output `[batch, channels, depth, height, width]` to the host.
+    pub(crate) fn new(output: Tensor<5>) -> Result<Self, InferenceError> {
+        let channels = output.dims()[1];
+        let data = output.try_into_data_as::<f32>().map_err(|error| InferenceError::Device(error.into()))?;
+        Ok(Self { data, channels })
+    }
+
     /// `[batch, channels, depth, height, width]`, C order.
     pub(crate) fn values(&self) -> Result<&[f32], InferenceError> {
         self.data.as_slice().map_err(|error| InferenceError::Device(error.into()))
@@ -82,18 +89,24 @@ impl Logits {
     }
 }
 
+/// Runs the predictor on one batch and checks the shape of what comes back.
+pub(crate) fn predict_checked(
+    predictor: &mut (impl Predictor + ?Sized),
+    windows: Tensor<5>,
+) -> Result<Tensor<5>, InferenceError> {
+    let shape = windows.dims();
+    let output = predictor.predict(windows)?;
+    let got = output.dims();
+    if got[1] == 0 || got[0] != shape[0] || got[2..] != shape[2..] {
+        return Err(InferenceError::OutputShape { windows: shape, got });
+    }
+    Ok(output)
+}
+
 /// Runs the predictor on one batch and brings the checked result to the host.
 pub(crate) fn run_predictor(
     predictor: &mut (impl Predictor + ?Sized),
     windows: Tensor<5>,
 ) -> Result<Logits, InferenceError> {
-    let shape = windows.dims();
-    let output = predictor.predict(windows)?;
-    let got = output.dims();
-    let channels = got[1];
-    if channels == 0 || got[0] != shape[0] || got[2..] != shape[2..] {
-        return Err(InferenceError::OutputShape { windows: shape, got });
-    }
-    let data = output.try_into_data_as::<f32>().map_err(|error| InferenceError::Device(error.into()))?;
-    Ok(Logits { data, channels })
+    Logits::new(predict_checked(predictor, windows)?)
 }

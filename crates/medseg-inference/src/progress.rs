@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use crate::error::InferenceError;
+
 /// Told after every batch how many windows are done; may ask to stop.
 ///
 /// Closures of `(done, total)` implement it. One that returns nothing only watches; one that returns a [`ControlFlow`] can stop
@@ -57,5 +59,13 @@ pub struct NoProgress;
 impl Progress for NoProgress {
     fn report(&mut self, _done: usize, _total: usize) -> ControlFlow<()> {
         ControlFlow::Continue(())
+    }
+}
+
+/// Tells the progress; a wish to stop becomes an error.
+pub(crate) fn report(progress: &mut (impl Progress + ?Sized), done: usize, total: usize) -> Result<(), InferenceError> {
+    match progress.report(done, total) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(InferenceError::Cancelled { done, total }),
     }
 }

@@ -44,20 +44,27 @@ impl MaskRule {
         if channels == 0 {
             return Err(InferenceError::EmptyImage { channels, shape: Dhw { d, h, w } });
         }
-        let reducer = Reducer::new(*self, channels)?;
+        let reducer = Reducer::new(*self, Scores::Logits, channels)?;
         let mut mask = Array3::zeros((d, h, w));
         mask.axis_iter_mut(Axis(0)).into_par_iter().zip(logits.axis_iter(Axis(1))).for_each(|(mut plane, logits)| {
-            let mut row = reducer.row(w);
-            for (y, mut labels) in plane.rows_mut().into_iter().enumerate() {
-                row.clear();
+            let (mut scores, mut labels, mut best) = (vec![0.0; w], vec![0; w], reducer.best(w));
+            for (y, mut to) in plane.rows_mut().into_iter().enumerate() {
                 for (channel, logits) in logits.axis_iter(Axis(0)).enumerate() {
-                    row.logits.iter_mut().zip(logits.row(y)).for_each(|(to, from)| *to = *from);
-                    row.take_channel(channel);
+                    scores.iter_mut().zip(logits.row(y)).for_each(|(to, from)| *to = *from);
+                    reducer.take(channel, &scores, &mut best, &mut labels);
                 }
-                labels.iter_mut().zip(&row.labels).for_each(|(to, from)| *to = *from);
+                to.iter_mut().zip(&labels).for_each(|(to, from)| *to = *from);
             }
         });
         Ok(mask)
+    }
+
+    /// The smallest score that is foreground; NaN if none is.
+    pub(crate) fn least(&self, scores: Scores) -> f32 {
+        match scores {
+            Scores::Logits => least_logit(self.threshold),
+            Scores::Probabilities => self.threshold,
+        }
     }
 
     /// Checks the parameters.
@@ -70,68 +77,61 @@ impl MaskRule {
     }
 }
 
+/// What the numbers are that a rule is applied to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scores {
+    Logits,
+    Probabilities,
+}
+
 /// A [`MaskRule`] for a known number of channels.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Reducer {
-    /// Foreground from this logit on.
-    Threshold { logit: f32 },
+    /// Foreground from this score on.
+    Threshold { least: f32 },
     /// The largest of several.
     Argmax,
 }
 
 impl Reducer {
-    pub(crate) fn new(rule: MaskRule, channels: usize) -> Result<Self, InferenceError> {
+    pub(crate) fn new(rule: MaskRule, scores: Scores, channels: usize) -> Result<Self, InferenceError> {
         rule.validate()?;
         match channels {
-            1 => Ok(Self::Threshold { logit: least_logit(rule.threshold) }),
+            1 => Ok(Self::Threshold { least: rule.least(scores) }),
             2..=256 => Ok(Self::Argmax),
             _ => Err(InferenceError::TooManyClasses { channels }),
         }
     }
 
-    /// Working memory for rows of `width` voxels.
-    pub(crate) fn row(self, width: usize) -> RowReducer {
-        RowReducer {
-            logits: vec![0.0; width],
-            labels: vec![0; width],
-            best: vec![f32::NEG_INFINITY; if matches!(self, Self::Argmax) { width } else { 0 }],
-            reducer: self,
+    /// Room for the largest scores of `len` voxels; none where they are not needed.
+    pub(crate) fn best(self, len: usize) -> Vec<f32> {
+        match self {
+            Self::Threshold { .. } => Vec::new(),
+            Self::Argmax => vec![0.0; len],
         }
     }
-}
 
-/// Reduces one row after the other, channel by channel.
-pub(crate) struct RowReducer {
-    /// The channel's logits, to be filled before [`take_channel`](RowReducer::take_channel).
-    pub(crate) logits: Vec<f32>,
-    /// The labels so far.
-    pub(crate) labels: Vec<u8>,
-    best: Vec<f32>,
-    reducer: Reducer,
-}
-
-impl RowReducer {
-    /// Starts a new row.
-    pub(crate) fn clear(&mut self) {
-        self.labels.fill(0);
-        self.best.fill(f32::NEG_INFINITY);
-    }
-
-    /// Takes the row `logits` of channel number `channel` (below 256) into account.
-    pub(crate) fn take_channel(&mut self, channel: usize) {
-        match self.reducer {
-            Reducer::Threshold { logit } => {
-                for (label, value) in self.labels.iter_mut().zip(&self.logits) {
-                    *label = u8::from(*value >= logit);
+    /// Takes channel number `channel` (below 256, ascending from 0) of some voxels into account. `best` and `labels` carry the
+    /// state from channel to channel; channel 0 sets them.
+    pub(crate) fn take(self, channel: usize, scores: &[f32], best: &mut [f32], labels: &mut [u8]) {
+        match self {
+            Self::Threshold { least } => {
+                for (label, score) in labels.iter_mut().zip(scores) {
+                    *label = u8::from(*score >= least);
                 }
             }
-            Reducer::Argmax => {
+            Self::Argmax if channel == 0 => {
+                labels.fill(0);
+                for (best, score) in best.iter_mut().zip(scores) {
+                    *best = score.max(f32::NEG_INFINITY);
+                }
+            }
+            Self::Argmax => {
                 let number = channel as u8;
-                for ((label, best), value) in self.labels.iter_mut().zip(&mut self.best).zip(&self.logits) {
-                    if *value > *best {
-                        *best = *value;
-                        *label = number;
-                    }
+                for ((label, best), score) in labels.iter_mut().zip(best).zip(scores) {
+                    let larger = *score > *best;
+                    *best = if larger { *score } else { *best };
+                    *label = if larger { number } else { *label };
                 }
             }
         }

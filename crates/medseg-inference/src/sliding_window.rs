@@ -1,28 +1,32 @@
 //! Inference on an image of any size by a network that takes windows of one size.
 
-use std::ops::ControlFlow;
-
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use medseg_volume::Dhw;
-use ndarray::{Array3, Array4, ArrayView4, ArrayViewMut3};
+use ndarray::{Array3, Array4, ArrayView3, ArrayView4, ArrayViewMut3};
 use serde::{Deserialize, Serialize};
 
+use crate::activation::Activation;
 use crate::blend::Blend;
+use crate::cost::NetworkCost;
 use crate::error::InferenceError;
-use crate::gather::Gatherer;
 use crate::padding::Padding;
 use crate::plan::WindowPlan;
-use crate::predictor::{Predictor, run_predictor};
+use crate::predictor::Predictor;
 use crate::progress::Progress;
+pub(crate) use crate::progress::report;
+use crate::region::RegionWindow;
 use crate::rule::MaskRule;
-use crate::sink::{LogitSink, MaskSink};
-use crate::stitch::{PlaneSink, Stitcher};
+use crate::run::{Run, sides};
 
 /// Sliding-window inference, with the windows and weights of MONAI's `sliding_window_inference`.
 ///
 /// Overlapping windows are predicted in batches and averaged with the weights of [`Blend`]. An image smaller than the window
-/// is padded and the result cut back. Peak memory beside the image and the network is one batch of windows and of logits, one
-/// window's depth of planes of sums, and the result ([`WindowPlan::memory`]).
+/// is padded and the result cut back. Peak memory beside the image and the network is one batch of windows and of logits, the
+/// sums that wait for later windows, and the result ([`WindowPlan::memory`]).
+///
+/// With [`mirror`](SlidingWindow::mirror), each window is also predicted mirrored along every subset of those axes. Each of the
+/// outputs becomes probabilities, the mean of these over the mirror images is what overlapping windows are averaged from: one
+/// axis doubles the time, three take it eightfold. Memory grows by a batch of windows and two of logits.
 ///
 /// The result depends neither on the number of threads nor on `batch`, as far as the predictor's own does not.
 ///
@@ -55,6 +59,11 @@ pub struct SlidingWindow {
     pub batch: usize,
     /// What stands outside an image that is smaller than the window.
     pub padding: Padding,
+    /// Axes along which windows are predicted mirrored too (test-time augmentation).
+    pub mirror: Dhw<bool>,
+    /// Whether the last batch is filled up with copies of its last window, for networks compiled for one shape. The copies'
+    /// logits are ignored.
+    pub full_batches: bool,
 }
 
 impl Default for SlidingWindow {
@@ -67,7 +76,15 @@ impl Default for SlidingWindow {
 impl SlidingWindow {
     /// Windows of `roi` voxels with overlap 0.25, constant blending, 4 windows a batch, padded with 0.
     pub fn new(roi: Dhw<usize>) -> Self {
-        Self { roi, overlap: Dhw::splat(0.25), blend: Blend::Constant, batch: 4, padding: Padding::default() }
+        Self {
+            roi,
+            overlap: Dhw::splat(0.25),
+            blend: Blend::Constant,
+            batch: 4,
+            padding: Padding::default(),
+            mirror: Dhw::splat(false),
+            full_batches: false,
+        }
     }
 
     /// Sets the same overlap on all axes, 0 to below 1.
@@ -98,6 +115,79 @@ impl SlidingWindow {
         self
     }
 
+    /// Sets the axes along which windows are predicted mirrored too.
+    #[must_use]
+    pub fn with_mirror(mut self, mirror: Dhw<bool>) -> Self {
+        self.mirror = mirror;
+        self
+    }
+
+    /// Sets whether the last batch is filled up to the full number of windows.
+    #[must_use]
+    pub fn with_full_batches(mut self, full_batches: bool) -> Self {
+        self.full_batches = full_batches;
+        self
+    }
+
+    /// The same with as many windows in a batch, at most [`batch`](SlidingWindow::batch), as keep the peak of
+    /// [`predict_mask`](SlidingWindow::predict_mask) on an image of `shape` within `budget` bytes, not counting the image and
+    /// the network's weights.
+    ///
+    /// ```
+    /// use medseg_inference::{Dhw, InferenceError, NetworkCost, SlidingWindow};
+    ///
+    /// let network = NetworkCost { channels_in: 1, channels_out: 14, flops: 0, bytes: 500 << 20 };
+    /// let (shape, window) = (Dhw { d: 256, h: 512, w: 512 }, SlidingWindow::default());
+    /// assert_eq!(window.within_budget(shape, &network, 2_000_000_000)?.batch, 2);
+    /// let error = window.within_budget(shape, &network, 1_000_000_000).unwrap_err();
+    /// assert!(matches!(error, InferenceError::OverBudget { needed, .. } if needed > 1_000_000_000));
+    /// # Ok::<(), InferenceError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`plan`](SlidingWindow::plan), and [`InferenceError::OverBudget`] with the bytes needed if one window a batch is
+    /// still too much.
+    pub fn within_budget(self, shape: Dhw<usize>, network: &NetworkCost, budget: u64) -> Result<Self, InferenceError> {
+        let needed = |batch| Ok(self.with_batch(batch).plan(shape)?.cost(network).bytes_for_mask());
+        if needed(self.batch)? <= budget {
+            return Ok(self);
+        }
+        let (mut fits, mut too_many) = (0, self.batch);
+        while too_many - fits > 1 {
+            let batch = fits + (too_many - fits) / 2;
+            if needed(batch)? <= budget { fits = batch } else { too_many = batch }
+        }
+        match fits {
+            0 => Err(InferenceError::OverBudget { needed: needed(1)?, budget }),
+            batch => Ok(self.with_batch(batch)),
+        }
+    }
+
+    /// Only windows that touch `region` (not 0) are predicted, and only voxels of the region can be anything but background:
+    /// inside, the result is that of the whole image, outside it is 0. `region` has the image's shape.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use medseg_inference::{Dhw, MaskRule, NoProgress, SlidingWindow};
+    /// use ndarray::{Array3, Array4, s};
+    ///
+    /// let image = Array4::<f32>::ones((1, 32, 32, 32));
+    /// let mut body = Array3::<u8>::zeros((32, 32, 32));
+    /// body.slice_mut(s![..4, ..4, ..4]).fill(1);
+    /// let window = SlidingWindow::new(Dhw::splat(8)).with_overlap(0.0);
+    /// let mut windows = 0;
+    /// let mut network = |batch: Tensor<5>| { windows += batch.dims()[0]; batch };
+    /// let mask = window.within(body.view()).predict_mask(
+    ///     &image.view(), MaskRule::default(), &Device::flex(), &mut network, &mut NoProgress,
+    /// )?;
+    /// assert_eq!((mask, windows), (body, 1));
+    /// # Ok::<(), medseg_inference::InferenceError>(())
+    /// ```
+    #[must_use]
+    pub fn within<'a>(&self, region: ArrayView3<'a, u8>) -> RegionWindow<'a> {
+        RegionWindow { window: *self, region }
+    }
+
     /// Checks the parameters.
     ///
     /// # Errors
@@ -124,7 +214,7 @@ impl SlidingWindow {
     /// let plan = SlidingWindow::default().plan(Dhw { d: 400, h: 512, w: 512 })?;
     /// assert_eq!(plan.starts().d, [0, 96, 192, 272]);
     /// assert_eq!((plan.len(), plan.batches()), (100, 25));
-    /// assert_eq!(plan.memory(1, 1).accumulator, 128 * 512 * 512 * 4);
+    /// assert!(plan.memory(1, 1).accumulator < 128 * 512 * 512 * 4 / 2);
     /// # Ok::<(), medseg_inference::InferenceError>(())
     /// ```
     ///
@@ -136,7 +226,7 @@ impl SlidingWindow {
         if shape.to_array().contains(&0) {
             return Err(InferenceError::EmptyImage { channels: 1, shape });
         }
-        WindowPlan::new(shape, self.roi, self.overlap, self.batch, self.padding)
+        WindowPlan::new(shape, self)
     }
 
     /// Predicts an image `[channel, depth, height, width]`; the result is the averaged logits
@@ -144,7 +234,8 @@ impl SlidingWindow {
     ///
     /// # Errors
     /// As [`plan`](SlidingWindow::plan); what the predictor fails with; an output of the predictor of another shape than its
-    /// input; [`InferenceError::Cancelled`] if `progress` says so.
+    /// input; [`InferenceError::Cancelled`] if `progress` says so; [`InferenceError::Parameter`] with
+    /// [`mirror`](SlidingWindow::mirror), which averages probabilities.
     pub fn predict(
         &self,
         image: &ArrayView4<f32>,
@@ -152,14 +243,28 @@ impl SlidingWindow {
         predictor: &mut (impl Predictor + ?Sized),
         progress: &mut (impl Progress + ?Sized),
     ) -> Result<Array4<f32>, InferenceError> {
-        let mut sink = LogitSink::new(sides(image));
-        self.run(image, device, predictor, progress, &mut sink)?;
-        Ok(sink.into_logits())
+        Run { window: self, region: None, image, device }.logits(predictor, progress)
     }
 
-    /// Predicts an image `[channel, depth, height, width]` and reduces it to labels `[depth, height, width]` by `rule`, plane
-    /// by plane: the logits of the whole image never exist. Equal to [`MaskRule::apply`] on the result of
-    /// [`predict`](SlidingWindow::predict), bit for bit.
+    /// Predicts an image `[channel, depth, height, width]`; the result is the probabilities `[class, depth, height, width]`,
+    /// made from the averaged logits, or averaged themselves with [`mirror`](SlidingWindow::mirror).
+    ///
+    /// # Errors
+    /// As [`predict`](SlidingWindow::predict).
+    pub fn predict_probabilities(
+        &self,
+        image: &ArrayView4<f32>,
+        activation: Activation,
+        device: &Device,
+        predictor: &mut (impl Predictor + ?Sized),
+        progress: &mut (impl Progress + ?Sized),
+    ) -> Result<Array4<f32>, InferenceError> {
+        Run { window: self, region: None, image, device }.probabilities(activation, predictor, progress)
+    }
+
+    /// Predicts an image `[channel, depth, height, width]` and reduces it to labels `[depth, height, width]` by `rule`, voxel by
+    /// voxel as soon as it is finished: the logits of the whole image never exist. Equal to [`MaskRule::apply`] on the result
+    /// of [`predict`](SlidingWindow::predict), bit for bit.
     ///
     /// # Errors
     /// As [`predict`](SlidingWindow::predict) and [`MaskRule::apply`].
@@ -171,10 +276,7 @@ impl SlidingWindow {
         predictor: &mut (impl Predictor + ?Sized),
         progress: &mut (impl Progress + ?Sized),
     ) -> Result<Array3<u8>, InferenceError> {
-        let Dhw { d, h, w } = self.plan(sides(image))?.shape();
-        let mut mask = Array3::zeros((d, h, w));
-        self.predict_mask_into(image, rule, mask.view_mut(), device, predictor, progress)?;
-        Ok(mask)
+        Run { window: self, region: None, image, device }.mask(rule, predictor, progress)
     }
 
     /// [`predict_mask`](SlidingWindow::predict_mask) into an array of the caller, which may be a part of a larger one. On an
@@ -191,70 +293,26 @@ impl SlidingWindow {
         predictor: &mut (impl Predictor + ?Sized),
         progress: &mut (impl Progress + ?Sized),
     ) -> Result<(), InferenceError> {
-        rule.validate()?;
-        let (expected, got) = (sides(image), Dhw::from(mask.dim()));
-        if expected != got {
-            return Err(InferenceError::Shape { what: "the mask to be written", expected, got });
+        let expected = sides(image);
+        if expected != Dhw::from(mask.dim()) {
+            return Err(InferenceError::Shape { what: "the mask to be written", expected, got: mask.dim().into() });
         }
-        self.run(image, device, predictor, progress, &mut MaskSink::new(mask, rule))
+        Run { window: self, region: None, image, device }.mask_into(rule, mask, predictor, progress)
     }
 
-    fn run(
+    /// Predicts an image `[channel, depth, height, width]` of classes that overlap: one mask `[class, depth, height, width]`
+    /// for every channel, 1 where its sigmoid reaches the rule's threshold.
+    ///
+    /// # Errors
+    /// As [`predict`](SlidingWindow::predict), and [`InferenceError::Parameter`] for a threshold outside 0..=1.
+    pub fn predict_class_masks(
         &self,
         image: &ArrayView4<f32>,
+        rule: MaskRule,
         device: &Device,
         predictor: &mut (impl Predictor + ?Sized),
         progress: &mut (impl Progress + ?Sized),
-        sink: &mut impl PlaneSink,
-    ) -> Result<(), InferenceError> {
-        let (channels, shape) = (image.dim().0, sides(image));
-        if channels == 0 {
-            return Err(InferenceError::EmptyImage { channels, shape });
-        }
-        let plan = self.plan(shape)?;
-        let batch = [channels, self.roi.d, self.roi.h, self.roi.w];
-        if batch.into_iter().try_fold(plan.batch_len(), usize::checked_mul).is_none() {
-            return Err(InferenceError::TooLarge { channels, shape: plan.padded_shape() });
-        }
-        let gatherer = Gatherer::new(image.view(), &plan, self.padding);
-        let mut stitcher: Option<Stitcher> = None;
-        let mut buffer = Vec::new();
-        report(progress, 0, plan.len())?;
-        for windows in plan.batch_ranges() {
-            let sides = [windows.len(), channels, self.roi.d, self.roi.h, self.roi.w];
-            let values = gatherer.batch(windows.clone(), std::mem::take(&mut buffer));
-            let logits = run_predictor(predictor, Tensor::<5>::from_data(TensorData::new(values, sides), device))?;
-            let stitcher = match &mut stitcher {
-                Some(stitcher) => stitcher,
-                none => {
-                    sink.open(logits.channels)?;
-                    none.insert(Stitcher::new(&plan, self.blend, logits.channels)?)
-                }
-            };
-            if logits.channels != stitcher.channels() {
-                return Err(InferenceError::OutputChannels { expected: stitcher.channels(), got: logits.channels });
-            }
-            stitcher.add(windows.clone(), logits.values()?, sink);
-            buffer = logits.into_buffer(); // spares the next batch fresh pages
-            report(progress, windows.end, plan.len())?;
-        }
-        if let Some(stitcher) = stitcher {
-            stitcher.finish(sink);
-        }
-        Ok(())
+    ) -> Result<Array4<u8>, InferenceError> {
+        Run { window: self, region: None, image, device }.class_masks(rule, predictor, progress)
     }
-}
-
-/// Tells the progress; a wish to stop becomes an error.
-pub(crate) fn report(progress: &mut (impl Progress + ?Sized), done: usize, total: usize) -> Result<(), InferenceError> {
-    match progress.report(done, total) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(InferenceError::Cancelled { done, total }),
-    }
-}
-
-/// The three spatial sides.
-fn sides(image: &ArrayView4<f32>) -> Dhw<usize> {
-    let (_, d, h, w) = image.dim();
-    Dhw { d, h, w }
 }

@@ -1,48 +1,116 @@
-//! Adds up weighted windows plane by plane and hands every plane on as soon as no later window touches it.
+//! Adds up weighted windows and hands on every voxel with the last window that covers it.
 
 use std::ops::Range;
 
+use medseg_transforms::BoxDhw;
 use medseg_volume::Dhw;
 use rayon::prelude::*;
 
 use crate::blend::{Blend, Importance};
 use crate::error::InferenceError;
-use crate::plan::WindowPlan;
+use crate::plan::{Span, WindowPlan};
 
-/// Receives the planes of the result in ascending depth, each exactly once.
-pub(crate) trait PlaneSink {
+/// Receives the averaged logits.
+pub(crate) trait Sink {
+    /// One plane of a finished box.
+    type Plane<'s>: PlaneSink
+    where
+        Self: 's;
+
     /// The predictor's number of channels is known: makes room for the result.
     fn open(&mut self, channels: usize) -> Result<(), InferenceError>;
 
-    /// Takes the planes `depths` of the image. `plane` may be called from any thread, once for each depth.
-    fn accept<'p>(&mut self, depths: Range<usize>, plane: impl Fn(usize) -> FinishedPlane<'p> + Sync);
+    /// One receiver for every plane of a box inside the image. Each voxel of the image is in exactly one box.
+    fn planes(&mut self, finished: &BoxDhw) -> Vec<Self::Plane<'_>>;
+}
+
+/// Receives one plane of a finished box.
+pub(crate) trait PlaneSink: Send {
+    /// Takes row `row` of the box. Channels come in ascending order, each with all its rows.
+    fn take(&mut self, channel: usize, row: usize, logits: &[f32]);
+
+    /// All rows of all channels have come.
+    fn finish(&mut self) {}
 }
 
 /// The accumulator.
 ///
-/// Windows come with the depth slowest, so at any time only the planes of one window's depth are open. They live in a ring:
-/// plane `d` of the padded image in slot `d % roi.d`, a slot holding `[channel, height, width]`. The sum of the weights is not
-/// accumulated at all: being the same sum over a grid of windows for every channel, it is cheaper to recompute for each plane
-/// from three nested one-axis sums when the plane is finished.
+/// Windows come in the plan's order of axes. Of the weighted logits of a window (and what earlier windows left for it) the part
+/// that the next window along the fastest axis covers is left waiting for that one, what remains is part of a finished row of
+/// windows; of that, what the next row covers waits for the next row, what remains is part of a finished layer of rows; of that,
+/// what the next layer covers waits for the next layer, and what remains then has seen all its windows: it is divided by the
+/// sum of the weights and handed on. So a voxel waits in at most one place, and only overlaps wait, never the whole image.
 ///
-/// Every voxel receives its windows in the plan's order from a single thread, so the sums do not depend on the number of
-/// threads or on the size of the batches.
+/// The sum of the weights does not wait at all: being the same over a grid of windows for every channel, it is cheaper to
+/// recompute from sums over the axes, plane by plane.
+///
+/// Every voxel's sum is made in the same order whatever the number of threads or the size of the batches.
 pub(crate) struct Stitcher<'a> {
     plan: &'a WindowPlan,
     importance: Importance,
     channels: usize,
-    ring: Vec<f32>,
-    /// First plane of the padded image that is still open.
-    open_from: usize,
+    /// One for each axis, the fastest in the plan's order first.
+    waiting: [Waiting; 3],
+    /// Number of the next window.
+    next: usize,
 }
+
+/// Sums that wait for the next window along one axis.
+struct Waiting {
+    /// `[depth, channel, height, width]`; see [`WindowPlan::waiting_shape`].
+    sums: Vec<f32>,
+    shape: Dhw<usize>,
+    /// Whether voxels are counted from the image's border or from the window's, on every axis.
+    absolute: [bool; 3],
+}
+
+impl Waiting {
+    fn new(plan: &WindowPlan, axis: usize, channels: usize) -> Result<Self, InferenceError> {
+        let shape = plan.waiting_shape(axis);
+        let len = shape.to_array().into_iter().try_fold(channels, usize::checked_mul);
+        let len = len.filter(|&len| len <= isize::MAX as usize / size_of::<f32>());
+        let len = len.ok_or(InferenceError::TooLarge { channels, shape: plan.padded_shape() })?;
+        let absolute = [0, 1, 2].map(|other| {
+            let rank = |axis: usize| plan.order().iter().position(|other| *other == axis);
+            rank(other) > rank(axis)
+        });
+        Ok(Self { sums: vec![0.0; len], shape, absolute })
+    }
+
+    /// The planes that stand beside those of a window that starts at depth `start`: number 0 beside its first.
+    fn planes(&mut self, start: usize, channels: usize) -> impl Iterator<Item = WaitingPlane<'_>> {
+        let (absolute, Dhw { h, w, .. }) = (self.absolute, self.shape);
+        let first = if absolute[0] { start } else { 0 };
+        let planes = self.sums.chunks_exact_mut((channels * h * w).max(1)).skip(first);
+        planes.map(move |sums| WaitingPlane { absolute, h, w, sums })
+    }
+}
+
+/// One plane of [`Waiting`], `[channel, height, width]`.
+struct WaitingPlane<'a> {
+    absolute: [bool; 3],
+    h: usize,
+    w: usize,
+    sums: &'a mut [f32],
+}
+
+impl WaitingPlane<'_> {
+    /// Row `y` of the window, from the window's first column on.
+    fn row(&mut self, channel: usize, y: usize, spans: &Dhw<Span>) -> &mut [f32] {
+        let y = if self.absolute[1] { spans.h.start + y } else { y };
+        let x = if self.absolute[2] { spans.w.start } else { 0 };
+        &mut self.sums[(channel * self.h + y) * self.w..][x..self.w]
+    }
+}
+
+/// What stands beside one plane of a window in the three accumulators, where something does.
+type Column<'a> = [Option<WaitingPlane<'a>>; 3];
 
 impl<'a> Stitcher<'a> {
     pub(crate) fn new(plan: &'a WindowPlan, blend: Blend, channels: usize) -> Result<Self, InferenceError> {
-        let (roi, padded) = (plan.roi(), plan.padded_shape());
-        let len = [roi.d, padded.h, padded.w].into_iter().try_fold(channels, usize::checked_mul);
-        let len = len.filter(|&len| len <= isize::MAX as usize / size_of::<f32>());
-        let len = len.ok_or(InferenceError::TooLarge { channels, shape: padded })?;
-        Ok(Self { plan, importance: Importance::new(blend, roi), channels, ring: vec![0.0; len], open_from: 0 })
+        let [slow, middle, fast] = plan.order().map(|axis| Waiting::new(plan, axis, channels));
+        let (importance, waiting) = (Importance::new(blend, plan.roi()), [fast?, middle?, slow?]);
+        Ok(Self { plan, importance, channels, waiting, next: 0 })
     }
 
     /// The number of channels it was made for.
@@ -50,127 +118,188 @@ impl<'a> Stitcher<'a> {
         self.channels
     }
 
-    /// Adds the logits (`[window, channel, depth, height, width]`) of the next windows of the plan.
-    pub(crate) fn add(&mut self, windows: Range<usize>, logits: &[f32], sink: &mut impl PlaneSink) {
-        let roi = self.plan.roi();
-        let window_len = self.channels * roi.d * roi.h * roi.w;
-        let layer_len = self.plan.layer_len();
-        let mut next = windows.start;
-        while next < windows.end {
-            let layer = next / layer_len;
-            let end = windows.end.min((layer + 1) * layer_len);
-            let depth = self.plan.starts().d[layer];
-            if depth > self.open_from {
-                self.advance_to(depth, sink);
-            }
-            let offset = (next - windows.start) * window_len;
-            self.scatter(next..end, &logits[offset..offset + (end - next) * window_len]);
-            next = end;
+    /// Adds the logits (`[channel, depth, height, width]`) of window `number`; windows left out before it count as 0.
+    pub(crate) fn add(&mut self, number: usize, logits: &[f32], sink: &mut impl Sink) {
+        self.skip_to(number, sink);
+        self.window(Some(logits), sink);
+    }
+
+    /// Hands on what still waits.
+    pub(crate) fn finish(mut self, sink: &mut impl Sink) {
+        self.skip_to(self.plan.len(), sink);
+    }
+
+    fn skip_to(&mut self, number: usize, sink: &mut impl Sink) {
+        while self.next < number {
+            self.window(None, sink);
         }
     }
 
-    /// Hands on the planes that are still open.
-    pub(crate) fn finish(self, sink: &mut impl PlaneSink) {
-        self.hand_on(self.open_from..self.plan.padded_shape().d, sink);
+    /// Adds the next window.
+    ///
+    /// Planes whose depths differ by a multiple of what the window finishes along the depth share accumulators; they make up one
+    /// task. The first plane of each task is the one that the window finishes.
+    fn window(&mut self, logits: Option<&[f32]>, sink: &mut impl Sink) {
+        let (plan, channels) = (self.plan, self.channels);
+        let spans = plan.spans(self.next);
+        let mut tasks: Vec<Vec<Column>> = (0..spans.d.finished).map(|_| Vec::new()).collect();
+        {
+            let [fast, middle, slow] = &mut self.waiting;
+            let mut fast = fast.planes(spans.d.start, channels);
+            let mut middle = middle.planes(spans.d.start, channels);
+            let mut slow = slow.planes(spans.d.start, channels);
+            for z in 0..plan.roi().d {
+                tasks[z % spans.d.finished].push([fast.next(), middle.next(), slow.next()]);
+            }
+        }
+        let inside = finished_inside(plan, &spans);
+        let mut planes: Vec<Option<_>> = (0..inside.before.d).map(|_| None).collect();
+        planes.extend(sink.planes(&inside.region).into_iter().map(Some));
+        planes.resize_with(spans.d.finished, || None);
+        let window = Window { plan, importance: &self.importance, channels, spans, inside, logits };
+        tasks.par_iter_mut().zip(planes).enumerate().for_each(|(z, (columns, plane))| window.add(z, columns, plane));
+        self.next += 1;
     }
+}
 
-    /// Adds windows that start at the same depth.
-    fn scatter(&mut self, windows: Range<usize>, logits: &[f32]) {
-        let (roi, padded, channels) = (self.plan.roi(), self.plan.padded_shape(), self.channels);
-        let depth = self.plan.start(windows.start).d;
-        let (plan, importance) = (self.plan, &self.importance);
-        self.ring.par_chunks_mut(padded.h * padded.w).enumerate().for_each(|(index, plane)| {
-            let (slot, channel) = (index / channels, index % channels);
-            let z = (slot + roi.d - depth % roi.d) % roi.d;
-            for (number, window) in windows.clone().zip(logits.chunks_exact(channels * roi.d * roi.h * roi.w)) {
-                let start = plan.start(number);
-                let layer = &window[(channel * roi.d + z) * roi.h * roi.w..][..roi.h * roi.w];
-                for (y, values) in layer.chunks_exact(roi.w).enumerate() {
-                    let sums = &mut plane[(start.h + y) * padded.w + start.w..][..roi.w];
-                    importance.row(z, y).add_weighted(sums, values);
+/// The part of what a window finishes that lies inside the image.
+struct Inside {
+    /// In voxels of the image.
+    region: BoxDhw,
+    /// Voxels of padding before it.
+    before: Dhw<usize>,
+}
+
+fn finished_inside(plan: &WindowPlan, spans: &Dhw<Span>) -> Inside {
+    let axes = spans.zip(plan.padding()).zip(plan.shape()).map(|((span, (low, _)), size)| {
+        let inside = |position: usize| position.clamp(low, low + size);
+        let (start, end) = (inside(span.start), inside(span.start + span.finished));
+        (start - low, end - start, if end > start { start - span.start } else { 0 })
+    });
+    let region = BoxDhw { start: axes.map(|(start, ..)| start as isize), size: axes.map(|(_, size, _)| size) };
+    Inside { region, before: axes.map(|(.., before)| before) }
+}
+
+/// One window on its way into the accumulators.
+struct Window<'a> {
+    plan: &'a WindowPlan,
+    importance: &'a Importance,
+    channels: usize,
+    spans: Dhw<Span>,
+    inside: Inside,
+    /// `None`: all 0.
+    logits: Option<&'a [f32]>,
+}
+
+impl Window<'_> {
+    /// Adds plane `first` of the window and all those that share its accumulators.
+    fn add(&self, first: usize, columns: &mut [Column], mut finished: Option<impl PlaneSink>) {
+        let roi = self.plan.roi();
+        let weights = if finished.is_some() { self.weight_sums(first) } else { Vec::new() };
+        let mut row = vec![0.0; roi.w];
+        for number in 0..columns.len() {
+            let z = first + number * self.spans.d.finished;
+            for channel in 0..self.channels {
+                for y in 0..roi.h {
+                    self.weigh(channel, z, y, &mut row);
+                    let Some(columns_done) = self.pass(channel, z, y, columns, number, &mut row) else { continue };
+                    if let Some(plane) = &mut finished {
+                        self.hand_on(plane, channel, y, &mut row[columns_done], &weights);
+                    }
                 }
             }
-        });
+        }
+        if let Some(plane) = &mut finished {
+            plane.finish();
+        }
     }
 
-    /// Hands on the open planes below `depth` and makes their slots ready for the planes that follow.
-    fn advance_to(&mut self, depth: usize, sink: &mut impl PlaneSink) {
-        self.hand_on(self.open_from..depth, sink);
-        let slots = self.plan.roi().d;
-        let slot_len = self.ring.len() / slots;
-        let (first, closed) = (self.open_from % slots, depth - self.open_from);
-        self.ring.par_chunks_mut(slot_len).enumerate().for_each(|(slot, sums)| {
-            if (slot + slots - first) % slots < closed {
-                sums.fill(0.0);
+    /// Weighted logits of one row of the window.
+    fn weigh(&self, channel: usize, z: usize, y: usize, row: &mut [f32]) {
+        let roi = self.plan.roi();
+        match self.logits {
+            Some(logits) => {
+                let values = &logits[((channel * roi.d + z) * roi.h + y) * roi.w..][..roi.w];
+                self.importance.row(z, y).weigh(row, values);
             }
-        });
-        self.open_from = depth;
-    }
-
-    /// Gives the planes of the padded image to the sink, but for those of the padding.
-    fn hand_on(&self, planes: Range<usize>, sink: &mut impl PlaneSink) {
-        let low = self.plan.padding().d.0;
-        let inside = |plane: usize| plane.clamp(low, low + self.plan.shape().d) - low;
-        let depths = inside(planes.start)..inside(planes.end);
-        if !depths.is_empty() {
-            sink.accept(depths, |depth| self.plane(depth + low));
+            None => row.fill(0.0),
         }
     }
 
-    fn plane(&self, depth: usize) -> FinishedPlane<'_> {
-        let slot_len = self.ring.len() / self.plan.roi().d;
-        let slot = depth % self.plan.roi().d;
-        FinishedPlane {
-            sums: &self.ring[slot * slot_len..(slot + 1) * slot_len],
-            weights: self.weight_sums(depth),
-            plan: self.plan,
+    /// Takes a row through the accumulators: adds what waits for it and leaves behind what has to wait. What remains has seen
+    /// all its windows: the columns of the row, or `None`.
+    fn pass(
+        &self,
+        channel: usize,
+        z: usize,
+        y: usize,
+        columns: &mut [Column],
+        number: usize,
+        row: &mut [f32],
+    ) -> Option<Range<usize>> {
+        let spans = &self.spans;
+        let mut done = row.len();
+        for (level, axis) in self.plan.order().into_iter().rev().enumerate() {
+            let (span, at) = [(spans.d, z), (spans.h, y), (spans.w, 0)][axis];
+            if let Some(waiting) = columns[number][level].as_mut().filter(|_| at < span.shared) {
+                let len = if axis == 2 { span.shared } else { done };
+                add(&mut row[..len], &waiting.row(channel, y, spans)[..len]);
+            }
+            match axis {
+                2 => {
+                    let left = &row[span.finished..];
+                    if let Some(waiting) = columns[number][level].as_mut().filter(|_| !left.is_empty()) {
+                        waiting.row(channel, y, spans)[..left.len()].copy_from_slice(left);
+                    }
+                    done = span.finished;
+                }
+                _ if at < span.finished => {}
+                axis => {
+                    let (column, y) = if axis == 0 { (number - 1, y) } else { (number, y - span.finished) };
+                    if let Some(waiting) = &mut columns[column][level] {
+                        waiting.row(channel, y, spans)[..done].copy_from_slice(&row[..done]);
+                    }
+                    return None;
+                }
+            }
         }
+        Some(0..done)
     }
 
-    /// Sum of the weights of all windows over one plane of the padded image, `[height, width]`: first over the windows along the
-    /// depth, then, row by row, over those along the height, then over those along the width. Exact for any importance map.
-    fn weight_sums(&self, depth: usize) -> Vec<f32> {
-        let Dhw { d: _, h: roi_h, w: roi_w } = self.plan.roi();
-        let (padded, starts) = (self.plan.padded_shape(), self.plan.starts());
-        let mut over_depth = vec![0.0; roi_h * roi_w];
-        for z in covering(&starts.d, self.plan.roi().d, depth) {
-            for (y, row) in over_depth.chunks_exact_mut(roi_w).enumerate() {
+    /// Averages a finished row and gives what lies inside the image to `plane`.
+    fn hand_on(&self, plane: &mut impl PlaneSink, channel: usize, y: usize, sums: &mut [f32], weights: &[f32]) {
+        let (size, before) = (self.inside.region.size, self.inside.before);
+        let Some(row) = y.checked_sub(before.h).filter(|row| *row < size.h) else { return };
+        let logits = &mut sums[before.w..before.w + size.w];
+        for (value, weight) in logits.iter_mut().zip(&weights[y * self.spans.w.finished + before.w..]) {
+            *value /= weight;
+        }
+        plane.take(channel, row, logits);
+    }
+
+    /// Sums of the weights of all windows over the finished part of plane `z`, `[height, width]`: first over the windows along
+    /// the depth, then, row by row, over those along the height, then over those along the width. Exact for any importance map.
+    fn weight_sums(&self, z: usize) -> Vec<f32> {
+        let (roi, spans, starts) = (self.plan.roi(), &self.spans, self.plan.starts());
+        let mut over_depth = vec![0.0; roi.h * roi.w];
+        for z in covering(&starts.d, roi.d, spans.d.start + z) {
+            for (y, row) in over_depth.chunks_exact_mut(roi.w).enumerate() {
                 self.importance.row(z, y).add_to(row);
             }
         }
-        let mut sums = vec![0.0; padded.h * padded.w];
-        let mut over_height = vec![0.0; roi_w];
-        for (height, row) in sums.chunks_exact_mut(padded.w).enumerate() {
+        let mut sums = vec![0.0; spans.h.finished * spans.w.finished];
+        let mut over_height = vec![0.0; roi.w];
+        for (y, row) in sums.chunks_exact_mut(spans.w.finished).enumerate() {
             over_height.fill(0.0);
-            for y in covering(&starts.h, roi_h, height) {
-                add(&mut over_height, &over_depth[y * roi_w..(y + 1) * roi_w]);
+            for y in covering(&starts.h, roi.h, spans.h.start + y) {
+                add(&mut over_height, &over_depth[y * roi.w..(y + 1) * roi.w]);
             }
-            for &start in &starts.w {
-                add(&mut row[start..start + roi_w], &over_height);
+            for &start in starts.w.iter().filter(|start| **start <= spans.w.start) {
+                let from = (spans.w.start - start).min(roi.w);
+                add(row, &over_height[from..]);
             }
         }
         sums
-    }
-}
-
-/// A plane that no later window touches.
-pub(crate) struct FinishedPlane<'a> {
-    /// Weighted logits, `[channel, height, width]` of the padded image.
-    sums: &'a [f32],
-    /// Weights, `[height, width]` of the padded image.
-    weights: Vec<f32>,
-    plan: &'a WindowPlan,
-}
-
-impl FinishedPlane<'_> {
-    /// Writes the averaged logits of one row of the image (padding cut off).
-    pub(crate) fn logits(&self, channel: usize, height: usize, row: &mut [f32]) {
-        let (padded, padding) = (self.plan.padded_shape(), self.plan.padding());
-        let start = (height + padding.h.0) * padded.w + padding.w.0;
-        let sums = &self.sums[channel * padded.h * padded.w + start..];
-        for ((value, sum), weight) in row.iter_mut().zip(sums).zip(&self.weights[start..]) {
-            *value = sum / weight;
-        }
     }
 }
 
@@ -179,6 +308,7 @@ fn covering(starts: &[usize], roi: usize, coordinate: usize) -> impl Iterator<It
     starts.iter().filter_map(move |&start| coordinate.checked_sub(start).filter(|&inside| inside < roi))
 }
 
+/// Adds as many values as both have.
 fn add(sums: &mut [f32], values: &[f32]) {
     for (sum, value) in sums.iter_mut().zip(values) {
         *sum += value;

@@ -1,0 +1,67 @@
+//! Test-time mirroring.
+
+use burn::tensor::Tensor;
+use burn::tensor::activation::{sigmoid, softmax};
+use medseg_volume::Dhw;
+
+use crate::activation::Activation;
+use crate::error::InferenceError;
+use crate::predictor::{Predictor, predict_checked};
+
+/// Mean of the probabilities `[batch, channels, depth, height, width]` that the predictor gives for the windows mirrored along
+/// every subset of `axes`, each turned back. Without an activation, one channel goes through the sigmoid and several through
+/// the softmax.
+pub(crate) fn mean_over_mirrors(
+    predictor: &mut (impl Predictor + ?Sized),
+    windows: &Tensor<5>,
+    axes: Dhw<bool>,
+    activation: Option<Activation>,
+) -> Result<Tensor<5>, InferenceError> {
+    let mut pass = |dims: &[usize]| {
+        let turned = |tensor: Tensor<5>| dims.iter().fold(tensor, |tensor, dim| tensor.flip([*dim]));
+        let logits = turned(predict_checked(predictor, turned(windows.clone()))?);
+        Ok::<_, InferenceError>(match activation.unwrap_or_else(|| Activation::usual(logits.dims()[1])) {
+            Activation::Sigmoid => sigmoid(logits),
+            Activation::Softmax => softmax(logits, 1),
+        })
+    };
+    let mut sum = pass(&[])?;
+    let subsets = subsets(axes);
+    for dims in subsets.iter().filter(|dims| !dims.is_empty()) {
+        let probabilities = pass(dims)?;
+        let (expected, got) = (sum.dims()[1], probabilities.dims()[1]);
+        if got != expected {
+            return Err(InferenceError::OutputChannels { expected, got });
+        }
+        sum = sum + probabilities;
+    }
+    Ok(sum / subsets.len() as f32)
+}
+
+/// Every subset of the axes as dimensions of a tensor `[batch, channels, depth, height, width]`, the empty one first.
+fn subsets(axes: Dhw<bool>) -> Vec<Vec<usize>> {
+    let mut subsets = vec![Vec::new()];
+    for (axis, mirrored) in axes.to_array().into_iter().enumerate() {
+        if mirrored {
+            let with: Vec<Vec<usize>> =
+                subsets.iter().map(|subset| [subset.as_slice(), &[axis + 2]].concat()).collect();
+            subsets.extend(with);
+        }
+    }
+    subsets
+}
+
+#[cfg(test)]
+mod tests {
+    use medseg_volume::Dhw;
+
+    use super::subsets;
+
+    #[test]
+    fn every_subset_comes_once() {
+        assert_eq!(subsets(Dhw::splat(false)), [[0_usize; 0]]);
+        let some = subsets(Dhw { d: true, h: false, w: true });
+        assert_eq!(some, [vec![], vec![2], vec![4], vec![2, 4]]);
+        assert_eq!(subsets(Dhw::splat(true)).len(), 8);
+    }
+}
