@@ -1,75 +1,140 @@
-//! Sliding-window inference: with the U-Net of the quick preset, and stitching alone (a predictor that returns its input,
-//! so that what is measured is gathering the windows, adding them up with their weights, and averaging or thresholding).
+//! Sliding-window inference: stitching alone (a predictor that returns its input, once or for 14 classes, so that what is
+//! measured is gathering the windows, adding them up with their weights, averaging and reducing), a small convolution, and the
+//! U-Nets of the presets. Throughput is in voxels of the image.
 //!
-//! Throughput is in voxels of the image. Run with `cargo bench --bench sliding_window`; `benches/peers/sliding_window.py`
-//! measures the same with MONAI and PyTorch.
+//! `cargo bench --bench sliding_window`. `MEDSEG_BENCH_CASE="identity 1 256 512 512 128 4"` (predictor, classes, depth, height,
+//! width, window, windows a batch) runs that one case once instead and prints its seconds and the process's memory, as
+//! `benches/peers/sliding_window.py` asks for to compare with MONAI and PyTorch.
 
 use std::hint::black_box;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use burn::tensor::{Device, Tensor};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use burn::tensor::{Device, Distribution, Tensor, module, ops::ConvOptions};
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use medseg_inference::{Blend, Dhw, MaskRule, NoProgress, SlidingWindow};
 use medseg_unet::UNetConfig;
 use ndarray::Array4;
 
-const CASES: [(Dhw<usize>, usize); 2] = [(Dhw { d: 128, h: 128, w: 128 }, 64), (Dhw { d: 192, h: 256, w: 256 }, 96)];
+/// Shape of the image and side of the window.
+const CASES: [(Dhw<usize>, usize); 3] =
+    [(Dhw { d: 128, h: 128, w: 128 }, 64), (Dhw { d: 192, h: 256, w: 256 }, 96), (Dhw { d: 256, h: 512, w: 512 }, 128)];
 
-fn identity(windows: Tensor<5>) -> Tensor<5> {
-    windows
+type Network = Box<dyn FnMut(Tensor<5>) -> Tensor<5>>;
+
+/// Returns its input, once for every class.
+fn identity(classes: usize) -> Network {
+    Box::new(move |windows| if classes == 1 { windows } else { windows.repeat_dim(1, classes) })
+}
+
+fn convolution(device: &Device) -> Network {
+    let weight = Tensor::<5>::random([1, 1, 3, 3, 3], Distribution::Uniform(-1.0, 1.0), device);
+    Box::new(move |windows| module::conv3d(windows, weight.clone(), None, ConvOptions::new([1; 3], [1; 3], [1; 3], 1)))
+}
+
+fn unet(channels: [usize; 5], device: &Device) -> Network {
+    let config = UNetConfig { channels: channels.to_vec(), ..UNetConfig::default() };
+    let unet = config.init_seeded(1, device).expect("a network");
+    Box::new(move |windows| unet.forward(windows))
+}
+
+fn image(shape: Dhw<usize>) -> Array4<f32> {
+    Array4::from_shape_fn((1, shape.d, shape.h, shape.w), |(_, z, y, x)| ((z * y + x) % 97) as f32 / 97.0)
 }
 
 fn stitching(criterion: &mut Criterion) {
     let device = Device::flex();
     let mut group = criterion.benchmark_group("sliding_window");
-    group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
     for (shape, roi) in CASES {
-        let image =
-            Array4::from_shape_fn((1, shape.d, shape.h, shape.w), |(_, z, y, x)| ((z * y + x) % 97) as f32 - 48.0);
-        group.throughput(Throughput::Elements((shape.d * shape.h * shape.w) as u64));
+        let image = image(shape);
+        group.throughput(Throughput::Elements(shape.voxels() as u64));
         for overlap in [0.25, 0.5] {
             for (name, blend) in [("constant", Blend::Constant), ("gaussian", Blend::gaussian())] {
                 let sliding = SlidingWindow::new(Dhw::splat(roi)).with_overlap(overlap).with_blend(blend);
                 let id = format!("{shape}/roi{roi}/overlap{overlap}/{name}");
                 group.bench_function(BenchmarkId::new("logits", &id), |bencher| {
                     bencher.iter(|| {
-                        sliding
-                            .predict(black_box(&image.view()), &device, &mut identity, &mut NoProgress)
-                            .expect("logits")
+                        let image = black_box(image.view());
+                        sliding.predict(&image, &device, &mut identity(1), &mut NoProgress).expect("logits")
                     });
                 });
-                group.bench_function(BenchmarkId::new("mask", &id), |bencher| {
-                    let rule = MaskRule::default();
-                    bencher.iter(|| {
-                        sliding
-                            .predict_mask(black_box(&image.view()), rule, &device, &mut identity, &mut NoProgress)
-                            .expect("mask")
+                for classes in [1, 14] {
+                    group.bench_function(BenchmarkId::new(format!("mask of {classes}"), &id), |bencher| {
+                        let (rule, mut network) = (MaskRule::default(), identity(classes));
+                        bencher.iter(|| {
+                            let image = black_box(image.view());
+                            sliding.predict_mask(&image, rule, &device, &mut network, &mut NoProgress).expect("a mask")
+                        });
                     });
-                });
+                }
             }
         }
     }
     group.finish();
 }
 
-/// The network's forward pass over an image of several windows.
-fn network(criterion: &mut Criterion) {
+/// Networks over images of several windows.
+fn networks(criterion: &mut Criterion) {
     let device = Device::flex();
-    let config = UNetConfig { channels: vec![8, 16, 32, 64, 128], ..UNetConfig::default() };
-    let unet = config.init_seeded(1, &device).expect("a network");
-    let (d, h, w) = (96, 128, 128);
-    let image = Array4::from_shape_fn((1, d, h, w), |(_, z, y, x)| ((z * y + x) % 97) as f32 / 97.0);
-    let sliding = SlidingWindow::new(Dhw::splat(64)).with_overlap(0.25).with_batch(4);
     let mut group = criterion.benchmark_group("sliding_window");
-    group.sample_size(10).warm_up_time(Duration::from_secs(1)).throughput(Throughput::Elements((d * h * w) as u64));
-    group.bench_function("unet/96x128x128/roi64/overlap0.25", |bencher| {
-        let mut predictor = |windows: Tensor<5>| unet.forward(windows);
-        bencher.iter(|| {
-            sliding.predict(black_box(&image.view()), &device, &mut predictor, &mut NoProgress).expect("logits")
+    group.sample_size(10).sampling_mode(SamplingMode::Flat).warm_up_time(Duration::from_secs(1));
+    let cases: [(&str, Network); 2] = [("conv", convolution(&device)), ("unet", unet([8, 16, 32, 64, 128], &device))];
+    for (name, mut network) in cases {
+        let shape = Dhw { d: 96, h: 128, w: 128 };
+        let image = image(shape);
+        let sliding = SlidingWindow::new(Dhw::splat(64));
+        group.throughput(Throughput::Elements(shape.voxels() as u64));
+        group.bench_function(format!("{name}/{shape}/roi64/overlap0.25"), |bencher| {
+            bencher.iter(|| {
+                let image = black_box(image.view());
+                sliding.predict(&image, &device, &mut network, &mut NoProgress).expect("logits")
+            });
         });
-    });
+    }
     group.finish();
 }
 
-criterion_group!(benches, network, stitching);
-criterion_main!(benches);
+/// Runs the case that the environment asks for: overlap 0.5, Gaussian, image to mask. Prints the seconds, what the plan says
+/// stitching takes, the resident memory before, with the image and the network made, and the peak; all in MiB.
+fn once(case: &str) {
+    let words: Vec<&str> = case.split_whitespace().collect();
+    let numbers: Vec<usize> = words[1..].iter().map(|word| word.parse().expect("a number")).collect();
+    let [classes, d, h, w, roi, batch] = numbers[..] else { panic!("MEDSEG_BENCH_CASE = {case}") };
+    let device = Device::flex();
+    let mut network = match words[0] {
+        "identity" => identity(classes),
+        "conv" => convolution(&device),
+        "unet" => unet([16, 32, 64, 128, 256], &device),
+        other => panic!("MEDSEG_BENCH_CASE: no predictor {other}"),
+    };
+    let image = image(Dhw { d, h, w });
+    let sliding = SlidingWindow::new(Dhw::splat(roi)).with_overlap(0.5).with_blend(Blend::gaussian()).with_batch(batch);
+    let planned = sliding.plan(Dhw { d, h, w }).expect("a plan").memory(1, classes).for_mask();
+    let before = memory("VmRSS");
+    let started = Instant::now();
+    let mask = sliding
+        .predict_mask(&image.view(), MaskRule::default(), &device, &mut network, &mut NoProgress)
+        .expect("a mask");
+    let seconds = started.elapsed().as_secs_f64();
+    black_box(mask);
+    println!("{seconds:.4} {} {} {}", planned >> 20, before, memory("VmHWM"));
+}
+
+/// A line of the process's status, MiB.
+fn memory(line: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|text| text.strip_prefix(line)).unwrap_or_default();
+    line.split_whitespace().find_map(|word| word.parse::<u64>().ok()).unwrap_or(0) >> 10
+}
+
+fn benches(criterion: &mut Criterion) {
+    if let Ok(case) = std::env::var("MEDSEG_BENCH_CASE") {
+        return once(&case);
+    }
+    networks(criterion);
+    stitching(criterion);
+}
+
+criterion_group!(all, benches);
+criterion_main!(all);
