@@ -21,14 +21,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let channels = image.view().insert_axis(Axis(0));
     let mut shown = |done: usize, total: usize| println!("  {done} of {total} windows");
     let mut mask = window.predict_mask(&channels, MaskRule::default(), &device, &mut network, &mut shown)?;
-    PostProcessing { keep_largest: true, ..PostProcessing::default() }.apply(&mut mask, Dhw::splat(1.0))?;
+    let spacing = Dhw::splat(1.0); // millimetres
+    PostProcessing::default().keep_largest(1).fill_holes().apply(&mut mask, spacing)?;
     println!("{} foreground voxels, the stray one removed", mask.iter().filter(|v| **v != 0).count());
 
     let config =
-        CascadeConfig { coarse_size: Dhw::splat(24), keep_largest_coarse: true, window, ..CascadeConfig::paper() };
-    let found =
-        Cascade::new(config)?.predict(&image.view(), &device, &mut network.clone(), &mut network, &mut NoProgress)?;
-    println!("two stages: {} of {} voxels reach the fine network", found.roi.size.voxels(), image.len());
+        CascadeConfig { coarse_size: Dhw::splat(24), min_component_share: 1.0, window, ..CascadeConfig::safe() };
+    let found = Cascade::new(config)?.predict(
+        &image.view(),
+        spacing,
+        &device,
+        &mut network.clone(),
+        &mut network,
+        &mut NoProgress,
+    )?;
+    println!("two stages: {} of {} voxels reach the fine network", found.report.roi.size.voxels(), image.len());
     assert_eq!(found.mask, mask);
     Ok(())
 }

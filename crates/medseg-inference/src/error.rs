@@ -110,6 +110,15 @@ pub enum InferenceError {
         got: Dhw<usize>,
     },
 
+    /// The voxels of one grid do not lie along the axes of another.
+    #[error("a mask of {from} voxels cannot be brought to a grid of {to}: their axes are not parallel")]
+    Grids {
+        /// Shape of the mask.
+        from: Dhw<usize>,
+        /// Shape of the grid wanted.
+        to: Dhw<usize>,
+    },
+
     /// The predictor's output could not be read from the device.
     #[error("cannot read the predictor's output from the device: {0}")]
     Device(#[source] Box<dyn Error + Send + Sync>),

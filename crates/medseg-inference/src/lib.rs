@@ -10,7 +10,8 @@
 //! | [`MaskRule`] | logits to labels: sigmoid and threshold, or argmax |
 //! | [`Activation`] | logits to probabilities |
 //! | [`sigmoid`], [`softmax`], [`one_hot`] | activations and one-hot channels |
-//! | [`PostProcessing`] | largest component, minimum volume |
+//! | [`PostProcessing`] | largest components, hole filling, minimum volume |
+//! | [`restore_labels`] | a mask back on the grid of the image it was predicted from |
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -60,6 +61,7 @@ mod post;
 mod predictor;
 mod progress;
 mod region;
+mod restore;
 mod rule;
 mod run;
 mod sink;
@@ -68,16 +70,17 @@ mod stitch;
 
 pub use activation::{Activation, one_hot, sigmoid, softmax};
 pub use blend::Blend;
-pub use cascade::{Cascade, CascadeConfig, CascadeOutput, Fallback, map_box};
+pub use cascade::{Cascade, CascadeConfig, CascadeOutput, CascadeReport, Fallback, FallbackReason, Growth, map_box};
 pub use cost::{NetworkCost, PlanCost, StitchingMemory};
 pub use error::InferenceError;
 pub use medseg_transforms::BoxDhw;
 pub use medseg_volume::Dhw;
 pub use padding::Padding;
 pub use plan::WindowPlan;
-pub use post::PostProcessing;
+pub use post::{PostProcessing, PostStep};
 pub use predictor::{IntoPrediction, Predictor};
 pub use progress::{IntoControlFlow, NoProgress, Progress};
 pub use region::RegionWindow;
+pub use restore::{BeyondMask, LabelInterpolation, restore_labels};
 pub use rule::MaskRule;
 pub use sliding_window::SlidingWindow;

@@ -1,16 +1,17 @@
-//! The two-stage cascade with predictors whose answers are known, and post-processing.
+//! The two-stage cascade with predictors whose answers are known.
 
 use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor};
 use medseg_inference::{
-    Blend, BoxDhw, Cascade, CascadeConfig, CascadeOutput, Dhw, Fallback, InferenceError, NoProgress, PostProcessing,
-    SlidingWindow,
+    Blend, BoxDhw, Cascade, CascadeConfig, CascadeOutput, Dhw, Fallback, FallbackReason, Growth, InferenceError,
+    MaskRule, NoProgress, SlidingWindow,
 };
 use ndarray::{Array3, s};
 use proptest::prelude::*;
 
 const SHAPE: Dhw<usize> = Dhw { d: 40, h: 48, w: 36 };
+const SPACING: Dhw<f64> = Dhw { d: 2.0, h: 1.0, w: 1.0 };
 
 /// Foreground where the intensity is at least one half.
 fn threshold(windows: Tensor<5>) -> Tensor<5> {
@@ -36,7 +37,7 @@ fn image_with(parts: &[[std::ops::Range<usize>; 3]]) -> Array3<f32> {
 fn run(config: CascadeConfig, image: &Array3<f32>) -> CascadeOutput {
     Cascade::new(config)
         .unwrap()
-        .predict(&image.view(), &Device::flex(), &mut threshold, &mut threshold, &mut NoProgress)
+        .predict(&image.view(), SPACING, &Device::flex(), &mut threshold, &mut threshold, &mut NoProgress)
         .unwrap()
 }
 
@@ -54,7 +55,8 @@ fn the_paper_preset_has_the_experiments_values() {
     let paper = CascadeConfig::paper();
     assert_eq!(paper.coarse_size, Dhw::splat(128));
     assert_eq!(paper.coarse_margin, Dhw::splat(2));
-    assert_eq!((paper.threshold, paper.keep_largest_coarse), (0.5, false));
+    assert_eq!((paper.rule, paper.min_component_share, paper.margin_mm), (MaskRule { threshold: 0.5 }, 0.0, 0.0));
+    assert_eq!(paper.growth, None);
     assert_eq!(paper.window.roi, Dhw::splat(128));
     assert_eq!((paper.window.overlap, paper.window.batch), (Dhw::splat(0.25), 4));
     assert_eq!(paper.window.blend, Blend::Constant);
@@ -65,11 +67,11 @@ fn an_organ_in_the_middle_is_found_and_drawn_on_the_inputs_grid() {
     let image = image_with(&[[12..26, 15..30, 8..24]]);
     let output = run(config(), &image);
     assert_eq!(output.mask, organ(&image));
-    assert!(!output.coarse_missed && !output.fallback);
+    assert!(!output.report.coarse_missed && output.report.fallback.is_none());
     // Coarse voxels are 2 x 3 x 2 of the image's. Height 15..30 is 5..10 there, 3..12 with the margin, 9..36 here; the other two axes
     // alike.
-    assert_eq!((output.roi.start, end(&output.roi)), (Dhw { d: 8, h: 9, w: 4 }, [30, 36, 28]));
-    assert_eq!(output.coarse_mask, organ(&image)); // edges lie on the coarse grid
+    assert_eq!((output.report.roi.start, end(&output.report.roi)), (Dhw { d: 8, h: 9, w: 4 }, [30, 36, 28]));
+    assert_eq!(output.coarse_mask(), organ(&image)); // edges lie on the coarse grid
 }
 
 #[test]
@@ -81,10 +83,11 @@ fn the_fine_network_sees_the_box_only() {
         windows
     };
     let cascade = Cascade::new(CascadeConfig { window: SlidingWindow::new(Dhw::splat(64)), ..config() }).unwrap();
-    let output = cascade.predict(&image.view(), &Device::flex(), &mut threshold, &mut fine, &mut NoProgress).unwrap();
+    let output =
+        cascade.predict(&image.view(), SPACING, &Device::flex(), &mut threshold, &mut fine, &mut NoProgress).unwrap();
     assert_eq!(voxels, 1); // one window, padded
     // The identity's logit 0 is foreground: the whole box, and nothing outside.
-    let inside = output.roi.size.to_array().iter().product::<usize>();
+    let inside = output.report.roi.size.to_array().iter().product::<usize>();
     assert_eq!(output.mask.iter().filter(|&&label| label == 1).count(), inside);
     assert!(inside < image.len());
 }
@@ -94,7 +97,7 @@ fn an_organ_at_the_edge_gets_a_box_clipped_to_the_image() {
     let image = image_with(&[[0..7, 30..48, 0..10]]);
     let output = run(config(), &image);
     assert_eq!(output.mask, organ(&image));
-    assert_eq!((output.roi.start.d, output.roi.start.w, end(&output.roi)[1]), (0, 0, 48));
+    assert_eq!((output.report.roi.start.d, output.report.roi.start.w, end(&output.report.roi)[1]), (0, 0, 48));
 }
 
 #[test]
@@ -102,16 +105,17 @@ fn a_tiny_organ_that_the_coarse_grid_shows_is_drawn() {
     let image = image_with(&[[20..22, 18..21, 10..12]]); // one coarse voxel
     let output = run(config(), &image);
     assert_eq!(output.mask, organ(&image));
-    assert_eq!(output.roi.size, Dhw { d: 10, h: 15, w: 10 });
+    assert_eq!(output.report.roi.size, Dhw { d: 10, h: 15, w: 10 });
 }
 
 #[test]
 fn an_organ_that_the_coarse_grid_does_not_show_is_drawn_by_the_fallback() {
     let image = image_with(&[[21..22, 20..21, 11..12]]); // a twelfth of a coarse voxel
     let output = run(config(), &image);
-    assert!(output.coarse_missed && output.fallback);
-    assert_eq!(output.coarse_mask.sum(), 0);
-    assert_eq!((output.roi.start, output.roi.size), (Dhw::splat(0), SHAPE));
+    assert!(output.report.coarse_missed);
+    assert_eq!(output.report.fallback, Some(FallbackReason::CoarseMissed));
+    assert_eq!(output.coarse_mask().sum(), 0);
+    assert_eq!((output.report.roi.start, output.report.roi.size), (Dhw::splat(0), SHAPE));
     assert_eq!(output.mask, organ(&image));
 }
 
@@ -120,15 +124,17 @@ fn without_fallback_an_empty_coarse_mask_gives_an_empty_mask() {
     let image = image_with(&[[21..22, 20..21, 11..12]]);
     let mut fine = |_: Tensor<5>| Err::<Tensor<5>, _>("the fine network must not run");
     let cascade = Cascade::new(CascadeConfig { fallback: Fallback::EmptyMask, ..config() }).unwrap();
-    let output = cascade.predict(&image.view(), &Device::flex(), &mut threshold, &mut fine, &mut NoProgress).unwrap();
-    assert!(output.coarse_missed && !output.fallback);
-    assert_eq!((output.mask.sum(), output.roi.size), (0, Dhw::splat(0)));
+    let output =
+        cascade.predict(&image.view(), SPACING, &Device::flex(), &mut threshold, &mut fine, &mut NoProgress).unwrap();
+    assert!(output.report.coarse_missed && output.report.fallback.is_none());
+    assert_eq!((output.mask.sum(), output.report.roi.size), (0, Dhw::splat(0)));
 }
 
 #[test]
 fn an_absent_organ_gives_an_empty_mask() {
     let output = run(config(), &image_with(&[]));
-    assert!(output.coarse_missed && output.fallback);
+    assert!(output.report.coarse_missed);
+    assert_eq!(output.report.fallback, Some(FallbackReason::CoarseMissed));
     assert_eq!(output.mask.sum(), 0);
 }
 
@@ -139,10 +145,10 @@ fn two_parts_share_a_box_unless_only_the_largest_counts() {
     let both = run(config(), &image);
     assert_eq!(both.mask, organ(&image));
 
-    let largest = run(CascadeConfig { keep_largest_coarse: true, ..config() }, &image);
+    let largest = run(CascadeConfig { min_component_share: 1.0, ..config() }, &image);
     assert_eq!(largest.mask, organ(&image_with(&parts[..1])));
-    assert_eq!(largest.coarse_mask, organ(&image_with(&parts[..1])));
-    assert!(end(&largest.roi)[0] < 32);
+    assert_eq!(largest.coarse_mask(), organ(&image_with(&parts[..1])));
+    assert!(end(&largest.report.roi)[0] < 32);
 }
 
 #[test]
@@ -158,7 +164,7 @@ fn several_classes_keep_their_labels() {
     };
     let output = Cascade::new(config())
         .unwrap()
-        .predict(&image.view(), &Device::flex(), &mut classes.clone(), &mut classes, &mut NoProgress)
+        .predict(&image.view(), SPACING, &Device::flex(), &mut classes.clone(), &mut classes, &mut NoProgress)
         .unwrap();
     assert_eq!(output.mask, image.mapv(|v| v as u8));
 }
@@ -170,14 +176,18 @@ fn errors_of_either_network_reach_the_caller() {
     let mut broken = |_: Tensor<5>| Err::<Tensor<5>, _>("out of memory");
     let mut flat = |windows: Tensor<5>| windows.narrow(2, 0, 1);
     let device = Device::flex();
-    let error = cascade.predict(&image.view(), &device, &mut broken, &mut threshold, &mut NoProgress).unwrap_err();
+    let error =
+        cascade.predict(&image.view(), SPACING, &device, &mut broken, &mut threshold, &mut NoProgress).unwrap_err();
     assert!(error.to_string().contains("out of memory"), "{error}");
-    let error = cascade.predict(&image.view(), &device, &mut threshold, &mut broken, &mut NoProgress).unwrap_err();
+    let error =
+        cascade.predict(&image.view(), SPACING, &device, &mut threshold, &mut broken, &mut NoProgress).unwrap_err();
     assert!(error.to_string().contains("out of memory"), "{error}");
-    let error = cascade.predict(&image.view(), &device, &mut flat, &mut threshold, &mut NoProgress).unwrap_err();
+    let error =
+        cascade.predict(&image.view(), SPACING, &device, &mut flat, &mut threshold, &mut NoProgress).unwrap_err();
     assert!(matches!(error, InferenceError::OutputShape { got: [1, 1, 1, 16, 18], .. }), "{error}");
     let empty = Array3::<f32>::zeros((0, 4, 4));
-    let error = cascade.predict(&empty.view(), &device, &mut threshold, &mut threshold, &mut NoProgress).unwrap_err();
+    let error =
+        cascade.predict(&empty.view(), SPACING, &device, &mut threshold, &mut threshold, &mut NoProgress).unwrap_err();
     assert!(matches!(error, InferenceError::EmptyImage { .. }), "{error}");
 }
 
@@ -185,8 +195,12 @@ fn errors_of_either_network_reach_the_caller() {
 fn wrong_parameters_are_errors_that_name_them() {
     let wrong = [
         ("coarse_size", CascadeConfig { coarse_size: Dhw { d: 0, h: 4, w: 4 }, ..config() }),
-        ("threshold", CascadeConfig { threshold: 1.5, ..config() }),
-        ("threshold", CascadeConfig { threshold: f32::NAN, ..config() }),
+        ("threshold", CascadeConfig { rule: MaskRule { threshold: 1.5 }, ..config() }),
+        ("threshold", CascadeConfig { rule: MaskRule { threshold: f32::NAN }, ..config() }),
+        ("margin_mm", CascadeConfig { margin_mm: -1.0, ..config() }),
+        ("min_component_share", CascadeConfig { min_component_share: 1.5, ..config() }),
+        ("min_coarse_ml", CascadeConfig { min_coarse_ml: f64::NAN, ..config() }),
+        ("growth.step_mm", CascadeConfig { growth: Some(Growth { rounds: 1, step_mm: -1.0 }), ..config() }),
         ("batch", CascadeConfig { window: config().window.with_batch(0), ..config() }),
     ];
     for (parameter, config) in wrong {
@@ -203,9 +217,9 @@ fn nan_logits_of_the_coarse_network_mean_that_it_found_nothing() {
     let mut lost = |windows: Tensor<5>| windows * f32::NAN;
     let output = Cascade::new(config())
         .unwrap()
-        .predict(&image.view(), &Device::flex(), &mut lost, &mut threshold, &mut NoProgress)
+        .predict(&image.view(), SPACING, &Device::flex(), &mut lost, &mut threshold, &mut NoProgress)
         .unwrap();
-    assert!(output.fallback);
+    assert_eq!(output.report.fallback, Some(FallbackReason::CoarseMissed));
     assert_eq!(output.mask, organ(&image));
 }
 
@@ -215,59 +229,123 @@ fn progress_counts_the_coarse_pass_and_can_stop_the_run() {
     let cascade = Cascade::new(config()).unwrap();
     let mut seen = Vec::new();
     let mut watch = |done: usize, total: usize| seen.push((done, total));
-    let output = cascade.predict(&image.view(), &Device::flex(), &mut threshold, &mut threshold, &mut watch).unwrap();
-    let windows = config().window.plan(output.roi.size).unwrap().len();
+    let output =
+        cascade.predict(&image.view(), SPACING, &Device::flex(), &mut threshold, &mut threshold, &mut watch).unwrap();
+    let windows = config().window.plan(output.report.roi.size).unwrap().len();
     assert_eq!((seen[0], seen[seen.len() - 1]), ((1, 1 + windows), (1 + windows, 1 + windows)));
 
     let mut stop = |_: usize, _: usize| ControlFlow::Break(());
-    let error = cascade.predict(&image.view(), &Device::flex(), &mut threshold, &mut threshold, &mut stop).unwrap_err();
+    let error = cascade
+        .predict(&image.view(), SPACING, &Device::flex(), &mut threshold, &mut threshold, &mut stop)
+        .unwrap_err();
     assert!(matches!(error, InferenceError::Cancelled { .. }), "{error}");
 }
 
 #[test]
 fn configurations_survive_a_round_trip() {
-    let config = CascadeConfig { fallback: Fallback::EmptyMask, keep_largest_coarse: true, ..config() };
+    let config = CascadeConfig { fallback: Fallback::EmptyMask, min_component_share: 1.0, ..config() };
     let text = serde_json::to_string(&config).unwrap();
     assert_eq!(serde_json::from_str::<CascadeConfig>(&text).unwrap(), config);
-    assert_eq!(serde_json::from_str::<CascadeConfig>("{}").unwrap(), CascadeConfig::paper());
+    assert_eq!(serde_json::from_str::<CascadeConfig>("{}").unwrap(), CascadeConfig::safe());
     assert!(serde_json::from_str::<CascadeConfig>(r#"{"margin": 2}"#).is_err());
 }
 
-#[test]
-fn post_processing_keeps_the_largest_part_of_every_label() {
-    let mut mask = Array3::<u8>::zeros((10, 10, 10));
-    mask.slice_mut(s![0..4, 0..4, 0..4]).fill(1);
-    mask.slice_mut(s![6..8, 6..8, 6..8]).fill(1);
-    mask.slice_mut(s![0..2, 7..9, 0..2]).fill(2);
-    mask[[9, 0, 9]] = 2;
-    let spacing = Dhw { d: 5.0, h: 1.0, w: 2.0 }; // 0.01 ml a voxel
+/// A coarse network that sees the image up to some depth of its grid only.
+fn blind_from(depth: usize) -> impl FnMut(Tensor<5>) -> Tensor<5> {
+    move |windows: Tensor<5>| {
+        let [n, c, d, h, w] = windows.dims();
+        let seen = threshold(windows.clone().narrow(2, 0, depth));
+        let blind = Tensor::<5>::ones([n, c, d - depth, h, w], &windows.device()) * -9.0;
+        Tensor::cat(vec![seen, blind], 2)
+    }
+}
 
-    let mut largest = mask.clone();
-    PostProcessing { keep_largest: true, min_volume_ml: 0.0 }.apply(&mut largest, spacing).unwrap();
-    let mut want = mask.clone();
-    want.slice_mut(s![6..8, 6..8, 6..8]).fill(0);
-    want[[9, 0, 9]] = 0;
-    assert_eq!(largest, want);
-
-    let mut heavy = mask.clone();
-    PostProcessing { keep_largest: false, min_volume_ml: 0.08 }.apply(&mut heavy, spacing).unwrap();
-    let mut want = mask.clone();
-    want[[9, 0, 9]] = 0; // 0.01 ml; the others have at least 0.08
-    assert_eq!(heavy, want);
-
-    let mut unchanged = mask.clone();
-    PostProcessing::default().apply(&mut unchanged, spacing).unwrap();
-    assert_eq!(unchanged, mask);
+fn run_blind(config: CascadeConfig, image: &Array3<f32>, depth: usize) -> CascadeOutput {
+    Cascade::new(config)
+        .unwrap()
+        .predict(&image.view(), SPACING, &Device::flex(), &mut blind_from(depth), &mut threshold, &mut NoProgress)
+        .unwrap()
 }
 
 #[test]
-fn post_processing_refuses_a_volume_or_spacing_without_meaning() {
-    let mut mask = Array3::<u8>::ones((2, 2, 2));
-    let negative = PostProcessing { keep_largest: true, min_volume_ml: -1.0 };
-    let error = negative.apply(&mut mask, Dhw::splat(1.0)).unwrap_err();
-    assert!(error.to_string().starts_with("min_volume_ml = -1"), "{error}");
-    let some = PostProcessing { keep_largest: false, min_volume_ml: 1.0 };
-    let error = some.apply(&mut mask, Dhw { d: 1.0, h: 0.0, w: 1.0 }).unwrap_err();
+fn the_margin_is_counted_in_millimetres_too() {
+    let image = image_with(&[[12..26, 15..30, 8..24]]);
+    let output = run(CascadeConfig { margin_mm: 3.0, ..config() }, &image);
+    // 8..30 with a margin of 2 voxels of the coarse grid; 3 mm are 2 voxels of 2 mm, 3 of 1 mm.
+    assert_eq!((output.report.roi.start, end(&output.report.roi)), (Dhw { d: 6, h: 6, w: 1 }, [32, 39, 31]));
+}
+
+#[test]
+fn a_cut_organ_makes_the_box_grow_until_it_is_whole() {
+    let image = image_with(&[[4..38, 15..30, 8..24]]);
+    let growth = Growth { rounds: 3, step_mm: 8.0 };
+    let cut = run_blind(config(), &image, 8);
+    assert_eq!(end(&cut.report.roi)[0], 20);
+    assert_eq!(cut.mask.iter().filter(|&&label| label == 1).count(), 16 * 15 * 16);
+
+    let grown = run_blind(CascadeConfig { growth: Some(growth), ..config() }, &image, 8);
+    assert_eq!(grown.mask, organ(&image));
+    // Only the face that is touched moves: by 4 voxels, 8, and 16, which the border stops.
+    assert_eq!((grown.report.roi_grown, end(&grown.report.roi)), (3, [40, 36, 28]));
+    assert_eq!(grown.report.coarse_roi, cut.report.roi);
+    assert_eq!((grown.report.fallback, grown.report.coarse_missed), (None, false));
+    assert!(grown.report.windows > cut.report.windows);
+
+    let once = run_blind(CascadeConfig { growth: Some(Growth { rounds: 1, ..growth }), ..config() }, &image, 8);
+    assert_eq!(once.mask, organ(&image));
+    assert_eq!((once.report.roi_grown, once.report.fallback), (1, Some(FallbackReason::StillCut)));
+    assert_eq!(once.report.roi, BoxDhw::whole(SHAPE));
+}
+
+#[test]
+fn a_box_in_which_the_fine_network_finds_nothing_is_not_believed() {
+    let image = image_with(&[[30..34, 15..30, 8..24]]);
+    let mut mistaken = |windows: Tensor<5>| threshold(windows.flip([2]));
+    let cascade = |config| Cascade::new(config).unwrap();
+    let mut predict = |config| {
+        cascade(config)
+            .predict(&image.view(), SPACING, &Device::flex(), &mut mistaken, &mut threshold, &mut NoProgress)
+            .unwrap()
+    };
+    assert_eq!(predict(config()).mask.sum(), 0);
+    let checked = predict(CascadeConfig { growth: Some(Growth::default()), ..config() });
+    assert_eq!(checked.mask, organ(&image));
+    assert_eq!(checked.report.fallback, Some(FallbackReason::FineEmpty));
+    assert_eq!(checked.report.roi_grown, 0);
+}
+
+#[test]
+fn an_implausibly_small_coarse_mask_counts_as_missed() {
+    let image = image_with(&[[20..22, 18..21, 10..12]]); // one coarse voxel of 4 x 3 x 2 mm
+    let just = run(CascadeConfig { min_coarse_ml: 0.024, ..config() }, &image);
+    assert!(!just.report.coarse_missed && (just.report.coarse_ml - 0.024).abs() < 1e-12);
+    let below = run(CascadeConfig { min_coarse_ml: 0.025, ..config() }, &image);
+    assert!(below.report.coarse_missed);
+    assert_eq!((below.report.roi, below.mask), (BoxDhw::whole(SHAPE), organ(&image)));
+}
+
+#[test]
+fn progress_counts_the_rounds_of_growth_and_never_goes_back() {
+    let image = image_with(&[[4..38, 15..30, 8..24]]);
+    let cascade = Cascade::new(CascadeConfig { growth: Some(Growth::default()), ..config() }).unwrap();
+    let mut seen: Vec<(usize, usize)> = Vec::new();
+    let mut watch = |done: usize, total: usize| seen.push((done, total));
+    let device = Device::flex();
+    let output =
+        cascade.predict(&image.view(), SPACING, &device, &mut blind_from(8), &mut threshold, &mut watch).unwrap();
+    assert!(output.report.roi_grown > 0);
+    assert!(seen.windows(2).all(|pair| pair[0].0 <= pair[1].0 && pair[0].1 <= pair[1].1), "{seen:?}");
+    assert_eq!(seen.last(), Some(&(1 + output.report.windows, 1 + output.report.windows)));
+}
+
+#[test]
+fn a_spacing_that_measures_nothing_is_refused() {
+    let image = image_with(&[]);
+    let spacing = Dhw { d: 2.0, h: 0.0, w: 1.0 };
+    let cascade = Cascade::new(config()).unwrap();
+    let error = cascade
+        .predict(&image.view(), spacing, &Device::flex(), &mut threshold, &mut threshold, &mut NoProgress)
+        .unwrap_err();
     assert!(error.to_string().starts_with("spacing = "), "{error}");
 }
 
@@ -287,7 +365,7 @@ proptest! {
             range(start.2, size.2, SHAPE.w),
         ]]);
         let output = run(config(), &image);
-        prop_assert!(!output.coarse_missed);
+        prop_assert!(!output.report.coarse_missed);
         prop_assert_eq!(output.mask, organ(&image));
     }
 }

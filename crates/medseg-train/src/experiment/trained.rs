@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
-use medseg_inference::{Cascade, CascadeConfig, CascadeOutput, Fallback, MaskRule};
+use medseg_inference::{Cascade, CascadeConfig, CascadeReport, MaskRule};
 use medseg_transforms::{BoxDhw, Connectivity, keep_largest};
 use medseg_unet::{Precision, UNet, load_weights};
 use medseg_volume::{AxisChange, Dhw, Volume};
@@ -129,7 +129,9 @@ impl TrainedRun {
             observer.advance(done, "");
         };
         let (mut mask, coarse) = match &self.coarse {
-            Some(network) => self.predict_cascade(network, &data, &mut progress)?,
+            Some(network) => {
+                self.predict_cascade(network, &data, change.permuted(image.geometry.spacing()), &mut progress)?
+            }
             None => (self.predict_windows(&data, &mut progress)?, None),
         };
         observer.end();
@@ -158,21 +160,22 @@ impl TrainedRun {
         &self,
         network: &UNet,
         image: &Array3<f32>,
+        spacing: Dhw<f64>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(Array3<u8>, Option<CoarsePrediction>), TrainError> {
         let coarse_size = self.config.coarse.as_ref().map_or(self.config.fine.size, |c| c.size);
         let cascade = Cascade::new(CascadeConfig {
             coarse_size,
             coarse_margin: Dhw::splat(self.config.cascade.margin),
-            keep_largest_coarse: self.config.cascade.largest_component,
-            threshold: 0.5,
-            fallback: Fallback::FullVolume,
+            min_component_share: f64::from(u8::from(self.config.cascade.largest_component)),
             window: self.config.fine.sliding_window(),
+            ..CascadeConfig::paper()
         })?;
         let mut coarse = |windows: Tensor<5>| network.forward(windows);
         let mut fine = |windows: Tensor<5>| self.fine.forward(windows);
-        let CascadeOutput { mask, coarse_mask, roi, fallback, .. } =
-            cascade.predict(&image.view(), &self.device, &mut coarse, &mut fine, progress)?;
-        Ok((mask, Some(CoarsePrediction { mask: coarse_mask, roi, fallback })))
+        let found = cascade.predict(&image.view(), spacing, &self.device, &mut coarse, &mut fine, progress)?;
+        let CascadeReport { roi, fallback, .. } = found.report;
+        let coarse = CoarsePrediction { mask: found.coarse_mask(), roi, fallback: fallback.is_some() };
+        Ok((found.mask, Some(coarse)))
     }
 }

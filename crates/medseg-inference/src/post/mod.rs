@@ -1,0 +1,161 @@
+//! Cleaning of a mask after prediction.
+
+mod holes;
+mod runs;
+
+use medseg_transforms::Connectivity;
+use medseg_volume::Dhw;
+use ndarray::Array3;
+use serde::{Deserialize, Serialize};
+
+use crate::cascade::check_spacing;
+use crate::error::InferenceError;
+use holes::fill_holes;
+use runs::LabelRuns;
+
+/// One step of [`PostProcessing`]. Every label other than 0 is treated on its own; `labels` names those that a step
+/// concerns, none meaning all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum PostStep {
+    /// Keep the `count` largest components of a label (26-connected). Among equals the last in C order stays, as in MONAI's
+    /// `KeepLargestConnectedComponent`.
+    KeepLargest {
+        /// Components kept, at least 1.
+        count: usize,
+        /// The labels concerned.
+        #[serde(default)]
+        labels: Vec<u8>,
+    },
+    /// Remove components (26-connected) below this volume.
+    MinVolume {
+        /// Least volume in mm³; 1 ml is 1000.
+        mm3: f64,
+        /// The labels concerned.
+        #[serde(default)]
+        labels: Vec<u8>,
+    },
+    /// Fill the background that labels enclose on all sides: every 6-connected component of 0 that does not reach the border
+    /// of the volume becomes the label that most of its faces touch, the lower one on a tie. With one label this is SciPy's
+    /// `binary_fill_holes`.
+    FillHoles {
+        /// The labels that holes may become.
+        #[serde(default)]
+        labels: Vec<u8>,
+    },
+}
+
+/// What is done to a predicted mask: steps in their order, a plain value to be stored. The default does nothing.
+///
+/// No step makes a second volume: components are found on the runs of equal voxels along the rows, those of all labels at
+/// once.
+///
+/// ```
+/// use medseg_inference::{Dhw, PostProcessing};
+/// use ndarray::array;
+///
+/// let mut mask = array![[[1_u8, 1, 0, 1, 0, 2]]];
+/// PostProcessing::default().keep_largest(1).apply(&mut mask, Dhw::splat(1.0))?;
+/// assert_eq!(mask, array![[[1, 1, 0, 0, 0, 2]]]);
+///
+/// let stored = r#"[{"fill_holes": {}}, {"min_volume": {"mm3": 500.0, "labels": [2]}}]"#;
+/// let steps: PostProcessing = serde_json::from_str(stored)?;
+/// assert_eq!(steps.0.len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PostProcessing(pub Vec<PostStep>);
+
+impl PostProcessing {
+    /// These steps and then [`PostStep::KeepLargest`] of every label.
+    #[must_use]
+    pub fn keep_largest(self, count: usize) -> Self {
+        self.then(PostStep::KeepLargest { count, labels: Vec::new() })
+    }
+
+    /// These steps and then [`PostStep::MinVolume`] of every label, in millilitres.
+    #[must_use]
+    pub fn min_volume_ml(self, ml: f64) -> Self {
+        self.then(PostStep::MinVolume { mm3: ml * 1000.0, labels: Vec::new() })
+    }
+
+    /// These steps and then [`PostStep::FillHoles`] of every label.
+    #[must_use]
+    pub fn fill_holes(self) -> Self {
+        self.then(PostStep::FillHoles { labels: Vec::new() })
+    }
+
+    fn then(mut self, step: PostStep) -> Self {
+        self.0.push(step);
+        self
+    }
+
+    /// Refuses steps without meaning.
+    ///
+    /// # Errors
+    /// [`InferenceError::Parameter`] for 0 components to keep or a volume that is negative or not finite.
+    pub fn validate(&self) -> Result<(), InferenceError> {
+        for step in &self.0 {
+            match *step {
+                PostStep::KeepLargest { count: 0, .. } => {
+                    return Err(InferenceError::parameter("keep_largest.count", 0, "has to be at least 1"));
+                }
+                PostStep::MinVolume { mm3, .. } if !(mm3 >= 0.0 && mm3.is_finite()) => {
+                    return Err(InferenceError::parameter("min_volume.mm3", mm3, "has to be at least 0"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Cleans a mask whose voxels measure `spacing` millimetres. The result does not depend on the number of threads.
+    ///
+    /// # Errors
+    /// As [`validate`](PostProcessing::validate); [`InferenceError::Parameter`] for a spacing that is not positive and
+    /// finite.
+    pub fn apply(&self, mask: &mut Array3<u8>, spacing: Dhw<f64>) -> Result<(), InferenceError> {
+        self.validate()?;
+        check_spacing(spacing)?;
+        if !mask.is_standard_layout() {
+            *mask = mask.as_standard_layout().into_owned();
+        }
+        let voxel_mm3 = spacing.to_array().into_iter().product::<f64>();
+        for step in &self.0 {
+            match step {
+                PostStep::KeepLargest { count, labels } => keep_largest(mask, *count, labels),
+                PostStep::MinVolume { mm3, labels } => {
+                    // With a little room: 8 voxels of 10 mm³ are 80 mm³.
+                    let large = |size: usize| size as f64 * voxel_mm3 >= mm3 * (1.0 - 1e-9);
+                    let runs = LabelRuns::of(mask, Connectivity::Vertex);
+                    let concerned = |label: u8| is_concerned(labels, label);
+                    runs.remove(mask, &|component| concerned(component.label) && !large(component.size));
+                }
+                PostStep::FillHoles { labels } => fill_holes(mask, labels),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a step with these labels concerns a label.
+fn is_concerned(labels: &[u8], label: u8) -> bool {
+    label != 0 && (labels.is_empty() || labels.contains(&label))
+}
+
+fn keep_largest(mask: &mut Array3<u8>, count: usize, labels: &[u8]) {
+    let runs = LabelRuns::of(mask, Connectivity::Vertex);
+    let components = runs.components();
+    let mut order: Vec<usize> = (0..components.len()).collect();
+    // Largest first, and of equals the last; the sort is stable.
+    order.reverse();
+    order.sort_by_key(|&number| std::cmp::Reverse(components[number].size));
+    let (mut kept, mut removed) = ([0_usize; 256], vec![false; components.len()]);
+    for number in order {
+        let label = components[number].label;
+        kept[usize::from(label)] += 1;
+        removed[number] = is_concerned(labels, label) && kept[usize::from(label)] > count;
+    }
+    runs.remove_numbered(mask, &removed);
+}
