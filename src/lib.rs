@@ -14,6 +14,7 @@
 //! | [`losses`] | `medseg-losses` | Dice loss |
 //! | [`optim`] | `medseg-optim` | NovoGrad, warm restarts |
 //! | [`inference`] | `medseg-inference` | sliding window, cascade |
+//! | [`bundle`] | `medseg-bundle` | a trained segmentation in one folder |
 //! | [`train`] | `medseg-train` | whole experiments |
 //!
 //! # Features
@@ -46,6 +47,7 @@
 
 pub use burn::tensor::{Device, DeviceType, Tensor};
 
+pub use medseg_bundle as bundle;
 pub use medseg_data as data;
 pub use medseg_inference as inference;
 pub use medseg_losses as losses;

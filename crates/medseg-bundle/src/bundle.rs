@@ -1,0 +1,122 @@
+//! The bundle: opened, made, saved.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use medseg_unet::{Precision, UNet};
+
+use crate::config::{BundleConfig, CONFIG_FILE};
+use crate::error::BundleError;
+use crate::weights;
+
+/// Networks on a device with everything around them; made by training, opened to predict.
+#[derive(Debug)]
+pub struct Bundle {
+    pub(crate) config: BundleConfig,
+    /// In the order of the stages.
+    pub(crate) networks: Vec<UNet>,
+    pub(crate) device: Device,
+}
+
+impl Bundle {
+    /// Puts settings and networks together; `networks` in the order of [`Stages::networks`](crate::Stages::networks).
+    ///
+    /// # Errors
+    /// [`BundleError::Config`] for settings without meaning, or networks that are not those of the settings.
+    pub fn new(config: BundleConfig, networks: Vec<UNet>, device: &Device) -> Result<Self, BundleError> {
+        config.validate()?;
+        let wanted = config.stages.networks();
+        if wanted.len() != networks.len() || wanted.iter().zip(&networks).any(|((_, c), n)| n.config() != *c) {
+            return Err(BundleError::Config("the networks are not those of the stages' settings".into()));
+        }
+        Ok(Self { config, networks, device: device.clone() })
+    }
+
+    /// Opens the bundle in a folder and brings its networks to a device.
+    ///
+    /// # Errors
+    /// No bundle, another schema, an unknown key, a setting without meaning; weights that are missing, damaged (their
+    /// length and SHA-256 are checked) or of another network. The message names the file.
+    pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self, BundleError> {
+        let folder = folder.as_ref();
+        let config = BundleConfig::read(folder)?;
+        let read = |(stage, network)| weights::read(folder, stage, config.weights.get(stage), network, device);
+        let networks = config.stages.networks().into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        Self::new(config, networks, device)
+    }
+
+    /// Writes the bundle to a folder: under another name beside it, synchronised, and renamed. A bundle that is there already
+    /// is replaced; any other folder is left as it is.
+    ///
+    /// # Errors
+    /// What the system says, or a folder that is no bundle in the way.
+    pub fn save(&self, folder: impl AsRef<Path>) -> Result<(), BundleError> {
+        let folder = folder.as_ref();
+        if folder.exists() && !folder.join(CONFIG_FILE).is_file() {
+            return Err(BundleError::not_a_bundle(folder, "it exists and is no bundle, so it is not replaced"));
+        }
+        let (new, old) = (neighbour(folder, "writing"), neighbour(folder, "replaced"));
+        let written = self.write(&new).and_then(|()| replace(folder, &new, &old));
+        if written.is_err() {
+            let _ = fs::remove_dir_all(&new);
+        }
+        written
+    }
+
+    fn write(&self, folder: &Path) -> Result<(), BundleError> {
+        let _ = fs::remove_dir_all(folder);
+        fs::create_dir_all(folder).map_err(BundleError::io("create", folder))?;
+        let mut config = self.config.clone();
+        config.weights.clear();
+        for ((stage, _), network) in self.config.stages.networks().into_iter().zip(&self.networks) {
+            config.weights.insert(stage.to_string(), weights::write(folder, stage, network)?);
+        }
+        let path = folder.join(CONFIG_FILE);
+        let text = serde_json::to_string_pretty(&config).map_err(|e| BundleError::Config(e.to_string()))?;
+        let write = || {
+            let mut file = File::create(&path)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(BundleError::io("write", &path))
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &BundleConfig {
+        &self.config
+    }
+
+    /// The same bundle with the networks' products made in these numbers; see [`UNet::with_precision`].
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        let networks = self.networks.into_iter().map(|network| network.with_precision(precision)).collect();
+        Self { networks, ..self }
+    }
+}
+
+/// A hidden name beside a folder.
+fn neighbour(folder: &Path, what: &str) -> PathBuf {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    folder.with_file_name(format!(".{name}.{what}-{}", std::process::id()))
+}
+
+/// Puts `new` in the place of `folder`, which is kept as `old` until it is done.
+fn replace(folder: &Path, new: &Path, old: &Path) -> Result<(), BundleError> {
+    let replaces = folder.exists();
+    if replaces {
+        fs::rename(folder, old).map_err(BundleError::io("replace", folder))?;
+    }
+    if let Err(e) = fs::rename(new, folder) {
+        if replaces {
+            let _ = fs::rename(old, folder);
+        }
+        return Err(BundleError::io("write", folder)(e));
+    }
+    if replaces {
+        let _ = fs::remove_dir_all(old);
+    }
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! `bundle.json`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use medseg_inference::{Cascade, CascadeConfig, LabelInterpolation, MaskRule, PostProcessing, SlidingWindow};
+use medseg_unet::UNetConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::error::BundleError;
+use crate::preprocessing::Preprocessing;
+
+/// Version of the layout that this crate reads and writes.
+pub const SCHEMA: u32 = 1;
+
+/// Name of the settings' file in a bundle.
+pub const CONFIG_FILE: &str = "bundle.json";
+
+/// Everything of a bundle but the weights' values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BundleConfig {
+    /// Layout version, [`SCHEMA`].
+    pub schema: u32,
+    /// What it is called.
+    pub name: String,
+    /// What it is for, in a sentence or two.
+    #[serde(default)]
+    pub description: String,
+    /// What the values of a mask stand for; 0 is the background.
+    pub labels: BTreeMap<u8, String>,
+    /// From an image to the networks' grid and range.
+    pub preprocessing: Preprocessing,
+    /// The networks and how they run.
+    pub stages: Stages,
+    /// What is done to the mask, on the networks' grid.
+    #[serde(default)]
+    pub postprocessing: PostProcessing,
+    /// How labels come back to the image's grid where its voxels are not the networks'.
+    #[serde(default)]
+    pub restoring: LabelInterpolation,
+    /// Where it comes from: versions, data, seed, scores; free text under free names.
+    #[serde(default)]
+    pub provenance: BTreeMap<String, String>,
+    /// The stages' files; filled by [`Bundle::save`](crate::Bundle::save).
+    #[serde(default)]
+    pub weights: BTreeMap<String, WeightsFile>,
+}
+
+/// The networks of a bundle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Stages {
+    /// One network in a sliding window; its stage is called `network`.
+    OneStage {
+        /// The network.
+        network: UNetConfig,
+        /// How it runs over the image.
+        window: SlidingWindow,
+        /// How its logits become labels.
+        rule: MaskRule,
+    },
+    /// A coarse network finds the organ and a fine one draws it; the stages are called `coarse` and `fine`.
+    TwoStage {
+        /// The coarse network.
+        coarse: UNetConfig,
+        /// The fine network.
+        fine: UNetConfig,
+        /// Grids, margins, windows.
+        cascade: CascadeConfig,
+    },
+}
+
+/// What is known of a file of weights.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeightsFile {
+    /// Its length.
+    pub bytes: u64,
+    /// SHA-256 of its content, in hexadecimal digits.
+    pub sha256: String,
+}
+
+impl Stages {
+    /// The stages' names and networks in the order in which they run.
+    #[must_use]
+    pub fn networks(&self) -> Vec<(&'static str, &UNetConfig)> {
+        match self {
+            Self::OneStage { network, .. } => vec![("network", network)],
+            Self::TwoStage { coarse, fine, .. } => vec![("coarse", coarse), ("fine", fine)],
+        }
+    }
+
+    /// How the network that draws the mask runs over the image.
+    #[must_use]
+    pub fn window(&self) -> &SlidingWindow {
+        match self {
+            Self::OneStage { window, .. } => window,
+            Self::TwoStage { cascade, .. } => &cascade.window,
+        }
+    }
+
+    pub(crate) fn window_mut(&mut self) -> &mut SlidingWindow {
+        match self {
+            Self::OneStage { window, .. } => window,
+            Self::TwoStage { cascade, .. } => &mut cascade.window,
+        }
+    }
+
+    /// The network that draws the mask.
+    pub(crate) fn last_network(&self) -> &UNetConfig {
+        match self {
+            Self::OneStage { network, .. } => network,
+            Self::TwoStage { fine, .. } => fine,
+        }
+    }
+}
+
+impl BundleConfig {
+    /// A bundle of these stages without labels, post-processing or provenance, for CT: images as they are stored, -300 to
+    /// 300 HU.
+    #[must_use]
+    pub fn new(name: impl Into<String>, stages: Stages) -> Self {
+        Self {
+            schema: SCHEMA,
+            name: name.into(),
+            description: String::new(),
+            labels: BTreeMap::new(),
+            preprocessing: Preprocessing::default(),
+            stages,
+            postprocessing: PostProcessing::default(),
+            restoring: LabelInterpolation::default(),
+            provenance: BTreeMap::new(),
+            weights: BTreeMap::new(),
+        }
+    }
+
+    /// The same with a name for a label.
+    #[must_use]
+    pub fn with_label(mut self, value: u8, name: impl Into<String>) -> Self {
+        self.labels.insert(value, name.into());
+        self
+    }
+
+    /// Refuses settings without meaning.
+    ///
+    /// # Errors
+    /// [`BundleError::Config`] naming the first one.
+    pub fn validate(&self) -> Result<(), BundleError> {
+        let fail = |what: String| Err(BundleError::Config(what));
+        for (stage, network) in self.stages.networks() {
+            network.validate().map_err(|e| BundleError::Config(format!("stages.{stage}: {e}")))?;
+            if network.in_channels != 1 {
+                return fail(format!("stages.{stage}: an image has one channel, not {}", network.in_channels));
+            }
+        }
+        let classes = self.stages.last_network().out_channels;
+        if let Some(value) = self.labels.keys().find(|&&value| value == 0 || usize::from(value) > classes) {
+            return fail(format!("labels: {value} cannot come out of a network of {classes} output channel(s)"));
+        }
+        self.preprocessing.validate()?;
+        self.postprocessing.validate().map_err(|e| BundleError::Config(format!("postprocessing: {e}")))?;
+        let stages = match &self.stages {
+            Stages::OneStage { window, .. } => window.validate(),
+            Stages::TwoStage { cascade, .. } => Cascade::new(*cascade).map(|_| ()),
+        };
+        stages.map_err(|e| BundleError::Config(format!("stages: {e}")))
+    }
+
+    /// Reads `bundle.json` of a folder; the schema before all else, so that a newer bundle is called that.
+    pub(crate) fn read(folder: &Path) -> Result<Self, BundleError> {
+        #[derive(Deserialize)]
+        struct Head {
+            schema: u32,
+        }
+        let path = folder.join(CONFIG_FILE);
+        if !path.is_file() {
+            return Err(BundleError::not_a_bundle(folder, format!("it is no bundle: there is no {CONFIG_FILE} in it")));
+        }
+        let text = std::fs::read_to_string(&path).map_err(BundleError::io("read", &path))?;
+        let bad = |e: serde_json::Error| BundleError::not_a_bundle(&path, e.to_string());
+        let Head { schema } = serde_json::from_str(&text).map_err(bad)?;
+        if schema != SCHEMA {
+            let reason = format!("its schema is {schema}; this version reads schema {SCHEMA}");
+            return Err(BundleError::not_a_bundle(&path, reason));
+        }
+        let config: Self = serde_json::from_str(&text).map_err(bad)?;
+        config.validate().map_err(|e| BundleError::not_a_bundle(&path, e.to_string()))?;
+        Ok(config)
+    }
+}

@@ -1,0 +1,72 @@
+//! What can go wrong with bundles.
+
+use std::path::{Path, PathBuf};
+
+use medseg_inference::InferenceError;
+use medseg_unet::UNetError;
+
+/// An error of this crate; its message is one sentence that names the file or the setting.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// The system could not read or write a file.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The folder holds no bundle, or one that this version cannot read.
+    #[error("{}: {reason}", path.display())]
+    NotABundle {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A setting has no meaning.
+    #[error("bundle: {0}")]
+    Config(String),
+    /// Weights are missing, damaged, or not those of their network.
+    #[error("{}: {reason}", path.display())]
+    Weights {
+        /// The file of weights.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Predicting needs more memory than allowed.
+    #[error("predicting an image of {shape} voxels needs about {} MiB, more than the {} MiB allowed", needed >> 20, budget >> 20)]
+    Budget {
+        /// Shape of the image.
+        shape: medseg_volume::Dhw<usize>,
+        /// Bytes needed with one window at a time.
+        needed: u64,
+        /// Bytes allowed.
+        budget: u64,
+    },
+    /// Networks and their weight files.
+    #[error(transparent)]
+    UNet(#[from] UNetError),
+    /// Sliding window, cascade, post-processing.
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
+}
+
+impl BundleError {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+
+    pub(crate) fn not_a_bundle(path: &Path, reason: impl Into<String>) -> Self {
+        Self::NotABundle { path: path.to_path_buf(), reason: reason.into() }
+    }
+
+    pub(crate) fn weights(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Weights { path: path.to_path_buf(), reason: reason.into() }
+    }
+}

@@ -1,0 +1,199 @@
+//! What predicting an image will take, before it starts.
+
+use std::fmt;
+
+use medseg_inference::{Dhw, WindowPlan};
+use medseg_unet::{UNetConfig, describe};
+use medseg_volume::Geometry;
+
+use crate::bundle::Bundle;
+use crate::config::Stages;
+use crate::error::BundleError;
+
+/// Windows, arithmetic and memory of one prediction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PredictionPlan {
+    /// Shape of the image.
+    pub image: Dhw<usize>,
+    /// Shape of the networks' grid.
+    pub grid: Dhw<usize>,
+    /// Grid of the coarse network, if there is one.
+    pub coarse: Option<Dhw<usize>>,
+    /// Shape of a window.
+    pub window: Dhw<usize>,
+    /// Windows over the whole image. A coarse network usually leaves fewer; a box that grows, and a search of the whole image
+    /// after that, add to them.
+    pub windows: usize,
+    /// Windows given to the network at once.
+    pub batch: usize,
+    /// Multiplications and additions of the convolutions.
+    pub flops: u64,
+    /// Memory.
+    pub memory: MemoryPlan,
+}
+
+/// Upper bounds of what is held at the same time, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryPlan {
+    /// The image, as it was read.
+    pub image: u64,
+    /// The image on the networks' grid, where that is another one, and what resampling it takes.
+    pub prepared: u64,
+    /// Windows, logits and sums of the sliding window.
+    pub stitching: u64,
+    /// Weights and activations of the networks on a CPU.
+    pub network: u64,
+    /// Masks.
+    pub masks: u64,
+}
+
+impl MemoryPlan {
+    /// All of it.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        let parts = [self.image, self.prepared, self.stitching, self.network, self.masks];
+        parts.into_iter().fold(0, u64::saturating_add)
+    }
+}
+
+impl fmt::Display for PredictionPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let MemoryPlan { image, prepared, stitching, network, masks } = self.memory;
+        let mib = |bytes: u64| bytes >> 20;
+        write!(f, "image of {} voxels", self.image)?;
+        if self.grid != self.image {
+            write!(f, ", {} for the networks", self.grid)?;
+        }
+        let most = match self.coarse {
+            Some(coarse) => {
+                write!(f, ": one coarse pass of {coarse}, then usually at most ")?;
+                "at most "
+            }
+            None => {
+                f.write_str(": ")?;
+                ""
+            }
+        };
+        writeln!(
+            f,
+            "{} windows of {}, {} at once, {most}{:.1} TFLOP",
+            self.windows,
+            self.window,
+            self.batch,
+            self.flops as f64 / 1e12
+        )?;
+        write!(
+            f,
+            "memory: at most {} MiB (image {}, prepared {}, stitching {}, network {}, masks {})",
+            mib(self.memory.total()),
+            mib(image),
+            mib(prepared),
+            mib(stitching),
+            mib(network),
+            mib(masks)
+        )
+    }
+}
+
+impl Bundle {
+    /// What predicting an image of `shape` and `geometry` will take.
+    ///
+    /// # Errors
+    /// An image without voxels, or one that the windows cannot cover.
+    pub fn plan(&self, shape: Dhw<usize>, geometry: &Geometry) -> Result<PredictionPlan, BundleError> {
+        self.plan_with_batch(shape, geometry, self.config.stages.window().batch)
+    }
+
+    /// Gives the network fewer windows at once until predicting an image of `shape` and `geometry` keeps within `budget`
+    /// bytes; the masks stay the same to within the rounding of sums.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan), and [`BundleError::Budget`] if one window at once is too much.
+    pub fn fit_memory(
+        &mut self,
+        shape: Dhw<usize>,
+        geometry: &Geometry,
+        budget: u64,
+    ) -> Result<PredictionPlan, BundleError> {
+        let mut batch = self.config.stages.window().batch;
+        loop {
+            let plan = self.plan_with_batch(shape, geometry, batch)?;
+            if plan.memory.total() <= budget {
+                self.config.stages.window_mut().batch = batch;
+                return Ok(plan);
+            }
+            if batch == 1 {
+                return Err(BundleError::Budget { shape, needed: plan.memory.total(), budget });
+            }
+            batch = batch.min(plan.windows) - 1;
+            batch = batch.max(1);
+        }
+    }
+
+    fn plan_with_batch(
+        &self,
+        shape: Dhw<usize>,
+        geometry: &Geometry,
+        batch: usize,
+    ) -> Result<PredictionPlan, BundleError> {
+        let stages = &self.config.stages;
+        let (grid, _) = self.config.preprocessing.grid(shape, geometry);
+        let windows = stages.window().with_batch(batch).plan(grid)?;
+        let last = stages.last_network();
+        let at_once = batch.min(windows.len());
+        let mut flops = describe(last, windows.roi().to_array())?.flops.saturating_mul(windows.len() as u64);
+        let mut network = activations(last, windows.roi(), at_once)?;
+        let mut coarse = None;
+        if let Stages::TwoStage { coarse: first, cascade, .. } = stages {
+            flops = flops.saturating_add(describe(first, cascade.coarse_size.to_array())?.flops);
+            network = network.max(activations(first, cascade.coarse_size, 1)?);
+            coarse = Some(cascade.coarse_size);
+        }
+        Ok(PredictionPlan {
+            image: shape,
+            grid,
+            coarse,
+            window: windows.roi(),
+            windows: windows.len(),
+            batch: at_once,
+            flops,
+            memory: self.memory(shape, geometry, &windows, network),
+        })
+    }
+
+    fn memory(&self, shape: Dhw<usize>, geometry: &Geometry, windows: &WindowPlan, network: u64) -> MemoryPlan {
+        let preprocessing = &self.config.preprocessing;
+        let (image, grid) = (shape.voxels() as u64, windows.shape().voxels() as u64);
+        let turned = preprocessing.orientation.is_some_and(|to| to != geometry.orientation());
+        let resampled = windows.shape().voxels() != shape.voxels() || preprocessing.spacing_mm.is_some();
+        // Resampling holds planes of the old depth and the new height and width beside the result.
+        let planes = image.max(grid).max((shape.d as u64).saturating_mul(grid / windows.shape().d.max(1) as u64));
+        let prepared = match (turned, resampled) {
+            (false, false) => 0,
+            (true, false) => image * 4,
+            (turned, true) => (u64::from(turned) * image + planes + grid) * 4,
+        };
+        let coarse = match &self.config.stages {
+            // The resized image, and planes on the way to it.
+            Stages::TwoStage { cascade, .. } => {
+                let size = cascade.coarse_size;
+                (size.voxels() + windows.shape().d * size.h * size.w) as u64 * 4
+            }
+            Stages::OneStage { .. } => 0,
+        };
+        let stitching = windows.memory(1, self.config.stages.last_network().out_channels).for_mask() - grid;
+        MemoryPlan { image: image * 4, prepared, stitching: stitching.max(coarse), network, masks: grid + image }
+    }
+}
+
+/// Upper bound of the memory of a forward pass without gradients on a CPU: what training would keep of the stage that keeps
+/// most, and the outputs of the encoder that wait for the decoder.
+fn activations(network: &UNetConfig, input: Dhw<usize>, batch: usize) -> Result<u64, BundleError> {
+    let cost = describe(network, input.to_array())?;
+    let output =
+        |stage: &medseg_unet::StageCost| stage.output.iter().fold(4, |all: u64, &n| all.saturating_mul(n as u64));
+    let waiting = cost.stages.iter().take(network.levels()).map(output).fold(0, u64::saturating_add);
+    let largest = cost.stages.iter().map(|stage| stage.activation_bytes).max().unwrap_or(0);
+    // The weights twice: the kernels keep them in an order of their own.
+    Ok(waiting.saturating_add(largest).saturating_mul(batch as u64).saturating_add(cost.parameters * 8))
+}

@@ -1,0 +1,151 @@
+//! An image becomes a mask.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use burn::tensor::Tensor;
+use medseg_inference::{BeyondMask, Cascade, CascadeReport, Dhw, LabelInterpolation, Progress, restore_labels};
+use medseg_volume::{Geometry, Volume};
+use ndarray::{Array3, Axis};
+use serde::Serialize;
+
+use crate::bundle::Bundle;
+use crate::config::Stages;
+use crate::error::BundleError;
+
+/// A segmented image.
+#[derive(Clone, Debug)]
+pub struct Prediction {
+    /// The labels on the image's grid, with its geometry.
+    pub mask: Volume<u8>,
+    /// The coarse network's labels on its own grid, which covers the image.
+    pub coarse: Option<Volume<u8>>,
+    /// How they came about.
+    pub report: PredictionReport,
+}
+
+/// What happened in one prediction.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PredictionReport {
+    /// Volume of every label of the mask, millilitres.
+    pub volumes_ml: BTreeMap<u8, f64>,
+    /// The cascade's report, in voxels of the networks' grid.
+    pub cascade: Option<CascadeReport>,
+    /// Seconds of preprocessing, networks, post-processing and restoring.
+    pub seconds: f64,
+}
+
+impl Prediction {
+    /// The coarse network's labels on the image's grid.
+    ///
+    /// # Errors
+    /// None for a prediction that a bundle made; [`BundleError::Inference`] if the volumes were exchanged for others.
+    pub fn coarse_mask(&self) -> Result<Option<Volume<u8>>, BundleError> {
+        let (shape, geometry) = (self.mask.shape(), &self.mask.geometry);
+        let restored =
+            |coarse| restore_labels(coarse, shape, geometry, LabelInterpolation::Nearest, BeyondMask::Border);
+        Ok(self.coarse.as_ref().map(restored).transpose()?)
+    }
+}
+
+/// The grid of an image.
+struct Grid {
+    shape: Dhw<usize>,
+    geometry: Geometry,
+}
+
+impl Grid {
+    fn of<T>(volume: &Volume<T>) -> Self {
+        Self { shape: volume.shape(), geometry: volume.geometry.clone() }
+    }
+}
+
+impl Bundle {
+    /// Segments an image as it was read from its file. `progress` counts windows.
+    ///
+    /// # Errors
+    /// An image without voxels; what a network fails with; a wish of `progress` to stop.
+    pub fn predict(
+        &self,
+        image: &Volume<f32>,
+        progress: &mut (impl Progress + ?Sized),
+    ) -> Result<Prediction, BundleError> {
+        let started = Instant::now();
+        self.run(self.config.preprocessing.applied(image), &Grid::of(image), started, progress)
+    }
+
+    /// As [`predict`](Self::predict), in the memory of the image as far as that is possible.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub fn predict_owned(
+        &self,
+        image: Volume<f32>,
+        progress: &mut (impl Progress + ?Sized),
+    ) -> Result<Prediction, BundleError> {
+        let (started, grid) = (Instant::now(), Grid::of(&image));
+        self.run(self.config.preprocessing.apply(image), &grid, started, progress)
+    }
+
+    fn run(
+        &self,
+        prepared: Volume<f32>,
+        image: &Grid,
+        started: Instant,
+        progress: &mut (impl Progress + ?Sized),
+    ) -> Result<Prediction, BundleError> {
+        let Volume { data, geometry } = prepared;
+        let Labels { mask, coarse, cascade } = self.labels(&data, &geometry, progress)?;
+        drop(data);
+        let mut mask = Volume::new(mask, geometry);
+        self.config.postprocessing.apply(&mut mask.data, mask.geometry.spacing())?;
+        let mask = if mask.shape() == image.shape && mask.geometry == image.geometry {
+            Volume::new(mask.data, image.geometry.clone())
+        } else {
+            restore_labels(&mask, image.shape, &image.geometry, self.config.restoring, BeyondMask::Border)?
+        };
+        let report =
+            PredictionReport { volumes_ml: volumes_ml(&mask), cascade, seconds: started.elapsed().as_secs_f64() };
+        Ok(Prediction { mask, coarse, report })
+    }
+
+    /// What the networks say, on their grid.
+    fn labels(
+        &self,
+        image: &Array3<f32>,
+        geometry: &Geometry,
+        progress: &mut (impl Progress + ?Sized),
+    ) -> Result<Labels, BundleError> {
+        let forward = |stage: usize| move |windows: Tensor<5>| self.networks[stage].forward(windows);
+        match &self.config.stages {
+            Stages::OneStage { window, rule, .. } => {
+                let image = image.view().insert_axis(Axis(0));
+                let mask = window.predict_mask(&image, *rule, &self.device, &mut forward(0), progress)?;
+                Ok(Labels { mask, coarse: None, cascade: None })
+            }
+            Stages::TwoStage { cascade, .. } => {
+                let cascade = Cascade::new(*cascade)?;
+                let (mut coarse, mut fine) = (forward(0), forward(1));
+                let spacing = geometry.spacing();
+                let found = cascade.predict(&image.view(), spacing, &self.device, &mut coarse, &mut fine, progress)?;
+                let (from, to) = (Dhw::from(image.dim()), Dhw::from(found.coarse.dim()));
+                let coarse = Volume::new(found.coarse, geometry.resized(from, to));
+                Ok(Labels { mask: found.mask, coarse: Some(coarse), cascade: Some(found.report) })
+            }
+        }
+    }
+}
+
+struct Labels {
+    mask: Array3<u8>,
+    coarse: Option<Volume<u8>>,
+    cascade: Option<CascadeReport>,
+}
+
+fn volumes_ml(mask: &Volume<u8>) -> BTreeMap<u8, f64> {
+    let mut voxels = [0_u64; 256];
+    mask.data.iter().for_each(|&label| voxels[usize::from(label)] += 1);
+    let voxel_ml = mask.geometry.spacing().to_array().into_iter().product::<f64>() / 1000.0;
+    let labels = (1..=255_u8).filter(|&label| voxels[usize::from(label)] > 0);
+    labels.map(|label| (label, voxels[usize::from(label)] as f64 * voxel_ml)).collect()
+}
