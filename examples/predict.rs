@@ -1,21 +1,23 @@
-//! Segments one image with a trained run: `cargo run --example predict -- RUN IMAGE MASK`.
+//! Segments one image: `cargo run --example predict -- BUNDLE_OR_RUN IMAGE MASK`.
 
 mod cli;
 
-use std::path::PathBuf;
+use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use medseg::train::{Observer, TrainError, TrainedRun};
+use medseg::bundle::{Bundle, PredictionPlan, PredictionReport};
+use medseg::train::{Observer, TrainError, open_bundle};
 use medseg::unet::Precision;
-use medseg::volume::{read_image, write_label};
+use medseg::volume::{Dhw, Geometry, Volume, read_image, read_info, write_label};
 
-/// Segments one NIfTI image with the networks of a trained run; the mask has the image's geometry.
+/// Segments one image with a bundle or a trained run; the mask has the image's geometry.
 #[derive(Debug, Parser)]
 struct Options {
-    /// Output folder of one_stage or two_stage
-    run: PathBuf,
-    /// Image to segment (.nii or .nii.gz)
+    /// A bundle, or the output folder of one_stage or two_stage
+    bundle: PathBuf,
+    /// Image to segment: .nii or .nii.gz, or the folder of a DICOM series (feature `dicom`)
     image: PathBuf,
     /// Mask to write (.nii or .nii.gz)
     mask: PathBuf,
@@ -25,6 +27,12 @@ struct Options {
     /// Products of the convolutions in bf16: faster on a CPU with AVX512-BF16, nearly the same mask
     #[arg(long)]
     bf16: bool,
+    /// Memory that may be used, in MiB: fewer windows at once, or an error with the number needed
+    #[arg(long, value_name = "MIB")]
+    memory: Option<u64>,
+    /// Say what would be done, and stop
+    #[arg(long)]
+    dry_run: bool,
 }
 
 fn main() -> ExitCode {
@@ -35,25 +43,119 @@ fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
         }
     };
-    cli::exit_code(predict(&options))
+    match predict(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e}");
+            let usage = e.downcast_ref::<TrainError>().is_some_and(TrainError::is_usage);
+            ExitCode::from(if usage { 2 } else { 1 })
+        }
+    }
 }
 
-fn predict(options: &Options) -> Result<(), TrainError> {
+fn predict(options: &Options) -> Result<(), Box<dyn Error>> {
+    check_mask(&options.mask)?;
     let device = cli::choose_device(&options.device)?;
-    let mut run = TrainedRun::open(&options.run, &device.device)?;
+    let mut bundle = open_bundle(&options.bundle, &device.device)?;
     if options.bf16 {
-        run = run.with_precision(Precision::Bf16);
+        bundle = bundle.with_precision(Precision::Bf16);
     }
-    let image = read_image(&options.image)?;
     let mut bar = cli::Bar::new();
-    bar.message(&run.describe(&image)?);
-    let prediction = run.predict(&image, &mut bar)?;
-    write_label(&options.mask, &prediction.mask)?;
-    bar.message(&format!(
-        "{} foreground voxels in {:.1} s, written to {}",
-        prediction.mask.data.iter().filter(|v| **v != 0).count(),
-        prediction.seconds,
-        options.mask.display()
-    ));
+    let image = if options.image.is_dir() {
+        let image = read_folder(&options.image)?;
+        bar.message(&plan(&mut bundle, image.shape(), &image.geometry, options.memory)?.to_string());
+        image
+    } else {
+        // The plan comes before the voxels: they may be what does not fit.
+        let info = read_info(&options.image)?;
+        bar.message(&plan(&mut bundle, info.shape, &info.geometry, options.memory)?.to_string());
+        if options.dry_run {
+            return Ok(());
+        }
+        read_image(&options.image)?
+    };
+    if options.dry_run {
+        return Ok(());
+    }
+    let mut announced = 0;
+    let mut progress = |done: usize, total: usize| {
+        if total != announced {
+            bar.begin("windows", total);
+            announced = total;
+        }
+        bar.advance(done, "");
+    };
+    let prediction = bundle.predict_owned(image, &mut progress)?;
+    bar.end();
+    save(&options.mask, &prediction.mask)?;
+    tell(&bundle, &prediction.report, &options.mask, &mut bar);
     Ok(())
+}
+
+/// What is to be done, within the budget if there is one.
+fn plan(
+    bundle: &mut Bundle,
+    shape: Dhw<usize>,
+    geometry: &Geometry,
+    memory_mib: Option<u64>,
+) -> Result<PredictionPlan, Box<dyn Error>> {
+    Ok(match memory_mib {
+        Some(mib) => bundle.fit_memory(shape, geometry, mib.saturating_mul(1 << 20))?,
+        None => bundle.plan(shape, geometry)?,
+    })
+}
+
+/// Refuses a mask that cannot be written before hours are spent on it.
+fn check_mask(path: &Path) -> Result<(), Box<dyn Error>> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    if !(name.ends_with(".nii") || name.ends_with(".nii.gz")) {
+        return Err(TrainError::Config(format!("{}: a mask's name ends in .nii or .nii.gz", path.display())).into());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(format!("cannot write {}: there is no folder {}", path.display(), folder.display()).into());
+    }
+    Ok(())
+}
+
+/// Writes the mask; where that fails, for want of space say, beside the system's temporary files, so that the work is not lost.
+fn save(path: &Path, mask: &Volume<u8>) -> Result<(), Box<dyn Error>> {
+    let Err(error) = write_label(path, mask) else { return Ok(()) };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let refuge = std::env::temp_dir().join(format!("{}-{name}", std::process::id()));
+    Err(match write_label(&refuge, mask) {
+        Ok(()) => format!("{error}; the mask is in {} instead", refuge.display()).into(),
+        Err(_) => error.into(),
+    })
+}
+
+/// Says what was found and which way.
+fn tell(bundle: &Bundle, report: &PredictionReport, path: &Path, bar: &mut cli::Bar) {
+    if let Some(cascade) = &report.cascade {
+        if cascade.roi_grown > 0 {
+            bar.message(&format!(
+                "the mask reached the face of the coarse box, which grew {} time(s)",
+                cascade.roi_grown
+            ));
+        }
+        if let Some(reason) = cascade.fallback {
+            bar.warn(&format!("the whole image was searched: {reason}"));
+        }
+    }
+    let name = |label: &u8| bundle.config().labels.get(label).cloned().unwrap_or_else(|| format!("label {label}"));
+    let found: Vec<String> =
+        report.volumes_ml.iter().map(|(label, ml)| format!("{} {ml:.1} ml", name(label))).collect();
+    let found = if found.is_empty() { "nothing".into() } else { found.join(", ") };
+    bar.message(&format!("found {found} in {:.1} s, written to {}", report.seconds, path.display()));
+}
+
+#[cfg(feature = "dicom")]
+fn read_folder(folder: &Path) -> Result<Volume<f32>, Box<dyn Error>> {
+    Ok(medseg::volume::dicom::read_series(folder)?)
+}
+
+#[cfg(not(feature = "dicom"))]
+fn read_folder(folder: &Path) -> Result<Volume<f32>, Box<dyn Error>> {
+    let what = "is a folder; a DICOM series needs a build with `--features dicom`";
+    Err(TrainError::Config(format!("{} {what}", folder.display())).into())
 }

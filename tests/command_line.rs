@@ -79,7 +79,89 @@ fn an_experiment_and_a_prediction() {
         assert!(predict.status.success(), "{}", stderr(&predict));
         assert_eq!(read_label(&mask).unwrap().shape(), read_image(&image).unwrap().shape());
         assert_eq!(read_info(&mask).unwrap().geometry, read_info(&image).unwrap().geometry);
+
+        // The bundle needs nothing of the run.
+        let (bundle, again) = (data.path("bundle"), data.path("again.nii.gz"));
+        fs::rename(out.join("bundle"), &bundle).unwrap();
+        let predict = |folder: &Path| example("predict").args([folder, &image, &again]).output().unwrap();
+        assert!(predict(&bundle).status.success());
+        assert_eq!(read_label(&again).unwrap(), read_label(&mask).unwrap());
+        assert!(predict(&out).status.success(), "a run without its bundle");
+        assert_eq!(read_label(&again).unwrap(), read_label(&mask).unwrap());
+        fs::write(bundle.join("bundle.json"), "{}").unwrap();
+        assert_fails(&predict(&bundle), 1, "bundle.json");
     }
+}
+
+#[test]
+fn a_plan_comes_first_and_memory_is_kept_or_refused() {
+    let data = Data::new();
+    assert!(data.run("one_stage", &[]).status.success());
+    let (out, image, mask) = (data.path("out"), data.path("data/image/phantom_000.nii.gz"), data.path("mask.nii.gz"));
+    let predict = |more: &[&str]| example("predict").args([&out, &image, &mask]).args(more).output().unwrap();
+    let dry = predict(&["--dry-run"]);
+    assert!(dry.status.success() && !mask.exists());
+    assert!(
+        stderr(&dry).contains("windows of 16x16x16") && stderr(&dry).contains("memory: at most"),
+        "{}",
+        stderr(&dry)
+    );
+    assert_fails(&predict(&["--memory", "0"]), 1, "MiB allowed");
+    assert!(!mask.exists());
+    let text = stderr(&predict(&["--memory", "4096"]));
+    assert!(text.find("memory: at most") < text.find("written to"), "{text}");
+    assert!(mask.exists());
+    let wrong = example("predict").args([&out, &image, &data.path("mask.png")]).output().unwrap();
+    assert_fails(&wrong, 2, "mask.png");
+}
+
+/// A limit on the size of files stands for a full disk: writing fails in the middle.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_an_error_that_names_the_file_and_keeps_the_old_mask() {
+    let data = Data::new();
+    assert!(data.run("one_stage", &[]).status.success());
+    let folder = data.path("masks");
+    fs::create_dir(&folder).unwrap();
+    let mask = folder.join("mask.nii");
+    fs::write(&mask, "an older mask").unwrap();
+    let predict = example("predict");
+    let output = Command::new("bash")
+        .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "bash"])
+        .arg(predict.get_program())
+        .args([data.path("out"), data.path("data/image/phantom_000.nii.gz"), mask.clone()])
+        .output()
+        .unwrap();
+    assert_fails(&output, 1, "masks/mask.nii");
+    assert_eq!(fs::read_to_string(&mask).unwrap(), "an older mask");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+}
+
+#[test]
+fn a_killed_prediction_leaves_no_mask() {
+    use std::io::{BufRead, BufReader};
+    let data = Data::new();
+    assert!(data.run("one_stage", &[]).status.success());
+    let large = read_image(data.path("data/image/phantom_000.nii.gz")).unwrap();
+    let data_of = ndarray::Array3::from_shape_fn((200, 200, 200), |(z, ..)| z as f32);
+    let image = data.path("large.nii");
+    medseg::volume::write_image(&image, &medseg::volume::Volume::new(data_of, large.geometry)).unwrap();
+    let folder = data.path("masks");
+    fs::create_dir(&folder).unwrap();
+    let mut child = example("predict")
+        .args([data.path("out"), image, folder.join("mask.nii.gz")])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The plan is told before the first window.
+    let mut line = String::new();
+    BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("200x200x200"), "{line}");
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert!(child.try_wait().unwrap().is_none(), "it was over before it could be killed");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }
 
 #[test]

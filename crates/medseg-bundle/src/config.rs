@@ -50,6 +50,7 @@ pub struct BundleConfig {
 /// The networks of a bundle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a bundle")]
 pub enum Stages {
     /// One network in a sliding window; its stage is called `network`.
     OneStage {

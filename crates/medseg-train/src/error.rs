@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use medseg_bundle::BundleError;
 use medseg_data::DataError;
 use medseg_inference::InferenceError;
 use medseg_losses::LossError;
@@ -96,6 +97,9 @@ pub enum TrainError {
     /// Sliding window and cascade.
     #[error(transparent)]
     Inference(#[from] InferenceError),
+    /// Bundles.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// Metrics.
     #[error(transparent)]
     Metrics(#[from] MetricsError),

@@ -2,7 +2,7 @@
 //!
 //! [`run_experiment`] takes an [`ExperimentConfig`] and a folder of NIfTI image/label pairs (or makes a synthetic set),
 //! trains one or two stages, predicts the held-out cases and leaves masks, overlays, tables and a self-contained
-//! `report.html`. [`TrainedRun`] applies the result to a new image.
+//! `report.html`. [`TrainedRun`] and [`open_bundle`] apply the result to a new image.
 //!
 //! ```
 //! use medseg_train::{Experiment, ExperimentConfig, Preset};
@@ -20,6 +20,7 @@
 //! | `<stage>/history.csv`, `curves.svg` | every epoch's learning rate, loss, validation Dice and time |
 //! | `<stage>/best.safetensors` | weights of the best epoch, with their configuration |
 //! | `<stage>/last/` | network, optimiser and state after the last epoch, from which a run is resumed |
+//! | `bundle/` | networks, preprocessing and post-processing in one folder, for [`medseg_bundle`] and the example `predict` |
 //! | `predictions/<case>.nii.gz`, `overlays/<case>.png` | masks with the input's geometry, and pictures of them |
 //! | `metrics.csv`, `summary.json`, `report.html` | per case and stage, per stage, and for people |
 //!
@@ -43,7 +44,7 @@ pub use config::{
     Preset, SCHEMA, ScheduleSettings, StageConfig, StageInput, WindowSettings,
 };
 pub use error::TrainError;
-pub use experiment::{CoarsePrediction, Prediction, RunRequest, TrainedRun, run_experiment};
+pub use experiment::{CoarsePrediction, Prediction, RunRequest, TrainedRun, open_bundle, run_experiment};
 pub use memory::peak_memory_bytes;
 pub use observer::{Observer, Silent};
 pub use stage::{EpochRecord, history_csv};

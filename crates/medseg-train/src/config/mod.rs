@@ -6,6 +6,7 @@ mod stage;
 use std::path::Path;
 
 use medseg_data::SplitRule;
+use medseg_inference::Growth;
 use medseg_transforms::Intensity;
 use medseg_volume::{AxisChange, Geometry, Orientation};
 use serde::{Deserialize, Serialize};
@@ -72,13 +73,19 @@ impl DataConfig {
 }
 
 /// The box between the coarse and the fine stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CascadeSettings {
     /// Voxels of the coarse grid added around the coarse mask's box.
     pub margin: usize,
     /// Keep only the coarse mask's largest component before taking its box.
     pub largest_component: bool,
+    /// Millimetres added on every side beyond `margin`.
+    #[serde(default)]
+    pub margin_mm: f64,
+    /// How the box follows a mask that it cuts; not at all if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub growth: Option<Growth>,
 }
 
 /// The part of a run's `config.json` that says how to repeat it.
@@ -184,6 +191,12 @@ impl ExperimentConfig {
         }
         if !(self.surface_tolerance_mm.is_finite() && self.surface_tolerance_mm >= 0.0) {
             return fail("surface_tolerance_mm must be a number of millimetres that is not negative");
+        }
+        if self.cascade.margin_mm < 0.0 || !self.cascade.margin_mm.is_finite() {
+            return fail("cascade.margin_mm must be a number of millimetres that is not negative");
+        }
+        if self.cascade.growth.is_some_and(|g| g.step_mm < 0.0 || !g.step_mm.is_finite()) {
+            return fail("cascade.growth.step_mm must be a number of millimetres that is not negative");
         }
         self.data.intensity.validate().map_err(|e| TrainError::Config(format!("data.intensity: {e}")))?;
         self.stages().into_iter().try_for_each(|(name, stage)| stage.validate(name))

@@ -1,6 +1,7 @@
 //! The shipped settings: `quick` for a first run on any machine, `paper` for the reference experiments.
 
 use medseg_data::SplitRule;
+use medseg_inference::Growth;
 use medseg_transforms::Intensity;
 use medseg_unet::{BlockKind, UNetConfig};
 use medseg_volume::{Dhw, Orientation};
@@ -42,7 +43,12 @@ impl Preset {
             coarse,
             fine,
             // About the fine stage's margin in training, counted in voxels of the coarse grid.
-            cascade: CascadeSettings { margin: if paper { 2 } else { 4 }, largest_component: !paper },
+            cascade: CascadeSettings {
+                margin: if paper { 2 } else { 4 },
+                largest_component: !paper,
+                margin_mm: 0.0,
+                growth: (!paper).then(Growth::default),
+            },
             largest_component: !paper,
             surface_tolerance_mm: 2.0,
         }

@@ -11,12 +11,13 @@ use crate::files::{create_dir, read_text, write_atomic};
 use crate::{Observer, TrainError};
 
 /// Everything a run writes at the top of its folder, the phantom set apart.
-const ENTRIES: [&str; 11] = [
+const ENTRIES: [&str; 12] = [
     "config.json",
     "split.json",
     "coarse",
     "fine",
     "one_stage",
+    BUNDLE_FOLDER,
     "predictions",
     "overlays",
     "metrics.csv",
@@ -24,6 +25,9 @@ const ENTRIES: [&str; 11] = [
     "report.html",
     "curves.svg",
 ];
+
+/// Where the bundle of the finished run lies in its folder.
+pub(crate) const BUNDLE_FOLDER: &str = "bundle";
 
 /// Where the phantom set lies in the run's folder.
 pub(crate) const PHANTOM_FOLDER: &str = "phantom";

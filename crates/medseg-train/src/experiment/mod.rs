@@ -1,6 +1,7 @@
 //! A whole experiment: cases, split, stages, prediction, report.
 
 mod dataset;
+mod export;
 mod fit;
 mod folder;
 mod plan;
@@ -10,6 +11,7 @@ mod results;
 mod run;
 mod trained;
 
+pub use export::open_bundle;
 pub use request::RunRequest;
 pub use run::run_experiment;
 pub use trained::{CoarsePrediction, Prediction, TrainedRun};

@@ -9,7 +9,7 @@ use medseg_transforms::Intensity;
 use medseg_volume::{Volume, read_image, write_label};
 use ndarray::Array3;
 
-use super::{Prediction, TrainedRun};
+use super::{CoarsePrediction, Prediction, TrainedRun};
 use crate::cases::{load_label, no_foreground};
 use crate::files::write_atomic;
 use crate::report::{CaseRow, display_window, overlay};
@@ -42,6 +42,7 @@ pub(crate) fn predict_cases(
         let (image, reference) = loaded?;
         let mut one = || -> Result<(), TrainError> {
             let prediction = run.predict(&image, &mut Silent)?;
+            tell_detours(&case.id, &prediction, observer);
             write_label(out.join("predictions").join(format!("{}.nii.gz", case.id)), &prediction.mask)?;
             if reference.as_ref().is_some_and(|r| r.data.iter().all(|v| *v == 0)) {
                 observer.warn(&format!("{}; it is left out of the mean Dice", no_foreground(case)));
@@ -57,6 +58,18 @@ pub(crate) fn predict_cases(
     }
     observer.end();
     Ok(found)
+}
+
+/// Says where the cascade did not go straight from the coarse box to the mask.
+fn tell_detours(case: &str, prediction: &Prediction, observer: &mut dyn Observer) {
+    let Some(CoarsePrediction { report, .. }) = &prediction.coarse else { return };
+    if report.roi_grown > 0 {
+        observer
+            .message(&format!("case {case}: the mask reached the box's face, which grew {} time(s)", report.roi_grown));
+    }
+    if let Some(reason) = report.fallback {
+        observer.warn(&format!("case {case}: the whole volume was searched: {reason}"));
+    }
 }
 
 type Loaded = (Volume<f32>, Option<Volume<u8>>);
@@ -76,7 +89,7 @@ impl Predicted {
         reference: Option<&Array3<u8>>,
         prediction: &Prediction,
     ) -> Result<(), TrainError> {
-        self.fallbacks += usize::from(prediction.coarse.as_ref().is_some_and(|c| c.fallback));
+        self.fallbacks += usize::from(prediction.coarse.as_ref().is_some_and(|c| c.report.fallback.is_some()));
         let Some(reference) = reference else { return Ok(()) };
         let spacing = Spacing(image.geometry.spacing().to_array());
         let tolerance = run.config().surface_tolerance_mm;

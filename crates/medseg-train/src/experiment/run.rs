@@ -8,7 +8,7 @@ use medseg_data::Case;
 use super::RunRequest;
 use super::dataset::Dataset;
 use super::fit::{fit_components, fit_epochs, fit_intensity, fit_size};
-use super::folder::{RunRecord, open_folder};
+use super::folder::{BUNDLE_FOLDER, RunRecord, open_folder};
 use super::plan::plan_text;
 use super::predict::predict_cases;
 use super::results::{TrainedStage, write_results};
@@ -50,6 +50,7 @@ pub fn run_experiment(
     data.split.write(request.out.join("split.json"))?;
     let stages = train_stages(&request, &data, device, observer)?;
     let run = TrainedRun::open(&request.out, device)?;
+    run.bundle().save(request.out.join(BUNDLE_FOLDER))?;
     let predicted = predict_cases(&run, &data.select(data.predicted())?, &request.out, observer)?;
     let summary = write_results(&request, &record, &stages, &predicted)?;
     observer.message(&closing_lines(&request, &summary));

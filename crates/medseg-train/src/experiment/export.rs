@@ -1,0 +1,67 @@
+//! A run as a bundle: what of it is needed to predict.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use medseg_bundle::{Bundle, BundleConfig, CONFIG_FILE, Preprocessing, Stages};
+use medseg_inference::{CascadeConfig, MaskRule, PostProcessing};
+use medseg_volume::Dhw;
+
+use super::folder::{BUNDLE_FOLDER, RunRecord};
+use super::trained::TrainedRun;
+use crate::TrainError;
+use crate::config::ExperimentConfig;
+
+/// Opens what predicts: a bundle, or the output folder of a run, finished or not.
+///
+/// # Errors
+/// [`TrainError::NotARun`] for a folder that is neither; otherwise what is wrong with the bundle or the run.
+pub fn open_bundle(folder: &Path, device: &Device) -> Result<Bundle, TrainError> {
+    let exported = folder.join(BUNDLE_FOLDER);
+    match [folder, &exported].into_iter().find(|path| path.join(CONFIG_FILE).is_file()) {
+        Some(bundle) => Ok(Bundle::open(bundle, device)?),
+        None => Ok(TrainedRun::open(folder, device)?.into_bundle()),
+    }
+}
+
+/// The settings of a run's bundle.
+pub(super) fn bundle_config(record: &RunRecord) -> BundleConfig {
+    let settings = &record.settings;
+    let mut config = BundleConfig::new(settings.experiment.name(), stages(settings));
+    config.preprocessing =
+        Preprocessing { orientation: settings.data.orientation, spacing_mm: None, intensity: settings.data.intensity };
+    if settings.largest_component {
+        config.postprocessing = PostProcessing::default().keep_largest(1);
+    }
+    config.labels = match settings.fine.network.out_channels {
+        1 => [(1, "foreground".to_string())].into(),
+        classes => (1..classes.min(256)).map(|class| (class as u8, format!("class {class}"))).collect(),
+    };
+    config.provenance = [
+        ("medseg", record.medseg.clone()),
+        ("burn", record.burn.clone()),
+        ("device", record.device.clone()),
+        ("seed", settings.seed.to_string()),
+        ("foreground", format!("{:?}", settings.data.labels)),
+    ]
+    .map(|(name, value)| (name.to_string(), value))
+    .into();
+    config
+}
+
+fn stages(settings: &ExperimentConfig) -> Stages {
+    let (network, window) = (settings.fine.network.clone(), settings.fine.sliding_window());
+    let Some(coarse) = &settings.coarse else {
+        return Stages::OneStage { network, window, rule: MaskRule::default() };
+    };
+    let cascade = CascadeConfig {
+        coarse_size: coarse.size,
+        coarse_margin: Dhw::splat(settings.cascade.margin),
+        margin_mm: settings.cascade.margin_mm,
+        min_component_share: f64::from(u8::from(settings.cascade.largest_component)),
+        growth: settings.cascade.growth,
+        window,
+        ..CascadeConfig::paper()
+    };
+    Stages::TwoStage { coarse: coarse.network.clone(), fine: network, cascade }
+}
