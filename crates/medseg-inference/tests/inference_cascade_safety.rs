@@ -59,7 +59,9 @@ impl Phantom {
     }
 }
 
-fn kinds() -> [(&'static str, fn(&mut Random) -> Phantom); 6] {
+type Kind = (&'static str, fn(&mut Random) -> Phantom);
+
+fn kinds() -> [Kind; 6] {
     [
         ("at the edge", |random| {
             let centre = [random.between(0.0, 6.0), random.between(20.0, 50.0), random.between(56.0, 64.0)];
