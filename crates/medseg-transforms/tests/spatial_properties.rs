@@ -111,7 +111,7 @@ fn exact_chains_give_what_their_steps_give() {
         let (joined, single) = (apply(&pipeline, &sample).sample, one_by_one(&pipeline, &sample));
         assert!(same_bits(&joined.image, &single.image), "{pipeline:?} on {:?}", sample.image.dim());
         assert_eq!(joined.label, single.label, "{pipeline:?}");
-        assert!(joined.geometry.same_grid(&single.geometry, 1e-9), "{pipeline:?}");
+        assert!(joined.geometry.same_grid(&single.geometry, joined.shape(), 1e-9), "{pipeline:?}");
     }
 }
 
@@ -131,7 +131,7 @@ fn a_resampling_among_exact_steps_gives_what_the_steps_give() {
         assert_eq!(joined.shape(), single.shape());
         let far = joined.image.iter().zip(&single.image).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(far < 1e-4, "{pipeline:?} on {:?}: {far}", sample.image.dim());
-        assert!(joined.geometry.same_grid(&single.geometry, 1e-9), "{pipeline:?}");
+        assert!(joined.geometry.same_grid(&single.geometry, joined.shape(), 1e-9), "{pipeline:?}");
         // A position halfway between voxels may round either way.
         let map = done.trace.map();
         for ((d, h, w), label) in joined.label.unwrap().indexed_iter() {
@@ -506,7 +506,7 @@ fn chained_resamplings_interpolate_once() {
     let far = done.image.iter().zip(&image).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(far < 1e-5, "{far}");
     assert_eq!(done.label, sample.label);
-    assert!(done.geometry.same_grid(&sample.geometry, 1e-9));
+    assert!(done.geometry.same_grid(&sample.geometry, done.shape(), 1e-9));
     let twice = one_by_one(&pipeline, &sample);
     assert!(twice.image.iter().zip(&image).any(|(a, b)| (a - b).abs() > 0.1));
 }
