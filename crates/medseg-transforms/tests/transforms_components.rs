@@ -1,6 +1,9 @@
 //! Components against a flood fill that visits one voxel at a time.
 
-use medseg_transforms::{Connectivity, fill_holes, keep_largest, label_components, remove_small_objects};
+use medseg_transforms::{
+    Connectivity, FillHoles, KeepLargestComponents, RemoveSmallObjects, fill_holes, keep_largest, label_components,
+    one_hot, remove_small_objects,
+};
 use ndarray::Array3;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -130,4 +133,138 @@ fn only_background_that_never_meets_the_border_is_filled() {
             assert_eq!(got, want, "{connectivity:?} of {mask}");
         }
     }
+}
+
+/// Of every value but 0 by itself: the flood fills of one mask a value.
+fn flood_by_value(label: &Array3<u8>, count: usize) -> Vec<(u8, Array3<u32>, Vec<usize>)> {
+    let of = |value| {
+        let (labels, sizes) = flood(&label.mapv(|v| u8::from(v == value)), count);
+        (value, labels, sizes)
+    };
+    (1..5).map(of).collect()
+}
+
+#[test]
+fn the_largest_components_of_every_label_stay() {
+    for label in masks(6) {
+        for (connectivity, count) in ALL {
+            for components in [0, 1, 2] {
+                for labels in [None, Some(vec![2, 3])] {
+                    let mut want = label.clone();
+                    for (value, numbers, sizes) in flood_by_value(&label, count) {
+                        if labels.as_ref().is_some_and(|labels| !labels.contains(&value)) {
+                            continue;
+                        }
+                        // By size, of equal ones the later first.
+                        let mut order: Vec<usize> = (0..sizes.len()).collect();
+                        order.sort_by_key(|n| std::cmp::Reverse((sizes[*n], *n)));
+                        let kept = &order[..components.min(order.len())];
+                        for (at, number) in numbers.indexed_iter() {
+                            if *number != 0 && !kept.contains(&(*number as usize - 1)) {
+                                want[at] = 0;
+                            }
+                        }
+                    }
+                    let transform = KeepLargestComponents { labels, independent: true, connectivity, components };
+                    let mut got = label.clone();
+                    transform.apply(&mut got);
+                    assert_eq!(got, want, "{transform:?} of {label}");
+                    // The same as a one-hot map.
+                    let mut channels = one_hot(&label.view(), 5).unwrap();
+                    transform.apply_one_hot(&mut channels).unwrap();
+                    for value in 1..5u8 {
+                        let channel = channels.index_axis(ndarray::Axis(0), usize::from(value)).to_owned();
+                        assert_eq!(channel, got.mapv(|v| u8::from(v == value)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_largest_component_of_the_union_stays_with_all_its_labels() {
+    for label in masks(7) {
+        let transform = KeepLargestComponents { independent: false, ..KeepLargestComponents::default() };
+        let (mut got, mut want) = (label.clone(), label.clone());
+        transform.apply(&mut got);
+        keep_largest(&mut want, Connectivity::Vertex);
+        assert_eq!(got, want);
+        let mut channels = one_hot(&label.view(), 5).unwrap();
+        transform.apply_one_hot(&mut channels).unwrap();
+        let any = channels.slice(ndarray::s![1.., .., .., ..]).sum_axis(ndarray::Axis(0));
+        assert_eq!(any, want.mapv(|v| u8::from(v != 0)));
+    }
+    let mut two = ndarray::Array4::<u8>::zeros((2, 1, 1, 1));
+    let missing = KeepLargestComponents { labels: Some(vec![5]), ..KeepLargestComponents::default() };
+    assert!(missing.apply_one_hot(&mut two).unwrap_err().to_string().contains("label 5"));
+}
+
+#[test]
+fn small_components_of_every_label_go() {
+    for label in masks(8) {
+        for (connectivity, count) in ALL {
+            let mut want = label.clone();
+            for (_, numbers, sizes) in flood_by_value(&label, count) {
+                for (at, number) in numbers.indexed_iter() {
+                    if *number != 0 && sizes[*number as usize - 1] < 3 {
+                        want[at] = 0;
+                    }
+                }
+            }
+            let mut got = label.clone();
+            RemoveSmallObjects { least: 3, by_label: true, connectivity }.apply(&mut got);
+            assert_eq!(got, want);
+        }
+    }
+}
+
+#[test]
+fn a_hole_takes_the_label_around_it() {
+    for label in masks(9) {
+        for (connectivity, count) in ALL {
+            let (numbers, sizes) = flood(&label.mapv(|v| u8::from(v == 0)), count);
+            let sides: [usize; 3] = label.dim().into();
+            // Faces by component and label; none for a component at the border.
+            let mut faces: Vec<Option<[usize; 5]>> = vec![Some([0; 5]); sizes.len() + 1];
+            for (at, number) in numbers.indexed_iter().filter(|(_, number)| **number != 0) {
+                let around = neighbours(at.into(), sides, 6);
+                let of = &mut faces[*number as usize];
+                if around.len() < 6 {
+                    *of = None;
+                }
+                if let Some(of) = of {
+                    around.iter().for_each(|to| of[usize::from(label[*to])] += 1);
+                }
+            }
+            let most = |of: [usize; 5]| (1..5u8).rev().max_by_key(|v| of[usize::from(*v)]).unwrap();
+            let want = Array3::from_shape_fn(label.dim(), |at| match faces[numbers[at] as usize] {
+                Some(of) if numbers[at] != 0 => most(of),
+                _ => label[at],
+            });
+            let mut got = label.clone();
+            FillHoles { labels: None, connectivity }.apply(&mut got);
+            assert_eq!(got, want, "{connectivity:?} of {label}");
+            let mut only_2 = label.clone();
+            FillHoles { labels: Some(vec![2]), connectivity }.apply(&mut only_2);
+            let want = ndarray::Zip::from(&label).and(&got).map_collect(|old, new| if *new == 2 { 2 } else { *old });
+            assert_eq!(only_2, want);
+        }
+    }
+}
+
+/// Volumes of many slabs and rows longer than eight voxels: spirals that meet late.
+#[test]
+fn components_that_meet_across_slabs_are_one() {
+    let mut rng = ChaCha8Rng::seed_from_u64(10);
+    for density in [0.2, 0.3, 0.5, 0.9] {
+        let mask = Array3::from_shape_simple_fn((50, 12, 33), || u8::from(rng.random_bool(density)));
+        for (connectivity, count) in ALL {
+            let got = label_components(&mask.view(), connectivity);
+            assert_eq!((got.labels, got.sizes), flood(&mask, count), "{connectivity:?}, {density}");
+        }
+    }
+    // A comb: teeth of depth 40 that a bar at the far end joins.
+    let comb = Array3::from_shape_fn((41, 9, 9), |(z, y, x)| u8::from(z == 40 || (y % 2 == 0 && x % 2 == 0)));
+    assert_eq!(label_components(&comb.view(), Connectivity::Face).sizes, [40 * 25 + 81]);
 }

@@ -3,8 +3,9 @@
 
 use medseg_golden::{Golden, Values};
 use medseg_transforms::{
-    Connectivity, CropDraw, CropForeground, Interpolation, NormalizeIntensity, PadMethod, RandCropByPosNegLabel,
-    ScaleIntensityRange, SpatialPad, corrected_center, crop, flip, keep_largest, resize, resize_nearest, rotate90,
+    Connectivity, CropDraw, CropForeground, Interpolation, KeepLargestComponents, NormalizeIntensity, PadMethod,
+    RandCropByPosNegLabel, ScaleIntensityRange, SpatialPad, corrected_center, crop, flip, resize, resize_nearest,
+    rotate90,
 };
 use medseg_volume::Dhw;
 use ndarray::{Array3, Array4, Axis};
@@ -245,20 +246,18 @@ fn largest_components_agree() {
             Some(2) => Connectivity::Edge,
             _ => Connectivity::Vertex,
         };
-        let mut input = channels(case.tensor("input"));
-        let one_hot = input.len() > 1;
-        for channel in input.iter_mut().skip(usize::from(one_hot)) {
-            // Every label value is a mask of its own.
-            let mut values: Vec<u8> = channel.iter().map(|v| *v as u8).filter(|v| *v != 0).collect();
-            values.sort_unstable();
-            values.dedup();
-            let applied = |v: &u8| p["applied_labels"].as_array().is_none_or(|a| a.contains(&Value::from(*v)));
-            for value in values.into_iter().filter(applied) {
-                let mut mask = channel.mapv(|v| u8::from(v as u8 == value));
-                keep_largest(&mut mask, connectivity);
-                channel.zip_mut_with(&mask, |v, kept| *v = if *v as u8 == value && *kept == 0 { 0.0 } else { *v });
-            }
+        let labels = p["applied_labels"].as_array().map(|a| a.iter().map(|v| v.as_u64().unwrap() as u8).collect());
+        let independent = p["independent"] == true;
+        let transform = KeepLargestComponents { labels, independent, connectivity, components: 1 };
+        let input = case.tensor("input");
+        let mut input = Array4::from_shape_vec(input.sides::<4>(), input.u8()).unwrap();
+        if input.dim().0 > 1 {
+            transform.apply_one_hot(&mut input).unwrap();
+        } else {
+            let mut label = input.index_axis_move(Axis(0), 0);
+            transform.apply(&mut label);
+            input = label.insert_axis(Axis(0));
         }
-        check(&case, "expected", &input);
+        case.check("expected", input.iter().map(|v| f64::from(*v)));
     }
 }
