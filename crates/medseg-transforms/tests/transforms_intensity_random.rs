@@ -343,7 +343,7 @@ fn a_probability_of_0_changes_nothing_and_of_1_always_does() {
     let image = noise([6, 7, 8], 1).insert_axis(Axis(0));
     for change in random_changes() {
         for p in [0.0, 1.0] {
-            let pipeline = Pipeline::<Step>::new([RandIntensity::new(p, change)]);
+            let pipeline = Pipeline::<Step>::new().then(RandIntensity::new(p, change));
             for seed in 0..20 {
                 let done = pipeline.apply_one(sample(image.clone()), seed).unwrap();
                 assert_eq!(done.sample.image != image, p == 1.0, "{change:?}");
@@ -360,7 +360,7 @@ fn what_was_drawn_is_replayed_from_its_log() {
     let views: Vec<ArrayView3<'_, f32>> = channels.iter().map(|channel| channel.view()).collect();
     let image = ndarray::stack(Axis(0), &views).unwrap();
     let steps = random_changes().into_iter().map(|c| RandIntensity { p_channel: 0.5, ..RandIntensity::new(0.7, c) });
-    let pipeline = Pipeline::<Step>::new(steps.map(Step::from));
+    let pipeline = Pipeline::from_iter(steps.map(Step::from));
     let written = serde_json::to_string(&pipeline).unwrap();
     assert_eq!(serde_json::from_str::<Pipeline>(&written).unwrap(), pipeline);
     for seed in 0..10 {
@@ -381,7 +381,7 @@ fn channels_share_what_is_drawn_only_if_asked() {
     for same_for_channels in [false, true] {
         let change = RandIntensityChange::GaussianNoise { std: Range(0.1, 1.0) };
         let step = RandIntensity { same_for_channels, ..RandIntensity::new(1.0, change) };
-        let done = Pipeline::<Step>::new([step]).apply_one(sample(image.clone()), 4).unwrap().sample;
+        let done = Pipeline::<Step>::new().then(step).apply_one(sample(image.clone()), 4).unwrap().sample;
         let equal = done.image.index_axis(Axis(0), 0) == done.image.index_axis(Axis(0), 1);
         assert_eq!(equal, same_for_channels);
     }
@@ -391,7 +391,7 @@ fn channels_share_what_is_drawn_only_if_asked() {
 fn balanced_factors_are_below_1_half_of_the_time() {
     let factor = FactorRange::Balanced(Range(0.7, 1.5));
     let step = RandIntensity::new(1.0, RandIntensityChange::MultiplyBrightness { factor });
-    let pipeline = Pipeline::<Step>::new([step]);
+    let pipeline = Pipeline::<Step>::new().then(step);
     let drawn = |seed| pipeline.apply_one(sample(Array4::ones((1, 1, 1, 1))), seed).unwrap().sample.image[[0, 0, 0, 0]];
     let factors: Vec<f32> = (0..1000).map(drawn).collect();
     assert!(factors.iter().all(|f| (0.7..=1.5).contains(f)));

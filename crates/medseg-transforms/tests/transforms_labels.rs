@@ -147,7 +147,7 @@ fn steps_change_the_label_and_pass_without_one() {
         RemoveSmallObjects { least: 5, by_label: true, connectivity: Default::default() }.into(),
         KeepLargestComponents::default().into(),
     ];
-    let pipeline = Pipeline::<Step>::new(steps);
+    let pipeline = Pipeline::from_iter(steps);
     let toml = toml::to_string(&pipeline).unwrap();
     assert_eq!(toml::from_str::<Pipeline>(&toml).unwrap(), pipeline, "{toml}");
     let mut label = Array3::<u8>::zeros((9, 9, 9));
@@ -159,7 +159,7 @@ fn steps_change_the_label_and_pass_without_one() {
     let done = pipeline.apply_one(sample(Some(label)), 0).unwrap().sample.label.unwrap();
     assert_eq!(done.iter().map(|v| usize::from(*v)).sum::<usize>(), 125);
     assert_eq!(pipeline.apply_one(sample(None), 0).unwrap().sample, sample(None));
-    let refuse = Pipeline::<Step>::new([LabelMap { to: [(0, 0)].into(), others: OtherLabels::Refuse }]);
+    let refuse = Pipeline::<Step>::new().then(LabelMap { to: [(0, 0)].into(), others: OtherLabels::Refuse });
     let error = refuse.apply_one(sample(Some(done)), 0).unwrap_err().to_string();
     assert!(error.contains("case a") && error.contains("map_labels") && error.contains("label value 1"), "{error}");
 }

@@ -1,5 +1,7 @@
 //! Runs of equal voxels in the rows of a volume, and which of them touch.
 
+use std::cmp::Ordering;
+
 use ndarray::{Array3, ArrayView3, Axis, s};
 use rayon::prelude::*;
 
@@ -183,12 +185,26 @@ impl Forest<'_> {
 
     fn unite_rows(&self, tree: &mut Tree<'_>, a: usize, b: usize, reach: u32) {
         let (mut i, mut j) = (self.rows[a], self.rows[b]);
-        while i < self.rows[a + 1] && j < self.rows[b + 1] {
+        let (last_a, last_b) = (self.rows[a + 1], self.rows[b + 1]);
+        let mut touch = |i: usize, j: usize| {
             let (p, q) = (self.runs[i], self.runs[j]);
             if p.class == q.class && p.start < q.end + reach && q.start < p.end + reach {
                 tree.join(i, j);
             }
-            if p.end < q.end { i += 1 } else { j += 1 }
+        };
+        while i < last_a && j < last_b {
+            touch(i, j);
+            match self.runs[i].end.cmp(&self.runs[j].end) {
+                Ordering::Less => i += 1,
+                Ordering::Greater => j += 1,
+                // Runs of other classes may follow at once, and touch across: (i, j + 1) comes next, (i + 1, j) would not.
+                Ordering::Equal => {
+                    if i + 1 < last_a {
+                        touch(i + 1, j);
+                    }
+                    j += 1;
+                }
+            }
         }
     }
 }

@@ -26,7 +26,7 @@ pub enum Channels {
 ///
 /// let liver = ChangeIntensity::together(CtWindow::Liver);
 /// let each = ChangeIntensity { channels: Channels::Each, change: NormalizeIntensity::default().into() };
-/// let pipeline = Pipeline::<medseg_transforms::Step>::new([liver, each]);
+/// let pipeline = Pipeline::<medseg_transforms::Step>::new().then(liver).then(each);
 /// let same = serde_json::from_str(
 ///     r#"{"steps": [
 ///         {"transform": "intensity", "change": {"ct_window": "liver"}},

@@ -161,7 +161,7 @@ fn along_axes(range: Range, same: bool, rng: &mut dyn Rng) -> Dhw<f64> {
 /// use medseg_volume::{Dhw, Geometry};
 ///
 /// let noise = RandIntensity::new(0.5, RandIntensityChange::GaussianNoise { std: Range(0.0, 0.1) });
-/// let pipeline = Pipeline::<Step>::new([noise]);
+/// let pipeline = Pipeline::<Step>::new().then(noise);
 /// let image = ndarray::Array3::zeros((4, 5, 6));
 /// let sample = Sample::new("a", image, None, Geometry::from_spacing(Dhw::splat(1.0))?);
 ///
