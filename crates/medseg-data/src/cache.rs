@@ -55,8 +55,9 @@ pub struct CachedDataset<T> {
 
 /// How the items of a data set come to a disk and back.
 struct Disk<T> {
-    load: Box<dyn Fn(&Case) -> Result<Found<T>, DataError> + Send + Sync>,
-    store: Box<dyn Fn(&Case, &T) -> Result<bool, DataError> + Send + Sync>,
+    key: Box<dyn Fn(&Case) -> Result<CacheKey, DataError> + Send + Sync>,
+    load: Box<dyn Fn(&CacheKey) -> Found<T> + Send + Sync>,
+    store: Box<dyn Fn(&CacheKey, &T) -> Result<bool, DataError> + Send + Sync>,
 }
 
 /// What is known of a case's item.
@@ -120,11 +121,11 @@ impl<T> CachedDataset<T> {
         T: CacheItem,
         S: Serialize + Send + Sync + 'static,
     {
-        let (to, settings) = (disk.clone(), Arc::new(settings));
-        let same = settings.clone();
+        let from = disk.clone();
         self.disk = Some(Disk {
-            load: Box::new(move |case| Ok(disk.find(&CacheKey::new(case, &*settings)?))),
-            store: Box::new(move |case, item| to.store(&CacheKey::new(case, &*same)?, item)),
+            key: Box::new(move |case| CacheKey::new(case, &settings)),
+            load: Box::new(move |key| from.find(key)),
+            store: Box::new(move |key, item| disk.store(key, item)),
         });
         self
     }
@@ -207,20 +208,26 @@ impl<T> CachedDataset<T> {
     /// From the disk, or else prepared.
     fn make(&self, index: usize) -> Result<T, DataError> {
         let case = &self.cases[index];
-        if let Some(disk) = &self.disk {
-            match (disk.load)(case) {
-                Ok(Found::Item(item)) => {
-                    self.counters.from_disk();
-                    return Ok(item);
-                }
-                Ok(Found::Damaged) => self.counters.damaged(),
-                Ok(Found::Nothing) => {}
-                // The files cannot be looked at; the preparation says better what that means.
-                Err(error) => self.counters.disk_error(&error),
+        let Some(disk) = &self.disk else { return self.prepare(case) };
+        // Before the files are read: should they change meanwhile, the entry is not that of the new ones.
+        let key = match (disk.key)(case) {
+            Ok(key) => key,
+            // The files cannot be looked at; the preparation says better what that means.
+            Err(error) => {
+                self.counters.disk_error(&error);
+                return self.prepare(case);
             }
+        };
+        match (disk.load)(&key) {
+            Found::Item(item) => {
+                self.counters.from_disk();
+                return Ok(item);
+            }
+            Found::Damaged => self.counters.damaged(),
+            Found::Nothing => {}
         }
         let item = self.prepare(case)?;
-        if let Some(Err(error)) = self.disk.as_ref().map(|disk| (disk.store)(case, &item)) {
+        if let Err(error) = (disk.store)(&key, &item) {
             self.counters.disk_error(&error);
         }
         Ok(item)

@@ -186,6 +186,23 @@ fn what_a_killed_process_left_is_removed_and_other_files_are_not() {
 }
 
 #[test]
+fn a_file_that_changes_while_it_is_prepared_is_prepared_again() {
+    let folder = tempdir().unwrap();
+    let cases = cases(folder.path(), 1);
+    let disk = opened(&folder, 1 << 20);
+    let prepare = |case: &Case| {
+        let read = fs::read(&case.image)?;
+        fs::write(&case.image, b"changed")?;
+        Ok::<_, std::io::Error>(read)
+    };
+    let data = CachedDataset::new(cases.clone(), 0, prepare, Vec::len).on_disk(disk.clone(), "v1");
+    assert_eq!(*data.get(0).unwrap(), [0]);
+    let read = |case: &Case| fs::read(&case.image);
+    let data = CachedDataset::new(cases, 0, read, Vec::len).on_disk(disk, "v1");
+    assert_eq!(*data.get(0).unwrap(), b"changed");
+}
+
+#[test]
 fn threads_and_users_share_one_folder() {
     let folder = tempdir().unwrap();
     let cases = cases(folder.path(), 10);
