@@ -21,13 +21,13 @@ use rand_chacha::ChaCha8Rng;
 
 const SHAPE: (usize, usize, usize) = (200, 512, 512);
 
-/// A body of noisy tissue in noisy air, with a liver, as files.
+/// A body of noisy tissue of all densities in noisy air, with a liver, as files.
 fn write_case(folder: &Path) -> Case {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let from = |h: usize, w: usize, centre: f64| (h as f64 - 255.5).hypot(w as f64 - centre);
     let ct = Array3::from_shape_fn(SHAPE, |(_, h, w)| {
         let noise = (0..4).map(|_| rng.random_range(-17..=17)).sum::<i16>();
-        if from(h, w, 255.5) < 200.0 { 40 + noise } else { -1000 + noise / 4 }
+        if from(h, w, 255.5) < 200.0 { 255 - h as i16 + noise } else { -1000 + noise / 4 }
     });
     let liver = Array3::from_shape_fn(SHAPE, |(d, h, w)| {
         let radius = 60.0 + 20.0 * (d as f64 / 17.0).sin() + 10.0 * ((h + d) as f64 / 11.0).sin();

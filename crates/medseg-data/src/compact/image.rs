@@ -122,13 +122,17 @@ impl CompactImage {
     fn is_whole(&self) -> bool {
         let count = match &self.voxels {
             Voxels::Bytes(values, numbers) => {
-                if numbers.iter().max().is_some_and(|&largest| usize::from(largest) >= values.len()) {
+                // Unlike `max` this makes use of vectors.
+                let largest = numbers.iter().copied().fold(0, u8::max);
+                if !numbers.is_empty() && usize::from(largest) >= values.len() {
                     return false;
                 }
                 numbers.len()
             }
             Voxels::Words(values, numbers) => {
-                if numbers.iter().max().is_some_and(|&largest| usize::from(largest) >= values.len()) {
+                // Unlike `max` this makes use of vectors.
+                let largest = numbers.iter().copied().fold(0, u16::max);
+                if !numbers.is_empty() && usize::from(largest) >= values.len() {
                     return false;
                 }
                 numbers.len()
