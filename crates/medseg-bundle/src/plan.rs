@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use medseg_inference::{Dhw, WindowPlan};
+use medseg_inference::{Dhw, NetworkCost, WindowPlan};
 use medseg_unet::{UNetConfig, describe};
 use medseg_volume::Geometry;
 
@@ -141,13 +141,23 @@ impl Bundle {
         let windows = stages.window().with_batch(batch).plan(grid)?;
         let last = stages.last_network();
         let at_once = batch.min(windows.len());
-        let mut flops = describe(last, windows.roi().to_array())?.flops.saturating_mul(windows.len() as u64);
-        let mut network = activations(last, windows.roi(), at_once)?;
+        let cost = windows.cost(&NetworkCost {
+            channels_in: 1,
+            channels_out: last.out_channels,
+            flops: describe(last, windows.roi().to_array())?.flops,
+            bytes: activations(last, windows.roi())?,
+        });
+        let (mut flops, mut network) = (cost.flops, cost.network_bytes);
         let mut coarse = None;
         if let Stages::TwoStage { coarse: first, cascade, .. } = stages {
             flops = flops.saturating_add(describe(first, cascade.coarse_size.to_array())?.flops);
-            network = network.max(activations(first, cascade.coarse_size, 1)?);
+            network = network.max(activations(first, cascade.coarse_size)?);
             coarse = Some(cascade.coarse_size);
+        }
+        for (_, network_of_stage) in stages.networks() {
+            // Twice: the kernels keep them in an order of their own.
+            let parameters = describe(network_of_stage, windows.roi().to_array())?.parameters;
+            network = network.saturating_add(parameters.saturating_mul(8));
         }
         Ok(PredictionPlan {
             image: shape,
@@ -188,12 +198,11 @@ impl Bundle {
 
 /// Upper bound of the memory of a forward pass without gradients on a CPU: what training would keep of the stage that keeps
 /// most, and the outputs of the encoder that wait for the decoder.
-fn activations(network: &UNetConfig, input: Dhw<usize>, batch: usize) -> Result<u64, BundleError> {
+fn activations(network: &UNetConfig, input: Dhw<usize>) -> Result<u64, BundleError> {
     let cost = describe(network, input.to_array())?;
     let output =
         |stage: &medseg_unet::StageCost| stage.output.iter().fold(4, |all: u64, &n| all.saturating_mul(n as u64));
     let waiting = cost.stages.iter().take(network.levels()).map(output).fold(0, u64::saturating_add);
     let largest = cost.stages.iter().map(|stage| stage.activation_bytes).max().unwrap_or(0);
-    // The weights twice: the kernels keep them in an order of their own.
-    Ok(waiting.saturating_add(largest).saturating_mul(batch as u64).saturating_add(cost.parameters * 8))
+    Ok(waiting.saturating_add(largest))
 }

@@ -1,5 +1,6 @@
 //! Masks brought back to the grid they came from.
 
+use medseg_golden::Golden;
 use medseg_inference::{BeyondMask, Dhw, InferenceError, LabelInterpolation, restore_labels};
 use medseg_volume::{AxisChange, Geometry, Orientation, Volume};
 use ndarray::Array3;
@@ -120,6 +121,37 @@ fn a_single_slice_keeps_its_thickness() {
             restore_labels(&mask, from, &fine, how, beyond).unwrap().data.iter().filter(|v| **v == 1).count(),
             64
         );
+    }
+}
+
+/// A mask of a golden case, whose axes are (i, j, k), on the grid of an affine.
+fn golden_volume(golden: &Golden, name: &str, affine: &str) -> Volume<u8> {
+    let sides = &golden.tensor(name).shape;
+    let [i, j, k] = sides[sides.len() - 3..] else { panic!("three sides") };
+    let data = Array3::from_shape_vec((i, j, k), golden.tensor(name).u8()).unwrap().reversed_axes();
+    let rows: Vec<f64> = golden.tensor(affine).values.clone();
+    let affine = std::array::from_fn(|r| std::array::from_fn(|c| rows[4 * r + c]));
+    Volume::new(data.as_standard_layout().into_owned(), Geometry::from_affine(affine).unwrap())
+}
+
+/// MONAI's `Invertd` with the nearest label: what was cut off is background, what the coarser grid does not reach is its
+/// border.
+#[test]
+fn masks_come_back_as_monai_inverts_its_transforms() {
+    let cases = Golden::all("invert");
+    assert_eq!(cases.len(), 2);
+    for golden in cases {
+        let steps = golden.params["steps"].as_array().unwrap().len();
+        let mut mask = golden_volume(&golden, "pred", &format!("stage_{}_affine", steps - 1));
+        if steps == 4 {
+            let spaced = golden_volume(&golden, "stage_1", "stage_1_affine");
+            let (how, beyond) = HOW[0];
+            mask = restore_labels(&mask, spaced.shape(), &spaced.geometry, how, beyond).unwrap();
+        }
+        let input = golden_volume(&golden, "expected", "affine");
+        let (how, beyond) = HOW[1];
+        let restored = restore_labels(&mask, input.shape(), &input.geometry, how, beyond).unwrap();
+        assert_eq!(restored.data, input.data, "{}", golden.name);
     }
 }
 

@@ -27,7 +27,7 @@ fn a_two_stage_run_leaves_what_its_contract_says() {
     let summary = run(&request(tiny(Experiment::TwoStage), &data, &out)).unwrap().unwrap();
 
     let top = ["config.json", "split.json", "coarse", "fine", "predictions", "overlays", "metrics.csv", "summary.json"];
-    assert_eq!(names(&out), &set(&top) | &set(&["report.html"]));
+    assert_eq!(names(&out), &set(&top) | &set(&["report.html", "bundle"]));
     for stage in ["coarse", "fine"] {
         assert_eq!(names(&out.join(stage)), set(&["best.safetensors", "curves.svg", "history.csv", "last"]));
     }
