@@ -66,9 +66,5 @@ pub fn nnunet_augmentation() -> Pipeline {
         RandIntensity::new(0.3, gamma(false)).into(),
         RandFlip { p: 0.5, axes: Dhw::splat(true) }.into(),
     ];
-<<<<<<< HEAD
-    Pipeline::of(steps)
-=======
     steps.into_iter().collect()
->>>>>>> 319c3de (transforms: bench of components and intensities; runs of two labels that end together touch across)
 }
