@@ -128,8 +128,10 @@ impl Offline {
         }
         let found: SettingsFile = read_json(&path)?;
         if found.version != VERSION || found.settings != *self {
-            let reason = "the folder was made with other settings; choose another one or remove it".into();
-            return Err(DataError::BadJson { path, reason });
+            return Err(refused(format!(
+                "{} says that the folder was made with other settings; choose another one or remove it",
+                path.display()
+            )));
         }
         Ok(())
     }
