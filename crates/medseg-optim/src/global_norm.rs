@@ -44,14 +44,20 @@ pub fn clip_global_norm<M: Module>(
     max_norm: f64,
 ) -> Result<Option<Tensor<1>>, OptimError> {
     require(max_norm.is_finite() && max_norm > 0.0, "max_norm", max_norm, "above 0 and finite")?;
-    let mut squares = Squares { gradients, sum: None };
-    module.visit(&mut squares);
-    let Some(norm) = squares.sum.map(Tensor::sqrt) else {
+    let Some(norm) = global_norm(gradients, module) else {
         return Ok(None);
     };
     let factor = (norm.clone() + EPSILON).recip().mul_scalar(max_norm).clamp_max(1.0);
     module.visit(&mut Scale { gradients, factor });
     Ok(Some(norm))
+}
+
+/// The L2 norm of the gradients of a whole module, shape `[1]`, or `None` if no parameter has a gradient; infinite or
+/// undefined if any of them is.
+pub fn global_norm<M: Module>(gradients: &GradientsParams, module: &M) -> Option<Tensor<1>> {
+    let mut squares = Squares { gradients, sum: None };
+    module.visit(&mut squares);
+    squares.sum.map(Tensor::sqrt)
 }
 
 /// Adds up the squares of all gradients.

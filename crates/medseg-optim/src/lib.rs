@@ -13,6 +13,6 @@ pub use cosine_warm_restarts::CosineWarmRestarts;
 pub use curves::{Polynomial, WarmupCosine};
 pub use ema::{Ema, EmaConfig, EmaState};
 pub use error::OptimError;
-pub use global_norm::clip_global_norm;
+pub use global_norm::{clip_global_norm, global_norm};
 pub use novograd::{NovoGrad, NovoGradConfig, NovoGradState};
 pub use schedule::{Cycle, Schedule, ScheduleConfig, ScheduleState};

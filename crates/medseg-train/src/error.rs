@@ -57,6 +57,40 @@ pub enum TrainError {
         /// The loss's value.
         loss: f32,
     },
+    /// The gradient, or the weights it led to, stopped being numbers although every loss was one.
+    #[error("stage {stage}: {what} became {value} in epoch {epoch} on {cases}; the last checkpoint is kept")]
+    Overflow {
+        /// The stage.
+        stage: String,
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// "the gradient" or "a weight".
+        what: &'static str,
+        /// Its value.
+        value: f32,
+        /// The cases of the step.
+        cases: String,
+    },
+    /// An image holds NaN or infinite voxels.
+    #[error("{path}: {voxels} voxels are not finite numbers")]
+    NotFinite {
+        /// The image.
+        path: PathBuf,
+        /// How many.
+        voxels: usize,
+    },
+    /// A label has no foreground and the settings want a run to stop then.
+    #[error("{path}: no voxel counts as foreground (data.on_empty_label = \"stop\")")]
+    EmptyLabel {
+        /// The label.
+        path: PathBuf,
+    },
+    /// Every training case is left out.
+    #[error("stage {stage}: no training case can be used; the warnings name them")]
+    NothingToTrain {
+        /// The stage.
+        stage: String,
+    },
     /// A case cannot be used.
     #[error("case {id}: {source}")]
     Case {

@@ -19,7 +19,7 @@
 //! | `config.json`, `split.json` | settings, versions, device and seed; which case did what |
 //! | `<stage>/history.csv`, `curves.svg` | every epoch's learning rate, loss, validation Dice and time |
 //! | `<stage>/best.safetensors` | weights of the best epoch, with their configuration |
-//! | `<stage>/last/` | network, optimiser and state after the last epoch, from which a run is resumed |
+//! | `<stage>/last/`, `previous/` | network, optimiser and state after the last two epochs, with checksums |
 //! | `bundle/` | networks, preprocessing and post-processing in one folder, for [`medseg_bundle`] and the example `predict` |
 //! | `predictions/<case>.nii.gz`, `overlays/<case>.png` | masks with the input's geometry, and pictures of them |
 //! | `metrics.csv`, `summary.json`, `report.html` | per case and stage, per stage, and for people |
@@ -40,11 +40,15 @@ pub mod report;
 mod stage;
 
 pub use config::{
-    BestBy, CascadeSettings, CropSampling, DataConfig, Experiment, ExperimentConfig, LabelResize, OptimizerSettings,
-    Preset, SCHEMA, ScheduleSettings, StageConfig, StageInput, WindowSettings,
+    AdamWSettings, BestBy, BoxSource, CascadeSettings, Clip, CropSampling, DataConfig, EarlyStopping, Experiment,
+    ExperimentConfig, GradientSettings, LabelResize, LossSettings, OnBadCase, OnEmptyLabel, OptimizerRule,
+    OptimizerSettings, PrecisionSetting, Preset, SCHEMA, ScheduleUnit, SgdSettings, StageConfig, StageInput,
+    WindowSettings,
 };
 pub use error::TrainError;
-pub use experiment::{CoarsePrediction, Prediction, RunRequest, TrainedRun, open_bundle, run_experiment};
+pub use experiment::{
+    CoarsePrediction, Part, Prediction, RunRequest, TrainedRun, open_bundle, run_experiment, run_experiment_on,
+};
 pub use memory::peak_memory_bytes;
 pub use observer::{Observer, Silent};
 pub use stage::{EpochRecord, history_csv};

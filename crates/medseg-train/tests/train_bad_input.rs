@@ -140,13 +140,29 @@ fn too_few_cases_for_the_split() {
 fn impossible_settings_are_named_before_anything_is_written() {
     let folder = Folder { dir: tempfile::tempdir().unwrap() };
     type Change = fn(&mut ExperimentConfig);
-    let broken: [(&str, Change); 10] = [
+    let broken: [(&str, Change); 17] = [
         ("epochs", |c| c.fine.epochs = 0),
         ("overlap", |c| c.fine.window.overlap = 1.0),
         ("lr", |c| c.fine.optimizer.lr = f64::NAN),
         ("size", |c| c.fine.size.d = 0),
         ("channels", |c| c.fine.network.channels.clear()),
-        ("deep_supervision", |c| c.fine.network.deep_supervision = 1),
+        ("deep_supervision", |c| {
+            c.fine.network.deep_supervision = 1;
+            c.fine.size = medseg_volume::Dhw::splat(18);
+        }),
+        ("loss", |c| c.fine.network.out_channels = 3),
+        ("labels", |c| {
+            c.data.labels = vec![1, 2, 3];
+            c.separate_classes();
+            c.data.labels.pop();
+        }),
+        ("accumulate", |c| c.fine.gradient.accumulate = 0),
+        ("schedule", |c| {
+            c.fine.schedule = medseg_optim::ScheduleConfig::CosineWarmRestarts { t_0: 0, t_mult: 1, eta_min: 0.0 };
+        }),
+        ("orthogonality", |c| c.fine.orthogonality = -1.0),
+        ("patience", |c| c.fine.early_stopping = Some(medseg_train::EarlyStopping { patience: 0 })),
+        ("box_jitter", |c| c.fine.boxes = medseg_train::BoxSource::Jittered),
         ("coarse", |c| c.coarse = None),
         ("labels", |c| c.data.labels = vec![0]),
         ("intensity", |c| {

@@ -29,7 +29,10 @@ fn a_two_stage_run_leaves_what_its_contract_says() {
     let top = ["config.json", "split.json", "coarse", "fine", "predictions", "overlays", "metrics.csv", "summary.json"];
     assert_eq!(names(&out), &set(&top) | &set(&["report.html", "bundle"]));
     for stage in ["coarse", "fine"] {
-        assert_eq!(names(&out.join(stage)), set(&["best.safetensors", "curves.svg", "history.csv", "last"]));
+        assert_eq!(
+            names(&out.join(stage)),
+            set(&["best.safetensors", "curves.svg", "history.csv", "last", "previous"])
+        );
     }
     assert_eq!(names(&out.join("predictions")), set(&["phantom_005.nii.gz"]));
     assert_eq!(names(&out.join("overlays")), set(&["phantom_005.png"]));

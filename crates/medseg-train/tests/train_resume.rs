@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use medseg_train::Experiment;
-use support::{history, request, run, tiny, write_cases};
+use burn::tensor::Device;
+use medseg_train::{Experiment, run_experiment};
+use support::{Listener, history, request, run, tiny, write_cases};
 
 const DATA: &str = "MEDSEG_TEST_DATA";
 const OUT: &str = "MEDSEG_TEST_OUT";
@@ -115,20 +116,69 @@ fn a_finished_run_is_resumed_without_training() {
 }
 
 #[test]
-fn a_damaged_checkpoint_is_refused_by_name() {
+fn a_damaged_last_checkpoint_is_named_and_the_one_before_is_gone_on_from() {
     let dir = tempfile::tempdir().unwrap();
     let (data, out) = (dir.path().join("data"), dir.path().join("out"));
     write_cases(&data);
     let mut request = request(tiny(Experiment::OneStage), &data, &out);
     run(&request).unwrap();
-    for file in ["network.bpk", "optimizer.bpk"] {
-        let path = out.join("one_stage/last").join(file);
+    let stage = out.join("one_stage");
+    let reached = |name: &str| (history(&stage), fs::read(stage.join(name)).unwrap());
+    let whole = reached("best.safetensors");
+    request.resume = true;
+    for file in ["network.bpk", "optimizer.bpk", "state.json"] {
+        let path = stage.join("last").join(file);
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let mut listener = Listener::default();
+        support::alone(|| run_experiment(&request, &Device::flex(), &mut listener)).unwrap();
+        assert!(
+            listener.warnings.iter().any(|w| w.contains(file) && w.contains("checksum")),
+            "{:?}",
+            listener.warnings
+        );
+        assert!(listener.messages.iter().any(|m| m.contains("going on after epoch 2")), "{:?}", listener.messages);
+        assert!(reached("best.safetensors") == whole, "{file}");
+    }
+}
+
+#[test]
+fn two_damaged_checkpoints_are_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+    write_cases(&data);
+    let mut request = request(tiny(Experiment::OneStage), &data, &out);
+    run(&request).unwrap();
+    for folder in ["last", "previous"] {
+        let path = out.join("one_stage").join(folder).join("network.bpk");
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-        request.resume = true;
-        let error = run(&request).unwrap_err().to_string();
-        assert!(error.contains(file) && !error.contains('\n'), "{error}");
-        fs::write(&path, &bytes).unwrap();
     }
+    request.resume = true;
+    let error = run(&request).unwrap_err();
+    let text = error.to_string();
+    assert!(error.is_usage() && text.contains("network.bpk") && text.contains("previous"), "{text}");
+    assert!(!text.contains('\n'), "{text}");
+}
+
+#[test]
+fn a_changed_setting_is_refused_unless_forced() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+    write_cases(&data);
+    let mut request = request(tiny(Experiment::OneStage), &data, &out);
     run(&request).unwrap();
+    request.resume = true;
+    request.config.fine.epochs = 4;
+    request.config.data.workers = 1;
+    let error = run(&request).unwrap_err();
+    assert!(error.is_usage() && error.to_string().contains("fine.epochs: 3 -> 4"), "{error}");
+    assert!(!error.to_string().contains("workers"), "{error}");
+    request.force_config = true;
+    let mut listener = Listener::default();
+    support::alone(|| run_experiment(&request, &Device::flex(), &mut listener)).unwrap();
+    assert!(listener.warnings.iter().any(|w| w.contains("fine.epochs")), "{:?}", listener.warnings);
+    assert_eq!(history(&out.join("one_stage")).len(), 1 + 4);
 }

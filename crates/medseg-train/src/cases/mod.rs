@@ -1,9 +1,11 @@
 //! From files to what a stage trains and validates on.
 
+mod images;
 mod prepare;
 mod source;
 mod step;
 
-pub(crate) use prepare::{Prepared, load_label, no_foreground};
-pub(crate) use source::{CaseSource, Role};
+pub(crate) use images::{Images, check_finite};
+pub(crate) use prepare::{Prepared, load_classes, load_label, no_foreground};
+pub(crate) use source::{CaseSource, Role, Settings};
 pub(crate) use step::TrainingStep;

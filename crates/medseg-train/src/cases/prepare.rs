@@ -1,27 +1,31 @@
 //! The deterministic part of the preprocessing: done once a case and kept.
 
-use medseg_data::Case;
+use medseg_data::{Case, rng_for};
 use medseg_transforms::{
     BoxDhw, Interpolation, LabelIndex, PadMethod, RandCropByPosNegLabel, SpatialPad, crop, foreground_box, resize,
     resize_nearest, resize_nearest_exact,
 };
-use medseg_volume::{Dhw, Volume, read_image, read_label};
+use medseg_volume::{Dhw, Volume, read_label};
 use ndarray::Array3;
+use rand::{Rng, RngExt};
 
-use super::Role;
+use super::images::ReadCase;
+use super::source::Settings;
+use super::{Role, images::Images};
 use crate::TrainError;
-use crate::config::{DataConfig, LabelResize, StageConfig, StageInput};
+use crate::config::{BoxSource, LabelResize, StageConfig, StageInput};
+use crate::stage::mix;
 
 /// A case as one stage needs it.
 pub(crate) struct Prepared {
     /// Intensities as the network expects them.
     pub image: Array3<f32>,
-    /// 1 where the reference is foreground.
+    /// The class of every voxel: 0 background, 1 the only class or the first.
     pub label: Array3<u8>,
     /// Where crops may be centred; only for training on crops.
     pub index: Option<LabelIndex>,
-    /// What the user should know about this case.
-    pub warning: Option<String>,
+    /// The label has no foreground.
+    pub empty: bool,
 }
 
 impl Prepared {
@@ -31,18 +35,17 @@ impl Prepared {
     }
 }
 
-/// Reads an image and brings its intensities to the network's range.
-fn load_image(case: &Case, data: &DataConfig) -> Result<Volume<f32>, TrainError> {
-    let mut image = read_image(&case.image)?;
-    data.intensity.apply(&mut image.data);
-    Ok(image)
-}
-
 /// Reads a case's label as a mask of its foreground; `None` for an unlabelled case.
 pub(crate) fn load_label(case: &Case, labels: &[u8]) -> Result<Option<Volume<u8>>, TrainError> {
+    load_classes(case, labels, 1)
+}
+
+/// Reads a case's label as class numbers; `None` for an unlabelled case.
+pub(crate) fn load_classes(case: &Case, labels: &[u8], classes: usize) -> Result<Option<Volume<u8>>, TrainError> {
     let Some(path) = &case.label else { return Ok(None) };
     let mut label = read_label(path)?;
-    label.data.mapv_inplace(|v| u8::from(foreground(v, labels)));
+    let table = class_table(labels, classes);
+    label.data.mapv_inplace(|v| table[usize::from(v)]);
     Ok(Some(label))
 }
 
@@ -52,40 +55,86 @@ pub(crate) fn no_foreground(case: &Case) -> String {
     format!("case {}: no voxel of {} counts as foreground", case.id, path.display())
 }
 
-/// Whether a label value counts as foreground; no labels given means every value above 0.
-fn foreground(value: u8, labels: &[u8]) -> bool {
-    if labels.is_empty() { value > 0 } else { labels.contains(&value) }
+/// The class of every label value. One class: 1 for the values named, or for every value above 0 if none is. Several
+/// classes: the place of the value among those named, from 1.
+fn class_table(labels: &[u8], classes: usize) -> [u8; 256] {
+    std::array::from_fn(|value| match labels.iter().position(|l| usize::from(*l) == value) {
+        Some(at) if classes > 1 => at as u8 + 1,
+        Some(_) => 1,
+        None => u8::from(labels.is_empty() && value > 0),
+    })
 }
 
-/// Loads and prepares one labelled case for a stage.
-pub(crate) fn prepare(case: &Case, data: &DataConfig, stage: &StageConfig, role: Role) -> Result<Prepared, TrainError> {
-    let image = load_image(case, data)?;
-    let label = load_label(case, &data.labels)?
-        .ok_or_else(|| TrainError::Config(format!("case {} has no label to train or validate with", case.id)))?;
-    let change = data.axis_change(&image.geometry);
-    let (image, label) = (change.apply(&image.data.view()), change.apply(&label.data.view()));
-    let warning = label.iter().all(|v| *v == 0).then(|| no_foreground(case));
-    let (image, label) = match stage.input {
+/// Prepares one labelled case for a stage.
+pub(super) fn prepare(case: &Case, images: &Images, settings: &Settings, role: Role) -> Result<Prepared, TrainError> {
+    let stage = &settings.stage;
+    let read = images.get(case)?;
+    let table = class_table(&settings.labels, stage.classes());
+    let label = read.label.mapv(|v| table[usize::from(v)]);
+    let empty = label.iter().all(|v| *v == 0);
+    let (image, label) = stage_grid(case, &read, label, settings);
+    if role == Role::Validation || stage.input == StageInput::Whole {
+        return Ok(Prepared { image, label, index: None, empty });
+    }
+    let pad = SpatialPad { size: stage.size, method: PadMethod::Symmetric };
+    let (image, label) = (pad.apply(&image.view(), 0.0), pad.apply(&label.view(), 0));
+    let index = crop_sampler(stage).index(&label.view());
+    Ok(Prepared { image, label, index: Some(index), empty })
+}
+
+/// Resized, whole or cut to the case's box.
+fn stage_grid(case: &Case, read: &ReadCase, label: Array3<u8>, settings: &Settings) -> (Array3<f32>, Array3<u8>) {
+    let stage = &settings.stage;
+    match stage.input {
         StageInput::Whole => (
-            resize(&image.view(), stage.size, Interpolation::Trilinear { align_corners: false }),
+            resize(&read.image.view(), stage.size, Interpolation::Trilinear { align_corners: false }),
             match stage.label_resize {
                 LabelResize::Nearest => resize_nearest(&label.view(), stage.size),
                 LabelResize::NearestExact => resize_nearest_exact(&label.view(), stage.size),
             },
         ),
-        StageInput::Crops => (image, label),
+        StageInput::Crops => (read.image.clone(), label),
         StageInput::ForegroundCrops => {
-            let roi = reference_box(&label, stage.foreground_margin);
-            (crop(&image.view(), &roi, 0.0), crop(&label.view(), &roi, 0))
+            let roi = case_box(case, &label, settings);
+            (crop(&read.image.view(), &roi, 0.0), crop(&label.view(), &roi, 0))
         }
-    };
-    if role == Role::Validation || stage.input == StageInput::Whole {
-        return Ok(Prepared { image, label, index: None, warning });
     }
-    let pad = SpatialPad { size: stage.size, method: PadMethod::Symmetric };
-    let (image, label) = (pad.apply(&image.view(), 0.0), pad.apply(&label.view(), 0));
-    let index = crop_sampler(stage).index(&label.view());
-    Ok(Prepared { image, label, index: Some(index), warning })
+}
+
+/// The box a case is cut to.
+fn case_box(case: &Case, label: &Array3<u8>, settings: &Settings) -> BoxDhw {
+    let stage = &settings.stage;
+    let shape = Dhw::from(<[usize; 3]>::from(label.dim()));
+    match stage.boxes {
+        BoxSource::Reference => reference_box(label, stage.foreground_margin),
+        BoxSource::Jittered => {
+            let mut rng = rng_for(mix(settings.seed, hash(&case.id), 0), 0, 0);
+            jittered(reference_box(label, stage.foreground_margin), stage.box_jitter, shape, &mut rng)
+        }
+        BoxSource::Predicted => settings.boxes.get(&case.id).copied().unwrap_or_else(|| BoxDhw::whole(shape)),
+    }
+}
+
+/// FNV-1a: a number for a name, the same everywhere.
+fn hash(name: &str) -> u64 {
+    name.bytes().fold(0xCBF2_9CE4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3))
+}
+
+/// A box whose faces are each moved by up to `by` voxels, cut at the border and never empty.
+fn jittered(roi: BoxDhw, by: usize, shape: Dhw<usize>, rng: &mut impl Rng) -> BoxDhw {
+    let (start, size, sides) = (roi.start.to_array(), roi.size.to_array(), shape.to_array());
+    let by = by as i64;
+    let mut step = || rng.random_range(-by..=by) as isize;
+    let faces: [(isize, isize); 3] = std::array::from_fn(|axis| {
+        let last = sides[axis] as isize - 1;
+        let low = (start[axis] + step()).clamp(0, last.max(0));
+        let high = start[axis] + size[axis] as isize + step();
+        (low, high.clamp(low + 1, sides[axis] as isize))
+    });
+    BoxDhw {
+        start: Dhw::from(faces.map(|(low, _)| low)),
+        size: Dhw::from(faces.map(|(low, high)| (high - low) as usize)),
+    }
 }
 
 /// The random crops of a stage.
@@ -106,8 +155,15 @@ mod tests {
 
     #[test]
     fn foreground_is_every_positive_value_unless_values_are_named() {
-        assert!(foreground(2, &[]) && !foreground(0, &[]));
-        assert!(foreground(2, &[2, 3]) && !foreground(1, &[2, 3]));
+        let all = class_table(&[], 1);
+        assert_eq!([all[0], all[1], all[255]], [0, 1, 1]);
+        let named = class_table(&[2, 3], 1);
+        assert_eq!(named[..5], [0, 0, 1, 1, 0]);
+    }
+
+    #[test]
+    fn several_classes_are_numbered_in_the_order_of_their_values() {
+        assert_eq!(class_table(&[4, 2], 2)[..6], [0, 0, 2, 0, 1, 0]);
     }
 
     #[test]
@@ -118,5 +174,20 @@ mod tests {
         label[[1, 6, 7]] = 1;
         let roi = reference_box(&label, 3);
         assert_eq!((roi.start, roi.size), (Dhw::from([0, 3, 4]), Dhw::from([5, 7, 7])));
+    }
+
+    #[test]
+    fn jittered_boxes_lie_inside_the_volume_and_near_the_box() {
+        let shape = Dhw::from([20, 9, 30]);
+        let roi = BoxDhw { start: Dhw::from([5, 0, 27]), size: Dhw::from([6, 9, 3]) };
+        let mut seen = std::collections::BTreeSet::new();
+        for case in 0..200 {
+            let moved = jittered(roi, 4, shape, &mut rng_for(1, 0, case));
+            assert_eq!(moved.clipped(shape), moved);
+            assert!(moved.size.to_array().iter().all(|n| *n > 0));
+            assert!((moved.start.d - 5).abs() <= 4 && (moved.start.d + moved.size.d as isize - 11).abs() <= 4);
+            seen.insert((moved.start.d, moved.size.d));
+        }
+        assert!(seen.len() > 40, "only {} boxes in 200 draws", seen.len());
     }
 }

@@ -10,12 +10,10 @@ use super::prepare::crop_sampler;
 use crate::TrainError;
 use crate::config::StageConfig;
 
-/// Images and masks of one step, `[samples, 1, depth, height, width]` in C order.
+/// Images and class numbers of one case in a step, `[samples, 1, depth, height, width]` in C order.
 pub(crate) struct TrainingStep {
     /// The case they come from.
     pub case: String,
-    /// What the user should know about the case.
-    pub warning: Option<String>,
     shape: [usize; 5],
     image: Vec<f32>,
     target: Vec<f32>,
@@ -36,10 +34,10 @@ impl TrainingStep {
             target.extend(crop(&prepared.label.view(), b, 0).into_iter().map(f32::from));
         }
         let shape = [boxes.len(), 1, d, h, w];
-        Ok(Self { case: case.to_string(), warning: prepared.warning.clone(), shape, image, target })
+        Ok(Self { case: case.to_string(), shape, image, target })
     }
 
-    /// The step's images and masks on a device.
+    /// Images and class numbers on a device.
     pub fn into_tensors(self, device: &Device) -> (Tensor<5>, Tensor<5>) {
         let tensor = |values| Tensor::from_data(TensorData::new(values, self.shape), device);
         (tensor(self.image), tensor(self.target))

@@ -1,20 +1,27 @@
 //! The settings of an experiment: one readable file, checked before anything runs.
 
+mod gradient;
+mod loss;
+mod optimizer;
 mod presets;
 mod stage;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use medseg_data::SplitRule;
 use medseg_inference::Growth;
 use medseg_transforms::Intensity;
+use medseg_unet::Precision;
 use medseg_volume::{AxisChange, Geometry, Orientation};
 use serde::{Deserialize, Serialize};
 
+pub use gradient::{Clip, EarlyStopping, GradientSettings, ScheduleUnit};
+pub(crate) use loss::Loss;
+pub use loss::LossSettings;
+pub use optimizer::{AdamWSettings, OptimizerRule, OptimizerSettings, SgdSettings};
 pub use presets::Preset;
-pub use stage::{
-    BestBy, CropSampling, LabelResize, OptimizerSettings, ScheduleSettings, StageConfig, StageInput, WindowSettings,
-};
+pub(crate) use presets::one_fall;
+pub use stage::{BestBy, BoxSource, CropSampling, LabelResize, StageConfig, StageInput, WindowSettings};
 
 use crate::TrainError;
 use crate::files::read_text;
@@ -47,7 +54,11 @@ impl Experiment {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// Label values that count as foreground; empty means every value above 0.
+    /// Folder of the cases; the command line's `--data` goes before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// Label values that count as foreground; empty means every value above 0. Where a network has several classes, the
+    /// values in the order of the classes: class 1 is the first. Masks then hold class numbers.
     pub labels: Vec<u8>,
     /// Turn every volume's axes to point this way before anything else, such as `RAS`; masks are turned back. As in the
     /// file if not given.
@@ -61,6 +72,56 @@ pub struct DataConfig {
     pub cache_mib: usize,
     /// Threads that prepare the next steps while the network works; results do not depend on it.
     pub workers: usize,
+    /// What to do about a case whose files cannot be read or whose image holds numbers that are not finite.
+    #[serde(default)]
+    pub on_bad_case: OnBadCase,
+    /// What to do about a training or validation case whose label has no foreground.
+    #[serde(default)]
+    pub on_empty_label: OnEmptyLabel,
+}
+
+/// What to do about a case that cannot be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnBadCase {
+    /// End the run with an error that names the case and the file.
+    #[default]
+    Stop,
+    /// Warn, name it, and go on without it.
+    Skip,
+}
+
+/// What to do about a case without foreground.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnEmptyLabel {
+    /// Warn, name it, and use it: it shows the network what is background.
+    #[default]
+    Use,
+    /// Warn, name it, and go on without it.
+    Skip,
+    /// End the run with an error that names it.
+    Stop,
+}
+
+/// The numbers of the convolutions' products in the forward pass; gradients and weights are f32 either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrecisionSetting {
+    /// Single precision.
+    #[default]
+    F32,
+    /// bf16 where the CPU has instructions for it, else f32; see [`medseg_unet::Precision`].
+    Bf16,
+}
+
+impl From<PrecisionSetting> for Precision {
+    fn from(setting: PrecisionSetting) -> Self {
+        match setting {
+            PrecisionSetting::F32 => Self::F32,
+            PrecisionSetting::Bf16 => Self::Bf16,
+        }
+    }
 }
 
 impl DataConfig {
@@ -104,6 +165,12 @@ pub struct ExperimentConfig {
     pub experiment: Experiment,
     /// Seed of everything random.
     pub seed: u64,
+    /// The device for binaries that choose one by name; the command line's `--device` goes before it.
+    #[serde(default = "automatic")]
+    pub device: String,
+    /// Precision of the networks' forward passes.
+    #[serde(default)]
+    pub precision: PrecisionSetting,
     /// Cases and preprocessing.
     pub data: DataConfig,
     /// The coarse stage; only in a two-stage experiment.
@@ -117,6 +184,10 @@ pub struct ExperimentConfig {
     pub largest_component: bool,
     /// Distance within which surfaces count as equal in the surface Dice, in millimetres.
     pub surface_tolerance_mm: f64,
+}
+
+fn automatic() -> String {
+    "auto".into()
 }
 
 impl ExperimentConfig {
@@ -198,7 +269,37 @@ impl ExperimentConfig {
         if self.cascade.growth.is_some_and(|g| g.step_mm < 0.0 || !g.step_mm.is_finite()) {
             return fail("cascade.growth.step_mm must be a number of millimetres that is not negative");
         }
+        self.validate_classes()?;
         self.data.intensity.validate().map_err(|e| TrainError::Config(format!("data.intensity: {e}")))?;
         self.stages().into_iter().try_for_each(|(name, stage)| stage.validate(name))
+    }
+
+    /// Networks of several classes need a label value for each.
+    fn validate_classes(&self) -> Result<(), TrainError> {
+        let labels = &self.data.labels;
+        for (name, stage) in self.stages().into_iter().filter(|(_, s)| s.classes() > 1) {
+            if labels.len() != stage.classes() {
+                return Err(TrainError::Config(format!(
+                    "{name}.network.out_channels = {} makes {} classes, but data.labels names {} values: one for each class",
+                    stage.network.out_channels,
+                    stage.classes(),
+                    labels.len()
+                )));
+            }
+        }
+        match labels.iter().enumerate().find(|(at, v)| labels[..*at].contains(v)) {
+            Some((_, value)) => Err(TrainError::Config(format!("data.labels names {value} twice"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells the label values of `data.labels` apart: as many classes in the last stage, softmax and class numbers in its
+    /// loss. The coarse stage keeps looking for all of them as one.
+    pub fn separate_classes(&mut self) {
+        let channels = self.data.labels.len() + 1;
+        if channels > 2 {
+            self.fine.network.out_channels = channels;
+            self.fine.loss = self.fine.loss.clone().for_channels(channels);
+        }
     }
 }

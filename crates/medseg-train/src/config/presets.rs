@@ -2,13 +2,16 @@
 
 use medseg_data::SplitRule;
 use medseg_inference::Growth;
+use medseg_losses::LevelWeights;
+use medseg_optim::{NovoGradConfig, ScheduleConfig};
 use medseg_transforms::Intensity;
 use medseg_unet::{BlockKind, UNetConfig};
 use medseg_volume::{Dhw, Orientation};
 
 use super::{
-    BestBy, CascadeSettings, CropSampling, DataConfig, Experiment, ExperimentConfig, LabelResize, OptimizerSettings,
-    SCHEMA, ScheduleSettings, StageConfig, StageInput, WindowSettings,
+    BestBy, BoxSource, CascadeSettings, CropSampling, DataConfig, Experiment, ExperimentConfig, GradientSettings,
+    LabelResize, LossSettings, OnBadCase, OnEmptyLabel, OptimizerRule, OptimizerSettings, PrecisionSetting, SCHEMA,
+    ScheduleUnit, StageConfig, StageInput, WindowSettings, automatic,
 };
 
 /// A named set of settings.
@@ -32,13 +35,18 @@ impl Preset {
             schema: SCHEMA,
             experiment,
             seed: 0,
+            device: automatic(),
+            precision: PrecisionSetting::F32,
             data: DataConfig {
+                folder: None,
                 labels: Vec::new(),
                 orientation: (!paper).then_some(Orientation::RAS),
                 intensity: Intensity::Window { low: -300.0, high: 300.0 },
                 split: if paper { paper_split(experiment) } else { SplitRule::default() },
                 cache_mib: 4096,
                 workers: 2,
+                on_bad_case: OnBadCase::Stop,
+                on_empty_label: OnEmptyLabel::Use,
             },
             coarse,
             fine,
@@ -60,14 +68,13 @@ impl Preset {
             size: Dhw::splat(128),
             input,
             label_resize: LabelResize::Nearest,
-            crops: CropSampling::default(),
             foreground_margin: 30,
             epochs,
             validate_every: 10,
             optimizer: novograd(lr),
-            schedule: ScheduleSettings { t_0: 5, t_mult: 3, eta_min: 0.0 },
+            schedule: ScheduleConfig::CosineWarmRestarts { t_0: 5, t_mult: 3, eta_min: 0.0 },
             window: WindowSettings { overlap: 0.25, batch: 4, gaussian: false },
-            best_by: BestBy::ValidationDice,
+            ..plain_stage()
         };
         let residual = BlockKind::ResTwoLayer;
         match (experiment, self) {
@@ -89,7 +96,39 @@ fn paper_split(experiment: Experiment) -> SplitRule {
 }
 
 fn novograd(lr: f64) -> OptimizerSettings {
-    OptimizerSettings { lr, betas: [0.9, 0.98], eps: 1e-8, weight_decay: 0.0 }
+    OptimizerSettings { lr, rule: OptimizerRule::NovoGrad(NovoGradConfig::default()) }
+}
+
+/// One fall of the cosine over this many epochs, so that the learning rate ends near 0.
+pub(crate) fn one_fall(epochs: usize) -> ScheduleConfig {
+    ScheduleConfig::CosineWarmRestarts { t_0: epochs as u64, t_mult: 1, eta_min: 0.0 }
+}
+
+/// What the presets have in common or never use.
+fn plain_stage() -> StageConfig {
+    StageConfig {
+        network: UNetConfig::default(),
+        size: Dhw::splat(128),
+        input: StageInput::Crops,
+        label_resize: LabelResize::NearestExact,
+        crops: CropSampling::default(),
+        foreground_margin: 0,
+        boxes: BoxSource::Reference,
+        box_jitter: 0,
+        epochs: 1,
+        validate_every: 1,
+        loss: LossSettings::default(),
+        deep_supervision_weights: LevelWeights::Halving,
+        orthogonality: 0.0,
+        optimizer: novograd(0.01),
+        schedule: one_fall(1),
+        schedule_unit: ScheduleUnit::Epoch,
+        gradient: GradientSettings::default(),
+        ema: None,
+        early_stopping: None,
+        window: WindowSettings { overlap: 0.25, batch: 4, gaussian: true },
+        best_by: BestBy::ValidationDice,
+    }
 }
 
 /// Small enough for two cores and ten minutes, with the paper's structure: the schedule's period is the run's length, so
@@ -99,15 +138,12 @@ fn quick_stages(experiment: Experiment) -> (Option<StageConfig>, StageConfig) {
         network: UNetConfig { channels: vec![8, 16, 32, 64, 128], dropout: 0.1, ..UNetConfig::default() },
         size: Dhw::splat(size),
         input,
-        label_resize: LabelResize::NearestExact,
-        crops: CropSampling::default(),
         foreground_margin: 8,
         epochs,
         validate_every: 4,
         optimizer: novograd(0.01),
-        schedule: ScheduleSettings { t_0: epochs, t_mult: 1, eta_min: 0.0 },
-        window: WindowSettings { overlap: 0.25, batch: 4, gaussian: true },
-        best_by: BestBy::ValidationDice,
+        schedule: one_fall(epochs),
+        ..plain_stage()
     };
     match experiment {
         Experiment::OneStage => (None, stage(48, StageInput::Crops, 12)),

@@ -1,10 +1,13 @@
 //! The settings of one stage: a network, how it is fed, and how it is trained.
 
 use medseg_inference::{Blend, SlidingWindow};
+use medseg_losses::{DeepSupervision, LevelWeights};
+use medseg_optim::{EmaConfig, Schedule, ScheduleConfig};
 use medseg_unet::UNetConfig;
 use medseg_volume::Dhw;
 use serde::{Deserialize, Serialize};
 
+use super::{Clip, EarlyStopping, GradientSettings, LossSettings, OptimizerSettings, ScheduleUnit};
 use crate::TrainError;
 
 /// What one training step sees of a case.
@@ -17,6 +20,20 @@ pub enum StageInput {
     Crops,
     /// The same crops from the box of the reference's foreground with a margin: the fine stage.
     ForegroundCrops,
+}
+
+/// Where the boxes of `foreground_crops` come from, in training and in the stage's validation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BoxSource {
+    /// The reference's foreground with `foreground_margin`, as in the reference experiments: better than anything the fine
+    /// network meets when predicting.
+    #[default]
+    Reference,
+    /// The same boxes with each face moved in or out by up to `box_jitter` voxels, drawn once a case.
+    Jittered,
+    /// The boxes that the trained coarse network finds, as when predicting: the whole volume where it finds nothing.
+    Predicted,
 }
 
 /// How a label is resized to the coarse grid.
@@ -47,32 +64,6 @@ impl Default for CropSampling {
     fn default() -> Self {
         Self { samples: 4, pos: 1.0, neg: 1.0 }
     }
-}
-
-/// NovoGrad's settings; see [`medseg_optim::NovoGradConfig`].
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OptimizerSettings {
-    /// Learning rate at the schedule's maxima.
-    pub lr: f64,
-    /// Decay of the first and second moments.
-    pub betas: [f64; 2],
-    /// Added to the root of the second moment.
-    pub eps: f64,
-    /// Weight decay.
-    pub weight_decay: f64,
-}
-
-/// Cosine annealing with warm restarts, stepped once an epoch; see [`medseg_optim::CosineWarmRestarts`].
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ScheduleSettings {
-    /// Epochs of the first period.
-    pub t_0: usize,
-    /// Factor between one period and the next.
-    pub t_mult: usize,
-    /// Lowest learning rate.
-    pub eta_min: f64,
 }
 
 /// Which epoch's weights are kept as `best`.
@@ -114,14 +105,42 @@ pub struct StageConfig {
     pub crops: CropSampling,
     /// Voxels added on every side of the foreground's box, cut at the image's border; for `foreground_crops`.
     pub foreground_margin: usize,
+    /// Where that box comes from.
+    #[serde(default)]
+    pub boxes: BoxSource,
+    /// Voxels by which a jittered box's faces move at most.
+    #[serde(default)]
+    pub box_jitter: usize,
     /// Passes over the training cases.
     pub epochs: usize,
     /// Epochs between validations; the last epoch is always validated.
     pub validate_every: usize,
+    /// What is minimised.
+    #[serde(default)]
+    pub loss: LossSettings,
+    /// How much the outputs of a network with `deep_supervision` count, from full resolution down.
+    #[serde(default)]
+    pub deep_supervision_weights: LevelWeights,
+    /// Factor of the orthogonality penalty of all kernels, added to the loss; 0 leaves it out. See
+    /// [`medseg_losses::module_orthogonality_penalty`].
+    #[serde(default)]
+    pub orthogonality: f64,
     /// The optimiser.
     pub optimizer: OptimizerSettings,
-    /// The learning-rate schedule.
-    pub schedule: ScheduleSettings,
+    /// The learning rate's course, in epochs; see [`ScheduleConfig`].
+    pub schedule: ScheduleConfig,
+    /// Whether it moves with every epoch or with every step.
+    #[serde(default)]
+    pub schedule_unit: ScheduleUnit,
+    /// Accumulation, clipping and checkpointing of gradients.
+    #[serde(default)]
+    pub gradient: GradientSettings,
+    /// Validate and keep an exponential moving average of the weights instead of the weights themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema: Option<EmaConfig>,
+    /// End the stage when it no longer gets better.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
     /// The sliding window of validation and prediction.
     pub window: WindowSettings,
     /// What "best" means.
@@ -134,13 +153,11 @@ impl StageConfig {
         let fail = |what: String| Err(TrainError::Config(format!("{stage}.{what}")));
         let positive = |v: f64| v.is_finite() && v > 0.0;
         self.network.validate().map_err(|e| TrainError::Config(format!("{stage}.network: {e}")))?;
-        if self.network.in_channels != 1 || self.network.out_channels != 1 {
-            return fail("network: the experiments use one input channel and one output channel".into());
+        if self.network.in_channels != 1 {
+            return fail("network.in_channels must be 1: a case has one image".into());
         }
-        if self.network.deep_supervision != 0 {
-            return fail(
-                "network: the experiments' loss sees the last logits only, so deep_supervision must be 0".into(),
-            );
+        if self.network.out_channels == 2 {
+            return fail("network.out_channels: one organ needs 1 channel, n classes and the background n + 1".into());
         }
         if self.size.to_array().contains(&0) {
             return fail(format!("size must be at least one voxel along every axis, not {}", self.size));
@@ -151,23 +168,21 @@ impl StageConfig {
         if self.validate_every == 0 {
             return fail("validate_every must be at least 1".into());
         }
-        if !positive(self.optimizer.lr) {
-            return fail(format!("optimizer.lr must be a positive number, not {}", self.optimizer.lr));
+        self.optimizer.check().or_else(|e| fail(format!("optimizer.{e}")))?;
+        self.loss.check(self.network.out_channels).or_else(|e| fail(format!("loss: {e}")))?;
+        if !(self.orthogonality.is_finite() && self.orthogonality >= 0.0) {
+            return fail(format!("orthogonality must be a factor that is not negative, not {}", self.orthogonality));
         }
-        if self.optimizer.betas.iter().any(|b| !(0.0..1.0).contains(b)) {
-            return fail(format!("optimizer.betas must lie in [0, 1), not {:?}", self.optimizer.betas));
+        if let Err(e) = self.schedule_at_start() {
+            return fail(format!("schedule: {e}"));
         }
-        if !positive(self.optimizer.eps)
-            || !self.optimizer.weight_decay.is_finite()
-            || self.optimizer.weight_decay < 0.0
-        {
-            return fail("optimizer.eps must be positive and optimizer.weight_decay not negative".into());
+        self.validate_gradient().or_else(fail)?;
+        self.validate_deep_supervision().or_else(fail)?;
+        if self.boxes == BoxSource::Jittered && self.box_jitter == 0 {
+            return fail("box_jitter must be at least 1 voxel where boxes = \"jittered\"".into());
         }
-        if self.schedule.t_0 == 0
-            || self.schedule.t_mult == 0
-            || !(0.0..=self.optimizer.lr).contains(&self.schedule.eta_min)
-        {
-            return fail("schedule needs t_0 >= 1, t_mult >= 1 and 0 <= eta_min <= lr".into());
+        if self.boxes != BoxSource::Reference && self.input != StageInput::ForegroundCrops {
+            return fail("boxes: only a stage on \"foreground_crops\" has boxes".into());
         }
         if !(0.0..1.0).contains(&self.window.overlap) {
             return fail(format!("window.overlap must lie in [0, 1), not {}", self.window.overlap));
@@ -180,6 +195,49 @@ impl StageConfig {
             return fail("crops needs samples >= 1 and pos, neg >= 0 that are not both 0".into());
         }
         Ok(())
+    }
+
+    fn validate_gradient(&self) -> Result<(), String> {
+        if self.gradient.accumulate == 0 {
+            return Err("gradient.accumulate must be at least 1".into());
+        }
+        if let Some(max) = self.gradient.clip.map(Clip::max).filter(|max| !(max.is_finite() && *max > 0.0)) {
+            return Err(format!("gradient.clip: max must be a positive number, not {max}"));
+        }
+        if let Some(decay) = self.ema.map(|e| e.decay).filter(|decay| !(0.0..1.0).contains(decay)) {
+            return Err(format!("ema.decay must lie in [0, 1), not {decay}"));
+        }
+        if self.early_stopping.is_some_and(|e| e.patience == 0) {
+            return Err("early_stopping.patience must be at least 1 epoch".into());
+        }
+        Ok(())
+    }
+
+    fn validate_deep_supervision(&self) -> Result<(), String> {
+        let levels = self.network.deep_supervision + 1;
+        let supervision = DeepSupervision::new(self.deep_supervision_weights.clone());
+        let weights = supervision.and_then(|s| s.weights(if levels == 1 { 0 } else { levels }));
+        match (&self.deep_supervision_weights, weights) {
+            (LevelWeights::Given(_), _) if levels == 1 => {
+                Err("deep_supervision_weights are given, but network.deep_supervision is 0".into())
+            }
+            (_, Err(e)) => Err(format!("deep_supervision_weights: {e}")),
+            _ if levels > 1 && self.size.to_array().iter().any(|n| n % self.network.side_multiple() != 0) => {
+                Err(format!("size must be multiples of {} with deep_supervision", self.network.side_multiple()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The learning rate's course at the first epoch.
+    pub(crate) fn schedule_at_start(&self) -> Result<Schedule, TrainError> {
+        Ok(self.schedule.init(self.optimizer.lr)?)
+    }
+
+    /// Classes that the network tells apart, the background left out; 1 for a network of one output channel.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.network.out_channels.max(2) - 1
     }
 
     /// The sliding window of validation and prediction.

@@ -8,7 +8,7 @@ use medseg_volume::{Dhw, VolumeInfo};
 
 use super::RunRequest;
 use super::folder::PHANTOM_FOLDER;
-use crate::config::DataConfig;
+use crate::config::{DataConfig, OnBadCase};
 use crate::{Observer, TrainError};
 
 /// Cases of the phantom set: 14 train, 4 validate, 6 are left for the test.
@@ -25,13 +25,15 @@ pub(crate) struct Dataset {
     pub shapes: Vec<Dhw<usize>>,
     /// Which case does what.
     pub split: Split,
+    /// Cases left out because their headers cannot be read.
+    pub unreadable: Vec<String>,
 }
 
 impl Dataset {
     /// The cases of the request's folder, or the phantom set, which is written to the output folder unless this is a dry
     /// run.
     pub fn open(request: &RunRequest, observer: &mut dyn Observer) -> Result<Self, TrainError> {
-        match &request.data {
+        match request.folder() {
             Some(folder) => Self::from_folder(folder, &request.config.data, observer),
             None => Self::phantom(request, observer),
         }
@@ -44,9 +46,34 @@ impl Dataset {
         if cases.len() < found {
             observer.message(&format!("{} cases have no label and are not used", found - cases.len()));
         }
-        let shapes = shapes(&cases, config)?;
         let split = config.split.split(&cases)?;
-        Ok(Self { folder: folder.to_path_buf(), cases, shapes, split })
+        let mut data = Self { folder: folder.to_path_buf(), cases, shapes: Vec::new(), split, unreadable: Vec::new() };
+        if config.on_bad_case == OnBadCase::Skip {
+            data.leave_out_unreadable(observer)?;
+        }
+        data.shapes = shapes(&data.cases, config)?;
+        Ok(data)
+    }
+
+    /// Takes the cases out whose headers cannot be read, after the split, so that the others keep their places.
+    fn leave_out_unreadable(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let mut bad = Vec::new();
+        self.cases.retain(|case| match check_case(case) {
+            Ok(_) => true,
+            Err(e) => {
+                observer.warn(&format!("case {} is left out: {e}", case.id));
+                bad.push(case.id.clone());
+                false
+            }
+        });
+        for ids in [&mut self.split.train, &mut self.split.validation, &mut self.split.unused] {
+            ids.retain(|id| !bad.contains(id));
+        }
+        if self.split.train.is_empty() {
+            return Err(TrainError::NothingToTrain { stage: "any".into() });
+        }
+        self.unreadable = bad;
+        Ok(())
     }
 
     fn phantom(request: &RunRequest, observer: &mut dyn Observer) -> Result<Self, TrainError> {
@@ -60,7 +87,7 @@ impl Dataset {
         observer.end();
         let shapes = shapes(&cases, &request.config.data)?;
         let split = PHANTOM_SPLIT.split(&cases)?;
-        Ok(Self { folder, cases, shapes, split })
+        Ok(Self { folder, cases, shapes, split, unreadable: Vec::new() })
     }
 
     /// The phantom set as it would be, for a dry run that leaves no trace.
@@ -74,7 +101,7 @@ impl Dataset {
             shapes.push(config.axis_change(&image.geometry).permuted(image.shape()));
         }
         let split = PHANTOM_SPLIT.split(&cases)?;
-        Ok(Self { folder, cases, shapes, split })
+        Ok(Self { folder, cases, shapes, split, unreadable: Vec::new() })
     }
 
     /// A case's shape by its name.

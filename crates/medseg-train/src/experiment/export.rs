@@ -10,7 +10,7 @@ use medseg_volume::Dhw;
 use super::folder::{BUNDLE_FOLDER, RunRecord};
 use super::trained::TrainedRun;
 use crate::TrainError;
-use crate::config::ExperimentConfig;
+use crate::config::{ExperimentConfig, StageConfig};
 
 /// Opens what predicts: a bundle, or the output folder of a run, finished or not.
 ///
@@ -54,14 +54,19 @@ fn stages(settings: &ExperimentConfig) -> Stages {
     let Some(coarse) = &settings.coarse else {
         return Stages::OneStage { network, window, rule: MaskRule::default() };
     };
-    let cascade = CascadeConfig {
+    let cascade = cascade_config(settings, coarse);
+    Stages::TwoStage { coarse: coarse.network.clone(), fine: network, cascade }
+}
+
+/// How the two networks of a run predict together.
+pub(super) fn cascade_config(settings: &ExperimentConfig, coarse: &StageConfig) -> CascadeConfig {
+    CascadeConfig {
         coarse_size: coarse.size,
         coarse_margin: Dhw::splat(settings.cascade.margin),
         margin_mm: settings.cascade.margin_mm,
         min_component_share: f64::from(u8::from(settings.cascade.largest_component)),
         growth: settings.cascade.growth,
-        window,
+        window: settings.fine.sliding_window(),
         ..CascadeConfig::paper()
-    };
-    Stages::TwoStage { coarse: coarse.network.clone(), fine: network, cascade }
+    }
 }

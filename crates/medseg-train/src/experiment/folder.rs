@@ -49,9 +49,9 @@ pub(crate) struct RunRecord {
 
 impl RunRecord {
     pub fn new(request: &RunRequest) -> Self {
-        let data = request.data.as_ref().map(|folder| {
+        let data = request.folder().map(|folder| {
             let absolute = std::fs::canonicalize(folder).or_else(|_| std::path::absolute(folder));
-            absolute.unwrap_or_else(|_| folder.clone())
+            absolute.unwrap_or_else(|_| folder.to_path_buf())
         });
         Self {
             medseg: env!("CARGO_PKG_VERSION").into(),
@@ -76,7 +76,7 @@ impl RunRecord {
 
 /// Makes the output folder ready and writes `config.json`.
 ///
-/// A resumed run must have the settings and data of the run it goes on from. Any other run starts afresh; what an earlier
+/// A resumed run must have the settings and data of the run it goes on from, unless the request forces it. Any other run starts afresh; what an earlier
 /// run left is moved into a folder `earlier-N`, so that a forgotten `--resume` costs nothing.
 pub(crate) fn open_folder(
     request: &RunRequest,
@@ -87,13 +87,13 @@ pub(crate) fn open_folder(
     create_dir(out)?;
     let config = out.join("config.json");
     if config.exists() {
-        if request.resume {
-            check_unchanged(out, &RunRecord::read(out)?, record)?;
+        if request.continues() {
+            check_unchanged(request, &RunRecord::read(out)?, record, observer)?;
         } else {
             let aside = move_aside(out)?;
             observer.message(&format!("the earlier run in {} is kept in {}", out.display(), aside.display()));
         }
-    } else if request.resume {
+    } else if request.continues() {
         observer.message(&format!("nothing to resume in {}: starting", out.display()));
     }
     for folder in ["predictions", "overlays"] {
@@ -102,18 +102,35 @@ pub(crate) fn open_folder(
     write_atomic(&config, record.text().as_bytes())
 }
 
-fn check_unchanged(out: &Path, old: &RunRecord, new: &RunRecord) -> Result<(), TrainError> {
-    let changed = |what: String| Err(TrainError::Resume { path: out.to_path_buf(), reason: what });
+/// Settings that say where and how fast a run is done, not what comes out.
+const FREE: [&str; 4] = ["device", "data.folder", "data.workers", "data.cache_mib"];
+
+fn check_unchanged(
+    request: &RunRequest,
+    old: &RunRecord,
+    new: &RunRecord,
+    observer: &mut dyn Observer,
+) -> Result<(), TrainError> {
+    let mut differences = Vec::new();
     if old.data != new.data {
-        return changed(format!("it was run on {} and not on {}", old.data.display(), new.data.display()));
+        differences.push(format!("it was run on {} and not on {}", old.data.display(), new.data.display()));
     }
     let [old, new] = [old, new].map(|r| serde_json::to_value(&r.settings).unwrap_or_default());
-    let mut differences = Vec::new();
-    collect_differences("", &old, &new, &mut differences);
+    let mut changed = Vec::new();
+    collect_differences("", &old, &new, &mut changed);
+    if !changed.is_empty() {
+        differences.push(format!("the configuration differs: {}", changed.join(", ")));
+    }
     if differences.is_empty() {
         return Ok(());
     }
-    changed(format!("the configuration differs: {}; use the same settings or another --out", differences.join(", ")))
+    let what = differences.join("; ");
+    if request.force_config {
+        observer.warn(&format!("going on although {what}"));
+        return Ok(());
+    }
+    let reason = format!("{what}; use the same settings, another --out, or --force-config");
+    Err(TrainError::Resume { path: request.out.clone(), reason })
 }
 
 /// Lists `key: old -> new` for every leaf that differs.
@@ -125,7 +142,7 @@ fn collect_differences(key: &str, old: &serde_json::Value, new: &serde_json::Val
             let name = if key.is_empty() { k.clone() } else { format!("{key}.{k}") };
             collect_differences(&name, a.get(k).unwrap_or(&null), b.get(k).unwrap_or(&null), found);
         }
-    } else if old != new {
+    } else if old != new && !FREE.contains(&key) {
         found.push(format!("{key}: {old} -> {new}"));
     }
 }

@@ -1,9 +1,11 @@
 //! A whole experiment: cases, split, stages, prediction, report.
 
+mod boxes;
 mod dataset;
 mod export;
 mod fit;
 mod folder;
+mod measure;
 mod plan;
 mod predict;
 mod request;
@@ -12,6 +14,6 @@ mod run;
 mod trained;
 
 pub use export::open_bundle;
-pub use request::RunRequest;
-pub use run::run_experiment;
+pub use request::{Part, RunRequest};
+pub use run::{run_experiment, run_experiment_on};
 pub use trained::{CoarsePrediction, Prediction, TrainedRun};

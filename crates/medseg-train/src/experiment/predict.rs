@@ -9,8 +9,10 @@ use medseg_transforms::Intensity;
 use medseg_volume::{Volume, read_image, write_label};
 use ndarray::Array3;
 
+use super::measure::Measure;
 use super::{CoarsePrediction, Prediction, TrainedRun};
-use crate::cases::{load_label, no_foreground};
+use crate::cases::{check_finite, load_classes, no_foreground};
+use crate::config::{OnBadCase, StageConfig};
 use crate::files::write_atomic;
 use crate::report::{CaseRow, display_window, overlay};
 use crate::{Observer, Silent, TrainError};
@@ -24,6 +26,8 @@ pub(crate) struct Predicted {
     pub coarse_missed: usize,
     /// Cases whose whole volume was searched for lack of a box.
     pub fallbacks: usize,
+    /// Cases that could not be read and were left out, as `data.on_bad_case` allows.
+    pub skipped: Vec<String>,
 }
 
 /// Predicts every case, writes `predictions/<case>.nii.gz` and `overlays/<case>.png`; the next image is read meanwhile.
@@ -33,13 +37,25 @@ pub(crate) fn predict_cases(
     out: &Path,
     observer: &mut dyn Observer,
 ) -> Result<Predicted, TrainError> {
-    let mut found = Predicted { rows: Vec::new(), overlays: Vec::new(), coarse_missed: 0, fallbacks: 0 };
+    let mut found =
+        Predicted { rows: Vec::new(), overlays: Vec::new(), coarse_missed: 0, fallbacks: 0, skipped: Vec::new() };
     let (of, labels) = (Arc::new(cases.to_vec()), run.config().data.labels.clone());
+    let (classes, skip) = (run.config().fine.classes(), run.config().data.on_bad_case == OnBadCase::Skip);
     let ahead = LoaderOptions { workers: 1, prefetch: 1 };
-    let loader = Loader::new(cases.len(), ahead, move |i| load(&of[i], &labels));
+    let loader = Loader::new(cases.len(), ahead, move |i| match load(&of[i], &labels, classes) {
+        Err(e) if skip => Ok(Err(e)),
+        loaded => loaded.map(Ok),
+    });
     observer.begin("prediction", cases.len());
     for (case, loaded) in cases.iter().zip(loader) {
-        let (image, reference) = loaded?;
+        let (image, reference) = match loaded? {
+            Ok(loaded) => loaded,
+            Err(e) => {
+                observer.warn(&format!("case {} is not predicted: {e}", case.id));
+                found.skipped.push(case.id.clone());
+                continue;
+            }
+        };
         let mut one = || -> Result<(), TrainError> {
             let prediction = run.predict(&image, &mut Silent)?;
             tell_detours(&case.id, &prediction, observer);
@@ -74,8 +90,12 @@ fn tell_detours(case: &str, prediction: &Prediction, observer: &mut dyn Observer
 
 type Loaded = (Volume<f32>, Option<Volume<u8>>);
 
-fn load(case: &Case, labels: &[u8]) -> Result<Loaded, TrainError> {
-    let read = || Ok((read_image(&case.image)?, load_label(case, labels)?));
+fn load(case: &Case, labels: &[u8], classes: usize) -> Result<Loaded, TrainError> {
+    let read = || {
+        let image = read_image(&case.image)?;
+        check_finite(&image, &case.image)?;
+        Ok((image, load_classes(case, labels, classes)?))
+    };
     read().map_err(|e: TrainError| e.in_case(&case.id))
 }
 
@@ -91,20 +111,21 @@ impl Predicted {
     ) -> Result<(), TrainError> {
         self.fallbacks += usize::from(prediction.coarse.as_ref().is_some_and(|c| c.report.fallback.is_some()));
         let Some(reference) = reference else { return Ok(()) };
+        let config = run.config();
         let spacing = Spacing(image.geometry.spacing().to_array());
-        let tolerance = run.config().surface_tolerance_mm;
-        let mut row = |stage: &str, mask: &Array3<u8>| -> Result<CaseMetrics, TrainError> {
-            let metrics = CaseMetrics::evaluate(mask.view(), reference.view(), spacing, tolerance)?;
-            let (case, stage) = (case.to_string(), stage.to_string());
-            self.rows.push(CaseRow { case, stage, metrics, seconds: prediction.seconds });
+        let measure = Measure { labels: &config.data.labels, spacing, tolerance_mm: config.surface_tolerance_mm };
+        let mut row = |stage: &str, mask: &Array3<u8>, classes: usize| -> Result<CaseMetrics, TrainError> {
+            let rows = measure.rows(case, stage, prediction.seconds, mask, reference, classes)?;
+            let metrics = rows[0].metrics;
+            self.rows.extend(rows);
             Ok(metrics)
         };
         let final_stage = run.config().stages().last().map_or("fine", |s| s.0);
         if let Some(coarse) = &prediction.coarse {
-            let metrics = row("coarse", &coarse.mask)?;
+            let metrics = row("coarse", &coarse.mask, config.coarse.as_ref().map_or(1, StageConfig::classes))?;
             self.coarse_missed += usize::from(metrics.dice == 0.0);
         }
-        row(final_stage, &prediction.mask.data)?;
+        row(final_stage, &prediction.mask.data, config.fine.classes())?;
         Ok(())
     }
 }

@@ -1,15 +1,26 @@
 //! What is asked for: settings, data, output folder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::ExperimentConfig;
+
+/// A part of an experiment that is done by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Train the coarse stage of a two-stage experiment.
+    Coarse,
+    /// Train the fine stage, or the only one.
+    Fine,
+    /// Predict the held-out cases with the best weights of every stage, and report.
+    Predict,
+}
 
 /// One run of an experiment.
 #[derive(Clone, Debug)]
 pub struct RunRequest {
     /// The settings.
     pub config: ExperimentConfig,
-    /// Folder of the cases; `None` makes a phantom set under the output folder.
+    /// Folder of the cases; `None` takes that of the settings, or makes a phantom set under the output folder.
     pub data: Option<PathBuf>,
     /// The output folder.
     pub out: PathBuf,
@@ -17,6 +28,10 @@ pub struct RunRequest {
     pub device_name: String,
     /// Go on from the last checkpoints in the output folder.
     pub resume: bool,
+    /// Go on even if settings have changed since; the changes are reported as warnings.
+    pub force_config: bool,
+    /// The part of the experiment to do; all of it if not given.
+    pub part: Option<Part>,
     /// Say what would be done, and stop.
     pub dry_run: bool,
     /// Replace every stage's epochs by as many as make a short run on this number of cases.
@@ -39,11 +54,24 @@ impl RunRequest {
             out: out.into(),
             device_name: "cpu".into(),
             resume: false,
+            force_config: false,
+            part: None,
             dry_run: false,
             fit_epochs: false,
             fit_size: false,
             fit_components: false,
             fit_intensity: false,
         }
+    }
+
+    /// The folder of the cases: the request's, or that of the settings; `None` for the phantom set.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.data.as_deref().or(self.config.data.folder.as_deref())
+    }
+
+    /// True if what lies in the output folder belongs to this run: it is resumed, or a later part is done.
+    pub(crate) fn continues(&self) -> bool {
+        self.resume || matches!(self.part, Some(Part::Fine | Part::Predict))
     }
 }

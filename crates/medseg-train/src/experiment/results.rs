@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use medseg_metrics::bootstrap_ci95;
+use medseg_metrics::{bootstrap_ci95, mean_ignoring_nan};
 
 use super::RunRequest;
 use super::folder::RunRecord;
@@ -60,6 +60,7 @@ fn summarise(request: &RunRequest, stages: &[TrainedStage], predicted: &Predicte
         stages,
         coarse_missed_cases: two_stage.then_some(predicted.coarse_missed),
         roi_fallbacks: two_stage.then_some(predicted.fallbacks),
+        skipped_cases: predicted.skipped.clone(),
     }
 }
 
@@ -71,12 +72,25 @@ fn summarise_stage(request: &RunRequest, stage: &TrainedStage, predicted: &Predi
         cases: rows.len(),
         cases_without_reference: rows.len() - dice.len(),
         dice_mean: (!dice.is_empty()).then(|| dice.iter().sum::<f64>() / dice.len() as f64),
+        class_dice_mean: class_means(stage.name, predicted),
         dice_ci95: bootstrap_ci95(&dice, RESAMPLES, request.config.seed).map(|(low, high)| [low, high]),
         best_validation_dice: history.iter().filter_map(|r| r.validation_dice).reduce(f64::max),
         best_epoch: stage.state.best_epoch,
         epochs: history.len(),
+        seconds_waiting: history.iter().map(|r| r.seconds_waiting).sum(),
         seconds_train: history.iter().map(|r| r.seconds).sum(),
         seconds_predict: rows.iter().map(|r| r.seconds).sum(),
         peak_memory_bytes: stage.peak_memory_bytes.max(peak_memory_bytes()),
     }
+}
+
+/// Mean Dice of each class by its label value, where the stage tells several apart.
+fn class_means(stage: &str, predicted: &Predicted) -> BTreeMap<String, f64> {
+    let mut of_class: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for row in &predicted.rows {
+        if let Some((_, label)) = row.stage.split_once(':').filter(|(name, _)| *name == stage) {
+            of_class.entry(label.to_string()).or_default().push(row.metrics.dice);
+        }
+    }
+    of_class.into_iter().map(|(label, dice)| (label, mean_ignoring_nan(&dice))).filter(|(_, m)| !m.is_nan()).collect()
 }

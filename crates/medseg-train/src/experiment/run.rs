@@ -1,11 +1,13 @@
 //! The order of an experiment.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use burn::tensor::Device;
 use medseg_data::Case;
+use medseg_unet::Norm;
 
-use super::RunRequest;
+use super::boxes::predicted_boxes;
 use super::dataset::Dataset;
 use super::fit::{fit_components, fit_epochs, fit_intensity, fit_size};
 use super::folder::{BUNDLE_FOLDER, RunRecord, open_folder};
@@ -13,7 +15,10 @@ use super::plan::plan_text;
 use super::predict::predict_cases;
 use super::results::{TrainedStage, write_results};
 use super::trained::TrainedRun;
-use crate::cases::{CaseSource, Role, load_label};
+use super::{Part, RunRequest};
+use crate::cases::{CaseSource, Images, Role, Settings, load_label};
+use crate::config::{BoxSource, DataConfig, ExperimentConfig, OnBadCase};
+use crate::files::create_dir;
 use crate::memory::peak_memory_bytes;
 use crate::report::Summary;
 use crate::stage::{StageRun, mix};
@@ -22,9 +27,9 @@ use crate::{Observer, TrainError};
 /// Trains every stage, predicts the held-out cases and writes the report.
 ///
 /// The held-out cases are the split's test cases, or the validation cases where it has none; `None` is returned after a
-/// dry run. With the same request and data everything but wall times comes out equal, whether the run was interrupted
-/// and resumed or not. That holds for one run at a time in a process: dropout draws from the device's generator, which
-/// two trainings side by side would share.
+/// dry run, or when the request is for the training of one stage. With the same request and data everything but wall times
+/// comes out equal, whether the run was interrupted and resumed or not. That holds for one run at a time in a process:
+/// dropout draws from the device's generator, which two trainings side by side would share.
 ///
 /// # Errors
 /// [`TrainError::Config`] and [`TrainError::Resume`] before anything but the phantom set is written; otherwise what
@@ -34,7 +39,28 @@ pub fn run_experiment(
     device: &Device,
     observer: &mut dyn Observer,
 ) -> Result<Option<Summary>, TrainError> {
+    run_experiment_on(request, std::slice::from_ref(device), observer)
+}
+
+/// [`run_experiment`] with several devices of one kind, which share the cases of every training step
+/// (`gradient.accumulate` of them); the first one keeps the network, validates and predicts.
+///
+/// The gradients are added up in the order of the cases, so that the number of devices changes the time and not the
+/// result, as far as the devices compute the same.
+///
+/// # Errors
+/// As [`run_experiment`]; [`TrainError::Config`] also without a device, with more devices than cases in a step, and for
+/// batch norms on several devices, whose running statistics would differ from device to device.
+pub fn run_experiment_on(
+    request: &RunRequest,
+    devices: &[Device],
+    observer: &mut dyn Observer,
+) -> Result<Option<Summary>, TrainError> {
     request.config.validate()?;
+    check_devices(&request.config, devices)?;
+    if request.part == Some(Part::Coarse) && request.config.coarse.is_none() {
+        return Err(TrainError::Config("a one_stage experiment has no coarse stage to train".into()));
+    }
     let mut request = request.clone();
     let data = Dataset::open(&request, observer)?;
     fit(&mut request, &data, observer)?;
@@ -44,17 +70,45 @@ pub fn run_experiment(
         observer.message(&format!("configuration: {}\n{plan}", record.text()));
         return Ok(None);
     }
-    ensure_foreground(&data.select(&data.split.train)?, &request.config.data.labels)?;
+    ensure_foreground(&data.select(&data.split.train)?, &request.config.data)?;
     open_folder(&request, &record, observer)?;
     observer.message(&plan);
     data.split.write(request.out.join("split.json"))?;
-    let stages = train_stages(&request, &data, device, observer)?;
-    let run = TrainedRun::open(&request.out, device)?;
+    let stages = match request.part {
+        Some(Part::Predict) => stages_of(&request)?,
+        _ => train_stages(&request, &data, devices, observer)?,
+    };
+    if matches!(request.part, Some(Part::Coarse | Part::Fine)) {
+        return Ok(None);
+    }
+    let run = TrainedRun::open(&request.out, &devices[0])?.with_precision(request.config.precision.into());
     run.bundle().save(request.out.join(BUNDLE_FOLDER))?;
-    let predicted = predict_cases(&run, &data.select(data.predicted())?, &request.out, observer)?;
+    let mut predicted = predict_cases(&run, &data.select(data.predicted())?, &request.out, observer)?;
+    predicted.skipped.extend(data.unreadable.iter().cloned());
     let summary = write_results(&request, &record, &stages, &predicted)?;
     observer.message(&closing_lines(&request, &summary));
     Ok(Some(summary))
+}
+
+/// Refuses devices that would have nothing to do, or statistics that would differ.
+fn check_devices(config: &ExperimentConfig, devices: &[Device]) -> Result<(), TrainError> {
+    if devices.is_empty() {
+        return Err(TrainError::Config("no device to train on".into()));
+    }
+    for (name, stage) in config.stages().into_iter().filter(|_| devices.len() > 1) {
+        let (cases, count) = (stage.gradient.accumulate, devices.len());
+        if cases < count {
+            return Err(TrainError::Config(format!(
+                "{name}.gradient.accumulate = {cases} is too few cases a step for {count} devices; use a multiple of {count}"
+            )));
+        }
+        if matches!(stage.network.norm, Norm::Batch { .. }) {
+            return Err(TrainError::Config(format!(
+                "{name}.network.norm: batch norm does not work on several devices"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Resolves what the request leaves to the data.
@@ -65,51 +119,89 @@ fn fit(request: &mut RunRequest, data: &Dataset, observer: &mut dyn Observer) ->
     if request.fit_size {
         fit_size(&mut request.config, &data.shapes);
     }
-    if request.fit_components && request.data.is_some() {
+    if request.fit_components && request.folder().is_some() {
         fit_components(&mut request.config, &data.select(&data.split.train)?, observer)?;
     }
-    if request.fit_intensity && request.data.is_some() {
+    if request.fit_intensity && request.folder().is_some() {
         fit_intensity(&mut request.config, &data.cases, observer)?;
     }
     request.config.validate()
 }
 
 /// Refuses to train where no training case has foreground, as after a mistyped `labels`; stops at the first that has.
-fn ensure_foreground(cases: &[Case], labels: &[u8]) -> Result<(), TrainError> {
+fn ensure_foreground(cases: &[Case], data: &DataConfig) -> Result<(), TrainError> {
     for case in cases {
-        let label = load_label(case, labels).map_err(|e| e.in_case(&case.id))?;
+        let label = match load_label(case, &data.labels) {
+            // The stage says so.
+            Err(_) if data.on_bad_case == OnBadCase::Skip => continue,
+            label => label.map_err(|e| e.in_case(&case.id))?,
+        };
         if label.is_some_and(|l| l.data.iter().any(|v| *v != 0)) {
             return Ok(());
         }
     }
+    let labels = &data.labels;
     let which = if labels.is_empty() { "any value above 0".into() } else { format!("the values {labels:?}") };
     let folder = cases.first().and_then(|c| c.label.as_deref()).and_then(Path::parent).unwrap_or(Path::new(""));
     Err(TrainError::Config(format!("no training label in {} has a voxel of {which}", folder.display())))
 }
 
+/// The stages of a run that are trained already.
+fn stages_of(request: &RunRequest) -> Result<Vec<TrainedStage>, TrainError> {
+    let stages = request.config.stages();
+    stages.into_iter().map(|(name, _)| reached(request, name)).collect()
+}
+
+/// What a stage has reached in an earlier run.
+fn reached(request: &RunRequest, name: &'static str) -> Result<TrainedStage, TrainError> {
+    let Some(state) = StageRun::reached(&request.out.join(name))? else {
+        let reason = format!("stage {name} has not been trained yet");
+        return Err(TrainError::NotARun { path: request.out.clone(), reason });
+    };
+    Ok(TrainedStage { name, state, peak_memory_bytes: peak_memory_bytes() })
+}
+
+/// Trains the stages that the request wants.
 fn train_stages(
     request: &RunRequest,
     data: &Dataset,
-    device: &Device,
+    devices: &[Device],
     observer: &mut dyn Observer,
 ) -> Result<Vec<TrainedStage>, TrainError> {
     let config = &request.config;
-    let training_cases = data.select(&data.split.train)?;
-    let validation_cases = data.select(&data.split.validation)?;
+    let cases = [data.select(&data.split.train)?, data.select(&data.split.validation)?];
+    // Two stages read the same files: half of the memory keeps what was read, half what the stage at work makes of it.
+    let shared = if config.coarse.is_some() { (config.data.cache_mib << 20) / 2 } else { 0 };
+    let images = Images::new(cases.concat(), &config.data, shared);
     let mut trained = Vec::new();
     for (number, (name, stage)) in config.stages().into_iter().enumerate() {
-        let budget = config.data.cache_mib << 20;
-        let share = |n: usize| budget / (training_cases.len() + validation_cases.len()) * n;
-        let source =
-            |cases: &Vec<_>, role| CaseSource::new(cases.clone(), &config.data, stage, role, share(cases.len()));
-        let training = source(&training_cases, Role::Training);
-        let validation = source(&validation_cases, Role::Validation);
+        match (request.part, name) {
+            (Some(Part::Fine), "coarse") => continue,
+            (Some(Part::Coarse), "fine") => break,
+            _ => {}
+        }
+        let seed = mix(config.seed, number as u64, 0);
+        let boxes = match &config.coarse {
+            Some(coarse) if name == "fine" && stage.boxes == BoxSource::Predicted => {
+                create_dir(&request.out.join(name))?;
+                predicted_boxes(config, coarse, &request.out, &cases.concat(), &images, &devices[0], observer)?
+            }
+            _ => HashMap::new(),
+        };
+        let settings = Settings::of(config, stage, seed, boxes);
+        let budget = (config.data.cache_mib << 20) - shared;
+        let source = |cases: &Vec<Case>, all: usize, role| {
+            CaseSource::new(cases.clone(), &images, &settings, role, budget / all.max(1) * cases.len())
+        };
+        let all = cases[0].len() + cases[1].len();
+        let (training, validation) = (source(&cases[0], all, Role::Training), source(&cases[1], all, Role::Validation));
         let run = StageRun {
             name,
             config: stage,
-            seed: mix(config.seed, number as u64, 0),
+            seed,
             workers: config.data.workers,
-            device,
+            devices,
+            precision: config.precision.into(),
             folder: request.out.join(name),
         };
         let state = run.train(&training, &validation, observer)?;

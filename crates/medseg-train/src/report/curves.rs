@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     fn record(epoch: usize, loss: f64, dice: Option<f64>) -> EpochRecord {
-        EpochRecord { epoch, lr: 0.01, loss, validation_dice: dice, seconds: 1.0 }
+        EpochRecord { epoch, lr: 0.01, loss, validation_dice: dice, ..EpochRecord::default() }
     }
 
     #[test]

@@ -166,6 +166,7 @@ mod tests {
             stages: BTreeMap::new(),
             coarse_missed_cases: Some(1),
             roi_fallbacks: Some(2),
+            ..Summary::default()
         };
         let overlays = [("<case & 1>".to_string(), vec![1, 2, 3])];
         let parts = ReportParts {

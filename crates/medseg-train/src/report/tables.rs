@@ -63,6 +63,9 @@ pub struct StageSummary {
     pub cases_without_reference: usize,
     /// Mean Dice per case; `None` if no case has foreground.
     pub dice_mean: Option<f64>,
+    /// Mean Dice of each class by its label value, where the stage tells several apart.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub class_dice_mean: BTreeMap<String, f64>,
     /// Bootstrap 95 % interval of the mean; `None` below two cases.
     pub dice_ci95: Option<[f64; 2]>,
     /// Best mean Dice of the validations during training.
@@ -73,6 +76,9 @@ pub struct StageSummary {
     pub epochs: usize,
     /// Seconds of training and validation, summed over the epochs (those before a resume included).
     pub seconds_train: f64,
+    /// Of these, seconds in which the network waited for data.
+    #[serde(default)]
+    pub seconds_waiting: f64,
     /// Seconds of prediction over all cases.
     pub seconds_predict: f64,
     /// Highest memory of the process by the end of the stage, where the system tells.
@@ -80,7 +86,7 @@ pub struct StageSummary {
 }
 
 /// `summary.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// `one_stage` or `two_stage`.
     pub experiment: String,
@@ -92,6 +98,9 @@ pub struct Summary {
     /// Two-stage: cases whose coarse mask was empty, so that the whole volume was searched instead of a box.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roi_fallbacks: Option<usize>,
+    /// Held-out cases that could not be read and were left out, as `data.on_bad_case = "skip"` allows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped_cases: Vec<String>,
 }
 
 #[cfg(test)]

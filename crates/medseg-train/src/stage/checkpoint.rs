@@ -1,5 +1,6 @@
-//! The last checkpoint of a stage: network, optimiser, and what has been reached, replaced as one.
+//! The last two checkpoints of a stage: network, optimiser, average and what has been reached, each replaced as one.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,9 +13,11 @@ use super::EpochRecord;
 use crate::TrainError;
 use crate::files::{create_dir, neighbour, read_text, write_atomic};
 
-const NETWORK: &str = "network.bpk";
-const OPTIMIZER: &str = "optimizer.bpk";
+pub(super) const NETWORK: &str = "network.bpk";
+pub(super) const OPTIMIZER: &str = "optimizer.bpk";
+pub(super) const AVERAGE: &str = "average.bpk";
 const STATE: &str = "state.json";
+const CHECKSUMS: &str = "checksums.json";
 
 /// What a stage has reached, as of the end of an epoch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,71 +29,150 @@ pub(crate) struct StageState {
     pub best_epoch: usize,
     /// The value that made it the best (Dice, or the negative training loss).
     pub best_score: Option<f64>,
+    /// Updates of the moving average of the weights.
+    #[serde(default)]
+    pub average_updates: u64,
 }
 
-/// A folder `last/` that always holds one complete checkpoint.
+/// What a checkpoint holds besides the state.
+pub(super) struct Weights<'a> {
+    pub network: &'a UNet,
+    pub optimizer: &'a ModuleOptimizer,
+    pub average: Option<&'a UNet>,
+}
+
+/// A complete checkpoint whose files are as they were written.
+pub(crate) struct Found {
+    pub folder: PathBuf,
+    pub state: StageState,
+    /// Newer or equal ones that are damaged, each with what is wrong.
+    pub damaged: Vec<String>,
+}
+
+/// The folders `last/` and `previous/`: the checkpoints of the last two epochs.
 ///
-/// A new checkpoint is written beside it and swapped in by two renames. Whatever moment the process is killed at, `last`,
-/// `last.new` or `last.old` holds a complete one; [`LastCheckpoint::find`] takes the newest of them.
-pub(crate) struct LastCheckpoint {
-    folder: PathBuf,
+/// A new checkpoint is written to `last.new/`, its checksums at the end, and moved in by two renames. Whatever moment the
+/// process is killed at, at least one of the three is complete; [`Checkpoints::find`] takes the newest one whose files
+/// agree with their checksums.
+pub(crate) struct Checkpoints {
+    last: PathBuf,
+    previous: PathBuf,
 }
 
-impl LastCheckpoint {
+impl Checkpoints {
     pub fn in_stage(stage_folder: &Path) -> Self {
-        Self { folder: stage_folder.join("last") }
+        Self { last: stage_folder.join("last"), previous: stage_folder.join("previous") }
     }
 
-    /// Replaces the checkpoint.
-    pub fn save(&self, network: &UNet, optimizer: &ModuleOptimizer, state: &StageState) -> Result<(), TrainError> {
-        let new = neighbour(&self.folder, ".new");
-        let old = neighbour(&self.folder, ".old");
+    /// Writes a checkpoint; the one before is kept, the one before that goes. On an error both are as they were.
+    pub(super) fn save(&self, weights: &Weights<'_>, state: &StageState) -> Result<(), TrainError> {
+        let new = neighbour(&self.last, ".new");
         remove_dir(&new)?;
         create_dir(&new)?;
-        let broken = |path: PathBuf, reason: String| TrainError::io("write", &path, std::io::Error::other(reason));
-        let file = new.join(NETWORK);
-        network.clone().save_file(&file).map_err(|e| broken(file, e.to_string()))?;
-        let file = new.join(OPTIMIZER);
-        optimizer.save(&file).map_err(|e| broken(file, e.to_string()))?;
-        for name in [NETWORK, OPTIMIZER] {
-            let path = new.join(name);
-            fs::File::open(&path).and_then(|f| f.sync_all()).map_err(|e| TrainError::io("write", &path, e))?;
+        write_checkpoint(&new, weights, state).inspect_err(|_| {
+            // Gives a full disk its space back.
+            let _ = remove_dir(&new);
+        })?;
+        if self.last.exists() {
+            remove_dir(&self.previous)?;
+            fs::rename(&self.last, &self.previous).map_err(|e| TrainError::io("replace", &self.last, e))?;
         }
-        let text = serde_json::to_string_pretty(state).map_err(|e| broken(new.join(STATE), e.to_string()))?;
-        // Last, so that a folder with a state file is complete.
-        write_atomic(&new.join(STATE), text.as_bytes())?;
-        remove_dir(&old)?;
-        if self.folder.exists() {
-            fs::rename(&self.folder, &old).map_err(|e| TrainError::io("replace", &self.folder, e))?;
-        }
-        fs::rename(&new, &self.folder).map_err(|e| TrainError::io("replace", &self.folder, e))?;
-        remove_dir(&old)
+        fs::rename(&new, &self.last).map_err(|e| TrainError::io("replace", &self.last, e))
     }
 
-    /// The newest complete checkpoint's folder and state, if there is one.
-    pub fn find(&self) -> Option<(PathBuf, StageState)> {
-        ["", ".new", ".old"]
-            .into_iter()
-            .map(|suffix| neighbour(&self.folder, suffix))
-            .filter_map(|folder| {
-                let text = read_text(&folder.join(STATE)).ok()?;
-                let state: StageState = serde_json::from_str(&text).ok()?;
-                Some((folder, state))
-            })
-            .max_by_key(|(_, state)| state.history.len())
+    /// The newest undamaged checkpoint; `None` if there has been none.
+    ///
+    /// # Errors
+    /// [`TrainError::Resume`] if there are checkpoints and all of them are damaged.
+    pub fn find(&self) -> Result<Option<Found>, TrainError> {
+        let mut damaged = Vec::new();
+        let mut found: Vec<(PathBuf, StageState)> = Vec::new();
+        for folder in [self.last.clone(), neighbour(&self.last, ".new"), self.previous.clone()] {
+            match read_checkpoint(&folder) {
+                Ok(state) => found.push((folder, state)),
+                // An unfinished one is no damage.
+                Err(reason) if folder.join(CHECKSUMS).exists() => {
+                    damaged.push(format!("{}: {reason}", folder.display()));
+                }
+                Err(_) => {}
+            }
+        }
+        match found.into_iter().max_by_key(|(_, state)| state.history.len()) {
+            Some((folder, state)) => Ok(Some(Found { folder, state, damaged })),
+            None if damaged.is_empty() => Ok(None),
+            None => Err(TrainError::Resume { path: self.last.clone(), reason: damaged.join("; ") }),
+        }
     }
+}
+
+fn write_checkpoint(folder: &Path, weights: &Weights<'_>, state: &StageState) -> Result<(), TrainError> {
+    let broken =
+        |name: &str, reason: String| TrainError::io("write", &folder.join(name), std::io::Error::other(reason));
+    let save = |network: &UNet, name: &str| {
+        network.clone().save_file(folder.join(name)).map_err(|e| broken(name, e.to_string()))
+    };
+    save(weights.network, NETWORK)?;
+    weights.optimizer.save(folder.join(OPTIMIZER)).map_err(|e| broken(OPTIMIZER, e.to_string()))?;
+    let mut names = vec![NETWORK, OPTIMIZER];
+    if let Some(average) = weights.average {
+        save(average, AVERAGE)?;
+        names.push(AVERAGE);
+    }
+    for name in &names {
+        let path = folder.join(name);
+        fs::File::open(&path).and_then(|f| f.sync_all()).map_err(|e| TrainError::io("write", &path, e))?;
+    }
+    let text = serde_json::to_string_pretty(state).map_err(|e| broken(STATE, e.to_string()))?;
+    write_atomic(&folder.join(STATE), text.as_bytes())?;
+    names.push(STATE);
+    let sums = names.iter().map(|name| Ok((name.to_string(), checksum(&folder.join(name))?)));
+    let sums = sums.collect::<Result<BTreeMap<_, _>, TrainError>>()?;
+    let text = serde_json::to_string_pretty(&sums).map_err(|e| broken(CHECKSUMS, e.to_string()))?;
+    // Last, so that a folder with checksums is complete.
+    write_atomic(&folder.join(CHECKSUMS), text.as_bytes())
+}
+
+/// The state of a complete checkpoint, or what is wrong with it.
+fn read_checkpoint(folder: &Path) -> Result<StageState, String> {
+    let text = read_text(&folder.join(CHECKSUMS)).map_err(|e| e.to_string())?;
+    let sums: BTreeMap<String, String> = serde_json::from_str(&text).map_err(|e| format!("{CHECKSUMS}: {e}"))?;
+    for needed in [NETWORK, OPTIMIZER, STATE] {
+        if !sums.contains_key(needed) {
+            return Err(format!("{CHECKSUMS} does not name {needed}"));
+        }
+    }
+    for (name, sum) in &sums {
+        if checksum(&folder.join(name)).map_err(|e| e.to_string())? != *sum {
+            return Err(format!("{name} is damaged: its checksum differs"));
+        }
+    }
+    let text = read_text(&folder.join(STATE)).map_err(|e| e.to_string())?;
+    serde_json::from_str(&text).map_err(|e| format!("{STATE}: {e}"))
+}
+
+/// CRC-32 and length of a file.
+fn checksum(path: &Path) -> Result<String, TrainError> {
+    let bytes = fs::read(path).map_err(|e| TrainError::io("read", path, e))?;
+    Ok(format!("{:08x}-{}", crc32fast::hash(&bytes), bytes.len()))
 }
 
 /// Loads the network and the optimiser of a checkpoint folder into freshly made ones.
-pub(crate) fn load(
+pub(super) fn load(
     folder: &Path,
     network: UNet,
     optimizer: ModuleOptimizer,
 ) -> Result<(UNet, ModuleOptimizer), TrainError> {
-    let broken = |reason: String| TrainError::Resume { path: folder.to_path_buf(), reason };
-    let network = network.try_load_file(folder.join(NETWORK)).map_err(|e| broken(format!("{NETWORK}: {e}")))?;
-    let optimizer = optimizer.load(folder.join(OPTIMIZER)).map_err(|e| broken(format!("{OPTIMIZER}: {e}")))?;
-    Ok((network, optimizer))
+    let optimizer = optimizer.load(folder.join(OPTIMIZER)).map_err(|e| broken(folder, OPTIMIZER, &e.to_string()))?;
+    Ok((load_network(folder, NETWORK, network)?, optimizer))
+}
+
+/// Loads one of a checkpoint's networks into a freshly made one.
+pub(super) fn load_network(folder: &Path, name: &str, network: UNet) -> Result<UNet, TrainError> {
+    network.try_load_file(folder.join(name)).map_err(|e| broken(folder, name, &e.to_string()))
+}
+
+fn broken(folder: &Path, name: &str, reason: &str) -> TrainError {
+    TrainError::Resume { path: folder.to_path_buf(), reason: format!("{name}: {reason}") }
 }
 
 fn remove_dir(path: &Path) -> Result<(), TrainError> {

@@ -1,10 +1,14 @@
 //! One stage: training, validation, checkpoints, history.
 
 mod checkpoint;
+mod devices;
+mod epoch;
+mod gradients;
 mod history;
+mod objective;
 mod training;
 mod validation;
 
-pub(crate) use checkpoint::{LastCheckpoint, StageState};
+pub(crate) use checkpoint::{Checkpoints, StageState};
 pub use history::{EpochRecord, history_csv};
 pub(crate) use training::{StageRun, mix};

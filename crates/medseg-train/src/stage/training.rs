@@ -1,28 +1,25 @@
-//! The training loop.
+//! The training loop of a stage.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
-use medseg_data::{Loader, LoaderOptions, epoch_order};
-use medseg_losses::{Activation, DiceLoss, DiceLossConfig};
-use medseg_optim::{CosineWarmRestarts, NovoGradConfig};
-use medseg_unet::{UNet, save_weights};
+use medseg_optim::{Ema, EmaState, Schedule};
+use medseg_unet::{Precision, UNet, save_weights};
 
-use super::checkpoint::load;
-use super::validation::validate;
-use super::{EpochRecord, LastCheckpoint, StageState, history_csv};
-use crate::cases::{CaseSource, TrainingStep};
-use crate::config::{BestBy, ScheduleSettings, StageConfig};
+use super::checkpoint::{AVERAGE, Weights, load, load_network};
+use super::devices::Devices;
+use super::epoch::Trained;
+use super::validation::{Validated, validate};
+use super::{Checkpoints, EpochRecord, StageState, history_csv};
+use crate::cases::CaseSource;
+use crate::config::{BestBy, ScheduleUnit, StageConfig};
 use crate::files::{create_dir, write_atomic};
 use crate::report::curves_svg;
 use crate::{Observer, TrainError};
-
-/// Steps that wait ready for the network, at most.
-const PREFETCH: usize = 4;
 
 /// One stage of a run, ready to be trained.
 pub(crate) struct StageRun<'a> {
@@ -34,17 +31,28 @@ pub(crate) struct StageRun<'a> {
     pub seed: u64,
     /// Loader threads.
     pub workers: usize,
-    /// Where the network trains, without autodiff.
-    pub device: &'a Device,
+    /// Where the network trains, without autodiff; the first one keeps it. At least one.
+    pub devices: &'a [Device],
+    /// Of the forward passes.
+    pub precision: Precision,
     /// The stage's folder.
     pub folder: PathBuf,
 }
 
 /// What training holds between epochs.
-struct Progress {
-    network: UNet,
-    optimizer: ModuleOptimizer,
+pub(super) struct Progress {
+    pub network: UNet,
+    pub optimizer: ModuleOptimizer,
+    /// The moving average of the weights, if the settings want one.
+    pub average: Option<Ema<UNet>>,
     state: StageState,
+}
+
+impl Progress {
+    /// The network that is validated and kept: the average, if there is one.
+    fn kept(&self) -> UNet {
+        self.average.as_ref().map_or_else(|| self.network.valid(), |average| average.average().clone())
+    }
 }
 
 impl StageRun<'_> {
@@ -53,7 +61,13 @@ impl StageRun<'_> {
         folder.join("best.safetensors")
     }
 
-    /// Trains until the configured number of epochs is reached, going on from the last checkpoint if there is one.
+    /// Where validations run and the network is kept.
+    pub(super) fn device(&self) -> &Device {
+        &self.devices[0]
+    }
+
+    /// Trains until the configured number of epochs is reached or early stopping ends it, going on from the newest
+    /// undamaged checkpoint if there is one.
     pub fn train(
         &self,
         training: &Arc<CaseSource>,
@@ -64,106 +78,91 @@ impl StageRun<'_> {
         let mut progress = self.start(observer)?;
         let mut schedule = self.schedule(progress.state.history.len())?;
         for epoch in progress.state.history.len() + 1..=self.config.epochs {
+            if self.has_stopped(&progress.state) {
+                let patience = self.config.early_stopping.map_or(0, |e| e.patience);
+                observer.message(&format!("{}: no better epoch in {patience}, stopping early", self.name));
+                break;
+            }
             let started = Instant::now();
-            let lr = schedule.lr();
-            let loss;
-            (progress.network, loss) =
-                self.epoch(epoch, lr, progress.network, &mut progress.optimizer, training, observer)?;
-            let validation_dice = if self.config.validates_after(epoch) {
-                let first = progress.state.history.iter().all(|r| !self.config.validates_after(r.epoch));
-                validate(self, &progress.network.valid(), validation, first, observer)?
-            } else {
-                None
-            };
-            let seconds = started.elapsed().as_secs_f64();
-            progress.state.history.push(EpochRecord { epoch, lr, loss, validation_dice, seconds });
+            let trained = self.epoch(epoch, &mut schedule, &mut progress, training, observer)?;
+            let validated = self.validated(epoch, &progress, validation, observer)?;
+            let record = Self::record(epoch, trained, validated, started.elapsed().as_secs_f64());
+            progress.state.history.push(record);
             self.keep(&mut progress)?;
             observer.message(&self.epoch_line(progress.state.history.last(), progress.state.best_epoch));
-            schedule.step();
+            match self.config.schedule_unit {
+                ScheduleUnit::Epoch => schedule.step(),
+                ScheduleUnit::Step => schedule.step_to(epoch as f64)?,
+            }
         }
         self.write_history(&progress.state)?;
         Ok(progress.state)
     }
 
-    /// A fresh network, or the one of the last checkpoint.
-    fn start(&self, observer: &mut dyn Observer) -> Result<Progress, TrainError> {
-        let device = self.device.clone().autodiff();
-        let network = self.config.network.init_seeded(self.seed, &device)?;
-        let o = self.config.optimizer;
-        let [beta_1, beta_2] = o.betas;
-        let weight_decay = o.weight_decay;
-        let novograd = NovoGradConfig { beta_1, beta_2, epsilon: o.eps, weight_decay, ..NovoGradConfig::default() };
-        let optimizer = novograd.init()?;
-        let Some((folder, state)) = LastCheckpoint::in_stage(&self.folder).find() else {
-            return Ok(Progress { network, optimizer, state: StageState::default() });
-        };
-        let (network, optimizer) = load(&folder, network, optimizer)?;
-        observer.message(&format!("{}: going on after epoch {}", self.name, state.history.len()));
-        Ok(Progress { network, optimizer, state })
+    /// What an earlier run of the stage reached, without training.
+    pub fn reached(folder: &Path) -> Result<Option<StageState>, TrainError> {
+        Ok(Checkpoints::in_stage(folder).find()?.map(|found| found.state))
     }
 
-    fn schedule(&self, finished_epochs: usize) -> Result<CosineWarmRestarts, TrainError> {
-        let ScheduleSettings { t_0, t_mult, eta_min } = self.config.schedule;
-        let mut schedule = CosineWarmRestarts::new(self.config.optimizer.lr, t_0 as u64, t_mult as u64, eta_min)?;
-        for _ in 0..finished_epochs {
-            schedule.step();
+    /// A fresh network, or the one of the newest undamaged checkpoint.
+    fn start(&self, observer: &mut dyn Observer) -> Result<Progress, TrainError> {
+        let device = Devices::training_device(self.device(), self.config.gradient.checkpointing);
+        let network = self.config.network.init_seeded(self.seed, &device)?.with_precision(self.precision);
+        let optimizer = self.config.optimizer.init()?;
+        let Some(found) = Checkpoints::in_stage(&self.folder).find()? else {
+            let average = self.config.ema.map(|ema| ema.init(&network)).transpose()?;
+            return Ok(Progress { network, optimizer, average, state: StageState::default() });
+        };
+        for what in &found.damaged {
+            observer.warn(&format!("{what}; going on from the checkpoint before"));
+        }
+        let state = found.state;
+        let average = match self.config.ema {
+            Some(ema) => {
+                let average = load_network(&found.folder, AVERAGE, network.valid())?;
+                Some(ema.resume(average, EmaState { updates: state.average_updates })?)
+            }
+            None => None,
+        };
+        let (network, optimizer) = load(&found.folder, network, optimizer)?;
+        observer.message(&format!("{}: going on after epoch {}", self.name, state.history.len()));
+        Ok(Progress { network, optimizer, average, state })
+    }
+
+    /// The learning rate's course after so many epochs.
+    fn schedule(&self, finished_epochs: usize) -> Result<Schedule, TrainError> {
+        let mut schedule = self.config.schedule_at_start()?;
+        match self.config.schedule_unit {
+            ScheduleUnit::Epoch => (0..finished_epochs).for_each(|_| schedule.step()),
+            ScheduleUnit::Step => schedule.step_to(finished_epochs as f64)?,
         }
         Ok(schedule)
     }
 
-    /// One pass over the training cases in a shuffled order; returns the network and the mean loss.
-    fn epoch(
-        &self,
-        epoch: usize,
-        lr: f64,
-        mut network: UNet,
-        optimizer: &mut ModuleOptimizer,
-        training: &Arc<CaseSource>,
-        observer: &mut dyn Observer,
-    ) -> Result<(UNet, f64), TrainError> {
-        let steps = training.len();
-        let (source, seed, number) = (Arc::clone(training), self.seed, epoch as u32);
-        let order = epoch_order(seed, number, steps);
-        let options = LoaderOptions { workers: self.workers, prefetch: PREFETCH };
-        let loader = Loader::new(steps, options, move |i| source.training_step(seed, number, order[i]));
-        let loss = DiceLossConfig { activation: Activation::Sigmoid, ..DiceLossConfig::default() }.init()?;
-        observer.begin(&format!("{} epoch {epoch}/{}", self.name, self.config.epochs), steps);
-        let mut sum = 0.0;
-        for (done, step) in loader.enumerate() {
-            let step = step?;
-            if let Some(warning) = step.warning.as_ref().filter(|_| epoch == 1) {
-                observer.warn(warning);
-            }
-            // The channels that dropout leaves out are drawn by the device: the same for the same epoch and step.
-            self.device.seed(mix(self.seed, epoch as u64, done as u64));
-            let value;
-            (network, value) = self.step(epoch, lr, network, optimizer, &loss, step)?;
-            sum += f64::from(value);
-            observer.advance(done + 1, &format!("loss {:.4}  lr {lr:.2e}", sum / (done + 1) as f64));
-        }
-        observer.end();
-        Ok((network, sum / steps as f64))
+    /// True when early stopping has ended the stage.
+    fn has_stopped(&self, state: &StageState) -> bool {
+        let since_best = state.history.len() - state.best_epoch.min(state.history.len());
+        self.config.early_stopping.is_some_and(|e| state.best_epoch > 0 && since_best >= e.patience)
     }
 
-    /// One optimiser step; returns the network and the loss before it.
-    fn step(
+    fn validated(
         &self,
         epoch: usize,
-        lr: f64,
-        network: UNet,
-        optimizer: &mut ModuleOptimizer,
-        dice: &DiceLoss,
-        step: TrainingStep,
-    ) -> Result<(UNet, f32), TrainError> {
-        let case = step.case.clone();
-        let (image, target) = step.into_tensors(&self.device.clone().autodiff());
-        let loss = dice.forward(network.forward(image), target);
-        let value = loss.clone().try_into_scalar::<f32>().map_err(|e| TrainError::Device(e.to_string()))?;
-        if !value.is_finite() {
-            return Err(TrainError::Diverged { stage: self.name.into(), epoch, case, loss: value });
+        progress: &Progress,
+        validation: &CaseSource,
+        observer: &mut dyn Observer,
+    ) -> Result<Validated, TrainError> {
+        if !self.config.validates_after(epoch) {
+            return Ok(Validated::default());
         }
-        let gradients = GradientsParams::from_grads(loss.backward(), &network);
-        Ok((optimizer.step(lr, network, gradients), value))
+        let first = progress.state.history.iter().all(|r| !self.config.validates_after(r.epoch));
+        validate(self, &progress.kept(), validation, first, observer)
+    }
+
+    fn record(epoch: usize, trained: Trained, validated: Validated, seconds: f64) -> EpochRecord {
+        let Trained { lr, loss, seconds_waiting } = trained;
+        let Validated { dice, class_dice } = validated;
+        EpochRecord { epoch, lr, loss, validation_dice: dice, class_dice, seconds, seconds_waiting }
     }
 
     /// Writes the best weights if this epoch is the best, then the checkpoint, then the history.
@@ -179,9 +178,15 @@ impl StageRun<'_> {
         if let Some(score) = score.filter(|s| progress.state.best_score.is_none_or(|best| *s > best)) {
             progress.state.best_score = Some(score);
             progress.state.best_epoch = last.epoch;
-            save_weights(&progress.network.valid(), Self::best_weights(&self.folder))?;
+            save_weights(&progress.kept(), Self::best_weights(&self.folder))?;
         }
-        LastCheckpoint::in_stage(&self.folder).save(&progress.network, &progress.optimizer, &progress.state)?;
+        progress.state.average_updates = progress.average.as_ref().map_or(0, |average| average.state().updates);
+        let weights = Weights {
+            network: &progress.network,
+            optimizer: &progress.optimizer,
+            average: progress.average.as_ref().map(Ema::average),
+        };
+        Checkpoints::in_stage(&self.folder).save(&weights, &progress.state)?;
         self.write_history(&progress.state)
     }
 
@@ -194,8 +199,12 @@ impl StageRun<'_> {
         let Some(r) = record else { return String::new() };
         let dice = r.validation_dice.map_or_else(String::new, |d| format!("  validation Dice {d:.4}"));
         let best = if r.validation_dice.is_some() && best_epoch == r.epoch { "  (best so far)" } else { "" };
+        // What is worth a look at the number of loader threads.
+        let waiting = r.seconds_waiting / r.seconds.max(f64::MIN_POSITIVE);
+        let waiting =
+            if waiting >= 0.05 { format!(", {:.0} % of it waiting for data", waiting * 100.0) } else { String::new() };
         format!(
-            "{} epoch {}/{}  loss {:.4}{dice}{best}  lr {:.2e}  {:.1} s",
+            "{} epoch {}/{}  loss {:.4}{dice}{best}  lr {:.2e}  {:.1} s{waiting}",
             self.name, r.epoch, self.config.epochs, r.loss, r.lr, r.seconds
         )
     }

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 use medseg_inference::{MaskRule, NoProgress};
-use medseg_metrics::{EmptyPolicy, confusion};
+use medseg_metrics::{EmptyPolicy, confusion_of_class, mean_ignoring_nan};
 use medseg_unet::UNet;
 use ndarray::{Array3, ArrayView4, Axis};
 
@@ -11,42 +11,84 @@ use crate::cases::{CaseSource, Prepared};
 use crate::config::StageInput;
 use crate::{Observer, TrainError};
 
-/// Dice per case on the stage's own grid (resized, whole, or cut to the reference's box), then the mean over the cases
-/// with foreground; `None` if no case has any. `warn` names the cases without.
-pub(crate) fn validate(
+/// What a validation found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Validated {
+    /// Mean over the cases with foreground of the mean over their classes; `None` if no case has any.
+    pub dice: Option<f64>,
+    /// Mean of each class over the cases that have it, where there are several.
+    pub class_dice: Vec<Option<f64>>,
+}
+
+/// Dice per case and class on the stage's own grid (resized, whole, or cut to the box), then the means. `warn` names the
+/// cases without foreground and those left out.
+pub(super) fn validate(
     run: &StageRun<'_>,
     network: &UNet,
     cases: &CaseSource,
     warn: bool,
     observer: &mut dyn Observer,
-) -> Result<Option<f64>, TrainError> {
+) -> Result<Validated, TrainError> {
     observer.begin(&format!("{} validation", run.name), cases.len());
-    let mut scores = Vec::new();
+    let classes = run.config.classes();
+    let mut scores: Vec<Vec<f64>> = Vec::new();
     for index in 0..cases.len() {
-        let case = cases.get(index)?;
-        if let Some(warning) = case.warning.as_ref().filter(|_| warn) {
+        observer.advance(index, "");
+        let item = cases.get(index)?;
+        let (case, warning) = item.parts();
+        if let Some(warning) = warning.filter(|_| warn) {
             observer.warn(&format!("{warning}; it is left out of the validation Dice"));
         }
-        let mask = predict(run, network, &case).map_err(|e| e.in_case(cases.id(index)))?;
-        scores.push(confusion(mask.view(), case.label.view())?.dice(EmptyPolicy::default()));
-        observer.advance(index + 1, "");
+        let Some(case) = case else { continue };
+        let mask = predict(run, network, case).map_err(|e| e.in_case(cases.id(index)))?;
+        let dice = |class: usize| {
+            let counts = confusion_of_class(mask.view(), case.label.view(), class as u8)?;
+            Ok(counts.dice(EmptyPolicy::default()))
+        };
+        scores.push((1..=classes).map(dice).collect::<Result<_, TrainError>>()?);
     }
     observer.end();
-    scores.retain(|dice| !dice.is_nan());
-    Ok((!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64))
+    Ok(Validated::of(&scores, classes))
+}
+
+impl Validated {
+    /// The means of scores `[case][class]`, NaN where a case lacks a class.
+    fn of(scores: &[Vec<f64>], classes: usize) -> Self {
+        let number = |mean: f64| (!mean.is_nan()).then_some(mean);
+        let cases: Vec<f64> = scores.iter().map(|case| mean_ignoring_nan(case)).collect();
+        let class = |at: usize| mean_ignoring_nan(&scores.iter().map(|case| case[at]).collect::<Vec<_>>());
+        let class_dice = if classes > 1 { (0..classes).map(|at| number(class(at))).collect() } else { Vec::new() };
+        Self { dice: number(mean_ignoring_nan(&cases)), class_dice }
+    }
 }
 
 fn predict(run: &StageRun<'_>, network: &UNet, case: &Prepared) -> Result<Array3<u8>, TrainError> {
     let mut predictor = |windows: Tensor<5>| network.forward(windows);
     let image = case.image.view().insert_axis(Axis(0));
+    let device = run.device();
     if run.config.input != StageInput::Whole {
         let window = run.config.sliding_window();
-        return Ok(window.predict_mask(&image, MaskRule::default(), run.device, &mut predictor, &mut NoProgress)?);
+        return Ok(window.predict_mask(&image, MaskRule::default(), device, &mut predictor, &mut NoProgress)?);
     }
     let (_, d, h, w) = image.dim();
     let input = TensorData::new(image.iter().copied().collect::<Vec<f32>>(), [1, 1, d, h, w]);
-    let logits = predictor(Tensor::from_data(input, run.device));
+    let logits = predictor(Tensor::from_data(input, device));
+    let channels = logits.dims()[1];
     let logits = logits.try_into_vec_as::<f32>().map_err(|e| TrainError::Device(e.to_string()))?;
-    let logits = ArrayView4::from_shape((1, d, h, w), &logits).map_err(|e| TrainError::Device(e.to_string()))?;
+    let logits = ArrayView4::from_shape((channels, d, h, w), &logits).map_err(|e| TrainError::Device(e.to_string()))?;
     Ok(MaskRule::default().apply(&logits)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cases_and_classes_without_reference_are_left_out_of_the_means() {
+        let nan = f64::NAN;
+        let found = Validated::of(&[vec![0.5, 1.0], vec![0.25, nan], vec![nan, nan]], 2);
+        assert_eq!(found, Validated { dice: Some(0.5), class_dice: vec![Some(0.375), Some(1.0)] });
+        assert_eq!(Validated::of(&[vec![nan]], 1), Validated::default());
+        assert_eq!(Validated::of(&[], 1), Validated::default());
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use burn::tensor::Device;
 use medseg_data::SplitRule;
 use medseg_data::phantom::PhantomConfig;
+use medseg_optim::ScheduleConfig;
 use medseg_train::report::Summary;
 use medseg_train::{Experiment, ExperimentConfig, Observer, Preset, RunRequest, Silent, TrainError};
 use medseg_volume::Dhw;
@@ -26,7 +27,7 @@ pub fn tiny(experiment: Experiment) -> ExperimentConfig {
         stage.network.channels = vec![2, 2, 4];
         stage.size = Dhw::splat(16);
         stage.epochs = 3;
-        stage.schedule.t_0 = 3;
+        stage.schedule = ScheduleConfig::CosineWarmRestarts { t_0: 3, t_mult: 1, eta_min: 0.0 };
         stage.validate_every = 2;
     }
     config
@@ -37,11 +38,16 @@ pub fn request(config: ExperimentConfig, data: &Path, out: &Path) -> RunRequest 
     RunRequest::new(config, Some(data.to_path_buf()), out)
 }
 
-/// Runs it silently on the CPU, one run at a time: dropout draws from the device's generator, which a process shares.
+/// Runs it silently on the CPU, one run at a time.
 pub fn run(request: &RunRequest) -> Result<Option<Summary>, TrainError> {
+    alone(|| medseg_train::run_experiment(request, &Device::flex(), &mut Silent))
+}
+
+/// One run at a time: dropout draws from the device's generator, which a process shares.
+pub fn alone<T>(run: impl FnOnce() -> T) -> T {
     static ONE_RUN: Mutex<()> = Mutex::new(());
     let _one = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
-    medseg_train::run_experiment(request, &Device::flex(), &mut Silent)
+    run()
 }
 
 /// A `history.csv` without its wall times.

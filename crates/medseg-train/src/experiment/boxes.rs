@@ -1,0 +1,66 @@
+//! The boxes that a trained coarse network gives the fine stage to train on.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor};
+use medseg_data::Case;
+use medseg_inference::{Cascade, CascadeConfig, Fallback, NoProgress};
+use medseg_transforms::BoxDhw;
+use medseg_unet::load_weights;
+
+use super::export::cascade_config;
+use crate::cases::Images;
+use crate::config::{ExperimentConfig, OnBadCase, StageConfig};
+use crate::files::write_atomic;
+use crate::stage::StageRun;
+use crate::{Observer, TrainError};
+
+/// The box of each case as the cascade would cut it when predicting, by the coarse stage's best weights; also written to
+/// `fine/boxes.json`. Cases that cannot be read are left to the stage, which says so.
+pub(super) fn predicted_boxes(
+    config: &ExperimentConfig,
+    coarse: &StageConfig,
+    out: &Path,
+    cases: &[Case],
+    images: &Images,
+    device: &Device,
+    observer: &mut dyn Observer,
+) -> Result<HashMap<String, BoxDhw>, TrainError> {
+    let weights = StageRun::best_weights(&out.join("coarse"));
+    if !weights.is_file() {
+        let reason = format!("fine.boxes = \"predicted\" needs the coarse stage's {}", weights.display());
+        return Err(TrainError::NotARun { path: out.to_path_buf(), reason });
+    }
+    let network = load_weights(&weights, device)?.with_precision(config.precision.into());
+    // The box as the coarse network has it: nothing of the fine network's part is needed.
+    let settings = CascadeConfig { growth: None, fallback: Fallback::EmptyMask, ..cascade_config(config, coarse) };
+    let cascade = Cascade::new(settings)?;
+    observer.begin("boxes of the coarse stage", cases.len());
+    let mut boxes = BTreeMap::new();
+    for (done, case) in cases.iter().enumerate() {
+        observer.advance(done, &case.id);
+        let read = match images.get(case) {
+            Err(_) if config.data.on_bad_case == OnBadCase::Skip => continue,
+            read => read?,
+        };
+        let mut find = |windows: Tensor<5>| network.forward(windows);
+        let mut nothing = |windows: Tensor<5>| windows.full_like(-1.0);
+        let image = read.image.view();
+        let found = cascade.predict(&image, read.spacing, device, &mut find, &mut nothing, &mut NoProgress);
+        let report = found.map_err(|e| TrainError::from(e).in_case(&case.id))?.report;
+        let roi = if report.coarse_missed {
+            observer.warn(&format!("case {}: the coarse network found nothing; its box is the whole volume", case.id));
+            BoxDhw::whole(image.dim().into())
+        } else {
+            report.coarse_roi
+        };
+        boxes.insert(case.id.clone(), roi);
+    }
+    observer.end();
+    let path = out.join("fine").join("boxes.json");
+    let text =
+        serde_json::to_string_pretty(&boxes).map_err(|e| TrainError::io("write", &path, std::io::Error::other(e)))?;
+    write_atomic(&path, text.as_bytes())?;
+    Ok(boxes.into_iter().collect())
+}

@@ -1,0 +1,89 @@
+//! The rows of the metrics table that one mask gives.
+
+use medseg_metrics::{CaseMetrics, EmptyPolicy, Spacing, mean_ignoring_nan};
+use ndarray::Array3;
+
+use crate::TrainError;
+use crate::report::CaseRow;
+
+/// How masks are measured.
+pub(super) struct Measure<'a> {
+    /// Label values of the classes, in their order; used where there are several.
+    pub labels: &'a [u8],
+    /// Voxel size in mm.
+    pub spacing: Spacing,
+    /// Of the surface Dice, in mm.
+    pub tolerance_mm: f64,
+}
+
+impl Measure<'_> {
+    /// A mask of `classes` class numbers against a reference of class numbers. One class: one row, for which everything
+    /// above 0 is inside. Several: a row named after the stage with the mean over the classes that the case has (volumes
+    /// are added up), then a row `stage:label` for each.
+    pub fn rows(
+        &self,
+        case: &str,
+        stage: &str,
+        seconds: f64,
+        mask: &Array3<u8>,
+        reference: &Array3<u8>,
+        classes: usize,
+    ) -> Result<Vec<CaseRow>, TrainError> {
+        let row = |stage, metrics| CaseRow { case: case.to_string(), stage, metrics, seconds };
+        let (mask, reference, tolerance) = (mask.view(), reference.view(), self.tolerance_mm);
+        if classes == 1 {
+            let metrics = CaseMetrics::evaluate(mask, reference, self.spacing, tolerance)?;
+            return Ok(vec![row(stage.to_string(), metrics)]);
+        }
+        let numbers: Vec<u8> = (1..=classes as u8).collect();
+        let empty = EmptyPolicy::default();
+        let found = CaseMetrics::evaluate_classes(mask, reference, &numbers, self.spacing, tolerance, empty)?;
+        let mut rows = vec![row(stage.to_string(), mean(&found))];
+        for (metrics, label) in found.into_iter().zip(self.labels) {
+            rows.push(row(format!("{stage}:{label}"), metrics));
+        }
+        Ok(rows)
+    }
+}
+
+/// Mean over classes, NaN left out; the volumes are sums.
+fn mean(classes: &[CaseMetrics]) -> CaseMetrics {
+    let of = |value: fn(&CaseMetrics) -> f64| mean_ignoring_nan(&classes.iter().map(value).collect::<Vec<_>>());
+    let (reference, predicted) = (
+        classes.iter().map(|m| m.volume_ml_reference).sum::<f64>(),
+        classes.iter().map(|m| m.volume_ml_predicted).sum::<f64>(),
+    );
+    CaseMetrics {
+        dice: of(|m| m.dice),
+        iou: of(|m| m.iou),
+        precision: of(|m| m.precision),
+        recall: of(|m| m.recall),
+        specificity: of(|m| m.specificity),
+        hd_mm: of(|m| m.hd_mm),
+        hd95_mm: of(|m| m.hd95_mm),
+        assd_mm: of(|m| m.assd_mm),
+        surface_dice: of(|m| m.surface_dice),
+        volume_ml_reference: reference,
+        volume_ml_predicted: predicted,
+        relative_volume_difference: (predicted - reference) / reference,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_classes_give_their_mean_and_a_row_each() {
+        let mask = ndarray::array![[[0_u8, 1, 2, 2]]];
+        let reference = ndarray::array![[[0_u8, 1, 1, 2]]];
+        let measure = Measure { labels: &[7, 4], spacing: Spacing([1.0, 1.0, 10.0]), tolerance_mm: 1.0 };
+        let rows = measure.rows("a", "fine", 1.0, &mask, &reference, 2).unwrap();
+        let names: Vec<&str> = rows.iter().map(|r| r.stage.as_str()).collect();
+        assert_eq!(names, ["fine", "fine:7", "fine:4"]);
+        assert!(rows.iter().all(|r| (r.metrics.dice - 2.0 / 3.0).abs() < 1e-12));
+        assert_eq!(rows[0].metrics.volume_ml_reference, 0.03);
+        let rows = measure.rows("a", "fine", 1.0, &mask, &reference, 1).unwrap();
+        assert_eq!((rows.len(), rows[0].metrics.dice), (1, 1.0));
+    }
+}

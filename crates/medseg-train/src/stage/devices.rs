@@ -1,0 +1,104 @@
+//! One step's cases worked on by one device or shared by several.
+
+use std::sync::{Mutex, PoisonError};
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::Device;
+use medseg_unet::UNet;
+
+use super::objective::Objective;
+use crate::TrainError;
+use crate::cases::TrainingStep;
+
+/// A case of a step and the seed of its dropout.
+pub(super) struct Work {
+    pub step: TrainingStep,
+    pub seed: u64,
+}
+
+/// What a case of a step gave.
+pub(super) struct Worked {
+    pub case: String,
+    pub loss: f32,
+    pub gradients: GradientsParams,
+}
+
+/// The devices that share the cases of a step: case `i` goes to device `i % devices`, each with a copy of the weights, and
+/// what they give comes back in the order of the cases. So the number of devices changes nothing but the time.
+pub(super) struct Devices<'a> {
+    /// Without autodiff; the first one holds the network.
+    devices: &'a [Device],
+    checkpointing: bool,
+}
+
+impl<'a> Devices<'a> {
+    pub fn new(devices: &'a [Device], checkpointing: bool) -> Self {
+        Self { devices, checkpointing }
+    }
+
+    /// A device with autodiff, as the stage's settings want it.
+    pub fn training_device(device: &Device, checkpointing: bool) -> Device {
+        let device = device.clone().autodiff();
+        if checkpointing { device.gradient_checkpointing() } else { device }
+    }
+
+    /// Losses and gradients of the cases at the network's weights, in their order, on the first device.
+    pub fn work(&self, network: &UNet, objective: &Objective, cases: Vec<Work>) -> Result<Vec<Worked>, TrainError> {
+        let used = self.devices.len().min(cases.len());
+        if used <= 1 {
+            let device = Self::training_device(&self.devices[0], self.checkpointing);
+            return cases.into_iter().map(|case| one_case(network, objective, case, &device)).collect();
+        }
+        let mut shares: Vec<Vec<(usize, Work)>> = (0..used).map(|_| Vec::new()).collect();
+        for (at, case) in cases.into_iter().enumerate() {
+            shares[at % used].push((at, case));
+        }
+        let mut worked = std::thread::scope(|scope| {
+            let threads: Vec<_> = shares
+                .into_iter()
+                .zip(self.devices)
+                .map(|(share, device)| {
+                    let device = Self::training_device(device, self.checkpointing);
+                    let replica = network.clone().fork(&device);
+                    scope.spawn(move || one_share(&replica, objective, share, &device))
+                })
+                .collect();
+            let results = threads.into_iter().map(|t| t.join().unwrap_or_else(|p| std::panic::resume_unwind(p)));
+            results.collect::<Result<Vec<_>, _>>()
+        })?
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>();
+        worked.sort_by_key(|(at, _)| *at);
+        let home = |w: Worked| Worked { gradients: w.gradients.to_device(&self.devices[0], network), ..w };
+        Ok(worked.into_iter().map(|(_, w)| home(w)).collect())
+    }
+}
+
+fn one_share(
+    replica: &UNet,
+    objective: &Objective,
+    share: Vec<(usize, Work)>,
+    device: &Device,
+) -> Result<Vec<(usize, Worked)>, TrainError> {
+    share.into_iter().map(|(at, case)| Ok((at, one_case(replica, objective, case, device)?))).collect()
+}
+
+fn one_case(network: &UNet, objective: &Objective, work: Work, device: &Device) -> Result<Worked, TrainError> {
+    /// Dropout draws from a generator that all devices of a backend share: seeding it and the forward pass that draws from
+    /// it are one. The backward passes of several devices run side by side.
+    static GENERATOR: Mutex<()> = Mutex::new(());
+    let case = work.step.case.clone();
+    let (image, target) = work.step.into_tensors(device);
+    let loss = {
+        let _mine = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+        device.seed(work.seed);
+        objective.forward(network, image, target)
+    };
+    let value = loss.clone().try_into_scalar::<f32>().map_err(|e| TrainError::Device(e.to_string()))?;
+    if !value.is_finite() {
+        return Ok(Worked { case, loss: value, gradients: GradientsParams::new() });
+    }
+    Ok(Worked { case, loss: value, gradients: GradientsParams::from_grads(loss.backward(), network) })
+}

@@ -1,0 +1,279 @@
+//! The options of the training loop, each seen to do what it says.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use medseg_losses::DiceCrossEntropyLossConfig;
+use medseg_optim::{EmaConfig, Polynomial, ScheduleConfig};
+use medseg_train::{
+    AdamWSettings, BoxSource, Clip, EarlyStopping, Experiment, ExperimentConfig, LossSettings, OptimizerRule, Part,
+    PrecisionSetting, RunRequest, ScheduleUnit, SgdSettings, run_experiment_on,
+};
+use medseg_volume::{read_image, read_label, write_label};
+use support::{Listener, history, request, run, tiny, write_cases};
+
+struct Folder {
+    dir: tempfile::TempDir,
+}
+
+impl Folder {
+    fn with_cases() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        write_cases(&dir.path().join("data"));
+        Self { dir }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// Runs a changed tiny one-stage experiment; returns its folder.
+    fn run(&self, name: &str, change: impl FnOnce(&mut ExperimentConfig)) -> PathBuf {
+        let out = self.dir.path().join(name);
+        let mut config = tiny(Experiment::OneStage);
+        change(&mut config);
+        run(&request(config, &self.data(), &out)).unwrap();
+        out
+    }
+
+    fn history(&self, name: &str, change: impl FnOnce(&mut ExperimentConfig)) -> Vec<String> {
+        history(&self.run(name, change).join("one_stage"))
+    }
+}
+
+/// Losses of a history.
+fn losses(history: &[String]) -> Vec<f64> {
+    history[1..].iter().map(|line| line.split(',').nth(2).unwrap().parse().unwrap()).collect()
+}
+
+#[test]
+fn every_option_changes_the_training_and_leaves_it_finite() {
+    type Change = fn(&mut ExperimentConfig);
+    let changes: [(&str, Change); 10] = [
+        ("loss", |c| c.fine.loss = LossSettings::DiceCrossEntropy(DiceCrossEntropyLossConfig::default())),
+        ("adamw", |c| c.fine.optimizer.rule = OptimizerRule::AdamW(AdamWSettings::default())),
+        ("sgd", |c| c.fine.optimizer.rule = OptimizerRule::Sgd(SgdSettings::default())),
+        ("schedule", |c| {
+            c.fine.schedule = ScheduleConfig::Polynomial(Polynomial { total_epochs: 3, power: 0.9 });
+        }),
+        ("per step", |c| c.fine.schedule_unit = ScheduleUnit::Step),
+        ("accumulate", |c| c.fine.gradient.accumulate = 2),
+        ("clip", |c| c.fine.gradient.clip = Some(Clip::Value { max: 1e-4 })),
+        ("orthogonality", |c| c.fine.orthogonality = 1e-3),
+        ("deep supervision", |c| c.fine.network.deep_supervision = 1),
+        ("ema", |c| c.fine.ema = Some(EmaConfig::default())),
+    ];
+    let folder = Folder::with_cases();
+    let plain = folder.history("plain", |_| {});
+    for (name, change) in changes {
+        let changed = folder.history(name, change);
+        assert_ne!(changed, plain, "{name}");
+        assert!(losses(&changed).iter().all(|l| l.is_finite()), "{name}: {changed:?}");
+    }
+}
+
+#[test]
+fn gradient_checkpointing_changes_the_memory_and_not_the_result() {
+    let folder = Folder::with_cases();
+    let plain = folder.history("plain", |_| {});
+    assert_eq!(folder.history("checkpointing", |c| c.fine.gradient.checkpointing = true), plain);
+}
+
+#[test]
+fn bf16_trains_about_alike() {
+    let folder = Folder::with_cases();
+    let single = losses(&folder.history("f32", |_| {}));
+    let half = losses(&folder.history("bf16", |c| c.precision = PrecisionSetting::Bf16));
+    assert!(single.iter().zip(&half).all(|(a, b)| (a - b).abs() < 0.02), "{single:?} {half:?}");
+}
+
+#[test]
+fn early_stopping_ends_a_stage_and_stays_ended_when_resumed() {
+    let folder = Folder::with_cases();
+    let settings = |c: &mut ExperimentConfig| {
+        c.fine.epochs = 12;
+        // Too small a step to get anywhere: no epoch is better than the first validated one for long.
+        c.fine.optimizer.lr = 1e-12;
+        c.fine.network.dropout = 0.0;
+        c.fine.early_stopping = Some(EarlyStopping { patience: 3 });
+    };
+    let out = folder.run("stopped", settings);
+    let epochs = history(&out.join("one_stage")).len() - 1;
+    assert_eq!(epochs, 2 + 3, "first validated after epoch 2, then 3 without a better one");
+    let mut config = tiny(Experiment::OneStage);
+    settings(&mut config);
+    let resumed = RunRequest { resume: true, ..request(config, &folder.data(), &out) };
+    run(&resumed).unwrap();
+    assert_eq!(history(&out.join("one_stage")).len() - 1, epochs);
+}
+
+#[test]
+fn two_devices_and_one_give_the_same_bits() {
+    let folder = Folder::with_cases();
+    let results = [1, 2, 3].map(|devices| {
+        let out = folder.dir.path().join(format!("{devices} devices"));
+        let mut config = tiny(Experiment::OneStage);
+        // Four cases: a step of three, then one of one.
+        config.fine.gradient.accumulate = 3;
+        let devices = vec![Device::flex(); devices];
+        let request = request(config, &folder.data(), &out);
+        support::alone(|| run_experiment_on(&request, &devices, &mut medseg_train::Silent)).unwrap();
+        (history(&out.join("one_stage")), fs::read(out.join("one_stage/best.safetensors")).unwrap())
+    });
+    assert!(results[0] == results[1] && results[0] == results[2]);
+}
+
+#[test]
+fn more_devices_than_cases_in_a_step_are_refused() {
+    let folder = Folder::with_cases();
+    let request = request(tiny(Experiment::OneStage), &folder.data(), &folder.dir.path().join("out"));
+    let devices = vec![Device::flex(); 2];
+    let error = run_experiment_on(&request, &devices, &mut medseg_train::Silent).unwrap_err();
+    assert!(error.is_usage() && error.to_string().contains("one_stage.gradient.accumulate"), "{error}");
+}
+
+#[test]
+fn a_learning_rate_beyond_all_bounds_is_stopped_and_the_checkpoint_kept() {
+    let folder = Folder::with_cases();
+    let out = folder.run("good", |_| {});
+    let state = fs::read(out.join("one_stage/last/state.json")).unwrap();
+    let mut config = tiny(Experiment::OneStage);
+    config.fine.epochs = 5;
+    config.fine.optimizer.lr = 1e38;
+    let request = RunRequest { resume: true, force_config: true, ..request(config, &folder.data(), &out) };
+    let error = run(&request).unwrap_err().to_string();
+    assert!(error.contains("epoch 4") && error.contains("case") && error.contains("checkpoint is kept"), "{error}");
+    assert!(fs::read(out.join("one_stage/last/state.json")).unwrap() == state);
+}
+
+/// Splits every label into values 1 (upper half) and 2 (lower half).
+fn two_classes(data: &Path) {
+    for case in 0..6 {
+        let path = data.join(format!("label/phantom_{case:03}.nii.gz"));
+        let mut label = read_label(&path).unwrap();
+        let foreground: Vec<usize> =
+            label.data.outer_iter().enumerate().filter(|(_, s)| s.iter().any(|v| *v > 0)).map(|(z, _)| z).collect();
+        let middle = foreground[foreground.len() / 2];
+        for (z, mut slice) in label.data.outer_iter_mut().enumerate() {
+            slice.mapv_inplace(|v| if v > 0 { 1 + u8::from(z < middle) } else { 0 });
+        }
+        write_label(&path, &label).unwrap();
+    }
+}
+
+#[test]
+fn two_classes_are_trained_validated_predicted_and_measured() {
+    let folder = Folder::with_cases();
+    two_classes(&folder.data());
+    for experiment in [Experiment::OneStage, Experiment::TwoStage] {
+        let out = folder.dir.path().join(experiment.name());
+        let mut config = tiny(experiment);
+        config.data.labels = vec![2, 1];
+        config.separate_classes();
+        config.largest_component = false;
+        config.fine.epochs = 30;
+        config.fine.validate_every = 10;
+        config.fine.network.channels = vec![4, 8, 16];
+        config.fine.network.dropout = 0.0;
+        let summary = run(&request(config, &folder.data(), &out)).unwrap().unwrap();
+        let stage = if experiment == Experiment::OneStage { "one_stage" } else { "fine" };
+        let header = history(&out.join(stage))[0].clone();
+        assert!(header.ends_with("validation_dice,dice_class_1,dice_class_2"), "{header}");
+        let found = &summary.stages[stage];
+        let classes: Vec<&str> = found.class_dice_mean.keys().map(String::as_str).collect();
+        assert_eq!(classes, ["1", "2"]);
+        assert_eq!(found.cases, 1, "the rows of the classes count as cases");
+        let mean = found.class_dice_mean.values().sum::<f64>() / 2.0;
+        assert!((found.dice_mean.unwrap() - mean).abs() < 1e-9);
+        let metrics = fs::read_to_string(out.join("metrics.csv")).unwrap();
+        assert!(metrics.contains(&format!("phantom_005,{stage}:2,")) && metrics.contains(&format!(",{stage}:1,")));
+        let mask = read_label(out.join("predictions/phantom_005.nii.gz")).unwrap();
+        assert!(mask.data.iter().all(|v| *v <= 2));
+        assert!(mean > 0.2, "{experiment:?} has learnt nothing: {found:?}");
+        if experiment == Experiment::TwoStage {
+            assert!(summary.stages["coarse"].class_dice_mean.is_empty());
+        }
+    }
+}
+
+#[test]
+fn the_fine_stage_trains_on_boxes_of_every_kind() {
+    let folder = Folder::with_cases();
+    let histories = [BoxSource::Reference, BoxSource::Jittered, BoxSource::Predicted].map(|boxes| {
+        let out = folder.dir.path().join(format!("{boxes:?}"));
+        let mut config = tiny(Experiment::TwoStage);
+        (config.fine.boxes, config.fine.box_jitter) = (boxes, usize::from(boxes == BoxSource::Jittered) * 4);
+        run(&request(config, &folder.data(), &out)).unwrap();
+        assert_eq!(out.join("fine/boxes.json").exists(), boxes == BoxSource::Predicted);
+        history(&out.join("fine"))
+    });
+    assert!(histories[0] != histories[1] && histories[0] != histories[2] && histories[1] != histories[2]);
+}
+
+#[test]
+fn stages_one_at_a_time_give_the_run_at_once() {
+    let folder = Folder::with_cases();
+    let (whole, parts) = (folder.dir.path().join("whole"), folder.dir.path().join("parts"));
+    let mut config = tiny(Experiment::TwoStage);
+    config.fine.boxes = BoxSource::Predicted;
+    run(&request(config.clone(), &folder.data(), &whole)).unwrap();
+    let part = |part| RunRequest { part: Some(part), ..request(config.clone(), &folder.data(), &parts) };
+    let early = run(&part(Part::Fine)).unwrap_err().to_string();
+    assert!(early.contains("coarse"), "{early}");
+    for (one, finished) in [(Part::Coarse, false), (Part::Fine, false), (Part::Predict, true)] {
+        assert_eq!(run(&part(one)).unwrap().is_some(), finished);
+        assert_eq!(parts.join("report.html").exists(), finished);
+    }
+    for file in
+        ["coarse/best.safetensors", "fine/best.safetensors", "fine/boxes.json", "predictions/phantom_005.nii.gz"]
+    {
+        assert!(fs::read(parts.join(file)).unwrap() == fs::read(whole.join(file)).unwrap(), "{file}");
+    }
+}
+
+#[test]
+fn bad_cases_are_named_and_left_out_where_the_settings_allow_it() {
+    let folder = Folder::with_cases();
+    let data = folder.data();
+    // A truncated image and one with NaN train, an empty label trains too, and a held-out image is truncated.
+    let truncate = |case: usize| {
+        let path = data.join(format!("image/phantom_{case:03}.nii.gz"));
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() * 3 / 5]).unwrap();
+    };
+    let nan = data.join("image/phantom_001.nii.gz");
+    let mut image = read_image(&nan).unwrap();
+    image.data[[0, 0, 0]] = f32::NAN;
+    medseg_volume::write_image(&nan, &image).unwrap();
+    let empty = data.join("label/phantom_002.nii.gz");
+    let mut label = read_label(&empty).unwrap();
+    label.data.fill(0);
+    write_label(&empty, &label).unwrap();
+
+    let out = folder.dir.path().join("stopped");
+    let error = run(&request(tiny(Experiment::TwoStage), &data, &out)).unwrap_err().to_string();
+    assert!(error.contains("phantom_001") && error.contains("not finite"), "{error}");
+    truncate(0);
+    truncate(5);
+
+    let mut config = tiny(Experiment::TwoStage);
+    config.data.on_bad_case = medseg_train::OnBadCase::Skip;
+    config.data.on_empty_label = medseg_train::OnEmptyLabel::Skip;
+    let mut listener = Listener::default();
+    let request = request(config, &data, &folder.dir.path().join("skipped"));
+    let summary =
+        support::alone(|| medseg_train::run_experiment(&request, &Device::flex(), &mut listener)).unwrap().unwrap();
+    for case in ["phantom_000", "phantom_001", "phantom_002", "phantom_005"] {
+        assert!(listener.warnings.iter().any(|w| w.contains(case)), "{case}: {:?}", listener.warnings);
+    }
+    assert_eq!(summary.skipped_cases, ["phantom_005"]);
+    assert_eq!(summary.stages["fine"].epochs, 3);
+
+    let mut config = request.config.clone();
+    config.data.on_empty_label = medseg_train::OnEmptyLabel::Stop;
+    let error = run(&RunRequest { config, out: folder.dir.path().join("empty"), ..request }).unwrap_err().to_string();
+    assert!(error.contains("phantom_002"), "{error}");
+}
