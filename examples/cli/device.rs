@@ -11,6 +11,17 @@ pub struct Chosen {
     pub name: String,
 }
 
+/// Resolves names as [`choose_device`] does, separated by commas: `cuda:0,cuda:1`. All must be of one kind.
+#[allow(dead_code, reason = "each example uses its own part of this module")]
+pub fn choose_devices(names: &str) -> Result<Vec<Chosen>, TrainError> {
+    let kind = |name: &str| name.split(':').next().unwrap_or_default().to_string();
+    let names: Vec<&str> = names.split(',').map(str::trim).collect();
+    if let Some(other) = names.iter().find(|name| kind(name) != kind(names[0])) {
+        return Err(TrainError::Config(format!("--device {} and {other} are of two kinds", names[0])));
+    }
+    names.iter().map(|name| choose_device(name)).collect()
+}
+
 /// Resolves `auto`, `cpu`, `ndarray`, `cuda` or `cuda:N`.
 ///
 /// `auto` is the first GPU where CUDA is built in and present, else the CPU.

@@ -7,9 +7,9 @@ mod progress;
 use std::process::ExitCode;
 
 use clap::Parser;
-use medseg::train::{Experiment, TrainError, run_experiment};
+use medseg::train::{Experiment, TrainError, run_experiment_on};
 
-pub use device::choose_device;
+pub use device::{choose_device, choose_devices};
 pub use progress::Bar;
 
 use options::Options;
@@ -25,7 +25,14 @@ pub fn run(experiment: Experiment) -> ExitCode {
             return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
         }
     };
-    exit_code(start(experiment, &options))
+    match start(experiment, &options) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            eprintln!("error: not every held-out case was predicted; the warnings name the others");
+            ExitCode::from(1)
+        }
+        Err(e) => exit_code(Err(e)),
+    }
 }
 
 /// Prints the error, if any, as one sentence and turns it into the contract's exit code.
@@ -39,8 +46,13 @@ pub fn exit_code(result: Result<(), TrainError>) -> ExitCode {
     }
 }
 
-fn start(experiment: Experiment, options: &Options) -> Result<(), TrainError> {
-    let device = choose_device(&options.device)?;
-    let request = options.request(experiment, &device)?;
-    run_experiment(&request, &device.device, &mut Bar::new()).map(|_| ())
+/// True if every held-out case was predicted.
+fn start(experiment: Experiment, options: &Options) -> Result<bool, TrainError> {
+    let config = options.settings(experiment)?;
+    let chosen = choose_devices(&config.device)?;
+    let name = chosen.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
+    let devices: Vec<_> = chosen.into_iter().map(|c| c.device).collect();
+    let request = options.request(config, &name);
+    let summary = run_experiment_on(&request, &devices, &mut Bar::new())?;
+    Ok(summary.is_none_or(|s| s.skipped_cases.is_empty()))
 }

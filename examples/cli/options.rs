@@ -3,11 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use medseg::train::{Experiment, ExperimentConfig, Preset, RunRequest, TrainError};
+use medseg::train::{Experiment, ExperimentConfig, Part, Preset, RunRequest, TrainError};
 use medseg::transforms::Intensity;
 use medseg::volume::Dhw;
-
-use super::device::Chosen;
 
 /// Trains on image/label pairs, predicts the held-out cases, saves masks and writes a report.
 ///
@@ -20,12 +18,15 @@ pub struct Options {
     /// Label values that count as foreground (default: every value above 0)
     #[arg(long, value_name = "1,2", value_delimiter = ',')]
     labels: Option<Vec<u8>>,
+    /// Tell the label values apart, as classes 1, 2, ... in the order of --labels, instead of taking them as one
+    #[arg(long, requires = "labels")]
+    classes: bool,
     /// Settings to start from
     #[arg(long, value_enum, default_value_t = PresetName::Quick)]
     preset: PresetName,
-    /// auto, cpu, ndarray, cuda or cuda:N
-    #[arg(long, default_value = "auto")]
-    pub device: String,
+    /// auto, cpu, ndarray, cuda or cuda:N; several with commas share the cases of a training step (default: auto)
+    #[arg(long)]
+    device: Option<String>,
     /// Output folder (default: runs/one_stage or runs/two_stage)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -50,12 +51,21 @@ pub struct Options {
     /// auto (CT window or z-score, by a look at the data), window:LOW,HIGH, z-score, z-score-nonzero, percentile:LOW,HIGH
     #[arg(long, allow_hyphen_values = true)]
     intensity: Option<String>,
+    /// Change any setting by its name in a configuration file, such as fine.gradient.accumulate=2; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Settings as a TOML or JSON file, instead of a preset
     #[arg(long, value_name = "FILE", conflicts_with = "preset")]
     config: Option<PathBuf>,
     /// Go on from the last checkpoint in the output folder
     #[arg(long)]
     resume: bool,
+    /// Resume even if settings have changed since
+    #[arg(long, requires = "resume")]
+    force_config: bool,
+    /// Do one part of the experiment: train the coarse or the fine stage, or predict and report
+    #[arg(long, value_enum, value_name = "PART")]
+    stage: Option<PartName>,
     /// Print settings, split, steps, windows and memory, and stop
     #[arg(long)]
     dry_run: bool,
@@ -67,45 +77,92 @@ enum PresetName {
     Quick,
     /// The reference experiments; for one stage its first run
     Paper,
+    /// The reference's first one-stage run
+    PaperOneStage1,
     /// The reference's second one-stage run
-    PaperRun2,
+    #[value(alias = "paper-run2")]
+    PaperOneStage2,
+    /// The reference's two-stage experiment
+    PaperTwoStage,
+}
+
+impl PresetName {
+    /// Its settings; a preset of the other experiment is refused by the caller.
+    fn config(self, experiment: Experiment) -> ExperimentConfig {
+        match self {
+            Self::Quick => Preset::Quick.config(experiment),
+            Self::Paper => Preset::Paper.config(experiment),
+            Self::PaperOneStage1 => Preset::Paper.config(Experiment::OneStage),
+            Self::PaperOneStage2 => Preset::PaperRun2.config(Experiment::OneStage),
+            Self::PaperTwoStage => Preset::Paper.config(Experiment::TwoStage),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PartName {
+    /// Train the coarse stage
+    Coarse,
+    /// Train the fine stage, or the only one
+    Fine,
+    /// Predict the held-out cases with the trained stages, and report
+    Predict,
+}
+
+impl From<PartName> for Part {
+    fn from(name: PartName) -> Self {
+        match name {
+            PartName::Coarse => Self::Coarse,
+            PartName::Fine => Self::Fine,
+            PartName::Predict => Self::Predict,
+        }
+    }
 }
 
 impl Options {
-    /// The run these options ask for.
-    pub fn request(&self, experiment: Experiment, device: &Chosen) -> Result<RunRequest, TrainError> {
-        let preset = match self.preset {
-            PresetName::Quick => Preset::Quick,
-            PresetName::Paper => Preset::Paper,
-            PresetName::PaperRun2 => Preset::PaperRun2,
-        };
+    /// The settings these options ask for.
+    pub fn settings(&self, experiment: Experiment) -> Result<ExperimentConfig, TrainError> {
         let mut config = match &self.config {
             Some(file) => ExperimentConfig::read(file)?,
-            None => preset.config(experiment),
+            None => self.preset.config(experiment),
         };
         if config.experiment != experiment {
             return Err(TrainError::Config(format!(
-                "the file describes a {} experiment; run that example",
+                "the settings describe a {} experiment; run that example",
                 config.experiment.name()
             )));
         }
         self.apply(&mut config)?;
+        Ok(config)
+    }
+
+    /// The run of these settings on devices of this name.
+    pub fn request(&self, config: ExperimentConfig, device_name: &str) -> RunRequest {
+        let out = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(config.experiment.name()));
         let fit = self.config.is_none() && matches!(self.preset, PresetName::Quick);
-        Ok(RunRequest {
+        RunRequest {
             config,
             data: self.data.clone(),
-            out: self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(experiment.name())),
-            device_name: device.name.clone(),
+            out,
+            device_name: device_name.to_string(),
             resume: self.resume,
+            force_config: self.force_config,
+            part: self.stage.map(Part::from),
             dry_run: self.dry_run,
-            fit_epochs: fit && self.epochs.is_none(),
-            fit_size: fit && self.roi.is_none(),
-            fit_components: fit,
+            fit_epochs: fit && self.epochs.is_none() && !self.sets("epochs") && !self.sets("schedule"),
+            fit_size: fit && self.roi.is_none() && !self.sets("size"),
+            fit_components: fit && !self.sets("largest_component"),
             fit_intensity: match self.intensity.as_deref() {
-                None => fit,
+                None => fit && !self.sets("intensity"),
                 Some(choice) => choice == "auto",
             },
-        })
+        }
+    }
+
+    /// Whether `--set` gives a setting of this name, or one inside it, so that it is not fitted to the data.
+    fn sets(&self, name: &str) -> bool {
+        let key = |assignment: &str| assignment.split('=').next().unwrap_or_default().trim().to_string();
+        self.set.iter().any(|assignment| key(assignment).split('.').any(|part| part == name))
     }
 
     fn apply(&self, config: &mut ExperimentConfig) -> Result<(), TrainError> {
@@ -127,6 +184,15 @@ impl Options {
             if let Some(channels) = &self.channels {
                 stage.network.channels.clone_from(channels);
             }
+        }
+        if self.classes {
+            config.separate_classes();
+        }
+        if let Some(device) = &self.device {
+            config.device.clone_from(device);
+        }
+        for assignment in &self.set {
+            config.set(assignment)?;
         }
         config.validate()
     }

@@ -150,7 +150,10 @@ fn impossible_settings_are_named_before_anything_is_written() {
             c.fine.network.deep_supervision = 1;
             c.fine.size = medseg_volume::Dhw::splat(18);
         }),
-        ("loss", |c| c.fine.network.out_channels = 3),
+        ("loss", |c| {
+            c.data.labels = vec![1, 2];
+            c.fine.network.out_channels = 3;
+        }),
         ("labels", |c| {
             c.data.labels = vec![1, 2, 3];
             c.separate_classes();

@@ -149,17 +149,15 @@ fn a_learning_rate_beyond_all_bounds_is_stopped_and_the_checkpoint_kept() {
     assert!(fs::read(out.join("one_stage/last/state.json")).unwrap() == state);
 }
 
-/// Splits every label into values 1 (upper half) and 2 (lower half).
+/// Makes every label's foreground 1 and the air 2.
 fn two_classes(data: &Path) {
     for case in 0..6 {
         let path = data.join(format!("label/phantom_{case:03}.nii.gz"));
         let mut label = read_label(&path).unwrap();
-        let foreground: Vec<usize> =
-            label.data.outer_iter().enumerate().filter(|(_, s)| s.iter().any(|v| *v > 0)).map(|(z, _)| z).collect();
-        let middle = foreground[foreground.len() / 2];
-        for (z, mut slice) in label.data.outer_iter_mut().enumerate() {
-            slice.mapv_inplace(|v| if v > 0 { 1 + u8::from(z < middle) } else { 0 });
-        }
+        let image = read_image(data.join(format!("image/phantom_{case:03}.nii.gz"))).unwrap();
+        ndarray::Zip::from(&mut label.data).and(&image.data).for_each(|class, hu| {
+            *class = if *class > 0 { 1 } else { 2 * u8::from(*hu < -500.0) };
+        });
         write_label(&path, &label).unwrap();
     }
 }
@@ -174,7 +172,9 @@ fn two_classes_are_trained_validated_predicted_and_measured() {
         config.data.labels = vec![2, 1];
         config.separate_classes();
         config.largest_component = false;
-        config.fine.epochs = 30;
+        config.fine.optimizer.lr = 0.03;
+        config.fine.epochs = 40;
+        config.fine.schedule = ScheduleConfig::Polynomial(Polynomial { total_epochs: 40, power: 0.9 });
         config.fine.validate_every = 10;
         config.fine.network.channels = vec![4, 8, 16];
         config.fine.network.dropout = 0.0;

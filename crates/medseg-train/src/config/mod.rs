@@ -3,6 +3,7 @@
 mod gradient;
 mod loss;
 mod optimizer;
+mod overrides;
 mod presets;
 mod stage;
 

@@ -105,6 +105,19 @@ impl Checkpoints {
     }
 }
 
+impl Checkpoints {
+    /// Makes a found checkpoint the last one again where an interruption or damage left it under another name, so that the
+    /// next one does not push out the only good one.
+    pub(super) fn settle(&self, found: Found) -> Result<Found, TrainError> {
+        if found.folder == self.last {
+            return Ok(found);
+        }
+        remove_dir(&self.last)?;
+        fs::rename(&found.folder, &self.last).map_err(|e| TrainError::io("replace", &self.last, e))?;
+        Ok(Found { folder: self.last.clone(), ..found })
+    }
+}
+
 fn write_checkpoint(folder: &Path, weights: &Weights<'_>, state: &StageState) -> Result<(), TrainError> {
     let broken =
         |name: &str, reason: String| TrainError::io("write", &folder.join(name), std::io::Error::other(reason));

@@ -109,13 +109,15 @@ impl StageRun<'_> {
         let device = Devices::training_device(self.device(), self.config.gradient.checkpointing);
         let network = self.config.network.init_seeded(self.seed, &device)?.with_precision(self.precision);
         let optimizer = self.config.optimizer.init()?;
-        let Some(found) = Checkpoints::in_stage(&self.folder).find()? else {
+        let checkpoints = Checkpoints::in_stage(&self.folder);
+        let Some(found) = checkpoints.find()? else {
             let average = self.config.ema.map(|ema| ema.init(&network)).transpose()?;
             return Ok(Progress { network, optimizer, average, state: StageState::default() });
         };
         for what in &found.damaged {
             observer.warn(&format!("{what}; going on from the checkpoint before"));
         }
+        let found = checkpoints.settle(found)?;
         let state = found.state;
         let average = match self.config.ema {
             Some(ema) => {
