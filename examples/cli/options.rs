@@ -66,6 +66,9 @@ pub struct Options {
     /// Do one part of the experiment: train the coarse or the fine stage, or predict and report
     #[arg(long, value_enum, value_name = "PART")]
     stage: Option<PartName>,
+    /// Write TensorBoard event files under tensorboard/ in the output folder
+    #[arg(long)]
+    tensorboard: bool,
     /// Print settings, split, steps, windows and memory, and stop
     #[arg(long)]
     dry_run: bool,
@@ -149,6 +152,7 @@ impl Options {
             force_config: self.force_config,
             part: self.stage.map(Part::from),
             dry_run: self.dry_run,
+            tensorboard: self.tensorboard,
             fit_epochs: fit && self.epochs.is_none() && !self.sets("epochs") && !self.sets("schedule"),
             fit_size: fit && self.roi.is_none() && !self.sets("size"),
             fit_components: fit && !self.sets("largest_component"),

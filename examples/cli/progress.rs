@@ -1,23 +1,43 @@
-//! The progress bar.
+//! The progress bars.
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use medseg::train::Observer;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use medseg::train::{EpochProgress, Observer, memory_bytes};
 
-/// Draws an experiment's progress on the terminal; where standard error is no terminal only the messages are printed.
+/// Draws an experiment's progress on the terminal: a bar of the stage's epochs with the last loss, learning rate and Dice,
+/// and below it one of the current task; both with the time left. Where standard error is no terminal only the messages
+/// are printed.
 pub struct Bar {
-    bar: ProgressBar,
+    bars: MultiProgress,
+    epochs: Option<ProgressBar>,
+    task: Option<ProgressBar>,
 }
 
 impl Bar {
-    /// A bar with no task yet.
+    /// Bars with no task yet.
     pub fn new() -> Self {
-        Self { bar: ProgressBar::hidden() }
+        Self { bars: MultiProgress::new(), epochs: None, task: None }
     }
 
     fn print(&self, line: &str) {
-        if self.bar.is_hidden() { eprintln!("{line}") } else { self.bar.println(line) }
+        if self.bars.is_hidden() || self.bars.println(line).is_err() {
+            eprintln!("{line}");
+        }
+    }
+
+    fn bar(&self, name: &str, total: usize, template: &str) -> ProgressBar {
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = self.bars.add(ProgressBar::new(total as u64).with_style(style.progress_chars("━━─")));
+        bar.set_prefix(name.to_string());
+        bar.enable_steady_tick(Duration::from_millis(500));
+        bar
+    }
+}
+
+fn close(bar: &mut Option<ProgressBar>) {
+    if let Some(bar) = bar.take() {
+        bar.finish_and_clear();
     }
 }
 
@@ -32,20 +52,38 @@ impl Observer for Bar {
 
     fn begin(&mut self, task: &str, total: usize) {
         self.end();
-        let style = ProgressStyle::with_template("{prefix:28} {bar:30} {pos}/{len}  {elapsed} (left {eta})  {msg}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-        self.bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr()).with_style(style);
-        self.bar.set_prefix(task.to_string());
-        self.bar.enable_steady_tick(Duration::from_millis(500));
+        self.task = Some(self.bar(task, total, "{prefix:24} {bar:26} {pos}/{len}  left {eta}  {wide_msg}"));
     }
 
     fn advance(&mut self, done: usize, note: &str) {
-        self.bar.set_position(done as u64);
-        self.bar.set_message(note.to_string());
+        let Some(bar) = &self.task else { return };
+        bar.set_position(done as u64);
+        let memory = memory_bytes().map_or_else(String::new, |b| format!("  {} MiB", b >> 20));
+        bar.set_message(format!("{note}{memory}"));
     }
 
     fn end(&mut self) {
-        self.bar.finish_and_clear();
-        self.bar = ProgressBar::hidden();
+        close(&mut self.task);
+    }
+
+    fn epoch(&mut self, progress: &EpochProgress<'_>) {
+        if progress.last.is_none() || self.epochs.is_none() {
+            close(&mut self.epochs);
+            let template = "{prefix:24} {bar:26} {pos}/{len}  left {eta}  {wide_msg}";
+            let bar = self.bar(&format!("{} epochs", progress.stage), progress.epochs, template);
+            // Epochs of an earlier part of the run say nothing about the time that this part takes.
+            bar.set_position(progress.done as u64);
+            bar.reset_eta();
+            self.epochs = Some(bar);
+        }
+        let Some(bar) = &self.epochs else { return };
+        bar.set_position(progress.done as u64);
+        if let Some(last) = progress.last {
+            let dice = progress.best_dice.map_or_else(String::new, |d| format!("  best Dice {d:.4}"));
+            bar.set_message(format!("loss {:.4}  lr {:.2e}{dice}", last.loss, last.lr));
+        }
+        if progress.done >= progress.epochs {
+            close(&mut self.epochs);
+        }
     }
 }

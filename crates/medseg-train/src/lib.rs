@@ -17,12 +17,16 @@
 //! | file | what |
 //! |---|---|
 //! | `config.json`, `split.json` | settings, versions, device and seed; which case did what |
-//! | `<stage>/history.csv`, `curves.svg` | every epoch's learning rate, loss, validation Dice and time |
+//! | `<stage>/history.csv`, `history.jsonl` | every epoch's learning rate, loss, validation Dice and time |
+//! | `<stage>/curves.svg`, `curves.png` | the same as a chart |
+//! | `tensorboard/<stage>/` | the same as TensorBoard event files, if asked for |
 //! | `<stage>/best.safetensors` | weights of the best epoch, with their configuration |
 //! | `<stage>/last/`, `previous/` | network, optimiser and state after the last two epochs, with checksums |
 //! | `bundle/` | networks, preprocessing and post-processing in one folder, for [`medseg_bundle`] and the example `predict` |
 //! | `predictions/<case>.nii.gz`, `overlays/<case>.png` | masks with the input's geometry, and pictures of them |
-//! | `metrics.csv`, `summary.json`, `report.html` | per case and stage, per stage, and for people |
+//! | `metrics.csv`, `summary.json` | per case and stage, and per stage |
+//! | `warnings.txt` | what the user was warned of, if anything |
+//! | `report.html` | all of it for people, on one self-contained page; [`report::write_report`] makes it again |
 //!
 //! # Determinism and resuming
 //! Crops, shuffles, dropout and initial weights depend on the seed, the epoch and the case alone, so neither the number
@@ -49,6 +53,6 @@ pub use error::TrainError;
 pub use experiment::{
     CoarsePrediction, Part, Prediction, RunRequest, TrainedRun, open_bundle, run_experiment, run_experiment_on,
 };
-pub use memory::peak_memory_bytes;
-pub use observer::{Observer, Silent};
-pub use stage::{EpochRecord, history_csv};
+pub use memory::{memory_bytes, peak_memory_bytes};
+pub use observer::{EpochProgress, Observer, Silent};
+pub use stage::{EpochRecord, history_csv, history_jsonl};

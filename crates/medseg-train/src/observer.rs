@@ -1,5 +1,22 @@
 //! How long work tells its progress without drawing anything.
 
+use crate::EpochRecord;
+
+/// How far the training of a stage is.
+#[derive(Clone, Copy, Debug)]
+pub struct EpochProgress<'a> {
+    /// The stage.
+    pub stage: &'a str,
+    /// Finished epochs, those before a resume included.
+    pub done: usize,
+    /// All epochs.
+    pub epochs: usize,
+    /// The last finished epoch; `None` before the first.
+    pub last: Option<&'a EpochRecord>,
+    /// The best mean validation Dice so far.
+    pub best_dice: Option<f64>,
+}
+
 /// Receives the progress of an experiment; binaries draw it, libraries and tests may ignore it.
 ///
 /// Every task is opened by [`begin`](Observer::begin), advanced by [`advance`](Observer::advance) and closed by
@@ -15,6 +32,8 @@ pub trait Observer {
     fn advance(&mut self, done: usize, note: &str);
     /// The current task is over.
     fn end(&mut self);
+    /// A stage's training starts, goes on after a resume, or has finished an epoch.
+    fn epoch(&mut self, _progress: &EpochProgress<'_>) {}
 }
 
 /// An [`Observer`] that says nothing.

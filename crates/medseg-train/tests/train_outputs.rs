@@ -31,7 +31,7 @@ fn a_two_stage_run_leaves_what_its_contract_says() {
     for stage in ["coarse", "fine"] {
         assert_eq!(
             names(&out.join(stage)),
-            set(&["best.safetensors", "curves.svg", "history.csv", "last", "previous"])
+            set(&["best.safetensors", "curves.png", "curves.svg", "history.csv", "history.jsonl", "last", "previous"])
         );
     }
     assert_eq!(names(&out.join("predictions")), set(&["phantom_005.nii.gz"]));

@@ -11,7 +11,7 @@ use crate::files::{create_dir, read_text, write_atomic};
 use crate::{Observer, TrainError};
 
 /// Everything a run writes at the top of its folder, the phantom set apart.
-const ENTRIES: [&str; 12] = [
+const ENTRIES: [&str; 14] = [
     "config.json",
     "split.json",
     "coarse",
@@ -24,6 +24,8 @@ const ENTRIES: [&str; 12] = [
     "summary.json",
     "report.html",
     "curves.svg",
+    "tensorboard",
+    "warnings.txt",
 ];
 
 /// Where the bundle of the finished run lies in its folder.

@@ -20,8 +20,6 @@ use crate::{Observer, Silent, TrainError};
 /// What prediction leaves besides the files.
 pub(crate) struct Predicted {
     pub rows: Vec<CaseRow>,
-    /// Case name and PNG bytes.
-    pub overlays: Vec<(String, Vec<u8>)>,
     /// Cases with foreground of which the coarse mask has none.
     pub coarse_missed: usize,
     /// Cases whose whole volume was searched for lack of a box.
@@ -37,8 +35,7 @@ pub(crate) fn predict_cases(
     out: &Path,
     observer: &mut dyn Observer,
 ) -> Result<Predicted, TrainError> {
-    let mut found =
-        Predicted { rows: Vec::new(), overlays: Vec::new(), coarse_missed: 0, fallbacks: 0, skipped: Vec::new() };
+    let mut found = Predicted { rows: Vec::new(), coarse_missed: 0, fallbacks: 0, skipped: Vec::new() };
     let (of, labels) = (Arc::new(cases.to_vec()), run.config().data.labels.clone());
     let (classes, skip) = (run.config().fine.classes(), run.config().data.on_bad_case == OnBadCase::Skip);
     let ahead = LoaderOptions { workers: 1, prefetch: 1 };
@@ -47,7 +44,7 @@ pub(crate) fn predict_cases(
         loaded => loaded.map(Ok),
     });
     observer.begin("prediction", cases.len());
-    for (case, loaded) in cases.iter().zip(loader) {
+    for (done, (case, loaded)) in cases.iter().zip(loader).enumerate() {
         let (image, reference) = match loaded? {
             Ok(loaded) => loaded,
             Err(e) => {
@@ -65,12 +62,10 @@ pub(crate) fn predict_cases(
             }
             found.add(run, &case.id, &image, reference.as_ref().map(|r| &r.data), &prediction)?;
             let picture = draw(run, &image, reference.as_ref().map(|r| &r.data), &prediction)?;
-            write_atomic(&out.join("overlays").join(format!("{}.png", case.id)), &picture)?;
-            found.overlays.push((case.id.clone(), picture));
-            Ok(())
+            write_atomic(&out.join("overlays").join(format!("{}.png", case.id)), &picture)
         };
         one().map_err(|e| e.in_case(&case.id))?;
-        observer.advance(found.overlays.len(), &case.id);
+        observer.advance(done + 1, &case.id);
     }
     observer.end();
     Ok(found)
@@ -140,5 +135,5 @@ fn draw(
         Intensity::Window { low, high } => [low, high],
         _ => display_window(&image.data),
     };
-    overlay(&image.data, &prediction.mask.data, reference, &image.geometry, window).png()
+    overlay(&image.data, &prediction.mask.data, reference, &image.geometry, window)?.png()
 }

@@ -34,6 +34,8 @@ pub struct RunRequest {
     pub part: Option<Part>,
     /// Say what would be done, and stop.
     pub dry_run: bool,
+    /// Write TensorBoard event files, one a stage, under `tensorboard/` in the output folder.
+    pub tensorboard: bool,
     /// Replace every stage's epochs by as many as make a short run on this number of cases.
     pub fit_epochs: bool,
     /// Shrink crops and windows to the data's typical size.
@@ -57,6 +59,7 @@ impl RunRequest {
             force_config: false,
             part: None,
             dry_run: false,
+            tensorboard: false,
             fit_epochs: false,
             fit_size: false,
             fit_components: false,

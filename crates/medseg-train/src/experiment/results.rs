@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use medseg_metrics::{bootstrap_ci95, mean_ignoring_nan};
 
 use super::RunRequest;
-use super::folder::RunRecord;
 use super::predict::Predicted;
 use crate::TrainError;
 use crate::config::Experiment;
 use crate::files::write_atomic;
 use crate::memory::peak_memory_bytes;
-use crate::report::{ReportParts, StageSummary, Summary, curves_svg, metrics_csv, report_html};
+use crate::report::{StageSummary, Summary, metrics_csv, write_report};
 use crate::stage::StageState;
 
 /// Resamples of the bootstrap interval.
@@ -27,7 +26,6 @@ pub(crate) struct TrainedStage {
 /// Writes the tables and the page; returns the summary.
 pub(crate) fn write_results(
     request: &RunRequest,
-    record: &RunRecord,
     stages: &[TrainedStage],
     predicted: &Predicted,
 ) -> Result<Summary, TrainError> {
@@ -37,17 +35,7 @@ pub(crate) fn write_results(
     let text = serde_json::to_string_pretty(&summary)
         .map_err(|e| TrainError::io("write", &out.join("summary.json"), std::io::Error::other(e)))?;
     write_atomic(&out.join("summary.json"), text.as_bytes())?;
-    let curves = stages.iter().map(|s| curves_svg(s.name, &s.state.history)).collect::<Result<Vec<_>, _>>()?;
-    let environment = format!("medseg {} on Burn {}, {}", record.medseg, record.burn, record.device);
-    let page = report_html(&ReportParts {
-        summary: &summary,
-        rows: &predicted.rows,
-        curves: &curves,
-        overlays: &predicted.overlays,
-        settings: &record.text(),
-        environment: &environment,
-    });
-    write_atomic(&out.join("report.html"), page.as_bytes())?;
+    write_report(out, None)?;
     Ok(summary)
 }
 

@@ -20,7 +20,7 @@ use crate::cases::{CaseSource, Images, Role, Settings, load_label};
 use crate::config::{BoxSource, DataConfig, ExperimentConfig, OnBadCase};
 use crate::files::create_dir;
 use crate::memory::peak_memory_bytes;
-use crate::report::Summary;
+use crate::report::{Recorder, Summary};
 use crate::stage::{StageRun, mix};
 use crate::{Observer, TrainError};
 
@@ -72,6 +72,8 @@ pub fn run_experiment_on(
     }
     ensure_foreground(&data.select(&data.split.train)?, &request.config.data)?;
     open_folder(&request, &record, observer)?;
+    let mut recorder = Recorder::new(observer, &request.out)?;
+    let observer: &mut dyn Observer = &mut recorder;
     observer.message(&plan);
     data.split.write(request.out.join("split.json"))?;
     let stages = match request.part {
@@ -79,14 +81,16 @@ pub fn run_experiment_on(
         _ => train_stages(&request, &data, devices, observer)?,
     };
     if matches!(request.part, Some(Part::Coarse | Part::Fine)) {
+        recorder.finish()?;
         return Ok(None);
     }
     let run = TrainedRun::open(&request.out, &devices[0])?.with_precision(request.config.precision.into());
     run.bundle().save(request.out.join(BUNDLE_FOLDER))?;
     let mut predicted = predict_cases(&run, &data.select(data.predicted())?, &request.out, observer)?;
     predicted.skipped.extend(data.unreadable.iter().cloned());
-    let summary = write_results(&request, &record, &stages, &predicted)?;
+    let summary = write_results(&request, &stages, &predicted)?;
     observer.message(&closing_lines(&request, &summary));
+    recorder.finish()?;
     Ok(Some(summary))
 }
 
@@ -203,6 +207,7 @@ fn train_stages(
             devices,
             precision: config.precision.into(),
             folder: request.out.join(name),
+            tensorboard: request.tensorboard.then(|| request.out.join("tensorboard").join(name)),
         };
         let state = run.train(&training, &validation, observer)?;
         trained.push(TrainedStage { name, state, peak_memory_bytes: peak_memory_bytes() });

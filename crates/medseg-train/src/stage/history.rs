@@ -1,4 +1,4 @@
-//! What every epoch reached, and `history.csv`.
+//! What every epoch reached, `history.csv` and `history.jsonl`.
 
 use std::fmt::Write;
 
@@ -56,6 +56,12 @@ fn number(dice: Option<f64>) -> String {
     dice.map_or_else(String::new, |d| format!("{d:.6}"))
 }
 
+/// The records as JSON lines, an object an epoch; a value that is not finite is `null`.
+#[must_use]
+pub fn history_jsonl(records: &[EpochRecord]) -> String {
+    records.iter().filter_map(|r| serde_json::to_string(r).ok()).map(|line| line + "\n").collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,5 +82,13 @@ mod tests {
         let lines: Vec<&str> = csv.lines().collect();
         assert_eq!(lines[0], format!("{HEADER},dice_class_1,dice_class_2,seconds"));
         assert_eq!(lines[1..], ["1,4e-3,0.500000,,,,1.00", "2,4e-3,0.500000,0.500000,0.500000,,1.00"]);
+    }
+
+    #[test]
+    fn every_json_line_is_an_epoch() {
+        let record = |epoch, loss| EpochRecord { epoch, loss, ..EpochRecord::default() };
+        let lines = history_jsonl(&[record(1, f64::NAN), record(2, 0.25)]);
+        let read: Vec<serde_json::Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        assert!(read[0]["loss"].is_null() && read[1]["loss"] == 0.25 && read[1]["epoch"] == 2);
     }
 }

@@ -10,5 +10,5 @@ mod training;
 mod validation;
 
 pub(crate) use checkpoint::{Checkpoints, StageState};
-pub use history::{EpochRecord, history_csv};
+pub use history::{EpochRecord, history_csv, history_jsonl};
 pub(crate) use training::{StageRun, mix};

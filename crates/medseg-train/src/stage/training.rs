@@ -14,12 +14,12 @@ use super::checkpoint::{AVERAGE, Weights, load, load_network};
 use super::devices::Devices;
 use super::epoch::Trained;
 use super::validation::{Validated, validate};
-use super::{Checkpoints, EpochRecord, StageState, history_csv};
+use super::{Checkpoints, EpochRecord, StageState, history_csv, history_jsonl};
 use crate::cases::CaseSource;
 use crate::config::{BestBy, ScheduleUnit, StageConfig};
 use crate::files::{create_dir, write_atomic};
-use crate::report::curves_svg;
-use crate::{Observer, TrainError};
+use crate::report::{ScalarLog, curves_png, curves_svg};
+use crate::{EpochProgress, Observer, TrainError};
 
 /// One stage of a run, ready to be trained.
 pub(crate) struct StageRun<'a> {
@@ -37,6 +37,8 @@ pub(crate) struct StageRun<'a> {
     pub precision: Precision,
     /// The stage's folder.
     pub folder: PathBuf,
+    /// Where TensorBoard's event file goes, if one is wanted.
+    pub tensorboard: Option<PathBuf>,
 }
 
 /// What training holds between epochs.
@@ -77,6 +79,9 @@ impl StageRun<'_> {
         create_dir(&self.folder)?;
         let mut progress = self.start(observer)?;
         let mut schedule = self.schedule(progress.state.history.len())?;
+        let history = &progress.state.history;
+        let mut log = self.tensorboard.as_deref().map(|to| ScalarLog::create(to, history)).transpose()?;
+        self.tell(history, observer);
         for epoch in progress.state.history.len() + 1..=self.config.epochs {
             if self.has_stopped(&progress.state) {
                 let patience = self.config.early_stopping.map_or(0, |e| e.patience);
@@ -89,6 +94,10 @@ impl StageRun<'_> {
             let record = Self::record(epoch, trained, validated, started.elapsed().as_secs_f64());
             progress.state.history.push(record);
             self.keep(&mut progress)?;
+            if let (Some(log), Some(last)) = (&mut log, progress.state.history.last()) {
+                log.push(last)?;
+            }
+            self.tell(&progress.state.history, observer);
             observer.message(&self.epoch_line(progress.state.history.last(), progress.state.best_epoch));
             match self.config.schedule_unit {
                 ScheduleUnit::Epoch => schedule.step(),
@@ -194,7 +203,19 @@ impl StageRun<'_> {
 
     fn write_history(&self, state: &StageState) -> Result<(), TrainError> {
         write_atomic(&self.folder.join("history.csv"), history_csv(&state.history).as_bytes())?;
-        write_atomic(&self.folder.join("curves.svg"), curves_svg(self.name, &state.history)?.as_bytes())
+        write_atomic(&self.folder.join("history.jsonl"), history_jsonl(&state.history).as_bytes())?;
+        write_atomic(&self.folder.join("curves.svg"), curves_svg(self.name, &state.history)?.as_bytes())?;
+        write_atomic(&self.folder.join("curves.png"), &curves_png(self.name, &state.history)?)
+    }
+
+    fn tell(&self, history: &[EpochRecord], observer: &mut dyn Observer) {
+        observer.epoch(&EpochProgress {
+            stage: self.name,
+            done: history.len(),
+            epochs: self.config.epochs,
+            last: history.last(),
+            best_dice: history.iter().filter_map(|r| r.validation_dice).reduce(f64::max),
+        });
     }
 
     fn epoch_line(&self, record: Option<&EpochRecord>, best_epoch: usize) -> String {

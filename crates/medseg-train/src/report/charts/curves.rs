@@ -1,90 +1,156 @@
-//! `curves.svg`: loss, learning rate and validation Dice over the epochs.
+//! `curves.svg` and `curves.png`: loss, learning rate and validation Dice over the epochs.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
+use super::{AXIS, Chart, GRID, INK, SERIES, padded_range, text, tick};
 use crate::TrainError;
 use crate::stage::EpochRecord;
 
-const WIDTH: u32 = 900;
-const HEIGHT: u32 = 780;
-const MOST_EPOCH_LABELS: usize = 12;
+const SIZE: (u32, u32) = (900, 780);
+const MOST_EPOCH_LABELS: usize = 10;
+/// Above this many epochs a line has no dots.
+const MOST_DOTS: usize = 60;
+
+/// What one stage's charts show: `(epoch, value)` pairs, epochs counted from 1.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StageCurves {
+    /// The stage's name.
+    pub stage: String,
+    /// Trained epochs.
+    pub epochs: usize,
+    /// The epoch whose weights are kept, which is marked.
+    pub best_epoch: Option<usize>,
+    /// Mean training loss.
+    pub loss: Vec<(f64, f64)>,
+    /// Mean validation Dice of the epochs that were validated.
+    pub dice: Vec<(f64, f64)>,
+    /// Learning rate.
+    pub lr: Vec<(f64, f64)>,
+}
+
+impl StageCurves {
+    pub(crate) fn of(stage: &str, history: &[EpochRecord]) -> Self {
+        let of = |f: fn(&EpochRecord) -> Option<f64>| -> Vec<(f64, f64)> {
+            history.iter().filter_map(|r| Some((r.epoch as f64, f(r)?))).collect()
+        };
+        Self {
+            stage: stage.to_string(),
+            epochs: history.last().map_or(0, |r| r.epoch),
+            best_epoch: None,
+            loss: of(|r| Some(r.loss)),
+            dice: of(|r| r.validation_dice),
+            lr: of(|r| Some(r.lr)),
+        }
+    }
+
+    /// The three panels, each of them a chart.
+    pub(crate) fn panels(&self) -> [Panel<'_>; 3] {
+        let panel = |title, points, colour| Panel {
+            title: format!("{}: {title}", self.stage),
+            points,
+            epochs: self.epochs,
+            marked: self.best_epoch,
+            colour,
+        };
+        [
+            panel("training loss", &self.loss, SERIES[0]),
+            panel("validation Dice", &self.dice, SERIES[2]),
+            panel("learning rate", &self.lr, SERIES[1]),
+        ]
+    }
+}
+
+impl Chart for StageCurves {
+    fn draw<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>) -> Result<(), String> {
+        if self.epochs == 0 {
+            return Err("no epoch has been trained".into());
+        }
+        let areas = area.split_evenly((3, 1));
+        areas.iter().zip(self.panels()).try_for_each(|(area, panel)| panel.draw(area))
+    }
+
+    fn name(&self) -> String {
+        format!("curves of stage {}", self.stage)
+    }
+}
 
 /// Draws the history of one stage as an SVG of three panels that share the epoch axis.
 ///
 /// # Errors
 /// [`TrainError::Drawing`] if the history is empty or the chart cannot be laid out.
 pub fn curves_svg(stage: &str, history: &[EpochRecord]) -> Result<String, TrainError> {
-    let fail = |reason: String| TrainError::Drawing { what: format!("curves of stage {stage}"), reason };
-    let last = history.last().ok_or_else(|| fail("no epoch has been trained".into()))?.epoch;
-    let mut svg = String::new();
-    {
-        let root = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT)).into_drawing_area();
-        root.fill(&WHITE).map_err(|e| fail(e.to_string()))?;
-        let panels = root.split_evenly((3, 1));
-        let of = |f: fn(&EpochRecord) -> Option<f64>| -> Vec<(f64, f64)> {
-            history.iter().filter_map(|r| Some((r.epoch as f64, f(r)?))).filter(|p| p.1.is_finite()).collect()
-        };
-        let curves = [
-            (format!("{stage}: training loss"), of(|r| Some(r.loss)), RGBColor(31, 119, 180)),
-            (format!("{stage}: validation Dice"), of(|r| r.validation_dice), RGBColor(44, 130, 60)),
-            (format!("{stage}: learning rate"), of(|r| Some(r.lr)), RGBColor(200, 90, 20)),
-        ];
-        for (panel, (title, points, colour)) in panels.iter().zip(&curves) {
-            draw_panel(panel, title, points, last, *colour).map_err(fail)?;
-        }
-        root.present().map_err(|e| fail(e.to_string()))?;
-    }
-    Ok(svg)
+    StageCurves::of(stage, history).svg(SIZE)
 }
 
-fn draw_panel(
-    area: &DrawingArea<SVGBackend<'_>, Shift>,
-    title: &str,
-    points: &[(f64, f64)],
-    last_epoch: usize,
+/// The same chart as the bytes of a PNG file.
+///
+/// # Errors
+/// As [`curves_svg`].
+pub fn curves_png(stage: &str, history: &[EpochRecord]) -> Result<Vec<u8>, TrainError> {
+    StageCurves::of(stage, history).png(SIZE)
+}
+
+/// One value over the epochs.
+pub(crate) struct Panel<'a> {
+    title: String,
+    points: &'a [(f64, f64)],
+    epochs: usize,
+    marked: Option<usize>,
     colour: RGBColor,
-) -> Result<(), String> {
-    let (low, high) = value_range(points);
-    let mut chart = ChartBuilder::on(area)
-        .caption(title, ("sans-serif", 18))
-        .margin(10)
-        .x_label_area_size(34)
-        .y_label_area_size(70)
-        .build_cartesian_2d(0.5..last_epoch as f64 + 0.5, low..high)
-        .map_err(|e| e.to_string())?;
-    chart
-        .configure_mesh()
-        .x_desc("epoch")
-        .x_labels(last_epoch.min(MOST_EPOCH_LABELS))
-        .x_label_formatter(&|x| epoch_tick(*x))
-        .y_label_formatter(&|y| tick(*y))
-        .light_line_style(TRANSPARENT)
-        .draw()
-        .map_err(|e| e.to_string())?;
-    chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2))).map_err(|e| e.to_string())?;
-    chart.draw_series(points.iter().map(|&p| Circle::new(p, 3, colour.filled()))).map_err(|e| e.to_string())?;
-    Ok(())
 }
 
-/// The values' range with a margin; a constant curve is centred.
-fn value_range(points: &[(f64, f64)]) -> (f64, f64) {
-    let (low, high) = points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(p.1), h.max(p.1)));
-    if low > high {
-        return (0.0, 1.0);
+impl Chart for Panel<'_> {
+    fn draw<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>) -> Result<(), String> {
+        // A line is broken where a value is not finite.
+        let finite = || self.points.iter().copied().filter(|p| p.1.is_finite());
+        let (low, high) = padded_range(finite().map(|p| p.1));
+        let mut chart = ChartBuilder::on(area)
+            .caption(&self.title, text(17, INK))
+            .margin(8)
+            .margin_right(18)
+            .x_label_area_size(38)
+            .y_label_area_size(62)
+            .build_cartesian_2d(0.5..self.epochs as f64 + 0.5, low..high)
+            .map_err(|e| e.to_string())?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .bold_line_style(GRID)
+            .light_line_style(TRANSPARENT)
+            .axis_style(AXIS)
+            .label_style(text(13, INK))
+            .axis_desc_style(text(13, INK))
+            .x_desc("epoch")
+            .x_labels(self.epochs.min(MOST_EPOCH_LABELS))
+            .y_labels(6)
+            .x_label_formatter(&|x| epoch_tick(*x))
+            .y_label_formatter(&|y| tick(*y))
+            .draw()
+            .map_err(|e| e.to_string())?;
+        if let Some(epoch) = self.marked {
+            let line = [(epoch as f64, low), (epoch as f64, high)];
+            chart.draw_series(DashedLineSeries::new(line, 4, 4, AXIS.stroke_width(1))).map_err(|e| e.to_string())?;
+        }
+        for run in self.points.split(|p| !p.1.is_finite()) {
+            let line = LineSeries::new(run.iter().copied(), self.colour.stroke_width(2));
+            chart.draw_series(line).map_err(|e| e.to_string())?;
+        }
+        if self.points.len() <= MOST_DOTS {
+            let dots = finite().map(|p| Circle::new(p, 3, self.colour.filled()));
+            chart.draw_series(dots).map_err(|e| e.to_string())?;
+        }
+        Ok(())
     }
-    let margin = if high > low { 0.05 * (high - low) } else { low.abs().max(1e-6) * 0.5 };
-    (low - margin, high + margin)
+
+    fn name(&self) -> String {
+        self.title.clone()
+    }
 }
 
 /// A whole epoch; nothing for a grid line between two.
 fn epoch_tick(x: f64) -> String {
     if (x - x.round()).abs() < 1e-6 { format!("{x:.0}") } else { String::new() }
-}
-
-/// A short number for an axis label.
-fn tick(value: f64) -> String {
-    if value == 0.0 || (0.01..1000.0).contains(&value.abs()) { format!("{value:.3}") } else { format!("{value:.1e}") }
 }
 
 #[cfg(test)]
@@ -105,10 +171,29 @@ mod tests {
         assert!(!svg.contains("NaN"));
     }
 
+    #[test]
+    fn the_png_shows_the_curve_and_text() {
+        let history = [record(1, 0.9, Some(0.1)), record(2, 0.4, Some(0.5))];
+        let bytes = curves_png("fine", &history).unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
+        let mut rgb = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut rgb).unwrap();
+        assert_eq!((reader.info().width, reader.info().height), SIZE);
+        let count = |colour: RGBColor| rgb.chunks_exact(3).filter(|p| **p == [colour.0, colour.1, colour.2]).count();
+        assert!(SERIES[..3].iter().all(|c| count(*c) > 200), "the three lines");
+        assert!(count(INK) > 50, "text");
+    }
+
     /// Labels of the epoch axis in the panel of the loss: the texts of digits alone.
     fn epoch_labels(svg: &str) -> Vec<usize> {
         let panel = svg.split("validation Dice").next().unwrap();
-        panel.lines().filter_map(|line| line.trim().parse().ok()).collect()
+        let below_the_axis = panel.rsplit("text-anchor=\"middle\"").collect::<Vec<_>>();
+        let mut labels: Vec<usize> = below_the_axis
+            .iter()
+            .filter_map(|part| part.split_once('>')?.1.split('<').next()?.trim().parse().ok())
+            .collect();
+        labels.reverse();
+        labels
     }
 
     #[test]
@@ -124,12 +209,5 @@ mod tests {
     #[test]
     fn an_empty_history_is_an_error_that_names_the_stage() {
         assert!(curves_svg("coarse", &[]).unwrap_err().to_string().contains("coarse"));
-    }
-
-    #[test]
-    fn a_constant_curve_gets_a_range() {
-        let (low, high) = value_range(&[(1.0, 0.3), (2.0, 0.3)]);
-        assert!(low < 0.3 && 0.3 < high);
-        assert_eq!(value_range(&[]), (0.0, 1.0));
     }
 }

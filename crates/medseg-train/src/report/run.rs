@@ -1,0 +1,113 @@
+//! A finished run's folder, read back for its report.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use medseg_data::Split;
+use serde_json::Value;
+
+use super::charts::StageCurves;
+use super::scores::Scores;
+use super::tables::Summary;
+use super::warnings::read_warnings;
+use crate::TrainError;
+use crate::files::read_text;
+
+/// The order of training.
+const STAGES: [&str; 3] = ["coarse", "one_stage", "fine"];
+
+/// What a run left, as far as a report needs it.
+#[derive(Clone, Debug)]
+pub struct RunResults {
+    /// The run's folder.
+    pub folder: PathBuf,
+    /// `config.json`.
+    pub config: Value,
+    /// `split.json`.
+    pub split: Split,
+    /// `summary.json`.
+    pub summary: Summary,
+    /// `metrics.csv`.
+    pub scores: Scores,
+    /// Every stage's `history.csv`, in the order of training.
+    pub curves: Vec<StageCurves>,
+    /// `warnings.txt`, each once.
+    pub warnings: Vec<String>,
+}
+
+impl RunResults {
+    /// Reads the folder of a finished run.
+    ///
+    /// # Errors
+    /// The file that is missing or wrong.
+    pub fn read(folder: &Path) -> Result<Self, TrainError> {
+        let wrong = |name: &str, e: String| TrainError::NotARun { path: folder.join(name), reason: e };
+        let text = |name: &str| read_text(&folder.join(name));
+        let summary: Summary =
+            serde_json::from_str(&text("summary.json")?).map_err(|e| wrong("summary.json", e.to_string()))?;
+        let mut stages: Vec<&String> = summary.stages.keys().collect();
+        stages.sort_by_key(|name| STAGES.iter().position(|s| s == name).unwrap_or(STAGES.len()));
+        let curves = stages.iter().map(|name| {
+            let mut curves = read_history(name, &folder.join(name).join("history.csv"))?;
+            curves.best_epoch = summary.stages.get(*name).map(|s| s.best_epoch).filter(|e| *e > 0);
+            Ok(curves)
+        });
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            config: serde_json::from_str(&text("config.json")?).map_err(|e| wrong("config.json", e.to_string()))?,
+            split: Split::read(folder.join("split.json"))?,
+            scores: Scores::read(&folder.join("metrics.csv"))?,
+            curves: curves.collect::<Result<_, TrainError>>()?,
+            warnings: read_warnings(folder),
+            summary,
+        })
+    }
+
+    /// The stages' names in the order of training; the last one's masks are the run's.
+    pub fn stages(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.curves.iter().map(|c| c.stage.as_str())
+    }
+
+    /// The stage whose masks are the run's.
+    #[must_use]
+    pub fn final_stage(&self) -> &str {
+        self.stages().next_back().unwrap_or_default()
+    }
+
+    /// The stage's name for people, who read "two-stage" better than "fine" of the result of both.
+    #[must_use]
+    pub fn title_of<'a>(&self, stage: &'a str) -> &'a str {
+        match stage {
+            "fine" => "two-stage",
+            "one_stage" => "one-stage",
+            other => other,
+        }
+    }
+
+    /// The PNG file of a case's overlay.
+    #[must_use]
+    pub fn overlay(&self, case: &str) -> Option<Vec<u8>> {
+        fs::read(self.folder.join("overlays").join(format!("{case}.png"))).ok()
+    }
+}
+
+/// Reads the columns that are drawn, wherever they stand.
+fn read_history(stage: &str, path: &Path) -> Result<StageCurves, TrainError> {
+    let fail = |reason: String| TrainError::NotARun { path: path.to_path_buf(), reason };
+    let mut reader = csv::Reader::from_path(path).map_err(|e| fail(e.to_string()))?;
+    let header = reader.headers().map_err(|e| fail(e.to_string()))?.clone();
+    let mut curves = StageCurves { stage: stage.to_string(), ..StageCurves::default() };
+    for record in reader.records() {
+        let record = record.map_err(|e| fail(e.to_string()))?;
+        let value =
+            |name: &str| -> Option<f64> { record.get(header.iter().position(|h| h == name)?)?.trim().parse().ok() };
+        let epoch = value("epoch").filter(|e| *e >= 1.0).ok_or_else(|| fail("a row has no epoch".into()))?;
+        curves.epochs = curves.epochs.max(epoch as usize);
+        for (name, points) in
+            [("loss", &mut curves.loss), ("validation_dice", &mut curves.dice), ("lr", &mut curves.lr)]
+        {
+            points.extend(value(name).map(|v| (epoch, v)));
+        }
+    }
+    Ok(curves)
+}
