@@ -1,8 +1,9 @@
 """A run of `one_stage` or `two_stage` repeated with MONAI and PyTorch, Dice and time beside ours.
 
-`experiment.py RUN [--seed N] [--threads N] [--steps N]`: RUN is the output folder of a finished run. Network, crops, loss,
+`experiment.py RUN [--seed N] [--threads N] [--steps N] [--stage NAME]`: RUN is the output folder of a finished run. Network, crops, loss,
 optimiser, schedule, epochs, validation, post-processing, cases and split are read from its config.json and split.json;
 ours from its summary.json. With `--steps N` nothing is trained to the end: N steps of every stage are timed.
+`--stage` trains one stage alone and predicts nothing; its validation Dice is to be compared with our history.csv.
 
 MONAI's part: reading, orientation, intensities, pad and crops, DiceLoss, Novograd, sliding window, largest component. The
 deterministic part of the preprocessing is done once and kept, as ours is. Binary experiments only.
@@ -20,6 +21,7 @@ from monai import transforms as mt
 from monai.inferers import sliding_window_inference
 from monai.losses import DiceLoss
 from monai.optimizers import Novograd
+from scipy import ndimage
 
 from network import UNet
 
@@ -30,6 +32,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--stage")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
@@ -45,12 +48,15 @@ def main():
     held_out = [experiment.load(case) for case in split["unused"]] or validation
 
     networks = {}
-    for name in [s for s in ("coarse", "one_stage", "fine") if s in summary["stages"]]:
+    for name in [s for s in ("coarse", "one_stage", "fine") if s in summary["stages"] and options.stage in (None, s)]:
         stage = Stage(name, experiment.settings["fine" if name == "one_stage" else name])
         networks[name], seconds = stage.train(training, validation, options.seed, options.steps)
         ours = summary["stages"][name]["seconds_train"]
-        print(f"{name}: MONAI trained in {seconds:.1f} s, ours in {ours:.1f} s", flush=True)
-    if options.steps:
+        if options.steps:
+            print(f"{name}: MONAI {seconds / options.steps:.3f} s a step", flush=True)
+        else:
+            print(f"{name}: MONAI trained in {seconds:.1f} s, ours in {ours:.1f} s", flush=True)
+    if options.steps or options.stage:
         return
     scores = {name: [] for name in networks}
     for case in held_out:
@@ -80,7 +86,6 @@ class Experiment:
         self.label = mt.Compose([*read, mt.ToTensor(track_meta=False)])
         self.data = data
         self.labels = settings["data"]["labels"]
-        self.largest = mt.KeepLargestConnectedComponent(connectivity=3)
 
     def load(self, case):
         image = self.image(self.data / "image" / f"{case}.nii.gz").float()
@@ -94,17 +99,17 @@ class Experiment:
         fine = Stage("fine", self.settings["fine"])
         if "coarse" not in networks:
             mask = fine.windows(networks["one_stage"], image)
-            return {"one_stage": self.largest(mask) if self.settings["largest_component"] else mask}
+            return {"one_stage": largest(mask) if self.settings["largest_component"] else mask}
         coarse = Stage("coarse", self.settings["coarse"])
         shape = image.shape[1:]
         with torch.no_grad():
             small = (networks["coarse"](coarse.resized(image)[None])[0] > 0).float()
-        small = self.largest(small) if self.settings["cascade"]["largest_component"] else small
+        small = largest(small) if self.settings["cascade"]["largest_component"] else small
         nearest = torch.nn.functional.interpolate(small[None], size=shape, mode="nearest-exact")[0]
         box = outward_box(small[0], self.settings["cascade"]["margin"], shape)
         mask = torch.zeros_like(image)
         mask[(slice(None), *box)] = fine.windows(networks["fine"], image[(slice(None), *box)])
-        return {"coarse": nearest, "fine": self.largest(mask) if self.settings["largest_component"] else mask}
+        return {"coarse": nearest, "fine": largest(mask) if self.settings["largest_component"] else mask}
 
 
 class Stage:
@@ -215,6 +220,15 @@ def outward_box(mask, margin, shape):
     scale = [n / m for n, m in zip(shape, mask.shape)]
     return tuple(slice(int(np.floor(l * s)), min(n, int(np.ceil(h * s))))
                  for l, h, s, n in zip(low.tolist(), high.tolist(), scale, shape))
+
+
+def largest(mask):
+    """The largest component of a mask [1, ...], neighbours over corners included, as MONAI's KeepLargestConnectedComponent
+    has it (which needs scikit-image)."""
+    parts, count = ndimage.label(mask[0].numpy(), np.ones((3, 3, 3)))
+    if count < 2:
+        return mask
+    return torch.as_tensor(parts == np.bincount(parts.ravel())[1:].argmax() + 1)[None].float()
 
 
 def dice(mask, label):

@@ -20,7 +20,7 @@ pub(super) fn table_of(run: &RunResults) -> String {
             row
         })
         .collect();
-    let page = table("sortable", &header, &rows).replacen("class=\"scroll\"", "class=\"scroll tall\"", 1);
+    let page = table("sortable named", &header, &rows).replacen("class=\"scroll\"", "class=\"scroll tall\"", 1);
     page + "<p class=\"soft\">n/a: undefined, because the reference or the prediction has no foreground; ∞: the distance to \
             an empty mask. The same numbers are in <code>metrics.csv</code>.</p>"
 }

@@ -11,7 +11,8 @@ use crate::report::charts::{BoxPlot, Chart, Group};
 use crate::report::run::RunResults;
 use crate::report::scores::Score;
 
-const CHART: (u32, u32) = (420, 300);
+const CURVE: (u32, u32) = (420, 290);
+const BOXES: (u32, u32) = (300, 290);
 /// Bytes of PNG files on the page beyond the three that it always has; a page of 20 MiB is no longer opened on a phone.
 const MORE_PICTURES: usize = 8 << 20;
 
@@ -22,7 +23,7 @@ pub(super) fn chart(svg: &str) -> String {
 
 /// One box plot a score: every stage, and the other run's result.
 pub(super) fn boxes(run: &RunResults, other: Option<&RunResults>) -> Result<String, TrainError> {
-    let mut page = String::from("<div class=\"charts\">");
+    let mut page = String::from("<div class=\"charts four\">");
     for (at, metric) in run.scores.metrics.iter().enumerate().filter(|(_, m)| m.is_score && m.column != "iou") {
         let group = |name: &str, values| Group { name: name.to_string(), values };
         let mut groups: Vec<Group> = run.stages().map(|s| group(run.title_of(s), run.scores.values(s, at))).collect();
@@ -30,7 +31,7 @@ pub(super) fn boxes(run: &RunResults, other: Option<&RunResults>) -> Result<Stri
             let stage = other.final_stage();
             groups.push(group(&format!("other: {}", other.title_of(stage)), other.scores.values(stage, at)));
         }
-        page += &chart(&BoxPlot { title: metric.title.clone(), groups }.svg(CHART)?);
+        page += &chart(&BoxPlot { title: metric.title.clone(), groups }.svg(BOXES)?);
     }
     Ok(page
         + "</div><p class=\"soft\">Box: quartiles and median; diamond: mean; whiskers: the farthest case within 1.5 times \
@@ -43,7 +44,7 @@ pub(super) fn curves(run: &RunResults) -> Result<String, TrainError> {
     for curves in &run.curves {
         page += "<div class=\"charts\">";
         for panel in curves.panels() {
-            page += &chart(&panel.svg(CHART)?);
+            page += &chart(&panel.svg(CURVE)?);
         }
         page += "</div>";
     }

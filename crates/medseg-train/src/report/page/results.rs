@@ -120,7 +120,7 @@ pub(super) fn scores(run: &RunResults) -> String {
             ]);
         }
     }
-    let mut page = table("", &header, &rows);
+    let mut page = table("named", &header, &rows);
     page += "<p class=\"soft\">Intervals are bootstraps over the cases. Cases whose score is undefined (an empty mask or \
              reference) are left out of that score and not counted.";
     if run.stages().any(|s| s == "coarse") {
