@@ -72,7 +72,7 @@ pub fn run_experiment_on(
     }
     ensure_foreground(&data.select(&data.split.train)?, &request.config.data)?;
     open_folder(&request, &record, observer)?;
-    let mut recorder = Recorder::new(observer, &request.out)?;
+    let mut recorder = Recorder::new(observer, &request.out);
     let observer: &mut dyn Observer = &mut recorder;
     observer.message(&plan);
     data.split.write(request.out.join("split.json"))?;

@@ -1,6 +1,6 @@
 //! `warnings.txt`: what the user was warned of, kept for the report.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -13,16 +13,16 @@ const FILE: &str = "warnings.txt";
 pub(crate) struct Recorder<'a> {
     inner: &'a mut dyn Observer,
     path: PathBuf,
-    file: File,
     failed: Option<std::io::Error>,
 }
 
 impl<'a> Recorder<'a> {
-    pub fn new(inner: &'a mut dyn Observer, folder: &Path) -> Result<Self, TrainError> {
-        let path = folder.join(FILE);
-        let file = OpenOptions::new().create(true).append(true).open(&path);
-        let file = file.map_err(|e| TrainError::io("write", &path, e))?;
-        Ok(Self { inner, path, file, failed: None })
+    pub fn new(inner: &'a mut dyn Observer, folder: &Path) -> Self {
+        Self { inner, path: folder.join(FILE), failed: None }
+    }
+
+    fn append(&self, line: &str) -> std::io::Result<()> {
+        OpenOptions::new().create(true).append(true).open(&self.path)?.write_all(line.as_bytes())
     }
 
     /// The first warning that could not be written, as an error.
@@ -38,7 +38,7 @@ impl Observer for Recorder<'_> {
 
     fn warn(&mut self, text: &str) {
         let line = text.replace(['\n', '\r'], " ") + "\n";
-        if let Err(e) = self.file.write_all(line.as_bytes()) {
+        if let Err(e) = self.append(&line) {
             self.failed.get_or_insert(e);
         }
         self.inner.warn(text);
@@ -83,7 +83,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for _ in 0..2 {
             let mut silent = Silent;
-            let mut recorder = Recorder::new(&mut silent, dir.path()).unwrap();
+            let mut recorder = Recorder::new(&mut silent, dir.path());
             recorder.warn("case a:\nempty");
             recorder.warn("case b");
             recorder.message("not this");

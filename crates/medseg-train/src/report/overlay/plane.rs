@@ -18,8 +18,8 @@ const LETTERS: RGBColor = RGBColor(235, 240, 247);
 /// Outside the volume, and between planes.
 const OUTSIDE: [u8; 3] = [16, 18, 22];
 /// Pixels of the contours; the reference's is broader, so that it shows beside the prediction's.
-const REFERENCE_WIDTH: f32 = 3.4;
-const PREDICTION_WIDTH: f32 = 1.5;
+const REFERENCE_WIDTH: f32 = 4.2;
+const PREDICTION_WIDTH: f32 = 1.7;
 
 /// Where a plane's pixels lie on its voxels.
 pub(super) struct Pixels {
