@@ -150,6 +150,10 @@ fn steps_change_the_label_and_pass_without_one() {
     let pipeline = Pipeline::from_iter(steps);
     let toml = toml::to_string(&pipeline).unwrap();
     assert_eq!(toml::from_str::<Pipeline>(&toml).unwrap(), pipeline, "{toml}");
+    let json = serde_json::to_string(&pipeline).unwrap();
+    assert_eq!(serde_json::from_str::<Pipeline>(&json).unwrap(), pipeline, "{json}");
+    let twice = r#"{"to": [[1, 2], [1, 3]]}"#;
+    assert!(serde_json::from_str::<LabelMap>(twice).unwrap_err().to_string().contains("two new ones"));
     let mut label = Array3::<u8>::zeros((9, 9, 9));
     label.slice_mut(ndarray::s![1..6, 1..6, 1..6]).fill(2);
     label[[3, 3, 3]] = 0;

@@ -49,7 +49,7 @@ impl AdjustGamma {
         // The negative image's lowest voxel is the highest one's negative.
         let (sign, low, high) = if self.invert { (-1.0, -high, -low) } else { (1.0, low, high) };
         let (low, range) = (f64::from(low), f64::from(high) - f64::from(low));
-        let (sign, gamma) = (f64::from(sign), self.gamma as f32);
+        let gamma = self.gamma as f32;
         // MONAI's small addend keeps a constant image, and takes a little off every other one's highest voxels.
         let scale = 1.0 / (range + 1e-7);
         voxels::map(image, |v| match v.is_finite() {

@@ -30,7 +30,7 @@ pub enum OtherLabels {
 /// LabelMap::merged(&[1, 2]).apply(&mut label)?;
 /// assert_eq!(label, ndarray::array![[[0, 1, 1, 0]]]);
 ///
-/// let strict: LabelMap = serde_json::from_str(r#"{"to": {"0": 0, "1": 3}, "others": "refuse"}"#)?;
+/// let strict: LabelMap = serde_json::from_str(r#"{"to": [[0, 0], [1, 3]], "others": "refuse"}"#)?;
 /// strict.apply(&mut label)?;
 /// assert_eq!(label, ndarray::array![[[0, 3, 3, 0]]]);
 /// assert!(strict.apply(&mut label).unwrap_err().to_string().contains("label value 3"));
@@ -39,7 +39,8 @@ pub enum OtherLabels {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LabelMap {
-    /// New values by old ones.
+    /// New values by old ones; written as pairs `[old, new]`.
+    #[serde(with = "pairs")]
     pub to: BTreeMap<u8, u8>,
     /// What becomes of all other values.
     #[serde(default)]
@@ -81,5 +82,23 @@ impl LabelMap {
         });
         Zip::from(label).par_for_each(|value| *value = new[usize::from(*value)]);
         Ok(())
+    }
+}
+
+/// A map as pairs: keys that are numbers do not survive every format.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(map: &BTreeMap<u8, u8>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(map)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<u8, u8>, D::Error> {
+        let pairs = Vec::<(u8, u8)>::deserialize(from)?;
+        let map: BTreeMap<u8, u8> = pairs.iter().copied().collect();
+        if map.len() == pairs.len() { Ok(map) } else { Err(D::Error::custom("a label value has two new ones")) }
     }
 }
