@@ -52,21 +52,21 @@ struct Runs {
 }
 
 impl Runs {
-    fn push(&mut self, position: u64) {
-        let extends = self.runs.last().is_some_and(|(first, before)| first + (self.count - before) == position);
+    /// Adds `length` positions from `first` on, all above those that are there.
+    fn push_run(&mut self, first: u64, length: u64) {
+        let extends = self.runs.last().is_some_and(|(start, before)| start + (self.count - before) == first);
         if !extends {
-            self.runs.push((position, self.count));
+            self.runs.push((first, self.count));
         }
-        self.count += 1;
+        self.count += length;
     }
 
     /// Adds the runs of a later part.
     fn append(&mut self, later: &Self) {
-        let end = self.runs.last().map(|(first, before)| first + (self.count - before));
-        let joins = later.runs.first().is_some_and(|(first, _)| end == Some(*first));
-        let before = self.count;
-        self.runs.extend(later.runs.iter().skip(usize::from(joins)).map(|(first, count)| (*first, before + count)));
-        self.count += later.count;
+        for (n, (first, before)) in later.runs.iter().enumerate() {
+            let end = later.runs.get(n + 1).map_or(later.count, |next| next.1);
+            self.push_run(*first, end - before);
+        }
     }
 
     /// The position with this rank, below `count`.
@@ -111,7 +111,7 @@ impl RandCropByPosNegLabel {
     /// Indexes a label: every voxel that is not 0 is foreground, every other background.
     #[must_use]
     pub fn index(&self, label: &ArrayView3<'_, u8>) -> LabelIndex {
-        index(label, |_| true)
+        index(label, None)
     }
 
     /// Indexes a label; background voxels count only where the image is above `threshold`.
@@ -127,7 +127,7 @@ impl RandCropByPosNegLabel {
     ) -> LabelIndex {
         assert_eq!(label.dim(), image.dim(), "label and image differ in shape");
         let image: Vec<bool> = image.iter().map(|v| *v > threshold).collect();
-        index(label, |position| image[position])
+        index(label, Some(&image))
     }
 
     /// Draws the boxes of [`samples`](Self::samples) crops.
@@ -190,18 +190,22 @@ impl RandCropByPosNegLabel {
     }
 }
 
-/// Plane by plane on all threads, joined in order.
-fn index(label: &ArrayView3<'_, u8>, background_counts: impl Fn(usize) -> bool + Sync) -> LabelIndex {
+/// Plane by plane on all threads, joined in order. `counts` says which background voxels count, all if not given.
+fn index(label: &ArrayView3<'_, u8>, counts: Option<&[bool]>) -> LabelIndex {
     let (_, h, w) = label.dim();
     let of_plane = |(z, plane): (usize, ArrayView2<'_, u8>)| {
         let (mut foreground, mut background) = (Runs::default(), Runs::default());
         for (y, row) in plane.outer_iter().enumerate() {
             let first = (z * h + y) * w;
+            if counts.is_none() && row.iter().fold(0, |any, v| any | v) == 0 {
+                background.push_run(first as u64, w as u64);
+                continue;
+            }
             for (x, value) in row.iter().enumerate() {
                 if *value != 0 {
-                    foreground.push((first + x) as u64);
-                } else if background_counts(first + x) {
-                    background.push((first + x) as u64);
+                    foreground.push_run((first + x) as u64, 1);
+                } else if counts.is_none_or(|counts| counts[first + x]) {
+                    background.push_run((first + x) as u64, 1);
                 }
             }
         }

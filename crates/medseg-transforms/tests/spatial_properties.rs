@@ -116,6 +116,22 @@ fn exact_chains_give_what_their_steps_give() {
 }
 
 #[test]
+fn a_mean_over_areas_is_joined_with_nothing_after_it() {
+    let mut rng = Rng::seed_from_u64(13);
+    for _ in 0..100 {
+        let sample = sample(&mut rng);
+        let mut pipeline = chain(&mut rng, exact_step);
+        let area = Resize { size: shape(&mut rng, 1, 7).into(), kernel: Kernel::Area, align_corners: false };
+        pipeline.steps.push(area.into());
+        pipeline.steps.extend(chain(&mut rng, exact_step).steps);
+        let (joined, single) = (apply(&pipeline, &sample).sample, one_by_one(&pipeline, &sample));
+        assert_eq!(joined.shape(), single.shape());
+        assert!(joined.image.iter().zip(&single.image).all(|(a, b)| (a - b).abs() < 1e-4), "{pipeline:?}");
+        assert!(joined.geometry.same_grid(&single.geometry, 1e-9));
+    }
+}
+
+#[test]
 fn a_resampling_among_exact_steps_gives_what_the_steps_give() {
     let mut rng = Rng::seed_from_u64(2);
     let mut compared = 0;

@@ -80,20 +80,30 @@ impl SpatialChange {
             return Err(TransformError::NoVoxels { shape });
         }
         if shape.voxels() > MOST_VOXELS {
-            return Err(TransformError::parameter("shape", shape, "has more than 2^36 voxels"));
+            return Err(TransformError::parameter("shape", shape, "has more than 2^33 voxels"));
         }
         match self {
             Self::Axes(axes) if !axes.is_valid() => {
                 Err(TransformError::parameter("order", format!("{:?}", axes.order), "must name every axis once"))
             }
-            Self::Resample(resample) => match &resample.elastic {
-                Some(elastic) => elastic.validate(),
-                None => Ok(()),
-            },
+            Self::Resample(resample) => resample.validate(before),
             _ => Ok(()),
         }
     }
 }
 
+impl Resample {
+    fn validate(&self, before: Dhw<usize>) -> Result<(), TransformError> {
+        if self.map.inverse().is_none() {
+            return Err(TransformError::Geometry("the map flattens the volume".into()));
+        }
+        let covers = || self.map.is_near(&VoxelMap::resizing(before, self.shape, false), 1e-9);
+        if self.kernel == Kernel::Area && (self.elastic.is_some() || !covers()) {
+            return Err(TransformError::parameter("kernel", "area", "is for changes of the size only"));
+        }
+        self.elastic.map_or(Ok(()), |elastic| elastic.validate())
+    }
+}
+
 /// More than any volume has; a margin or size with a digit too many costs an error, not memory.
-const MOST_VOXELS: usize = 1 << 36;
+const MOST_VOXELS: usize = 1 << 33;

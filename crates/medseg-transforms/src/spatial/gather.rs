@@ -1,7 +1,7 @@
 //! Interpolation at any positions, image and label together.
 
 use medseg_volume::Dhw;
-use ndarray::{Array3, ArrayView3, CowArray, Ix3, parallel::prelude::*};
+use ndarray::{Array3, ArrayView3, CowArray, Ix3, parallel::prelude::*, s};
 
 use super::pending::Sampled;
 use super::sampling::cubic_weights;
@@ -95,6 +95,17 @@ impl Way<'_> {
         let Sampled { before, after, .. } = self.sampled;
         match self.field {
             None => line(&before.after(after), [z, y], width, &mut at.along),
+            Some(field) if *after == VoxelMap::IDENTITY => {
+                let row = |n: usize| field[n].slice(s![z as usize, y as usize, ..width]);
+                at.along.iter_mut().for_each(|along| along.resize(width, 0.0));
+                let [to_d, to_h, to_w] = &mut at.along;
+                let to = to_d.iter_mut().zip(to_h).zip(to_w);
+                let by = row(0).into_iter().zip(row(1)).zip(row(2)).enumerate();
+                for (((to_d, to_h), to_w), (x, ((d, h), w))) in to.zip(by) {
+                    [*to_d, *to_h, *to_w] =
+                        before.apply([z + f64::from(*d), y + f64::from(*h), x as f64 + f64::from(*w)]);
+                }
+            }
             Some(field) => {
                 line(after, [z, y], width, &mut at.along);
                 let [d, h, w] = &mut at.along;

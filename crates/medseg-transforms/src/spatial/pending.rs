@@ -67,6 +67,10 @@ impl Pending {
 
     /// With one more change; `None` if the two cannot be done in one pass.
     pub fn then(&self, change: &SpatialChange) -> Option<Self> {
+        // A mean over areas is no value at a position, which is what the rest is joined by.
+        if matches!(&self.way, Way::Sampled(sampled) if sampled.kernel == Kernel::Area) {
+            return None;
+        }
         match change {
             SpatialChange::Crop { region, outside } => self.then_crop(region, *outside),
             SpatialChange::Axes(axes) => Some(self.then_axes(axes)),
@@ -136,7 +140,7 @@ impl Pending {
                 Sampled { kernel, padding, before, elastic: new_elastic, after: VoxelMap::IDENTITY }
             }
             Way::Sampled(old) => {
-                let joins = old.kernel == kernel && old.padding == padding && kernel != Kernel::Area;
+                let joins = old.kernel == kernel && old.padding == padding;
                 if !joins || (old.elastic.is_some() && new_elastic.is_some()) {
                     return None;
                 }
