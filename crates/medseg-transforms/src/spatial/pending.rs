@@ -31,7 +31,7 @@ pub(crate) struct Pending {
 enum Way {
     /// From `bounds` to `visible`, voxel by voxel.
     Exact(Axes),
-    Sampled(Sampled),
+    Sampled(Box<Sampled>),
 }
 
 /// Where a new voxel looks: `before(after(voxel) + displacement)` in stored voxels.
@@ -147,14 +147,14 @@ impl Pending {
                 let after = old.after.after(&resample.map);
                 if new_elastic.is_some() {
                     let before = old.before.after(&after);
-                    Sampled { before, elastic: new_elastic, after: VoxelMap::IDENTITY, ..*old }
+                    Sampled { kernel, padding, before, elastic: new_elastic, after: VoxelMap::IDENTITY }
                 } else {
-                    Sampled { after, ..old.clone() }
+                    Sampled { after, ..(**old).clone() }
                 }
             }
         };
         let visible = BoxDhw::whole(resample.shape);
-        Some(Self { shape: resample.shape, visible, way: Way::Sampled(sampled), ..self.clone() })
+        Some(Self { shape: resample.shape, visible, way: Way::Sampled(Box::new(sampled)), ..self.clone() })
     }
 
     /// Image and label on the new grid.
