@@ -42,7 +42,7 @@ impl Transform for RandShade {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum MyStep {
-    BuiltIn(Step),
+    BuiltIn(Box<Step>),
     Own(Own),
 }
 
@@ -55,7 +55,7 @@ enum Own {
 impl MyStep {
     fn inner(&self) -> &dyn Transform {
         match self {
-            Self::BuiltIn(step) => step,
+            Self::BuiltIn(step) => step.as_ref(),
             Self::Own(Own::RandShade(shade)) => shade,
         }
     }
@@ -65,7 +65,7 @@ medseg_transforms::transform_by!(MyStep, inner);
 
 impl<T: Into<Step>> From<T> for MyStep {
     fn from(step: T) -> Self {
-        Self::BuiltIn(step.into())
+        Self::BuiltIn(Box::new(step.into()))
     }
 }
 
