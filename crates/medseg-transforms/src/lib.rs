@@ -1,5 +1,8 @@
 //! Preprocessing of 3D medical arrays and its inverses, computed as MONAI computes it.
 //!
+//! A [`Pipeline`] of [`Step`]s takes a [`Sample`] (image, label and geometry) through everything and back; [`Transform`]
+//! says how to add a step of one's own. The same work is there as plain functions of arrays:
+//!
 //! ```
 //! use medseg_transforms::{BoxDhw, Intensity, crop, foreground_box, paste};
 //! use medseg_volume::Dhw;
