@@ -41,7 +41,8 @@ fn all_cases_are_usable_within_the_budget() {
     }
     let grown = peak() - before;
     assert_eq!((data.kept_cases(), data.kept_bytes()), (8, BUDGET));
-    // The budget, and what two threads need for a case each: its array, its packed form and their numbering.
-    let limit = BUDGET + 2 * 16 * MEBIBYTE;
+    // The budget, and what two threads need for a case each (its array, its packed form, the numbering between them), with
+    // what the allocator keeps back.
+    let limit = BUDGET + 2 * 24 * MEBIBYTE;
     assert!(grown <= limit, "{} MiB", grown / MEBIBYTE);
 }
