@@ -17,6 +17,9 @@ use crate::disk::{CacheItem, CacheKey, DiskCache, Found};
 type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 type Prepare<T> = dyn Fn(&Case) -> Result<T, BoxedError> + Send + Sync;
 type Size<T> = dyn Fn(&T) -> usize + Send + Sync;
+type Key = dyn Fn(&Case) -> Result<CacheKey, DataError> + Send + Sync;
+type Load<T> = dyn Fn(&CacheKey) -> Found<T> + Send + Sync;
+type Store<T> = dyn Fn(&CacheKey, &T) -> Result<bool, DataError> + Send + Sync;
 
 /// Cases that are prepared (read, clipped, resampled, ...) once and kept, as long as their bytes fit a budget; what
 /// does not fit is prepared anew each time it is asked for, or read back [from a disk](Self::on_disk).
@@ -55,9 +58,9 @@ pub struct CachedDataset<T> {
 
 /// How the items of a data set come to a disk and back.
 struct Disk<T> {
-    key: Box<dyn Fn(&Case) -> Result<CacheKey, DataError> + Send + Sync>,
-    load: Box<dyn Fn(&CacheKey) -> Found<T> + Send + Sync>,
-    store: Box<dyn Fn(&CacheKey, &T) -> Result<bool, DataError> + Send + Sync>,
+    key: Box<Key>,
+    load: Box<Load<T>>,
+    store: Box<Store<T>>,
 }
 
 /// What is known of a case's item.
@@ -180,7 +183,7 @@ impl<T> CachedDataset<T> {
         let mut slot = self.slot(index);
         match &*slot {
             Slot::Kept(item) => {
-                self.counters.hit();
+                self.counters.count_memory();
                 return Ok(item.clone());
             }
             Slot::Unknown => {}
@@ -214,27 +217,27 @@ impl<T> CachedDataset<T> {
             Ok(key) => key,
             // The files cannot be looked at; the preparation says better what that means.
             Err(error) => {
-                self.counters.disk_error(&error);
+                self.counters.note_disk_error(&error);
                 return self.prepare(case);
             }
         };
         match (disk.load)(&key) {
             Found::Item(item) => {
-                self.counters.from_disk();
+                self.counters.count_disk();
                 return Ok(item);
             }
-            Found::Damaged => self.counters.damaged(),
+            Found::Damaged => self.counters.count_damaged(),
             Found::Nothing => {}
         }
         let item = self.prepare(case)?;
         if let Err(error) = (disk.store)(&key, &item) {
-            self.counters.disk_error(&error);
+            self.counters.note_disk_error(&error);
         }
         Ok(item)
     }
 
     fn prepare(&self, case: &Case) -> Result<T, DataError> {
-        self.counters.prepared();
+        self.counters.count_prepared();
         // The item of a preparation that panicked is dropped with all it had made.
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.prepare)(case)));
         let outcome = outcome.unwrap_or_else(|payload| Err(format!("panicked: {}", message_of(&*payload)).into()));

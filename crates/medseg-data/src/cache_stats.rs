@@ -31,23 +31,23 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub fn hit(&self) {
+    pub fn count_memory(&self) {
         self.from_memory.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn from_disk(&self) {
+    pub fn count_disk(&self) {
         self.from_disk.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn prepared(&self) {
+    pub fn count_prepared(&self) {
         self.prepared.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn damaged(&self) {
+    pub fn count_damaged(&self) {
         self.damaged.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn disk_error(&self, error: &DataError) {
+    pub fn note_disk_error(&self, error: &DataError) {
         let mut first = self.disk_error.lock().unwrap_or_else(PoisonError::into_inner);
         first.get_or_insert_with(|| error.to_string());
     }

@@ -168,8 +168,7 @@ fn a_disk_that_fails_costs_time_and_is_told_of() {
     check(&data);
     assert_eq!(prepared.load(Ordering::SeqCst), 4);
     assert!(data.stats().disk_error.unwrap().contains("cache"));
-    let file = folder.path().join("0.nii");
-    assert!(DiskCache::open(&file, 1).unwrap_err().to_string().contains("0.nii"));
+    assert!(DiskCache::open(folder.path().join("0.nii"), 1).unwrap_err().to_string().contains("0.nii"));
 }
 
 #[test]
