@@ -3,7 +3,7 @@
 use std::fmt;
 
 use medseg_inference::{Dhw, NetworkCost, WindowPlan};
-use medseg_unet::{UNetConfig, describe};
+use medseg_unet::{StageCost, UNetConfig, describe};
 use medseg_volume::Geometry;
 
 use crate::bundle::Bundle;
@@ -196,13 +196,12 @@ impl Bundle {
     }
 }
 
-/// Upper bound of the memory of a forward pass without gradients on a CPU: what training would keep of the stage that keeps
-/// most, and the outputs of the encoder that wait for the decoder.
+/// Upper bound of the memory of a forward pass of one window without gradients on the CPU kernels: the outputs of the encoder
+/// that wait for the decoder, and four tensors of the largest output, one more than a residual block holds at once.
 fn activations(network: &UNetConfig, input: Dhw<usize>) -> Result<u64, BundleError> {
     let cost = describe(network, input.to_array())?;
-    let output =
-        |stage: &medseg_unet::StageCost| stage.output.iter().fold(4, |all: u64, &n| all.saturating_mul(n as u64));
-    let waiting = cost.stages.iter().take(network.levels()).map(output).fold(0, u64::saturating_add);
-    let largest = cost.stages.iter().map(|stage| stage.activation_bytes).max().unwrap_or(0);
-    Ok(waiting.saturating_add(largest))
+    let bytes = |stage: &StageCost| stage.output.iter().fold(4, |all: u64, &n| all.saturating_mul(n as u64));
+    let waiting = cost.stages.iter().take(network.levels()).map(bytes).fold(0, u64::saturating_add);
+    let largest = cost.stages.iter().map(bytes).max().unwrap_or(0);
+    Ok(waiting.saturating_add(largest.saturating_mul(4)))
 }
