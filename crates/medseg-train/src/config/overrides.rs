@@ -63,7 +63,6 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::config::{Experiment, OptimizerRule, Preset, SgdSettings};
 
     #[test]
