@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use medseg::train::{Experiment, TrainError, run_experiment_on};
 
+#[allow(unused_imports, reason = "each example uses its own part of this module")]
 pub use device::{choose_device, choose_devices};
 pub use progress::Bar;
 
