@@ -63,7 +63,7 @@ impl Chart for BoxPlot {
         let mut chart = ChartBuilder::on(area)
             .caption(&self.title, text(17, INK))
             .margin(8)
-            .x_label_area_size(30)
+            .x_label_area_size(42)
             .y_label_area_size(58)
             .build_cartesian_2d(-0.5..self.groups.len() as f64 - 0.5, low..high)
             .map_err(|e| e.to_string())?;
@@ -125,13 +125,14 @@ impl BoxPlot {
         plane: &Plane<DB>,
     ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
         use plotters::style::text_anchor::{HPos, Pos, VPos};
-        let style = text(13, INK).pos(Pos::new(HPos::Center, VPos::Top));
+        let style = text(12, INK).pos(Pos::new(HPos::Center, VPos::Top));
         let bottom = plane.get_pixel_range().1.end;
         let (left, top) = area.get_base_pixel();
         for (at, group) in self.groups.iter().enumerate() {
             let (x, _) = plane.map_coordinate(&(at as f64, 0.0));
             let count = group.values.iter().filter(|v| v.is_finite()).count();
-            area.draw_text(&format!("{} (n = {count})", group.name), &style, (x - left, bottom - top + 8))?;
+            area.draw_text(&group.name, &style, (x - left, bottom - top + 7))?;
+            area.draw_text(&format!("n = {count}"), &style, (x - left, bottom - top + 23))?;
         }
         Ok(())
     }
@@ -166,7 +167,7 @@ mod tests {
             vec![group("coarse", &[0.5, f64::NAN, 0.7]), group("fine", &[0.9, f64::INFINITY]), group("none", &[])];
         let svg = BoxPlot { title: "Dice".into(), groups }.svg((420, 280)).unwrap();
         assert_eq!(svg.matches("<circle").count(), 3);
-        for name in ["coarse (n = 2)", "fine (n = 1)", "none (n = 0)"] {
+        for name in ["coarse", "n = 2", "fine", "n = 1", "none", "n = 0"] {
             assert!(svg.contains(name), "{name} is not in the chart");
         }
         assert!(!svg.contains("NaN") && !svg.contains("inf"));

@@ -29,7 +29,9 @@ pub(super) fn boxes(run: &RunResults, other: Option<&RunResults>) -> Result<Stri
         let mut groups: Vec<Group> = run.stages().map(|s| group(run.title_of(s), run.scores.values(s, at))).collect();
         if let Some((other, at)) = other.and_then(|o| Some((o, o.scores.index(&metric.column)?))) {
             let stage = other.final_stage();
-            groups.push(group(&format!("other: {}", other.title_of(stage)), other.scores.values(stage, at)));
+            let title = other.title_of(stage);
+            let name = if groups.iter().any(|g| g.name == title) { "other run" } else { title };
+            groups.push(group(name, other.scores.values(stage, at)));
         }
         page += &chart(&BoxPlot { title: metric.title.clone(), groups }.svg(BOXES)?);
     }
