@@ -100,6 +100,14 @@ fn the_best_and_the_worst_case_are_those_and_cases_without_a_dice_are_neither() 
 }
 
 #[test]
+fn a_case_of_which_nothing_was_found_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), "one_stage", [0.9, 0.0]);
+    let page = fs::read_to_string(write_report(dir.path(), None).unwrap()).unwrap();
+    assert!(page.contains("Nothing of the foreground was found in 1 case(s): bad, too."));
+}
+
+#[test]
 fn two_runs_are_compared_case_by_case() {
     let page = page(true);
     let section = page.split("id=\"comparison\"").nth(1).unwrap().split("</section>").next().unwrap();

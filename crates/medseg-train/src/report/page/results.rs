@@ -56,6 +56,7 @@ pub(super) fn header(run: &RunResults, title: &str) -> String {
 /// What the reader should know before the figures: the run's warnings and the coarse stage's failures.
 pub(super) fn warnings(run: &RunResults) -> String {
     let mut lines: Vec<String> = coarse_failures(run);
+    lines.extend(missed(run));
     for (name, s) in run.summary.stages.iter().filter(|(_, s)| s.cases_without_reference > 0) {
         lines.push(format!(
             "{}: {} of {} cases have no foreground in the reference and are left out of the mean.",
@@ -72,7 +73,16 @@ pub(super) fn warnings(run: &RunResults) -> String {
     format!("<div class=\"warn\" role=\"note\"><b>Worth knowing</b><ul>{items}</ul></div>")
 }
 
-/// One line a kind of failure, naming the cases.
+/// The cases of whose foreground the run's masks hold nothing.
+fn missed(run: &RunResults) -> Option<String> {
+    let dice = run.scores.index("dice")?;
+    let rows = run.scores.of_stage(run.final_stage()).filter(|r| r.values[dice] == 0.0);
+    let cases: Vec<String> = rows.map(|r| escape(&r.case)).collect();
+    let all = cases.join(", ");
+    (!cases.is_empty()).then(|| format!("Nothing of the foreground was found in {} case(s): {all}.", cases.len()))
+}
+
+/// One line a kind of failure of the coarse stage, naming the cases.
 fn coarse_failures(run: &RunResults) -> Vec<String> {
     let (Some(missed), Some(fallbacks)) = (run.summary.coarse_missed_cases, run.summary.roi_fallbacks) else {
         return Vec::new();
