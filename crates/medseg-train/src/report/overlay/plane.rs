@@ -70,9 +70,9 @@ impl<'a> Plane<'a> {
             axis,
             side_mm: view.side_mm,
             pixels,
-            image: image.clone().index_axis_move(Axis(axis), at),
-            prediction: prediction.clone().index_axis_move(Axis(axis), at),
-            reference: reference.map(|r| r.clone().index_axis_move(Axis(axis), at)),
+            image: (*image).index_axis_move(Axis(axis), at),
+            prediction: (*prediction).index_axis_move(Axis(axis), at),
+            reference: reference.map(|r| (*r).index_axis_move(Axis(axis), at)),
         }
     }
 
