@@ -51,7 +51,7 @@ impl Settings {
 
 /// A case that can be used, with what the user should know about it, or why it is left out.
 pub(crate) enum Item {
-    Usable { prepared: Prepared, warning: Option<String> },
+    Usable { prepared: Box<Prepared>, warning: Option<String> },
     LeftOut(String),
 }
 
@@ -59,7 +59,7 @@ impl Item {
     /// The case, if it can be used, and the warning, if there is one.
     pub fn parts(&self) -> (Option<&Prepared>, Option<&str>) {
         match self {
-            Self::Usable { prepared, warning } => (Some(prepared), warning.as_deref()),
+            Self::Usable { prepared, warning } => (Some(prepared.as_ref()), warning.as_deref()),
             Self::LeftOut(why) => (None, Some(why)),
         }
     }
@@ -131,6 +131,6 @@ fn item(case: &Case, images: &Images, settings: &Settings, role: Role) -> Result
         (Some(_), OnEmptyLabel::Stop) => {
             Err(TrainError::EmptyLabel { path: case.label.clone().unwrap_or_else(|| case.image.clone()) })
         }
-        (warning, _) => Ok(Item::Usable { prepared, warning }),
+        (warning, _) => Ok(Item::Usable { prepared: Box::new(prepared), warning }),
     }
 }

@@ -4,9 +4,11 @@ use burn::tensor::Tensor;
 use medseg_losses::{
     Activation, CrossEntropyLoss, CrossEntropyLossConfig, DiceCrossEntropyLoss, DiceCrossEntropyLossConfig,
     DiceFocalLoss, DiceFocalLossConfig, DiceLoss, DiceLossConfig, FocalLoss, FocalLossConfig, GeneralizedDiceLoss,
-    GeneralizedDiceLossConfig, LossError, TverskyLoss, TverskyLossConfig,
+    GeneralizedDiceLossConfig, TverskyLoss, TverskyLossConfig,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::TrainError;
 
 /// Which loss is minimised; in a file the entry `kind` chooses it and the other entries are that loss's own.
 ///
@@ -108,7 +110,7 @@ impl LossSettings {
     }
 
     /// The loss with these settings.
-    pub(crate) fn init(&self) -> Result<Loss, LossError> {
+    pub(crate) fn init(&self) -> Result<Loss, TrainError> {
         Ok(match self {
             Self::Dice(c) => Loss::Dice(c.init()?),
             Self::DiceCrossEntropy(c) => Loss::DiceCrossEntropy(c.init()?),

@@ -1,7 +1,7 @@
 //! The settings of one stage: a network, how it is fed, and how it is trained.
 
 use medseg_inference::{Blend, SlidingWindow};
-use medseg_losses::{DeepSupervision, LevelWeights};
+use medseg_losses::{DeepSupervision, LevelWeights, LossError};
 use medseg_optim::{EmaConfig, Schedule, ScheduleConfig};
 use medseg_unet::UNetConfig;
 use medseg_volume::Dhw;
@@ -215,18 +215,19 @@ impl StageConfig {
 
     fn validate_deep_supervision(&self) -> Result<(), String> {
         let levels = self.network.deep_supervision + 1;
-        let supervision = DeepSupervision::new(self.deep_supervision_weights.clone());
-        let weights = supervision.and_then(|s| s.weights(if levels == 1 { 0 } else { levels }));
-        match (&self.deep_supervision_weights, weights) {
-            (LevelWeights::Given(_), _) if levels == 1 => {
-                Err("deep_supervision_weights are given, but network.deep_supervision is 0".into())
-            }
-            (_, Err(e)) => Err(format!("deep_supervision_weights: {e}")),
-            _ if levels > 1 && self.size.to_array().iter().any(|n| n % self.network.side_multiple() != 0) => {
-                Err(format!("size must be multiples of {} with deep_supervision", self.network.side_multiple()))
-            }
-            _ => Ok(()),
+        let named = |e: LossError| format!("deep_supervision_weights: {e}");
+        let supervision = DeepSupervision::new(self.deep_supervision_weights.clone()).map_err(named)?;
+        if levels == 1 {
+            let given = matches!(self.deep_supervision_weights, LevelWeights::Given(_));
+            let unused = "deep_supervision_weights are given, but network.deep_supervision is 0";
+            return if given { Err(unused.into()) } else { Ok(()) };
         }
+        supervision.weights(levels).map_err(named)?;
+        let multiple = self.network.side_multiple();
+        if self.size.to_array().iter().any(|n| n % multiple != 0) {
+            return Err(format!("size must be multiples of {multiple} with deep_supervision"));
+        }
+        Ok(())
     }
 
     /// The learning rate's course at the first epoch.

@@ -17,8 +17,10 @@ pub(super) struct Objective {
 
 impl Objective {
     pub fn of(config: &StageConfig) -> Result<Self, TrainError> {
-        let deep = config.network.deep_supervision > 0;
-        let supervision = deep.then(|| DeepSupervision::new(config.deep_supervision_weights.clone())).transpose()?;
+        let supervision = match config.network.deep_supervision {
+            0 => None,
+            _ => Some(DeepSupervision::new(config.deep_supervision_weights.clone())?),
+        };
         Ok(Self { loss: config.loss.init()?, supervision, orthogonality: config.orthogonality })
     }
 
