@@ -55,7 +55,7 @@ enum Own {
 impl MyStep {
     fn inner(&self) -> &dyn Transform {
         match self {
-            Self::BuiltIn(step) => step.as_ref(),
+            Self::BuiltIn(step) => step,
             Self::Own(Own::RandShade(shade)) => shade,
         }
     }
