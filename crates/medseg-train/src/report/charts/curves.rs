@@ -181,7 +181,9 @@ mod tests {
         assert_eq!((reader.info().width, reader.info().height), SIZE);
         let count = |colour: RGBColor| rgb.chunks_exact(3).filter(|p| **p == [colour.0, colour.1, colour.2]).count();
         assert!(SERIES[..3].iter().all(|c| count(*c) > 200), "the three lines");
-        assert!(count(INK) > 50, "text");
+        // The caption's thin strokes are hardly ever of the full colour.
+        let caption = &rgb[..28 * 3 * SIZE.0 as usize];
+        assert!(caption.chunks_exact(3).filter(|p| p.iter().all(|c| *c < 128)).count() > 50, "text");
     }
 
     /// Labels of the epoch axis in the panel of the loss: the texts of digits alone.

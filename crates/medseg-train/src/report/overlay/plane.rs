@@ -17,9 +17,10 @@ const SIDES: [[&str; 4]; 3] = [["R", "L", "A", "P"], ["R", "L", "S", "I"], ["A",
 const LETTERS: RGBColor = RGBColor(235, 240, 247);
 /// Outside the volume, and between planes.
 const OUTSIDE: [u8; 3] = [16, 18, 22];
-/// Pixels of the contours; the reference's is broader, so that it shows beside the prediction's.
-const REFERENCE_WIDTH: f32 = 4.2;
-const PREDICTION_WIDTH: f32 = 1.7;
+/// Pixels of the contours; the reference's is broader, so that it shows beside the prediction's. The narrower one covers whole
+/// pixels wherever it lies: mixed half and half the two colours are grey.
+const REFERENCE_WIDTH: f32 = 5.2;
+const PREDICTION_WIDTH: f32 = 2.2;
 
 /// Where a plane's pixels lie on its voxels.
 pub(super) struct Pixels {
