@@ -29,6 +29,10 @@ pub struct BundleConfig {
     pub description: String,
     /// What the values of a mask stand for; 0 is the background.
     pub labels: BTreeMap<u8, String>,
+    /// The value in masks of each class of the network that draws them, 1 being the first class; a class that is not
+    /// listed keeps its number. Everything else that speaks of labels, post-processing too, means these values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub label_values: BTreeMap<u8, u8>,
     /// From an image to the networks' grid and range.
     pub preprocessing: Preprocessing,
     /// The networks and how they run.
@@ -127,6 +131,7 @@ impl BundleConfig {
             name: name.into(),
             description: String::new(),
             labels: BTreeMap::new(),
+            label_values: BTreeMap::new(),
             preprocessing: Preprocessing::default(),
             stages,
             postprocessing: PostProcessing::default(),
@@ -155,10 +160,7 @@ impl BundleConfig {
                 return fail(format!("stages.{stage}: an image has one channel, not {}", network.in_channels));
             }
         }
-        let classes = self.stages.last_network().out_channels;
-        if let Some(value) = self.labels.keys().find(|&&value| value == 0 || usize::from(value) > classes) {
-            return fail(format!("labels: {value} cannot come out of a network of {classes} output channel(s)"));
-        }
+        self.validate_labels()?;
         self.preprocessing.validate()?;
         self.postprocessing.validate().map_err(|e| BundleError::Config(format!("postprocessing: {e}")))?;
         let stages = match &self.stages {
@@ -166,6 +168,35 @@ impl BundleConfig {
             Stages::TwoStage { cascade, .. } => Cascade::new(*cascade).map(|_| ()),
         };
         stages.map_err(|e| BundleError::Config(format!("stages: {e}")))
+    }
+
+    /// Every class needs a value of its own, and only values of classes can have names.
+    fn validate_labels(&self) -> Result<(), BundleError> {
+        let fail = |what: String| Err(BundleError::Config(what));
+        let channels = self.stages.last_network().out_channels;
+        // One channel tells one class from the background; of several the first is the background.
+        let classes = (channels.max(2) - 1).min(255);
+        if let Some(class) = self.label_values.keys().find(|&&class| class == 0 || usize::from(class) > classes) {
+            return fail(format!("label_values: a network of {channels} output channel(s) has no class {class}"));
+        }
+        let mut taken = [false; 256];
+        for &value in &self.value_of_class()[1..=classes] {
+            if value == 0 {
+                return fail("label_values: 0 is the background and cannot be the value of a class".into());
+            }
+            if std::mem::replace(&mut taken[usize::from(value)], true) {
+                return fail(format!("label_values: {value} is the value of two classes"));
+            }
+        }
+        match self.labels.keys().find(|&&value| !taken[usize::from(value)]) {
+            Some(value) => fail(format!("labels: {value} is not the value of a class")),
+            None => Ok(()),
+        }
+    }
+
+    /// The value in masks of every class number; 0 stays 0.
+    pub(crate) fn value_of_class(&self) -> [u8; 256] {
+        std::array::from_fn(|class| self.label_values.get(&(class as u8)).copied().unwrap_or(class as u8))
     }
 
     /// Reads `bundle.json` of a folder; the schema before all else, so that a newer bundle is called that.

@@ -39,8 +39,8 @@
 //! file ([`BundleError`]). A bundle is written under another name and renamed.
 //!
 //! # The way of an image
-//! Axes turned, resampled and normalised ([`Preprocessing`]) → networks ([`Stages`]) → [`PostProcessing`] on the networks'
-//! grid → [`restore_labels`](medseg_inference::restore_labels) to the image's own grid, with its geometry and header fields
+//! Axes turned, resampled and normalised ([`Preprocessing`]) → networks ([`Stages`]) → the classes' values
+//! ([`BundleConfig::label_values`]) → [`PostProcessing`] on the networks' grid → [`restore_labels`](medseg_inference::restore_labels) to the image's own grid, with its geometry and header fields
 //! bit for bit. [`Bundle::plan`] tells windows, arithmetic and memory beforehand; [`Bundle::fit_memory`] keeps a budget.
 
 mod bundle;

@@ -16,9 +16,11 @@ use crate::error::BundleError;
 /// A segmented image.
 #[derive(Clone, Debug)]
 pub struct Prediction {
-    /// The labels on the image's grid, with its geometry.
+    /// The labels on the image's grid, with its geometry; its values are those of
+    /// [`label_values`](crate::BundleConfig::label_values).
     pub mask: Volume<u8>,
-    /// The coarse network's labels on its own grid, which covers the image.
+    /// The coarse network's labels on its own grid, which covers the image: the mask's values if it tells as many classes
+    /// apart as the network that draws the mask, otherwise the numbers of its own classes.
     pub coarse: Option<Volume<u8>>,
     /// How they came about.
     pub report: PredictionReport,
@@ -95,8 +97,9 @@ impl Bundle {
         progress: &mut (impl Progress + ?Sized),
     ) -> Result<Prediction, BundleError> {
         let Volume { data, geometry } = prepared;
-        let Labels { mask, coarse, cascade } = self.labels(&data, &geometry, progress)?;
+        let Labels { mut mask, mut coarse, cascade } = self.labels(&data, &geometry, progress)?;
         drop(data);
+        self.give_values(&mut mask, coarse.as_mut().map(|coarse| &mut coarse.data));
         let mut mask = Volume::new(mask, geometry);
         self.config.postprocessing.apply(&mut mask.data, mask.geometry.spacing())?;
         let mask = if mask.shape() == image.shape && mask.geometry == image.geometry {
@@ -109,7 +112,21 @@ impl Bundle {
         Ok(Prediction { mask, coarse, report })
     }
 
-    /// What the networks say, on their grid.
+    /// Turns class numbers into the values of masks.
+    fn give_values(&self, mask: &mut Array3<u8>, coarse: Option<&mut Array3<u8>>) {
+        if self.config.label_values.is_empty() {
+            return;
+        }
+        let values = self.config.value_of_class();
+        mask.par_mapv_inplace(|class| values[usize::from(class)]);
+        let networks = self.config.stages.networks();
+        let same_classes = networks.windows(2).all(|pair| pair[0].1.out_channels == pair[1].1.out_channels);
+        if let Some(coarse) = coarse.filter(|_| same_classes) {
+            coarse.par_mapv_inplace(|class| values[usize::from(class)]);
+        }
+    }
+
+    /// What the networks say, on their grid, in class numbers.
     fn labels(
         &self,
         image: &Array3<f32>,

@@ -24,7 +24,8 @@ fn two_stage() -> Bundle {
         ..CascadeConfig::safe()
     };
     let stages = Stages::TwoStage { coarse: network(1), fine: network(3), cascade };
-    let mut config = BundleConfig::new("liver", stages).with_label(1, "liver").with_label(2, "tumour");
+    let mut config = BundleConfig::new("liver", stages).with_label(1, "liver").with_label(9, "tumour");
+    config.label_values.insert(2, 9);
     config.preprocessing.orientation = Some(Orientation::RAS);
     config.preprocessing.spacing_mm = Some(Dhw { d: 3.0, h: 1.5, w: 1.5 });
     config.postprocessing = PostProcessing::default().keep_largest(1).fill_holes();
@@ -79,8 +80,13 @@ fn settings_of_another_kind_are_refused_by_name() {
         ("\"two_stage\"", "\"three_stage\"", "three_stage"),
         ("\"RAS\"", "\"RAR\"", "RAR"),
         ("\"count\": 1", "\"count\": 0", "count"),
-        ("\"2\": \"tumour\"", "\"4\": \"tumour\"", "labels: 4"),
-        ("\"2\": \"tumour\"", "\"300\": \"tumour\"", "300"),
+        ("\"9\": \"tumour\"", "\"4\": \"tumour\"", "labels: 4"),
+        ("\"9\": \"tumour\"", "\"2\": \"tumour\"", "labels: 2"),
+        ("\"9\": \"tumour\"", "\"300\": \"tumour\"", "300"),
+        ("\"2\": 9", "\"3\": 9", "label_values: a network of 3 output channel(s) has no class 3"),
+        ("\"2\": 9", "\"2\": 0", "label_values: 0 is the background"),
+        ("\"2\": 9", "\"2\": 1", "label_values: 1 is the value of two classes"),
+        ("\"2\": 9", "\"2\": 256", "256"),
         ("1.5", "0.0", "spacing_mm"),
         ("\"low\": -300.0", "\"low\": 300.0", "window"),
         ("\"in_channels\": 1", "\"in_channels\": 2", "one channel"),
@@ -92,6 +98,21 @@ fn settings_of_another_kind_are_refused_by_name() {
         let error = refused(&path);
         assert!(error.contains(named) && error.contains(CONFIG_FILE), "{from} -> {to}: {error}");
     }
+}
+
+#[test]
+fn a_bundle_without_label_values_keeps_the_numbers_of_its_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = saved(folder.path());
+    let text = fs::read_to_string(path.join(CONFIG_FILE)).unwrap();
+    let mut old: serde_json::Value = serde_json::from_str(&text).unwrap();
+    old.as_object_mut().unwrap().remove("label_values").unwrap();
+    old["labels"] = serde_json::json!({ "1": "liver", "2": "tumour" });
+    fs::write(path.join(CONFIG_FILE), old.to_string()).unwrap();
+    let opened = Bundle::open(&path, &Device::flex()).unwrap();
+    assert!(opened.config().label_values.is_empty());
+    opened.save(&path).unwrap();
+    assert!(!fs::read_to_string(path.join(CONFIG_FILE)).unwrap().contains("label_values"));
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use burn::tensor::{Device, Tensor};
 use medseg_bundle::{Bundle, BundleConfig, NoProgress, PostProcessing, Preprocessing, Stages};
-use medseg_inference::{BeyondMask, CascadeConfig, Dhw, LabelInterpolation, MaskRule, SlidingWindow, restore_labels};
+use medseg_inference::{
+    BeyondMask, CascadeConfig, Dhw, LabelInterpolation, MaskRule, PostStep, SlidingWindow, restore_labels,
+};
 use medseg_transforms::Intensity;
 use medseg_unet::UNetConfig;
 use medseg_volume::{
@@ -147,6 +149,47 @@ fn post_processing_is_part_of_the_bundle() {
     config.postprocessing.apply(&mut expected.data, image().geometry.spacing()).unwrap();
     assert_ne!(expected, before);
     assert_eq!(cleaned.predict(&image(), &mut NoProgress).unwrap().mask, expected);
+}
+
+/// Networks of `channels` outputs, coarse and fine, and what `change` makes of the settings.
+fn of_classes(channels: [usize; 2], change: impl FnOnce(&mut BundleConfig)) -> Bundle {
+    let [coarse, fine] =
+        channels.map(|out_channels| UNetConfig { channels: vec![2, 2, 4], out_channels, ..UNetConfig::default() });
+    let networks = [&coarse, &fine].map(|network| network.init_seeded(5, &Device::flex()).unwrap()).into();
+    let cascade = CascadeConfig {
+        coarse_size: Dhw::splat(8),
+        window: SlidingWindow::new(Dhw { d: 8, h: 16, w: 16 }),
+        ..CascadeConfig::safe()
+    };
+    let mut config = BundleConfig::new("test", Stages::TwoStage { coarse, fine, cascade });
+    change(&mut config);
+    Bundle::new(config, networks, &Device::flex()).unwrap()
+}
+
+#[test]
+fn masks_hold_the_values_of_the_classes() {
+    let predict = |bundle: Bundle| bundle.predict(&image(), &mut NoProgress).unwrap();
+    let given = |class: u8| [0, 2, 9, 3][usize::from(class)];
+    let name = |config: &mut BundleConfig| config.label_values = [(1, 2), (2, 9)].into();
+    for coarse_channels in [1, 4] {
+        let numbers = predict(of_classes([coarse_channels, 4], |_| {}));
+        let found: Vec<u8> = (1..4).filter(|class| numbers.mask.data.iter().any(|v| v == class)).collect();
+        assert!(found.contains(&1) && found.contains(&3), "{found:?}");
+        let values = predict(of_classes([coarse_channels, 4], name));
+        assert_eq!(values.mask.data, numbers.mask.data.mapv(given));
+        assert_eq!(values.report.volumes_ml[&2], numbers.report.volumes_ml[&1]);
+        // A coarse network of one class knows nothing of the values.
+        let coarse = numbers.coarse.unwrap().data;
+        assert!(coarse.iter().any(|v| *v > 0));
+        let expected = if coarse_channels == 1 { coarse } else { coarse.mapv(given) };
+        assert_eq!(values.coarse.unwrap().data, expected);
+        // Post-processing speaks of the values too: the first class goes, which is 2 in the mask.
+        let cleaned = predict(of_classes([coarse_channels, 4], |config| {
+            name(config);
+            config.postprocessing = PostProcessing(vec![PostStep::MinVolume { mm3: 1e12, labels: vec![2] }]);
+        }));
+        assert_eq!(cleaned.mask.data, values.mask.data.mapv(|v| if v == 2 { 0 } else { v }));
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use medseg_bundle::{Bundle, NoProgress};
 use medseg_losses::DiceCrossEntropyLossConfig;
 use medseg_optim::{EmaConfig, Polynomial, ScheduleConfig};
 use medseg_train::{
@@ -13,6 +14,7 @@ use medseg_train::{
     PrecisionSetting, RunRequest, ScheduleUnit, SgdSettings, run_experiment_on,
 };
 use medseg_volume::{read_image, read_label, write_label};
+use ndarray::Array3;
 use support::{Listener, history, request, run, tiny, write_cases};
 
 struct Folder {
@@ -149,17 +151,24 @@ fn a_learning_rate_beyond_all_bounds_is_stopped_and_the_checkpoint_kept() {
     assert!(fs::read(out.join("one_stage/last/state.json")).unwrap() == state);
 }
 
-/// Makes every label's foreground 1 and the air 2.
+/// Makes every label's foreground 3 and the air 7.
 fn two_classes(data: &Path) {
     for case in 0..6 {
         let path = data.join(format!("label/phantom_{case:03}.nii.gz"));
         let mut label = read_label(&path).unwrap();
         let image = read_image(data.join(format!("image/phantom_{case:03}.nii.gz"))).unwrap();
         ndarray::Zip::from(&mut label.data).and(&image.data).for_each(|class, hu| {
-            *class = if *class > 0 { 1 } else { 2 * u8::from(*hu < -500.0) };
+            *class = if *class > 0 { 3 } else { 7 * u8::from(*hu < -500.0) };
         });
         write_label(&path, &label).unwrap();
     }
+}
+
+/// Dice of the voxels of one value.
+fn dice_of(value: u8, a: &Array3<u8>, b: &Array3<u8>) -> f64 {
+    let count = |mask: &Array3<u8>| mask.iter().filter(|v| **v == value).count();
+    let both = a.iter().zip(b).filter(|(a, b)| **a == value && **b == value).count();
+    2.0 * both as f64 / (count(a) + count(b)) as f64
 }
 
 #[test]
@@ -169,7 +178,7 @@ fn two_classes_are_trained_validated_predicted_and_measured() {
     for experiment in [Experiment::OneStage, Experiment::TwoStage] {
         let out = folder.dir.path().join(experiment.name());
         let mut config = tiny(experiment);
-        config.data.labels = vec![2, 1];
+        config.data.labels = vec![7, 3];
         config.separate_classes();
         config.largest_component = false;
         config.fine.optimizer.lr = 0.03;
@@ -184,14 +193,24 @@ fn two_classes_are_trained_validated_predicted_and_measured() {
         assert!(header.ends_with("validation_dice,dice_class_1,dice_class_2"), "{header}");
         let found = &summary.stages[stage];
         let classes: Vec<&str> = found.class_dice_mean.keys().map(String::as_str).collect();
-        assert_eq!(classes, ["1", "2"]);
+        assert_eq!(classes, ["3", "7"]);
         assert_eq!(found.cases, 1, "the rows of the classes count as cases");
         let mean = found.class_dice_mean.values().sum::<f64>() / 2.0;
         assert!((found.dice_mean.unwrap() - mean).abs() < 1e-9);
         let metrics = fs::read_to_string(out.join("metrics.csv")).unwrap();
-        assert!(metrics.contains(&format!("phantom_005,{stage}:2,")) && metrics.contains(&format!(",{stage}:1,")));
+        assert!(metrics.contains(&format!("phantom_005,{stage}:7,")) && metrics.contains(&format!(",{stage}:3,")));
         let mask = read_label(out.join("predictions/phantom_005.nii.gz")).unwrap();
-        assert!(mask.data.iter().all(|v| *v <= 2));
+        assert!(mask.data.iter().all(|v| [0, 3, 7].contains(v)));
+        let reference = read_label(folder.data().join("label/phantom_005.nii.gz")).unwrap();
+        for value in [3, 7] {
+            let dice = dice_of(value, &mask.data, &reference.data);
+            assert!(dice > 0.05, "{experiment:?}: no {value} in the right place: {dice}");
+            assert!((found.class_dice_mean[&value.to_string()] - dice).abs() < 1e-9, "{value}: {dice}");
+        }
+        let bundle = Bundle::open(out.join("bundle"), &Device::flex()).unwrap();
+        assert_eq!(bundle.config().labels.keys().copied().collect::<Vec<_>>(), [3, 7]);
+        let image = read_image(folder.data().join("image/phantom_005.nii.gz")).unwrap();
+        assert_eq!(bundle.predict(&image, &mut NoProgress).unwrap().mask.data, mask.data);
         assert!(mean > 0.2, "{experiment:?} has learnt nothing: {found:?}");
         if experiment == Experiment::TwoStage {
             assert!(summary.stages["coarse"].class_dice_mean.is_empty());

@@ -6,6 +6,6 @@ mod source;
 mod step;
 
 pub(crate) use images::{Images, check_finite};
-pub(crate) use prepare::{Prepared, load_classes, load_label, no_foreground};
+pub(crate) use prepare::{Prepared, load_label, load_reference, no_foreground};
 pub(crate) use source::{CaseSource, Role, Settings};
 pub(crate) use step::TrainingStep;

@@ -37,15 +37,20 @@ impl Prepared {
 
 /// Reads a case's label as a mask of its foreground; `None` for an unlabelled case.
 pub(crate) fn load_label(case: &Case, labels: &[u8]) -> Result<Option<Volume<u8>>, TrainError> {
-    load_classes(case, labels, 1)
+    load_reference(case, labels, 1)
 }
 
-/// Reads a case's label as class numbers; `None` for an unlabelled case.
-pub(crate) fn load_classes(case: &Case, labels: &[u8], classes: usize) -> Result<Option<Volume<u8>>, TrainError> {
+/// Reads a case's label in the values that masks have: 1 for the only class, or the data's own where there are several
+/// classes; 0 for what is none of them. `None` for an unlabelled case.
+pub(crate) fn load_reference(case: &Case, labels: &[u8], classes: usize) -> Result<Option<Volume<u8>>, TrainError> {
     let Some(path) = &case.label else { return Ok(None) };
     let mut label = read_label(path)?;
     let table = class_table(labels, classes);
-    label.data.mapv_inplace(|v| table[usize::from(v)]);
+    label.data.mapv_inplace(|v| match table[usize::from(v)] {
+        0 => 0,
+        _ if classes > 1 => v,
+        class => class,
+    });
     Ok(Some(label))
 }
 

@@ -59,7 +59,7 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
     /// Label values that count as foreground; empty means every value above 0. Where a network has several classes, the
-    /// values in the order of the classes: class 1 is the first. Masks then hold class numbers.
+    /// values in the order of the classes: class 1 is the first. Masks then hold these values.
     pub labels: Vec<u8>,
     /// Turn every volume's axes to point this way before anything else, such as `RAS`; masks are turned back. As in the
     /// file if not given.

@@ -33,10 +33,13 @@ pub(super) fn bundle_config(record: &RunRecord) -> BundleConfig {
     if settings.largest_component {
         config.postprocessing = PostProcessing::default().keep_largest(1);
     }
-    config.labels = match settings.fine.network.out_channels {
-        1 => [(1, "foreground".to_string())].into(),
-        classes => (1..classes.min(256)).map(|class| (class as u8, format!("class {class}"))).collect(),
-    };
+    if settings.fine.classes() == 1 {
+        config.labels = [(1, "foreground".to_string())].into();
+    } else {
+        let values = &settings.data.labels;
+        config.labels = values.iter().map(|value| (*value, format!("label {value}"))).collect();
+        config.label_values = (1..=u8::MAX).zip(values.iter().copied()).collect();
+    }
     config.provenance = [
         ("medseg", record.medseg.clone()),
         ("burn", record.burn.clone()),

@@ -17,7 +17,7 @@ pub(super) struct Measure<'a> {
 }
 
 impl Measure<'_> {
-    /// A mask of `classes` class numbers against a reference of class numbers. One class: one row, for which everything
+    /// A mask of `classes` classes against a reference, both in label values. One class: one row, for which everything
     /// above 0 is inside. Several: a row named after the stage with the mean over the classes that the case has (volumes
     /// are added up), then a row `stage:label` for each.
     pub fn rows(
@@ -35,9 +35,8 @@ impl Measure<'_> {
             let metrics = CaseMetrics::evaluate(mask, reference, self.spacing, tolerance)?;
             return Ok(vec![row(stage.to_string(), metrics)]);
         }
-        let numbers: Vec<u8> = (1..=classes as u8).collect();
         let empty = EmptyPolicy::default();
-        let found = CaseMetrics::evaluate_classes(mask, reference, &numbers, self.spacing, tolerance, empty)?;
+        let found = CaseMetrics::evaluate_classes(mask, reference, self.labels, self.spacing, tolerance, empty)?;
         let mut rows = vec![row(stage.to_string(), mean(&found))];
         for (metrics, label) in found.into_iter().zip(self.labels) {
             rows.push(row(format!("{stage}:{label}"), metrics));
@@ -75,8 +74,8 @@ mod tests {
 
     #[test]
     fn several_classes_give_their_mean_and_a_row_each() {
-        let mask = ndarray::array![[[0_u8, 1, 2, 2]]];
-        let reference = ndarray::array![[[0_u8, 1, 1, 2]]];
+        let mask = ndarray::array![[[0_u8, 7, 4, 4]]];
+        let reference = ndarray::array![[[0_u8, 7, 7, 4]]];
         let measure = Measure { labels: &[7, 4], spacing: Spacing([1.0, 1.0, 10.0]), tolerance_mm: 1.0 };
         let rows = measure.rows("a", "fine", 1.0, &mask, &reference, 2).unwrap();
         let names: Vec<&str> = rows.iter().map(|r| r.stage.as_str()).collect();

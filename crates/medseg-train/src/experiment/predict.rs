@@ -11,7 +11,7 @@ use ndarray::Array3;
 
 use super::measure::Measure;
 use super::{CoarsePrediction, Prediction, TrainedRun};
-use crate::cases::{check_finite, load_classes, no_foreground};
+use crate::cases::{check_finite, load_reference, no_foreground};
 use crate::config::{OnBadCase, StageConfig};
 use crate::files::write_atomic;
 use crate::report::{CaseRow, display_window, overlay};
@@ -89,7 +89,7 @@ fn load(case: &Case, labels: &[u8], classes: usize) -> Result<Loaded, TrainError
     let read = || {
         let image = read_image(&case.image)?;
         check_finite(&image, &case.image)?;
-        Ok((image, load_classes(case, labels, classes)?))
+        Ok((image, load_reference(case, labels, classes)?))
     };
     read().map_err(|e: TrainError| e.in_case(&case.id))
 }

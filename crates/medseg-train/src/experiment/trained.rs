@@ -34,7 +34,8 @@ pub struct CoarsePrediction {
 /// A segmented image.
 #[derive(Clone, Debug)]
 pub struct Prediction {
-    /// Labels on the input's grid, with its geometry; 1 where the organ is.
+    /// Labels on the input's grid, with its geometry: 1 where the organ is; where the run tells several classes apart, the
+    /// values of `data.labels`.
     pub mask: Volume<u8>,
     /// The coarse stage of a two-stage run.
     pub coarse: Option<CoarsePrediction>,
