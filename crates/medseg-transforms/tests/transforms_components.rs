@@ -2,7 +2,7 @@
 
 use medseg_transforms::{
     Connectivity, FillHoles, KeepLargestComponents, RemoveSmallObjects, fill_holes, keep_largest, label_components,
-    one_hot, remove_small_objects,
+    one_hot, remove_components, remove_small_objects,
 };
 use ndarray::Array3;
 use rand::{RngExt, SeedableRng};
@@ -204,17 +204,21 @@ fn the_largest_component_of_the_union_stays_with_all_its_labels() {
 fn small_components_of_every_label_go() {
     for label in masks(8) {
         for (connectivity, count) in ALL {
-            let mut want = label.clone();
-            for (_, numbers, sizes) in flood_by_value(&label, count) {
+            let (mut want, mut want_of_2) = (label.clone(), label.clone());
+            for (value, numbers, sizes) in flood_by_value(&label, count) {
                 for (at, number) in numbers.indexed_iter() {
                     if *number != 0 && sizes[*number as usize - 1] < 3 {
                         want[at] = 0;
+                        want_of_2[at] *= u8::from(value != 2);
                     }
                 }
             }
             let mut got = label.clone();
             RemoveSmallObjects { least: 3, by_label: true, connectivity }.apply(&mut got);
             assert_eq!(got, want);
+            let mut got = label.clone();
+            remove_components(&mut got, connectivity, |value, voxels| value == 2 && voxels < 3);
+            assert_eq!(got, want_of_2);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Filling what a structure encloses.
 
+use std::collections::BTreeMap;
+
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
@@ -62,12 +64,15 @@ fn open_components(graph: &RunGraph, (depth, height, width): (usize, usize, usiz
 
 /// The label that most faces of each enclosed component touch.
 fn touching_labels(graph: &RunGraph, open: &[bool], label: &Array3<u8>) -> Vec<Option<u8>> {
-    let mut faces: Vec<Option<Box<[usize; 256]>>> =
-        open.iter().map(|open| (!open).then(|| Box::new([0; 256]))).collect();
-    for (run, component, z, y) in graph.placed() {
+    // Most holes touch one label: a map of few entries, since a noisy mask may have holes by the hundred thousand.
+    let mut faces: Vec<BTreeMap<u8, usize>> = vec![BTreeMap::new(); open.len()];
+    for (run, component, z, y) in graph.placed().filter(|(_, component, ..)| !open[*component as usize]) {
+        let faces = &mut faces[component as usize];
+        let mut count = |z: usize, y: usize, x: usize| match label[[z, y, x]] {
+            0 => {}
+            value => *faces.entry(value).or_default() += 1,
+        };
         // Enclosed runs have voxels on all sides.
-        let Some(faces) = &mut faces[component as usize] else { continue };
-        let mut count = |z: usize, y: usize, x: usize| faces[usize::from(label[[z, y, x]])] += 1;
         let (start, end) = (run.start as usize, run.end as usize);
         count(z, y, start - 1);
         count(z, y, end);
@@ -75,6 +80,7 @@ fn touching_labels(graph: &RunGraph, open: &[bool], label: &Array3<u8>) -> Vec<O
             [(z - 1, y), (z + 1, y), (z, y - 1), (z, y + 1)].into_iter().for_each(|(z, y)| count(z, y, x));
         }
     }
-    let most = |faces: Box<[usize; 256]>| (1..=255u8).rev().max_by_key(|value| faces[usize::from(*value)]);
-    faces.into_iter().map(|faces| faces.and_then(most)).collect()
+    // The last of equal maxima wins: from the highest value down that is the lowest.
+    let most = |faces: BTreeMap<u8, usize>| faces.into_iter().rev().max_by_key(|(_, count)| *count);
+    faces.into_iter().map(|faces| most(faces).map(|(value, _)| value)).collect()
 }

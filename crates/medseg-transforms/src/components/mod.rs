@@ -11,4 +11,4 @@ pub use connectivity::Connectivity;
 pub use fill_holes::{FillHoles, fill_holes};
 pub use keep_largest::{KeepLargestComponents, keep_largest};
 pub use label::{Components, label_components};
-pub use remove_small::{RemoveSmallObjects, remove_small_objects};
+pub use remove_small::{RemoveSmallObjects, remove_components, remove_small_objects};

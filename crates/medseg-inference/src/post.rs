@@ -1,17 +1,12 @@
 //! Cleaning of a mask after prediction.
 
-mod holes;
-mod runs;
-
-use medseg_transforms::Connectivity;
+use medseg_transforms::{Connectivity, FillHoles, KeepLargestComponents, remove_components};
 use medseg_volume::Dhw;
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
 use crate::cascade::check_spacing;
 use crate::error::InferenceError;
-use holes::fill_holes;
-use runs::LabelRuns;
 
 /// One step of [`PostProcessing`]. Every label other than 0 is treated on its own; `labels` names those that a step
 /// concerns, none meaning all.
@@ -124,38 +119,29 @@ impl PostProcessing {
         let voxel_mm3 = spacing.to_array().into_iter().product::<f64>();
         for step in &self.0 {
             match step {
-                PostStep::KeepLargest { count, labels } => keep_largest(mask, *count, labels),
+                PostStep::KeepLargest { count, labels } => KeepLargestComponents {
+                    labels: chosen(labels),
+                    independent: true,
+                    connectivity: Connectivity::Vertex,
+                    components: *count,
+                }
+                .apply(mask),
                 PostStep::MinVolume { mm3, labels } => {
                     // With a little room: 8 voxels of 10 mm³ are 80 mm³.
                     let large = |size: usize| size as f64 * voxel_mm3 >= mm3 * (1.0 - 1e-9);
-                    let runs = LabelRuns::of(mask, Connectivity::Vertex);
-                    let concerned = |label: u8| is_concerned(labels, label);
-                    runs.remove(mask, &|component| concerned(component.label) && !large(component.size));
+                    let concerned = |label: u8| labels.is_empty() || labels.contains(&label);
+                    remove_components(mask, Connectivity::Vertex, |label, size| concerned(label) && !large(size));
                 }
-                PostStep::FillHoles { labels } => fill_holes(mask, labels),
+                PostStep::FillHoles { labels } => {
+                    FillHoles { labels: chosen(labels), connectivity: Connectivity::Face }.apply(mask);
+                }
             }
         }
         Ok(())
     }
 }
 
-/// Whether a step with these labels concerns a label.
-fn is_concerned(labels: &[u8], label: u8) -> bool {
-    label != 0 && (labels.is_empty() || labels.contains(&label))
-}
-
-fn keep_largest(mask: &mut Array3<u8>, count: usize, labels: &[u8]) {
-    let runs = LabelRuns::of(mask, Connectivity::Vertex);
-    let components = runs.components();
-    let mut order: Vec<usize> = (0..components.len()).collect();
-    // Largest first, and of equals the last; the sort is stable.
-    order.reverse();
-    order.sort_by_key(|&number| std::cmp::Reverse(components[number].size));
-    let (mut kept, mut removed) = ([0_usize; 256], vec![false; components.len()]);
-    for number in order {
-        let label = components[number].label;
-        kept[usize::from(label)] += 1;
-        removed[number] = is_concerned(labels, label) && kept[usize::from(label)] > count;
-    }
-    runs.remove_numbered(mask, &removed);
+/// The labels of a step as the transforms have them: none named means all.
+fn chosen(labels: &[u8]) -> Option<Vec<u8>> {
+    (!labels.is_empty()).then(|| labels.to_vec())
 }
