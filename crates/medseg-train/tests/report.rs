@@ -33,6 +33,7 @@ fn write_run(folder: &Path, experiment: &str, fine_dice: [f64; 2]) {
     if experiment == "two_stage" {
         summary["stages"]["coarse"] = summary["stages"]["fine"].clone();
         (summary["coarse_missed_cases"], summary["roi_fallbacks"]) = (1.into(), 1.into());
+        summary["roi_grown_cases"] = 2.into();
         stages.push("coarse");
     }
     let write = |name: &str, text: &str| {
@@ -85,6 +86,7 @@ fn undefined_and_infinite_scores_failures_and_warnings_are_said() {
     let without_script = page.replace("isNaN", "").to_lowercase();
     assert!(!without_script.contains("nan") && !page.contains("<td>inf"));
     assert!(page.contains("The coarse stage missed the organ in 1 case(s): bad, too."));
+    assert!(page.contains("The mask reached a face of the coarse box, which grew, in 2 case(s)."));
     assert!(page.contains("the whole volume was searched, in 1 case(s): bad, too."));
     assert_eq!(page.matches("case &lt;i&gt;x&lt;/i&gt;: no voxel counts").count(), 1, "each warning once");
     assert!(page.contains("1 of 3 cases have no foreground in the reference"));

@@ -51,6 +51,7 @@ fn a_two_stage_run_leaves_what_its_contract_says() {
         assert!(json["stages"]["fine"].get(key).is_some(), "summary.json lacks {key}: {json}");
     }
     assert!(json["coarse_missed_cases"].is_u64() && json["roi_fallbacks"].is_u64());
+    assert!(json["roi_grown_cases"].is_u64());
     assert_eq!((summary.stages["fine"].cases, summary.stages["fine"].epochs), (1, 3));
 
     let report = fs::read_to_string(out.join("report.html")).unwrap();
@@ -111,6 +112,25 @@ fn an_empty_coarse_mask_searches_the_whole_volume_and_is_counted() {
     let coarse = fs::read_to_string(out.join("metrics.csv")).unwrap();
     let volume: f64 = coarse.lines().nth(1).unwrap().split(',').nth(8).unwrap().parse().unwrap();
     assert_eq!(summary.roi_fallbacks, Some(usize::from(volume == 0.0)), "{coarse}");
+}
+
+#[test]
+fn cases_whose_box_grew_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+    write_cases(&data);
+    let mut config = tiny(Experiment::TwoStage);
+    (config.cascade.margin, config.cascade.margin_mm) = (0, 0.0);
+    // A coarse network that finds the organ, and a fine one that has learnt next to nothing and marks what it sees.
+    let coarse = config.coarse.as_mut().unwrap();
+    (coarse.network.channels, coarse.network.dropout, coarse.epochs) = (vec![4, 8, 16], 0.0, 40);
+    coarse.optimizer.lr = 0.03;
+    let mut listener = Listener::default();
+    let request = request(config, &data, &out);
+    let summary =
+        support::alone(|| medseg_train::run_experiment(&request, &Device::flex(), &mut listener)).unwrap().unwrap();
+    let grew = listener.messages.iter().filter(|text| text.contains("which grew")).count();
+    assert_eq!((summary.roi_grown_cases, grew), (Some(1), 1), "{:?}", listener.messages);
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub(crate) struct Predicted {
     pub coarse_missed: usize,
     /// Cases whose whole volume was searched for lack of a box.
     pub fallbacks: usize,
+    /// Cases whose mask reached a face of the box, which grew once or more.
+    pub grown: usize,
     /// Cases that could not be read and were left out, as `data.on_bad_case` allows.
     pub skipped: Vec<String>,
 }
@@ -35,7 +37,7 @@ pub(crate) fn predict_cases(
     out: &Path,
     observer: &mut dyn Observer,
 ) -> Result<Predicted, TrainError> {
-    let mut found = Predicted { rows: Vec::new(), coarse_missed: 0, fallbacks: 0, skipped: Vec::new() };
+    let mut found = Predicted { rows: Vec::new(), coarse_missed: 0, fallbacks: 0, grown: 0, skipped: Vec::new() };
     let (of, labels) = (Arc::new(cases.to_vec()), run.config().data.labels.clone());
     let (classes, skip) = (run.config().fine.classes(), run.config().data.on_bad_case == OnBadCase::Skip);
     let ahead = LoaderOptions { workers: 1, prefetch: 1 };
@@ -104,7 +106,9 @@ impl Predicted {
         reference: Option<&Array3<u8>>,
         prediction: &Prediction,
     ) -> Result<(), TrainError> {
-        self.fallbacks += usize::from(prediction.coarse.as_ref().is_some_and(|c| c.report.fallback.is_some()));
+        let report = prediction.coarse.as_ref().map(|coarse| &coarse.report);
+        self.fallbacks += usize::from(report.is_some_and(|r| r.fallback.is_some()));
+        self.grown += usize::from(report.is_some_and(|r| r.roi_grown > 0));
         let Some(reference) = reference else { return Ok(()) };
         let config = run.config();
         let spacing = Spacing(image.geometry.spacing().to_array());

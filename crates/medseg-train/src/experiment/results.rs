@@ -47,6 +47,7 @@ fn summarise(request: &RunRequest, stages: &[TrainedStage], predicted: &Predicte
         experiment: request.config.experiment.name().into(),
         stages,
         coarse_missed_cases: two_stage.then_some(predicted.coarse_missed),
+        roi_grown_cases: two_stage.then_some(predicted.grown),
         roi_fallbacks: two_stage.then_some(predicted.fallbacks),
         skipped_cases: predicted.skipped.clone(),
     }

@@ -95,6 +95,9 @@ pub struct Summary {
     /// Two-stage: cases whose reference has foreground and whose coarse mask found none of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coarse_missed_cases: Option<usize>,
+    /// Two-stage: cases whose mask reached a face of the coarse box inside the image, so that the box grew once or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roi_grown_cases: Option<usize>,
     /// Two-stage: cases whose coarse mask was empty, so that the whole volume was searched instead of a box.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roi_fallbacks: Option<usize>,

@@ -97,6 +97,9 @@ fn coarse_failures(run: &RunResults) -> Vec<String> {
     if missed > 0 {
         lines.push(format!("The coarse stage missed the organ in {missed} case(s){}.", named("dice")));
     }
+    if let Some(grown) = run.summary.roi_grown_cases.filter(|cases| *cases > 0) {
+        lines.push(format!("The mask reached a face of the coarse box, which grew, in {grown} case(s)."));
+    }
     if fallbacks > 0 {
         let cases = named("volume_ml_predicted");
         lines.push(format!(
