@@ -98,7 +98,8 @@ pub struct Summary {
     /// Two-stage: cases whose mask reached a face of the coarse box inside the image, so that the box grew once or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roi_grown_cases: Option<usize>,
-    /// Two-stage: cases whose coarse mask was empty, so that the whole volume was searched instead of a box.
+    /// Two-stage: cases whose whole volume was searched instead of a box: the coarse mask was empty or too small, or the
+    /// mask found in the box was empty or still reached its face after the last growth.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roi_fallbacks: Option<usize>,
     /// Held-out cases that could not be read and were left out, as `data.on_bad_case = "skip"` allows.

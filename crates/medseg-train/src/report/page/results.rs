@@ -87,24 +87,22 @@ fn coarse_failures(run: &RunResults) -> Vec<String> {
     let (Some(missed), Some(fallbacks)) = (run.summary.coarse_missed_cases, run.summary.roi_fallbacks) else {
         return Vec::new();
     };
-    let named = |column: &str| -> String {
+    let named = |before: &str, column: &str| -> String {
         let Some(metric) = run.scores.index(column) else { return String::new() };
         let cases: Vec<String> =
             run.scores.of_stage("coarse").filter(|r| r.values[metric] == 0.0).map(|r| escape(&r.case)).collect();
-        if cases.is_empty() { String::new() } else { format!(": {}", cases.join(", ")) }
+        if cases.is_empty() { String::new() } else { format!("{before}: {}", cases.join(", ")) }
     };
     let mut lines = Vec::new();
     if missed > 0 {
-        lines.push(format!("The coarse stage missed the organ in {missed} case(s){}.", named("dice")));
+        lines.push(format!("The coarse stage missed the organ in {missed} case(s){}.", named("", "dice")));
     }
     if let Some(grown) = run.summary.roi_grown_cases.filter(|cases| *cases > 0) {
         lines.push(format!("The mask reached a face of the coarse box, which grew, in {grown} case(s)."));
     }
     if fallbacks > 0 {
-        let cases = named("volume_ml_predicted");
-        lines.push(format!(
-            "The coarse mask was empty, and the whole volume was searched, in {fallbacks} case(s){cases}."
-        ));
+        let empty = named("; the coarse mask was empty in", "volume_ml_predicted");
+        lines.push(format!("The whole volume was searched instead of a box in {fallbacks} case(s){empty}."));
     }
     lines
 }
