@@ -6,7 +6,8 @@
 # FOLDER is made anew and holds two runs of the example two_stage, `whole` and `killed`. Options go to the example; without
 # any, a small experiment on the phantom set is run. Kills are spread over the time that the uninterrupted run took, every
 # third one waits for a checkpoint that is being written. Exit code 0 only if history (but for the last column, the seconds),
-# best weights, last checkpoint, masks and metrics (but for the seconds) are equal bit for bit.
+# best weights, masks and metrics (but for the seconds) are equal bit for bit. The last checkpoint is not compared as a file, since
+# Burn writes new names of its parameters into it; what it holds shows in all epochs after it.
 set -eu
 folder=$1
 kills=${2:-10}
@@ -61,9 +62,9 @@ same_but_seconds() {
 }
 for stage in coarse fine; do
     same_but_seconds "$stage/history.csv"
-    for file in best.safetensors last/network.bpk last/optimizer.bpk; do same "$stage/$file"; done
+    same "$stage/best.safetensors"
 done
 same_but_seconds metrics.csv
 for mask in "$folder"/whole/predictions/*; do same "predictions/$(basename "$mask")"; done
-[ "$different" -eq 0 ] && echo "equal: histories, weights, optimiser states, masks, metrics"
+[ "$different" -eq 0 ] && echo "equal: histories, weights, masks, metrics"
 exit "$different"

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use medseg::train::{Experiment, ExperimentConfig, Part, Preset, RunRequest, TrainError};
+use medseg::train::{DiskCacheSettings, Experiment, ExperimentConfig, Part, Preset, RunRequest, TrainError};
 use medseg::transforms::Intensity;
 use medseg::volume::Dhw;
 
@@ -57,6 +57,9 @@ pub struct Options {
     /// Settings as a TOML or JSON file, instead of a preset
     #[arg(long, value_name = "FILE", conflicts_with = "preset")]
     config: Option<PathBuf>,
+    /// Keep prepared cases in this folder, so that later runs on the same data start at once
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
     /// Go on from the last checkpoint in the output folder
     #[arg(long)]
     resume: bool,
@@ -172,6 +175,9 @@ impl Options {
     fn apply(&self, config: &mut ExperimentConfig) -> Result<(), TrainError> {
         if let Some(labels) = &self.labels {
             config.data.labels.clone_from(labels);
+        }
+        if let Some(folder) = &self.cache {
+            config.data.disk_cache = Some(DiskCacheSettings::new(folder));
         }
         if let Some(seed) = self.seed {
             config.seed = seed;

@@ -44,10 +44,10 @@ pub mod report;
 mod stage;
 
 pub use config::{
-    AdamWSettings, BestBy, BoxSource, CascadeSettings, Clip, CropSampling, DataConfig, EarlyStopping, Experiment,
-    ExperimentConfig, GradientSettings, LabelResize, LossSettings, OnBadCase, OnEmptyLabel, OptimizerRule,
-    OptimizerSettings, PrecisionSetting, Preset, SCHEMA, ScheduleUnit, SgdSettings, StageConfig, StageInput,
-    WindowSettings,
+    AdamWSettings, BestBy, BoxSource, CascadeSettings, Clip, CropSampling, DataConfig, DiskCacheSettings,
+    EarlyStopping, Experiment, ExperimentConfig, GradientSettings, LabelResize, LossSettings, OnBadCase, OnEmptyLabel,
+    OptimizerRule, OptimizerSettings, PrecisionSetting, Preset, SCHEMA, ScheduleUnit, SgdSettings, StageConfig,
+    StageInput, WindowSettings,
 };
 pub use error::TrainError;
 pub use experiment::{

@@ -10,8 +10,8 @@ use medseg_bundle::{Bundle, NoProgress};
 use medseg_losses::DiceCrossEntropyLossConfig;
 use medseg_optim::{EmaConfig, Polynomial, ScheduleConfig};
 use medseg_train::{
-    AdamWSettings, BoxSource, Clip, EarlyStopping, Experiment, ExperimentConfig, LossSettings, OptimizerRule, Part,
-    PrecisionSetting, RunRequest, ScheduleUnit, SgdSettings, run_experiment_on,
+    AdamWSettings, BoxSource, Clip, DiskCacheSettings, EarlyStopping, Experiment, ExperimentConfig, LossSettings,
+    OptimizerRule, Part, PrecisionSetting, RunRequest, ScheduleUnit, SgdSettings, run_experiment_on,
 };
 use medseg_volume::{read_image, read_label, write_label};
 use ndarray::Array3;
@@ -295,4 +295,30 @@ fn bad_cases_are_named_and_left_out_where_the_settings_allow_it() {
     config.data.on_empty_label = medseg_train::OnEmptyLabel::Stop;
     let error = run(&RunRequest { config, out: folder.dir.path().join("empty"), ..request }).unwrap_err().to_string();
     assert!(error.contains("phantom_002"), "{error}");
+}
+
+#[test]
+fn a_second_run_takes_its_cases_from_the_disk_cache() {
+    let folder = Folder::with_cases();
+    let run_coarse = |name: &str, cached: bool| {
+        let mut config = tiny(Experiment::TwoStage);
+        config.data.disk_cache = cached.then(|| DiskCacheSettings::new(folder.dir.path().join("cache")));
+        let out = folder.dir.path().join(name);
+        let request = RunRequest { part: Some(Part::Coarse), ..request(config, &folder.data(), &out) };
+        run(&request).map(|_| history(&out.join("coarse")))
+    };
+    let plain = run_coarse("plain", false).unwrap();
+    assert_eq!(run_coarse("first", true).unwrap(), plain);
+    // Images that can no longer be read, with the length and time they had.
+    for entry in fs::read_dir(folder.data().join("image")).unwrap() {
+        let path = entry.unwrap().path();
+        let modified = fs::metadata(&path).unwrap().modified().unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        let half = bytes.len() / 2;
+        bytes[half..].fill(0);
+        fs::write(&path, bytes).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    }
+    assert_eq!(run_coarse("second", true).unwrap(), plain);
+    assert!(run_coarse("without", false).is_err());
 }

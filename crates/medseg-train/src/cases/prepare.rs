@@ -74,7 +74,7 @@ fn class_table(labels: &[u8], classes: usize) -> [u8; 256] {
 pub(super) fn prepare(case: &Case, images: &Images, settings: &Settings, role: Role) -> Result<Prepared, TrainError> {
     let stage = &settings.stage;
     let read = images.get(case)?;
-    let table = class_table(&settings.labels, stage.classes());
+    let table = class_table(&settings.data.labels, stage.classes());
     let label = read.label.mapv(|v| table[usize::from(v)]);
     let empty = label.iter().all(|v| *v == 0);
     let (image, label) = stage_grid(case, &read, label, settings);

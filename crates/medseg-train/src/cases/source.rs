@@ -3,17 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use medseg_data::{CachedDataset, Case, rng_for};
+use medseg_data::{CachedDataset, Case, DiskCache, rng_for};
 use medseg_transforms::BoxDhw;
+use serde::Serialize;
 
 use super::images::Images;
+use super::kept::KeptUnder;
 use super::prepare::{no_foreground, prepare};
 use super::{Prepared, TrainingStep};
 use crate::TrainError;
-use crate::config::{ExperimentConfig, OnBadCase, OnEmptyLabel, StageConfig};
+use crate::config::{DataConfig, ExperimentConfig, OnBadCase, OnEmptyLabel, StageConfig};
 
 /// What the cases are used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
     /// Padded to the crop's size and indexed for sampling.
     Training,
@@ -25,27 +28,19 @@ pub(crate) enum Role {
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub stage: StageConfig,
-    pub labels: Vec<u8>,
-    pub on_bad_case: OnBadCase,
-    pub on_empty_label: OnEmptyLabel,
+    pub data: DataConfig,
     /// Seed of the stage.
     pub seed: u64,
     /// The boxes that the coarse network found, where the stage takes those.
     pub boxes: Arc<HashMap<String, BoxDhw>>,
+    /// Where prepared cases outlive the run.
+    pub disk: Option<Arc<DiskCache>>,
 }
 
 impl Settings {
     /// Those of a stage of an experiment.
     pub fn of(config: &ExperimentConfig, stage: &StageConfig, seed: u64, boxes: HashMap<String, BoxDhw>) -> Self {
-        let data = &config.data;
-        Self {
-            stage: stage.clone(),
-            labels: data.labels.clone(),
-            on_bad_case: data.on_bad_case,
-            on_empty_label: data.on_empty_label,
-            seed,
-            boxes: Arc::new(boxes),
-        }
+        Self { stage: stage.clone(), data: config.data.clone(), seed, boxes: Arc::new(boxes), disk: None }
     }
 }
 
@@ -79,9 +74,15 @@ impl CaseSource {
     /// Prepares nothing yet; `budget` is the memory for prepared cases in bytes.
     pub fn new(cases: Vec<Case>, images: &Arc<Images>, settings: &Settings, role: Role, budget: usize) -> Arc<Self> {
         let stage = settings.stage.clone();
-        let (images, settings) = (Arc::clone(images), settings.clone());
+        let (images, disk, key) = (Arc::clone(images), settings.disk.clone(), KeptUnder::new(settings, role));
+        let settings = settings.clone();
         let load = move |case: &Case| item(case, &images, &settings, role);
-        Arc::new(Self { stage, cache: CachedDataset::new(cases, budget, load, Item::bytes) })
+        let cache = CachedDataset::new(cases, budget, load, Item::bytes);
+        let cache = match disk {
+            Some(disk) => cache.on_disk(disk, key),
+            None => cache,
+        };
+        Arc::new(Self { stage, cache })
     }
 
     /// Number of cases.
@@ -120,13 +121,13 @@ impl CaseSource {
 fn item(case: &Case, images: &Images, settings: &Settings, role: Role) -> Result<Item, TrainError> {
     let prepared = match prepare(case, images, settings, role) {
         Ok(prepared) => prepared,
-        Err(e) if settings.on_bad_case == OnBadCase::Skip && !e.is_usage() => {
+        Err(e) if settings.data.on_bad_case == OnBadCase::Skip && !e.is_usage() => {
             return Ok(Item::LeftOut(format!("case {} is left out: {e}", case.id)));
         }
         Err(e) => return Err(e),
     };
     let warning = prepared.empty.then(|| no_foreground(case));
-    match (warning, settings.on_empty_label) {
+    match (warning, settings.data.on_empty_label) {
         (Some(warning), OnEmptyLabel::Skip) => Ok(Item::LeftOut(format!("{warning}; it is left out"))),
         (Some(_), OnEmptyLabel::Stop) => {
             Err(TrainError::EmptyLabel { path: case.label.clone().unwrap_or_else(|| case.image.clone()) })

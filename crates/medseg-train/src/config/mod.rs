@@ -71,6 +71,9 @@ pub struct DataConfig {
     pub split: SplitRule,
     /// Memory for prepared cases, in MiB; what does not fit is prepared again in every epoch.
     pub cache_mib: usize,
+    /// A folder where prepared cases are kept for later runs, which then start at once; none is used if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_cache: Option<DiskCacheSettings>,
     /// Threads that prepare the next steps while the network works; results do not depend on it.
     pub workers: usize,
     /// What to do about a case whose files cannot be read or whose image holds numbers that are not finite.
@@ -79,6 +82,29 @@ pub struct DataConfig {
     /// What to do about a training or validation case whose label has no foreground.
     #[serde(default)]
     pub on_empty_label: OnEmptyLabel,
+}
+
+/// Where prepared cases outlive a run. Entries are known by their files' length and time of change and by all settings
+/// that matter, so runs may share a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiskCacheSettings {
+    /// The folder; made if it is not there.
+    pub folder: PathBuf,
+    /// The most it may take, in MiB: entries that were not used for longest go first.
+    #[serde(default = "DiskCacheSettings::default_mib")]
+    pub mib: u64,
+}
+
+impl DiskCacheSettings {
+    /// In this folder, up to 64 GiB.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), mib: Self::default_mib() }
+    }
+
+    fn default_mib() -> u64 {
+        64 << 10
+    }
 }
 
 /// What to do about a case that cannot be used.

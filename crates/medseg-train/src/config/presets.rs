@@ -44,6 +44,7 @@ impl Preset {
                 intensity: Intensity::Window { low: -300.0, high: 300.0 },
                 split: if paper { paper_split(experiment) } else { SplitRule::default() },
                 cache_mib: 4096,
+                disk_cache: None,
                 workers: 2,
                 on_bad_case: OnBadCase::Stop,
                 on_empty_label: OnEmptyLabel::Use,

@@ -105,7 +105,7 @@ pub(crate) fn open_folder(
 }
 
 /// Settings that say where and how fast a run is done, not what comes out.
-const FREE: [&str; 4] = ["device", "data.folder", "data.workers", "data.cache_mib"];
+const FREE: [&str; 5] = ["device", "data.folder", "data.workers", "data.cache_mib", "data.disk_cache"];
 
 fn check_unchanged(
     request: &RunRequest,
@@ -137,6 +137,9 @@ fn check_unchanged(
 
 /// Lists `key: old -> new` for every leaf that differs.
 fn collect_differences(key: &str, old: &serde_json::Value, new: &serde_json::Value, found: &mut Vec<String>) {
+    if FREE.contains(&key) {
+        return;
+    }
     if let (Some(a), Some(b)) = (old.as_object(), new.as_object()) {
         let null = serde_json::Value::Null;
         let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
@@ -144,7 +147,7 @@ fn collect_differences(key: &str, old: &serde_json::Value, new: &serde_json::Val
             let name = if key.is_empty() { k.clone() } else { format!("{key}.{k}") };
             collect_differences(&name, a.get(k).unwrap_or(&null), b.get(k).unwrap_or(&null), found);
         }
-    } else if old != new && !FREE.contains(&key) {
+    } else if old != new {
         found.push(format!("{key}: {old} -> {new}"));
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::Device;
-use medseg_data::Case;
+use medseg_data::{Case, DiskCache};
 use medseg_unet::Norm;
 
 use super::boxes::predicted_boxes;
@@ -177,6 +178,10 @@ fn train_stages(
     // Two stages read the same files: half of the memory keeps what was read, half what the stage at work makes of it.
     let shared = if config.coarse.is_some() { (config.data.cache_mib << 20) / 2 } else { 0 };
     let images = Images::new(cases.concat(), &config.data, shared);
+    let disk = match &config.data.disk_cache {
+        Some(settings) => Some(Arc::new(DiskCache::open(&settings.folder, settings.mib << 20)?)),
+        None => None,
+    };
     let mut trained = Vec::new();
     for (number, (name, stage)) in config.stages().into_iter().enumerate() {
         match (request.part, name) {
@@ -192,7 +197,7 @@ fn train_stages(
             }
             _ => HashMap::new(),
         };
-        let settings = Settings::of(config, stage, seed, boxes);
+        let settings = Settings { disk: disk.clone(), ..Settings::of(config, stage, seed, boxes) };
         let budget = (config.data.cache_mib << 20) - shared;
         let source = |cases: &Vec<Case>, all: usize, role| {
             CaseSource::new(cases.clone(), &images, &settings, role, budget / all.max(1) * cases.len())
