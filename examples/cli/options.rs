@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use medseg::train::{DiskCacheSettings, Experiment, ExperimentConfig, Part, Preset, RunRequest, TrainError};
-use medseg::transforms::Intensity;
+use medseg::transforms::{Intensity, nnunet_augmentation};
 use medseg::volume::Dhw;
 
 /// Trains on image/label pairs, predicts the held-out cases, saves masks and writes a report.
@@ -57,6 +57,9 @@ pub struct Options {
     /// Settings as a TOML or JSON file, instead of a preset
     #[arg(long, value_name = "FILE", conflicts_with = "preset")]
     config: Option<PathBuf>,
+    /// Change every crop at random as nnU-Net does: rotation, scaling, noise, blur, brightness, contrast, gamma, mirroring
+    #[arg(long)]
+    augment: bool,
     /// Keep prepared cases in this folder, so that later runs on the same data start at once
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
@@ -188,6 +191,9 @@ impl Options {
         let roi = self.roi.as_deref().map(parse_roi).transpose()?;
         for stage in config.stages_mut() {
             stage.epochs = self.epochs.unwrap_or(stage.epochs);
+            if self.augment {
+                stage.augmentation = nnunet_augmentation().steps;
+            }
             stage.size = roi.unwrap_or(stage.size);
             stage.optimizer.lr = self.lr.unwrap_or(stage.optimizer.lr);
             stage.window.overlap = self.overlap.unwrap_or(stage.window.overlap);

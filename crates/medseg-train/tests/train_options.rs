@@ -13,6 +13,7 @@ use medseg_train::{
     AdamWSettings, BoxSource, Clip, DiskCacheSettings, EarlyStopping, Experiment, ExperimentConfig, LossSettings,
     OptimizerRule, Part, PrecisionSetting, RunRequest, ScheduleUnit, SgdSettings, run_experiment_on,
 };
+use medseg_transforms::nnunet_augmentation;
 use medseg_volume::{read_image, read_label, write_label};
 use ndarray::Array3;
 use support::{Listener, history, request, run, tiny, write_cases};
@@ -321,4 +322,28 @@ fn a_second_run_takes_its_cases_from_the_disk_cache() {
     }
     assert_eq!(run_coarse("second", true).unwrap(), plain);
     assert!(run_coarse("without", false).is_err());
+}
+
+#[test]
+fn augmentation_changes_the_training_alike_for_any_number_of_workers_and_must_keep_the_crops_size() {
+    let folder = Folder::with_cases();
+    let plain = folder.history("plain", |_| {});
+    let augmented = [1, 4].map(|workers| {
+        folder.history(&workers.to_string(), |c| {
+            c.data.workers = workers;
+            c.fine.augmentation = nnunet_augmentation().steps;
+        })
+    });
+    assert_eq!(augmented[0], augmented[1]);
+    assert_ne!(augmented[0], plain);
+    // The text of a file, and what makes no sense.
+    let mut config = tiny(Experiment::OneStage);
+    config.set("fine.augmentation = [{ transform = \"rand_flip\", p = 0.5, axes = [true, false, false] }]").unwrap();
+    config.validate().unwrap();
+    config.set("fine.augmentation = [{ transform = \"rand_flip\", p = 1.5, axes = [true, false, false] }]").unwrap();
+    let error = config.validate().unwrap_err().to_string();
+    assert!(error.contains(".augmentation: ") && error.contains("rand_flip"), "{error}");
+    config.set("fine.augmentation = [{ transform = \"resize\", size = [8, 8, 8] }]").unwrap();
+    let error = run(&request(config, &folder.data(), &folder.dir.path().join("resized"))).unwrap_err().to_string();
+    assert!(error.contains("augmentation: it makes"), "{error}");
 }

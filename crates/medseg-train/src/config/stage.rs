@@ -3,6 +3,7 @@
 use medseg_inference::{Blend, SlidingWindow};
 use medseg_losses::{DeepSupervision, LevelWeights, LossError};
 use medseg_optim::{EmaConfig, Schedule, ScheduleConfig};
+use medseg_transforms::{Pipeline, Step};
 use medseg_unet::UNetConfig;
 use medseg_volume::Dhw;
 use serde::{Deserialize, Serialize};
@@ -103,6 +104,10 @@ pub struct StageConfig {
     pub label_resize: LabelResize,
     /// How crops are drawn; unused when the input is the whole image.
     pub crops: CropSampling,
+    /// Random changes of every crop (or whole image) of a training step, drawn anew in every epoch: steps of
+    /// `medseg-transforms`, on voxels as they are (a millimetre each). None if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub augmentation: Vec<Step>,
     /// Voxels added on every side of the foreground's box, cut at the image's border; for `foreground_crops`.
     pub foreground_margin: usize,
     /// Where that box comes from.
@@ -161,6 +166,9 @@ impl StageConfig {
         }
         if self.size.to_array().contains(&0) {
             return fail(format!("size must be at least one voxel along every axis, not {}", self.size));
+        }
+        if let Err(e) = self.augmentation().validate() {
+            return fail(format!("augmentation: {e}"));
         }
         if self.epochs == 0 {
             return fail("epochs must be at least 1".into());
@@ -246,6 +254,11 @@ impl StageConfig {
     pub fn sliding_window(&self) -> SlidingWindow {
         let blend = if self.window.gaussian { Blend::gaussian() } else { Blend::Constant };
         SlidingWindow::new(self.size).with_overlap(self.window.overlap).with_batch(self.window.batch).with_blend(blend)
+    }
+
+    /// The changes of a training step's crops.
+    pub(crate) fn augmentation(&self) -> Pipeline {
+        Pipeline::of(self.augmentation.iter().cloned())
     }
 
     /// True when this epoch, counted from 1, ends with a validation.

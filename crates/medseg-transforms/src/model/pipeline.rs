@@ -145,7 +145,19 @@ impl<T: Transform> Pipeline<T> {
     /// # Errors
     /// As [`apply`](Self::apply), and [`TransformError::NotOne`] if it makes another number of samples.
     pub fn apply_one(&self, sample: impl Into<Arc<Sample>>, seed: u64) -> Result<Transformed, TransformError> {
-        let done = self.apply(sample, seed)?;
+        self.apply_one_with(sample, &mut ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    /// As [`apply_one`](Self::apply_one), with a generator of your own.
+    ///
+    /// # Errors
+    /// As [`apply_one`](Self::apply_one).
+    pub fn apply_one_with(
+        &self,
+        sample: impl Into<Arc<Sample>>,
+        rng: &mut dyn rand::Rng,
+    ) -> Result<Transformed, TransformError> {
+        let done = self.apply_with(sample, rng)?;
         let [one] = <[Transformed; 1]>::try_from(done).map_err(|all| TransformError::NotOne { samples: all.len() })?;
         Ok(one)
     }
