@@ -120,6 +120,7 @@ fn cases_whose_box_grew_are_counted() {
     let (data, out) = (dir.path().join("data"), dir.path().join("out"));
     write_cases(&data);
     let mut config = tiny(Experiment::TwoStage);
+    config.cascade.growth = Some(medseg_inference::Growth::default());
     (config.cascade.margin, config.cascade.margin_mm) = (0, 0.0);
     // A coarse network that finds the organ, and a fine one that has learnt next to nothing and marks what it sees.
     let coarse = config.coarse.as_mut().unwrap();

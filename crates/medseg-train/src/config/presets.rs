@@ -1,7 +1,6 @@
 //! The shipped settings: `quick` for a first run on any machine, `paper` for the reference experiments.
 
 use medseg_data::SplitRule;
-use medseg_inference::Growth;
 use medseg_losses::LevelWeights;
 use medseg_optim::{NovoGradConfig, ScheduleConfig};
 use medseg_transforms::Intensity;
@@ -56,7 +55,9 @@ impl Preset {
                 margin: if paper { 2 } else { 4 },
                 largest_component: !paper,
                 margin_mm: 0.0,
-                growth: (!paper).then(Growth::default),
+                // A fine network that saw boxes only draws what is not there beyond them: on the phantom set growing took the
+                // mean Dice from 0.967 to 0.935.
+                growth: None,
             },
             largest_component: !paper,
             surface_tolerance_mm: 2.0,
