@@ -85,7 +85,9 @@ impl CascadeConfig {
     /// The experiments' grids and windows, and a box that does not cut the organ: 10 mm more margin, dirt below half a
     /// percent of the largest component left out, [`Growth`] by default.
     ///
-    /// What it cannot see is a part that the coarse network missed altogether and that lies apart from what it found.
+    /// What it cannot see is a part that the coarse network missed altogether and that lies apart from what it found. A box
+    /// that grows shows the fine network more of the image than it may have learnt: one that trained on boxes only drew
+    /// what is not there beyond them, where [`growth`](Self::growth) `None` did better.
     pub fn safe() -> Self {
         Self { margin_mm: 10.0, min_component_share: 0.005, growth: Some(Growth::default()), ..Self::paper() }
     }
