@@ -27,8 +27,8 @@ kill=1
 while [ "$kill" -le "$kills" ]; do
     "$example" --device cpu --out "$folder/killed" --resume "$@" 2>>"$folder/killed.log" &
     process=$!
-    # From 0.3 s to a quarter of the whole run, so that ten kills fall into all of its parts.
-    wait_ms=$((300 + $(od -An -N4 -tu4 /dev/urandom) % (milliseconds / 4)))
+    # From 0.3 s to a sixth of the whole run: ten waits together are about as long as it.
+    wait_ms=$((300 + $(od -An -N4 -tu4 /dev/urandom) % (milliseconds / 6)))
     sleep "$(printf '%d.%03d' $((wait_ms / 1000)) $((wait_ms % 1000)))"
     where="after $wait_ms ms"
     if [ $((kill % 3)) -eq 0 ]; then

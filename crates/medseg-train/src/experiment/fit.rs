@@ -5,7 +5,7 @@ use medseg_transforms::{Connectivity, Intensity, label_components};
 use medseg_volume::{Dhw, read_image};
 
 use crate::cases::load_label;
-use crate::config::{ExperimentConfig, StageInput, one_fall};
+use crate::config::{ExperimentConfig, OnBadCase, StageInput, one_fall};
 use crate::{Observer, TrainError};
 
 /// Optimiser steps of a quick stage on crops: two passes over 128 cases.
@@ -53,7 +53,8 @@ pub(crate) fn fit_intensity(
     /// Below every soft tissue and fat: only air and lung in Hounsfield units reach it.
     const AIR: f32 = -200.0;
     for case in cases.iter().take(LOOKED_AT) {
-        let lowest = read_image(&case.image)?.data.iter().copied().fold(f32::INFINITY, f32::min);
+        let Some(image) = usable(config, read_image(&case.image).map_err(TrainError::from))? else { continue };
+        let lowest = image.data.iter().copied().fold(f32::INFINITY, f32::min);
         if lowest > AIR {
             config.data.intensity = Intensity::ZScore { nonzero: false };
             observer.message("intensities are not Hounsfield units: z-score for each case (see --intensity)");
@@ -73,7 +74,8 @@ pub(crate) fn fit_components(
     /// Share of the foreground in the largest component from which on the rest is dirt.
     const ALMOST_ALL: f64 = 0.99;
     for case in training.iter().take(LOOKED_AT) {
-        let Some(label) = load_label(case, &config.data.labels).map_err(|e| e.in_case(&case.id))? else { continue };
+        let label = load_label(case, &config.data.labels).map_err(|e| e.in_case(&case.id));
+        let Some(label) = usable(config, label)?.flatten() else { continue };
         let sizes = label_components(&label.data.view(), Connectivity::Vertex).sizes;
         let (largest, all) = (sizes.iter().max().copied().unwrap_or(0), sizes.iter().sum::<usize>());
         if (largest as f64) < ALMOST_ALL * all as f64 {
@@ -84,6 +86,16 @@ pub(crate) fn fit_components(
         }
     }
     Ok(())
+}
+
+/// What was read of a case; `None` if it could not be and such cases are left out, which the run tells when it comes to
+/// use them.
+fn usable<T>(config: &ExperimentConfig, read: Result<T, TrainError>) -> Result<Option<T>, TrainError> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(_) if config.data.on_bad_case == OnBadCase::Skip => Ok(None),
+        Err(e) => Err(e),
+    }
 }
 
 #[cfg(test)]

@@ -50,12 +50,8 @@ pub struct AdjustContrast {
     /// Above 1 raises the contrast.
     pub factor: f64,
     /// Cut off what leaves the image's old range.
-    #[serde(default = "yes")]
+    #[serde(default = "crate::steps::yes")]
     pub preserve_range: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl AdjustContrast {

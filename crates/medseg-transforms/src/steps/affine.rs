@@ -113,7 +113,7 @@ pub struct Rotate {
     /// Radians around each axis, as in [`Affine`].
     pub angles: Dhw<f64>,
     /// Whether the shape stays; otherwise it is that of the box around the turned volume.
-    #[serde(default = "yes")]
+    #[serde(default = "crate::steps::yes")]
     pub keep_size: bool,
     /// How the image's values are made.
     #[serde(default)]
@@ -121,10 +121,6 @@ pub struct Rotate {
     /// What lies outside.
     #[serde(default)]
     pub padding: Padding,
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl Transform for Rotate {

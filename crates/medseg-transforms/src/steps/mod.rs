@@ -36,3 +36,8 @@ pub use rotate90::{RandRotate90, Rotate90};
 pub use spacing::Spacing;
 pub use step::Step;
 pub use zoom::Zoom;
+
+/// For settings that are on where nothing is said.
+pub(crate) fn yes() -> bool {
+    true
+}

@@ -19,7 +19,7 @@ pub struct Zoom {
     /// Above 1 enlarges.
     pub factor: Dhw<f64>,
     /// Whether the shape stays.
-    #[serde(default = "yes")]
+    #[serde(default = "crate::steps::yes")]
     pub keep_size: bool,
     /// How the image's values are made.
     #[serde(default)]
@@ -27,10 +27,6 @@ pub struct Zoom {
     /// What lies outside.
     #[serde(default)]
     pub padding: Padding,
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl Transform for Zoom {
