@@ -35,11 +35,13 @@
 //! time. [`Precision::Bf16`] makes the first one's products in bf16.
 
 mod conv;
+#[cfg(feature = "cube")]
+mod cube;
 mod dropout;
 #[cfg(feature = "flex")]
-mod flex_device;
-#[cfg(feature = "flex")]
 mod flex_values;
+#[cfg(feature = "extension")]
+mod kernels;
 #[cfg(feature = "flex")]
 mod large_pages;
 mod memory;

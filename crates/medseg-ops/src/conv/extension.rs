@@ -10,7 +10,7 @@ use burn::backend::{Autodiff, Backend, TensorMetadata, backend_extension};
 use burn::tensor::{Shape, Tensor};
 
 use super::ConvOptions;
-use crate::flex_device::is_flex_f32;
+use crate::kernels::is_flex_f32;
 use crate::norm::extension::{NormGradBackend, NormKept, Steps};
 
 /// Whether the kernels of this module take these shapes, which fit together: f32 on Flex, kernel 1 without padding or

@@ -1,6 +1,6 @@
 //! Trilinear enlargement as a Burn backend extension with its own backward pass.
 
-use crate::flex_device::is_flex_f32;
+use crate::kernels::is_flex_f32;
 use burn::backend::autodiff::{
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
     grads::Gradients,

@@ -10,7 +10,7 @@ use burn::backend::{Autodiff, Backend, TensorMetadata, backend_extension};
 use burn::tensor::{Shape, Tensor};
 
 use crate::conv::ConvOptions;
-use crate::flex_device::is_flex_f32;
+use crate::kernels::is_flex_f32;
 
 /// Whether the kernels of this module take these tensors, whose shapes fit together.
 pub(in super::super) fn covers(x: &Tensor<5>, weight: &Tensor<5>) -> bool {
