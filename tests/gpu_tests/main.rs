@@ -7,4 +7,5 @@
 #![cfg(all(feature = "cpu", any(feature = "cuda", feature = "webgpu")))]
 
 mod device;
+mod network;
 mod same;

@@ -19,10 +19,7 @@ pub(crate) enum Kernels {
 /// Every other tensor takes the composed operations: calling a backend extension on a backend it is not made for would
 /// panic.
 pub(crate) fn kernels<const D: usize>(x: &Tensor<D>) -> Option<Kernels> {
-    match x.device().as_dispatch() {
-        DispatchDevice::Autodiff(device) => on(&device.clone().inner(), x.dtype()),
-        device => on(device, x.dtype()),
-    }
+    on(x.device().as_dispatch(), x.dtype())
 }
 
 /// True for an f32 tensor on Burn's Flex device, with or without autodiff.
@@ -31,8 +28,10 @@ pub(crate) fn is_flex_f32<const D: usize>(x: &Tensor<D>) -> bool {
     kernels(x) == Some(Kernels::Flex)
 }
 
-fn on(device: &DispatchDevice, dtype: DType) -> Option<Kernels> {
+/// The kernels for tensors of a type on a device.
+pub(crate) fn on(device: &DispatchDevice, dtype: DType) -> Option<Kernels> {
     match device {
+        DispatchDevice::Autodiff(device) => on(&device.clone().inner(), dtype),
         #[cfg(feature = "flex")]
         DispatchDevice::Flex(_) => (dtype == DType::F32).then_some(Kernels::Flex),
         #[cfg(feature = "cube")]

@@ -47,6 +47,7 @@ mod large_pages;
 mod memory;
 mod norm;
 mod pool;
+mod precision;
 #[cfg(feature = "flex")]
 mod recycled;
 mod upsample;

@@ -62,7 +62,10 @@ impl Conv {
     fn with_bias(&self, y: Tensor<5>) -> Tensor<5> {
         match &self.bias {
             None => y,
-            Some(bias) => y + bias.val().reshape([1, -1, 1, 1, 1]),
+            Some(bias) => {
+                let bias = bias.val().cast(y.dtype()).reshape([1, -1, 1, 1, 1]);
+                y + bias
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! The norms behind the blocks' convolutions.
 
 use burn::module::{Module, Param, RunningState};
-use burn::tensor::{Device, Tensor, TensorData, module};
+use burn::tensor::{DType, Device, Tensor, TensorData, module};
 use medseg_ops::instance_norm3d;
 use serde::{Deserialize, Serialize};
 
@@ -100,11 +100,21 @@ impl NormLayer {
         let thick = x.reshape([batch, groups, channels / groups * depth, height, width]);
         let y = instance_norm3d(thick, None, EPS).reshape(dims);
         let Some((weight, bias)) = self.affine() else { unreachable!("a group norm has a weight and a bias") };
-        let row = |t: Tensor<1>| t.reshape([1, channels, 1, 1, 1]);
-        y * row(weight) + row(bias)
+        let row = |t: Tensor<1>| t.cast(y.dtype()).reshape([1, channels, 1, 1, 1]);
+        let (weight, bias) = (row(weight), row(bias));
+        y * weight + bias
     }
 
+    /// Half-precision x is normalised in the parameters' precision and rounded at the end.
     fn batch(&self, x: Tensor<5>, momentum: f64) -> Tensor<5> {
+        let dtype = x.dtype();
+        match dtype {
+            DType::F16 | DType::BF16 => self.batch_in_full(x.cast(DType::F32), momentum).cast(dtype),
+            _ => self.batch_in_full(x, momentum),
+        }
+    }
+
+    fn batch_in_full(&self, x: Tensor<5>, momentum: f64) -> Tensor<5> {
         let (Some((weight, bias)), Some(mean), Some(var)) = (self.affine(), &self.running_mean, &self.running_var)
         else {
             unreachable!("a batch norm has a weight, a bias and running statistics")

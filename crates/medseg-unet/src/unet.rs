@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use medseg_ops::{Enlarge, Precision, max_pool3d};
 
 use crate::block::Block;
@@ -110,7 +110,7 @@ impl UNet {
         outputs.pop();
         // What the decoder has made so far, from level 1 down.
         let deep = self.heads.iter().zip(outputs.into_iter().rev());
-        let deep = deep.map(|(head, y)| head.forward(StageInput::One(y), Precision::F32));
+        let deep = deep.map(|(head, y)| logits(head, y));
         std::iter::once(self.last(last)).chain(deep).collect()
     }
 
@@ -134,7 +134,10 @@ impl UNet {
     /// Runs the stages and shows each one's output; returns the last one's.
     pub(crate) fn stages(&self, x: Tensor<5>, see: &mut dyn FnMut(&Tensor<5>)) -> Tensor<5> {
         let mut skips = Vec::with_capacity(self.encoder.len());
-        let mut y = x;
+        let mut y = match self.precision.activations(&x.device()) {
+            DType::F32 => x,
+            half => x.cast(half),
+        };
         for (level, block) in self.encoder.iter().enumerate() {
             if level > 0 {
                 y = self.pool(y);
@@ -160,8 +163,9 @@ impl UNet {
         max_pool3d(x, self.config.pool_kernel, 2, usize::from(self.config.pool_kernel == 3))
     }
 
-    /// The same network with its convolutions' products made in these numbers: [`Precision::Bf16`] is the faster choice
-    /// for predictions on a CPU that has the instructions. Not part of the settings, nor of weight files.
+    /// The same network computing in these numbers: [`Precision::Bf16`] is the faster choice for predictions on a CPU that
+    /// has the instructions, and for predictions and training on a GPU, where it halves the memory too
+    /// ([`Precision::activations`]). Weights and logits stay in f32. Not part of the settings, nor of weight files.
     #[must_use]
     pub fn with_precision(self, precision: Precision) -> Self {
         Self { precision, ..self }
@@ -175,7 +179,7 @@ impl UNet {
 
     /// Logits of the last stage's output.
     pub(crate) fn last(&self, x: Tensor<5>) -> Tensor<5> {
-        self.last.forward(StageInput::One(x), Precision::F32)
+        logits(&self.last, x)
     }
 
     /// Every convolution in the order of the forward pass, which is the layout's.
@@ -184,5 +188,14 @@ impl UNet {
         let decoder = self.decoder.iter().enumerate();
         let decoder = decoder.flat_map(|(step, block)| self.ups.get(step).into_iter().chain(block.convs()));
         encoder.chain(decoder).chain([&self.last]).chain(&self.heads)
+    }
+}
+
+/// What one of the last convolutions makes, in f32 at least: losses and probabilities need the digits.
+fn logits(conv: &Conv, x: Tensor<5>) -> Tensor<5> {
+    let y = conv.forward(StageInput::One(x), Precision::F32);
+    match y.dtype() {
+        DType::F16 | DType::BF16 => y.cast(DType::F32),
+        _ => y,
     }
 }

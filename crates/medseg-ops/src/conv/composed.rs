@@ -9,13 +9,15 @@ use crate::norm::NormRelu;
 use crate::norm::composed::norm_relu;
 use crate::upsample::composed::upsample_trilinear2x;
 
-/// [`conv3d`](crate::conv3d) by Burn's convolution.
+/// [`conv3d`](crate::conv3d) by Burn's convolution, in the type of x whatever that of the weights.
 pub fn conv3d(x: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, options: ConvOptions) -> Tensor<5> {
+    let (weight, bias) = like(&x, weight, bias);
     let options = BurnConvOptions::new(options.stride, options.padding, [1; 3], 1);
     module::conv3d(x, weight, bias, options)
 }
 
-/// [`conv_transpose3d`](crate::conv_transpose3d) by Burn's transposed convolution.
+/// [`conv_transpose3d`](crate::conv_transpose3d) by Burn's transposed convolution, in the type of x whatever that of the
+/// weights.
 pub fn conv_transpose3d(
     x: Tensor<5>,
     weight: Tensor<5>,
@@ -24,6 +26,7 @@ pub fn conv_transpose3d(
     padding: [usize; 3],
     output_padding: [usize; 3],
 ) -> Tensor<5> {
+    let (weight, bias) = like(&x, weight, bias);
     let options = ConvTransposeOptions::new(stride, padding, output_padding, [1; 3], 1);
     module::conv_transpose3d(x, weight, bias, options)
 }
@@ -46,4 +49,9 @@ pub fn conv3d_joined(
 /// [`norm_relu_conv3d`](crate::norm_relu_conv3d) of tensors that are made one after the other.
 pub fn norm_relu_conv3d(x: Tensor<5>, norm: NormRelu, weight: Tensor<5>, options: ConvOptions) -> Tensor<5> {
     conv3d(norm_relu(x, norm), weight, None, options)
+}
+
+/// Parameters in the type of x.
+fn like(x: &Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>) -> (Tensor<5>, Option<Tensor<1>>) {
+    (weight.cast(x.dtype()), bias.map(|bias| bias.cast(x.dtype())))
 }

@@ -4,6 +4,7 @@ mod cost;
 mod deep_supervision;
 mod dropout;
 mod gradients;
+mod half;
 mod networks;
 mod norms;
 mod settings;
