@@ -7,5 +7,8 @@
 #![cfg(all(feature = "cpu", any(feature = "cuda", feature = "webgpu")))]
 
 mod device;
+mod golden;
 mod network;
+mod pool;
 mod same;
+mod upsample;

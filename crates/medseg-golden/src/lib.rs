@@ -58,7 +58,17 @@ impl Golden {
     /// Every case of an operation in the tested crate's `tests/golden`, by name.
     #[must_use]
     pub fn all(op: &str) -> Vec<Self> {
-        let cases: Vec<Self> = files(op).iter().map(|path| Self::read(path)).collect();
+        Self::all_in(Path::new(""), op)
+    }
+
+    /// Every case of an operation in another crate's `tests/golden`, by name; for tests that run in the repository's root.
+    #[must_use]
+    pub fn all_of(krate: &str, op: &str) -> Vec<Self> {
+        Self::all_in(&Path::new("crates").join(krate), op)
+    }
+
+    fn all_in(krate: &Path, op: &str) -> Vec<Self> {
+        let cases: Vec<Self> = files(krate, op).iter().map(|path| Self::read(path)).collect();
         assert!(!cases.is_empty(), "no golden file for {op}");
         cases
     }
@@ -118,10 +128,10 @@ impl Values {
     }
 }
 
-/// The files in the tested crate's `tests/golden/<op>`, sorted. The path is relative to the crate, where cargo runs tests:
-/// an absolute one would be compiled in, and wrong for another checkout that shares the build folder.
-fn files(op: &str) -> Vec<PathBuf> {
-    let folder = Path::new("tests/golden").join(op);
+/// The files in a crate's `tests/golden/<op>`, sorted. The path is relative to where cargo runs tests: an absolute one would
+/// be compiled in, and wrong for another checkout that shares the build folder.
+fn files(krate: &Path, op: &str) -> Vec<PathBuf> {
+    let folder = krate.join("tests/golden").join(op);
     let entries = fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
     paths.retain(|path| path.extension().is_some_and(|e| e == "safetensors"));

@@ -3,6 +3,9 @@
 //! They read any layout through strides and write channels-last (`[batch, depth, height, width, channel]` in memory, seen
 //! as `[batch, channel, depth, height, width]`), which Burn's convolutions want and make.
 
+mod join;
+mod voxels;
+
 use burn::tensor::{DType, Shape};
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
@@ -11,6 +14,8 @@ use cubecl::ir::AddressType;
 use cubecl::prelude::{CubeCount, CubeDim};
 
 pub(crate) use burn_cubecl::ops::{permute_nchw_to_nhwc as channels_last, permute_nhwc_to_nchw as channels_first};
+pub(crate) use join::{join, split};
+pub(crate) use voxels::{LINE, Place, line, place, places};
 
 /// A new tensor beside another one, its memory in the order of `shape`, without values.
 pub(crate) fn empty<const D: usize>(beside: &CubeTensor, shape: [usize; D], dtype: DType) -> CubeTensor {
@@ -32,6 +37,8 @@ impl Units {
         let dim = CubeDim::new(client, units);
         let count = calculate_cube_count_elemwise(client, units, dim);
         let address = tensors.iter().map(|x| x.required_address_type()).max().unwrap_or_default();
+        // Dividing by multiplication is exact for unit numbers below 2^31.
+        let address = address.max(AddressType::from_len_signed(units));
         Self { count, dim, address }
     }
 }

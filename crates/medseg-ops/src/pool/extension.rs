@@ -1,12 +1,14 @@
 //! Max-pooling as a Burn backend extension with its own backward pass.
 
 use super::Window;
-use crate::kernels::is_flex_f32;
+use crate::kernels::kernels;
 use burn::backend::autodiff::{
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
     grads::Gradients,
     ops::{Backward, Ops, OpsKind},
 };
+#[cfg(feature = "cube")]
+use burn::backend::fusion::custom::TensorSpec;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
 use burn::tensor::{Shape, Tensor};
@@ -16,7 +18,7 @@ const LARGEST_KERNEL: usize = 6;
 
 /// Whether the kernels of this module take `x` and a kernel of this size.
 pub(super) fn covers(x: &Tensor<5>, kernel: usize) -> bool {
-    kernel <= LARGEST_KERNEL && is_flex_f32(x) && x.shape().num_elements() > 0
+    kernel <= LARGEST_KERNEL && kernels(x).is_some() && x.shape().num_elements() > 0
 }
 
 /// [`max_pool3d`](crate::max_pool3d) for a tensor that [`covers`] accepts.
@@ -25,24 +27,45 @@ pub(super) fn max_pool3d(x: Tensor<5>, window: Window) -> Tensor<5> {
 }
 
 /// Backends that pool.
-#[backend_extension(Autodiff, Flex)]
+#[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
 pub trait PoolBackend: Backend {
     /// The maxima of all windows.
+    #[fusion(meta = maxima)]
     fn max_pool3d(x: FloatTensor<Self>, window: Window) -> FloatTensor<Self>;
 }
 
 /// Backends that also know where each maximum came from.
+#[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
 pub trait IndexedPoolBackend: PoolBackend {
-    /// The maxima, and for each the number of its voxel within its window (u8, in depth, height, width order).
+    /// The maxima, and for each the number of its voxel within its window, in depth, height, width order. A number is a
+    /// byte, which lies where the backend's [`max_pool3d_grad`](Self::max_pool3d_grad) looks for it.
+    #[fusion(meta = numbered_maxima)]
     fn max_pool3d_indexed(x: FloatTensor<Self>, window: Window) -> (FloatTensor<Self>, IntTensor<Self>);
 
     /// Adds the gradient of each maximum to its voxel of an input of shape `input`.
+    #[fusion(dtype = grad, shape = input.clone())]
     fn max_pool3d_grad(
         grad: FloatTensor<Self>,
         index: IntTensor<Self>,
         input: Shape,
         window: Window,
     ) -> FloatTensor<Self>;
+}
+
+/// The output of [`PoolBackend::max_pool3d`].
+#[cfg(feature = "cube")]
+fn maxima(x: &TensorSpec, window: &Window) -> TensorSpec {
+    let [batch, channels, sides @ ..] = x.shape.dims::<5>();
+    let [depth, height, width] = sides.map(|side| window.count(side));
+    TensorSpec::new(Shape::new([batch, channels, depth, height, width]), x.dtype)
+}
+
+/// The outputs of [`IndexedPoolBackend::max_pool3d_indexed`] on CubeCL.
+#[cfg(feature = "cube")]
+fn numbered_maxima(x: &TensorSpec, window: &Window) -> (TensorSpec, TensorSpec) {
+    let out = maxima(x, window);
+    let index = super::cube::index_spec(&out);
+    (out, index)
 }
 
 impl<B: IndexedPoolBackend, C: CheckpointStrategy> PoolBackend for Autodiff<B, C> {

@@ -1,7 +1,9 @@
 //! Max-pooling over 3D windows.
 
 pub(crate) mod composed;
-#[cfg(feature = "flex")]
+#[cfg(feature = "cube")]
+mod cube;
+#[cfg(feature = "extension")]
 mod extension;
 #[cfg(feature = "flex")]
 mod flex;
@@ -29,7 +31,7 @@ use burn::tensor::Tensor;
 /// assert_eq!(medseg_ops::max_pool3d(x, 3, 2, 1).dims(), [1, 4, 4, 4, 4]);
 /// ```
 pub fn max_pool3d(x: Tensor<5>, kernel: usize, stride: usize, padding: usize) -> Tensor<5> {
-    #[cfg(feature = "flex")]
+    #[cfg(feature = "extension")]
     if extension::covers(&x, kernel) {
         return extension::max_pool3d(x, Window::new(kernel, stride, padding));
     }
@@ -37,7 +39,7 @@ pub fn max_pool3d(x: Tensor<5>, kernel: usize, stride: usize, padding: usize) ->
 }
 
 /// A cubic pooling window, the same along every axis.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
     kernel: usize,
     stride: usize,

@@ -1,6 +1,6 @@
 //! Trilinear enlargement as a Burn backend extension with its own backward pass.
 
-use crate::kernels::is_flex_f32;
+use crate::kernels::kernels;
 use burn::backend::autodiff::{
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
     grads::Gradients,
@@ -8,11 +8,13 @@ use burn::backend::autodiff::{
 };
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
+#[cfg(feature = "cube")]
+use burn::tensor::Shape;
 use burn::tensor::Tensor;
 
 /// Whether the kernels of this module take `x`.
 pub(super) fn covers(x: &Tensor<5>) -> bool {
-    is_flex_f32(x) && x.shape().num_elements() > 0
+    kernels(x).is_some() && x.shape().num_elements() > 0
 }
 
 /// [`upsample_trilinear2x`](crate::upsample_trilinear2x) for a tensor that [`covers`] accepts.
@@ -21,16 +23,27 @@ pub(super) fn upsample_trilinear2x(x: Tensor<5>, align_corners: bool) -> Tensor<
 }
 
 /// Backends that enlarge.
-#[backend_extension(Autodiff, Flex)]
+#[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
 pub trait UpsampleBackend: Backend {
     /// Twice the depth, height and width.
+    #[fusion(dtype = x, shape = with_sides(x, |side| 2 * side))]
     fn upsample_trilinear2x(x: FloatTensor<Self>, align_corners: bool) -> FloatTensor<Self>;
 }
 
 /// Backends that also know the transposed operation.
+#[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
 pub trait UpsampleGradBackend: UpsampleBackend {
     /// The gradient of the input, given that of the output.
+    #[fusion(dtype = grad, shape = with_sides(grad, |side| side / 2))]
     fn upsample_trilinear2x_grad(grad: FloatTensor<Self>, align_corners: bool) -> FloatTensor<Self>;
+}
+
+/// `shape` with other depth, height and width.
+#[cfg(feature = "cube")]
+fn with_sides(shape: &Shape, of: impl Fn(usize) -> usize) -> Shape {
+    let [batch, channels, sides @ ..] = shape.dims::<5>();
+    let [depth, height, width] = sides.map(of);
+    Shape::new([batch, channels, depth, height, width])
 }
 
 impl<B: UpsampleGradBackend, C: CheckpointStrategy> UpsampleBackend for Autodiff<B, C> {

@@ -2,7 +2,9 @@
 
 pub(crate) mod axis;
 pub(crate) mod composed;
-#[cfg(feature = "flex")]
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
+#[cfg(feature = "extension")]
 mod extension;
 #[cfg(feature = "flex")]
 pub(crate) mod flex;
@@ -29,7 +31,7 @@ use burn::tensor::Tensor;
 /// assert!(row[..4].iter().zip([0.0, 1.0, 2.0, 3.0]).all(|(a, b)| (a - b).abs() < 1e-6));
 /// ```
 pub fn upsample_trilinear2x(x: Tensor<5>, align_corners: bool) -> Tensor<5> {
-    #[cfg(feature = "flex")]
+    #[cfg(feature = "extension")]
     if extension::covers(&x) {
         return extension::upsample_trilinear2x(x, align_corners);
     }
