@@ -251,7 +251,8 @@ impl<B: ConvGradientBackend> Backward<B, 4> for Rectified {
             return;
         }
         let gradient = B::conv3d_direct_input(gradient, weight, norm.x.shape(), options);
-        for (parent, result) in of_norm.into_iter().zip(B::instance_norm_grad(gradient, norm)) {
+        let (x, weight, bias) = B::instance_norm_grad(gradient, norm);
+        for (parent, result) in of_norm.into_iter().zip([x, weight, bias]) {
             if let Some(parent) = parent {
                 grads.register::<B>(parent.id, result);
             }

@@ -1,22 +1,35 @@
 //! Instance norm as a Burn backend extension with its own backward pass.
 
-use crate::kernels::is_flex_f32;
+use crate::kernels::kernels;
 use burn::backend::autodiff::{
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
     grads::Gradients,
     ops::{Backward, Ops, OpsKind},
 };
+#[cfg(feature = "cube")]
+use burn::backend::fusion::custom::TensorSpec;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
-use burn::tensor::Tensor;
+use burn::backend::{Autodiff, Backend, Dispatch, ExtensionType, backend_extension};
+use burn::tensor::{DType, Tensor};
 
 use super::{Affine, NormRelu};
 
-/// Whether the kernels of this module take these tensors.
+/// Whether there are kernels that take these tensors. Parameters may be of another type than `x`: kernels get them in f32.
 pub(super) fn covers(x: &Tensor<5>, affine: Option<&Affine>) -> bool {
-    is_flex_f32(x)
+    let of_x = kernels(x);
+    // No kernels for CubeCL yet.
+    #[cfg(feature = "cube")]
+    let of_x = of_x.filter(|of| *of != crate::kernels::Kernels::Cube);
+    of_x.is_some()
         && x.shape().num_elements() > 0
-        && affine.is_none_or(|(weight, bias)| is_flex_f32(weight) && is_flex_f32(bias))
+        && affine.is_none_or(|(weight, bias)| kernels(weight) == of_x && kernels(bias) == of_x)
+}
+
+/// Whether there are kernels that take these branches, which agree in shape.
+pub(super) fn covers_branches(branches: &[(Tensor<5>, Option<Affine>); 2]) -> bool {
+    let [(a, _), (b, _)] = branches;
+    let alike = kernels(a) == kernels(b) && a.dtype() == b.dtype();
+    alike && branches.iter().all(|(x, affine)| covers(x, affine.as_ref()))
 }
 
 /// What else a norm does.
@@ -28,8 +41,8 @@ pub struct Steps {
     pub(crate) slope: Option<f32>,
 }
 
-/// The tensors of a norm that kernels take, with constants for what it does not have; these cost a multiplication and an
-/// addition a row.
+/// The tensors of a norm that kernels take, in f32, with constants for what it does not have; these cost a multiplication
+/// and an addition a row.
 pub(crate) struct Parameters {
     pub(crate) weight: Tensor<1>,
     pub(crate) bias: Tensor<1>,
@@ -40,20 +53,29 @@ pub(crate) struct Parameters {
 impl Parameters {
     /// For `x`, if all are of a kind that the kernels take.
     pub(crate) fn covered(x: &Tensor<5>, norm: &NormRelu) -> Option<Self> {
-        if !covers(x, norm.affine.as_ref()) || !norm.factors.as_ref().is_none_or(is_flex_f32) {
+        let of_factors = norm.factors.as_ref().is_none_or(|factors| kernels(factors) == kernels(x));
+        if !covers(x, norm.affine.as_ref()) || !of_factors {
             return None;
         }
         let [batch, channels, ..] = x.dims();
-        let (weight, bias) = norm.affine.clone().unwrap_or_else(|| no_affine(x));
-        let factors = norm.factors.clone().unwrap_or_else(|| Tensor::ones([batch, channels], &x.device()));
+        let (weight, bias) = affine_f32(norm.affine.clone(), x);
+        let factors = match &norm.factors {
+            Some(factors) => factors.clone().cast(DType::F32),
+            None => Tensor::ones([batch, channels], (&x.device(), DType::F32)),
+        };
         Some(Self { weight, bias, factors })
     }
 }
 
-/// A weight of 1 and a bias of 0 for every channel of `x`.
-fn no_affine(x: &Tensor<5>) -> Affine {
-    let (channels, device) = ([x.dims()[1]], x.device());
-    (Tensor::ones(channels, &device), Tensor::zeros(channels, &device))
+/// Weight and bias in f32: 1 and 0 for every channel of `x` if there are none.
+fn affine_f32(affine: Option<Affine>, x: &Tensor<5>) -> Affine {
+    match affine {
+        Some((weight, bias)) => (weight.cast(DType::F32), bias.cast(DType::F32)),
+        None => {
+            let (channels, device) = ([x.dims()[1]], x.device());
+            (Tensor::ones(channels, (&device, DType::F32)), Tensor::zeros(channels, (&device, DType::F32)))
+        }
+    }
 }
 
 /// Instance norm and what [`Steps`] say.
@@ -62,21 +84,21 @@ pub(super) fn instance_norm(x: Tensor<5>, of: Parameters, steps: Steps) -> Tenso
     Tensor::from_dispatch(Dispatch::instance_norm(x.into_dispatch(), weight, bias, factors, steps))
 }
 
-/// The end of a residual block for branches that [`covers`] accepts.
+/// The end of a residual block for branches that [`covers_branches`] accepts.
 pub(super) fn add_relu(branches: [(Tensor<5>, Option<Affine>); 2], steps: Steps) -> Tensor<5> {
     let [(a, affine_a), (b, affine_b)] = branches;
-    let (weight_a, bias_a) = affine_a.unwrap_or_else(|| no_affine(&a));
-    let (weight_b, bias_b) = affine_b.unwrap_or_else(|| no_affine(&b));
+    let ((weight_a, bias_a), (weight_b, bias_b)) = (affine_f32(affine_a, &a), affine_f32(affine_b, &b));
     let [weight_a, bias_a, weight_b, bias_b] = [weight_a, bias_a, weight_b, bias_b].map(Tensor::into_dispatch);
     let (a, b) = (a.into_dispatch(), b.into_dispatch());
     Tensor::from_dispatch(Dispatch::norm_add_relu(a, b, weight_a, bias_a, weight_b, bias_b, steps))
 }
 
-/// Backends that normalise.
-#[backend_extension(Autodiff, Flex)]
+/// Backends that normalise. Parameters are in f32, and so are sums, whatever the type of the tensors.
+#[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
 pub trait NormBackend: Backend {
     /// `factors · (weight · normalised x + bias)`, with a weight and a bias a channel and a constant factor a channel of a
     /// sample, none negative; through a ReLU if there is a slope.
+    #[fusion(dtype = x, shape = x)]
     fn instance_norm(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -86,6 +108,7 @@ pub trait NormBackend: Backend {
     ) -> FloatTensor<Self>;
 
     /// ReLU of the sum of two norms with their weights and biases.
+    #[fusion(dtype = a, shape = a)]
     fn norm_add_relu(
         a: FloatTensor<Self>,
         b: FloatTensor<Self>,
@@ -97,10 +120,12 @@ pub trait NormBackend: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// What the backward passes need from a backend. Statistics are one row of [shift, rest, scale] a channel of a sample:
-/// mean = shift + rest, scale = 1 / sqrt(variance + eps).
+/// What the backward passes need from a backend. Statistics `[rows, 3]` are one row of [shift, rest, scale] a channel of a
+/// sample, in f32: mean = shift + rest, scale = 1 / sqrt(variance + eps).
+#[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
 pub trait NormGradBackend: NormBackend {
     /// [`NormBackend::instance_norm`] and its statistics.
+    #[fusion(meta = |x, _weight, _bias, _factors, _steps| (x.clone(), statistics(x)))]
     fn instance_norm_kept(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -110,21 +135,50 @@ pub trait NormGradBackend: NormBackend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// Gradients of `x`, the weight and the bias.
-    fn instance_norm_grad(grad: FloatTensor<Self>, kept: NormKept<Self>) -> [FloatTensor<Self>; 3];
+    #[fusion(meta = |_grad, kept| (kept.x.clone(), kept.weight.clone(), kept.bias.clone()))]
+    fn instance_norm_grad(
+        grad: FloatTensor<Self>,
+        #[extension_type] kept: NormKept<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
-    /// [`NormBackend::norm_add_relu`], given weights and biases in turn, and the statistics of both branches.
+    /// [`NormBackend::norm_add_relu`], and the statistics of both branches.
+    #[fusion(meta = |a, b, _weight_a, _bias_a, _weight_b, _bias_b, _steps| (a.clone(), statistics(a), statistics(b)))]
     fn norm_add_relu_kept(
-        branches: [FloatTensor<Self>; 2],
-        affines: [FloatTensor<Self>; 4],
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        weight_a: FloatTensor<Self>,
+        bias_a: FloatTensor<Self>,
+        weight_b: FloatTensor<Self>,
+        bias_b: FloatTensor<Self>,
         steps: Steps,
-    ) -> (FloatTensor<Self>, [FloatTensor<Self>; 2]);
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
-    /// Gradients of both branches, then of the weights and biases in turn.
-    fn norm_add_relu_grad(grad: FloatTensor<Self>, kept: BranchesKept<Self>) -> [FloatTensor<Self>; 6];
+    /// Gradients of x, the weight and the bias of both branches.
+    #[fusion(meta = |_grad, a, b, _steps| (
+        (a.x.clone(), a.weight.clone(), a.bias.clone()),
+        (b.x.clone(), b.weight.clone(), b.bias.clone()),
+    ))]
+    fn norm_add_relu_grad(
+        grad: FloatTensor<Self>,
+        #[extension_type] a: BranchKept<Self>,
+        #[extension_type] b: BranchKept<Self>,
+        steps: Steps,
+    ) -> (
+        (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>),
+        (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>),
+    );
+}
+
+/// The statistics of a tensor.
+#[cfg(feature = "cube")]
+fn statistics(x: &TensorSpec) -> TensorSpec {
+    let [batch, channels, ..] = x.shape.dims::<5>();
+    TensorSpec::new(burn::tensor::Shape::new([batch * channels, 3]), DType::F32)
 }
 
 /// What the backward pass of an instance norm keeps: its input, not its output.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, ExtensionType)]
+#[extension_type(fusion: cfg(feature = "cube"))]
 pub struct NormKept<B: Backend> {
     pub(crate) x: FloatTensor<B>,
     pub(crate) weight: FloatTensor<B>,
@@ -134,13 +188,14 @@ pub struct NormKept<B: Backend> {
     pub(crate) steps: Steps,
 }
 
-/// What the backward pass of the end of a residual block keeps.
-#[derive(Clone, Debug)]
-pub struct BranchesKept<B: Backend> {
-    pub(super) branches: [FloatTensor<B>; 2],
-    pub(super) affines: [FloatTensor<B>; 4],
-    pub(super) statistics: [FloatTensor<B>; 2],
-    pub(super) steps: Steps,
+/// What the backward pass of the end of a residual block keeps of a branch.
+#[derive(Clone, Debug, ExtensionType)]
+#[extension_type(fusion: cfg(feature = "cube"))]
+pub struct BranchKept<B: Backend> {
+    pub(super) x: FloatTensor<B>,
+    pub(super) weight: FloatTensor<B>,
+    pub(super) bias: FloatTensor<B>,
+    pub(super) statistics: FloatTensor<B>,
 }
 
 impl<B: NormGradBackend, C: CheckpointStrategy> NormBackend for Autodiff<B, C> {
@@ -173,17 +228,20 @@ impl<B: NormGradBackend, C: CheckpointStrategy> NormBackend for Autodiff<B, C> {
         bias_b: FloatTensor<Self>,
         steps: Steps,
     ) -> FloatTensor<Self> {
-        let nodes = [a.node(), b.node(), weight_a.node(), bias_a.node(), weight_b.node(), bias_b.node()];
-        let branches = [a.into_primitive(), b.into_primitive()];
-        let affines =
-            [weight_a.into_primitive(), bias_a.into_primitive(), weight_b.into_primitive(), bias_b.into_primitive()];
-        match BranchesGrad.prepare::<C>(nodes).compute_bound().stateful() {
+        let tensors = [a, b, weight_a, bias_a, weight_b, bias_b];
+        let prep = BranchesGrad.prepare::<C>(tensors.each_ref().map(|x| x.node())).compute_bound().stateful();
+        let tensors = tensors.map(|x| x.into_primitive());
+        match prep {
             OpsKind::Tracked(prep) => {
-                let (out, statistics) = B::norm_add_relu_kept(branches.clone(), affines.clone(), steps);
-                prep.finish(BranchesKept { branches, affines, statistics, steps }, out)
+                let [a, b, weight_a, bias_a, weight_b, bias_b] = tensors.clone();
+                let (out, of_a, of_b) = B::norm_add_relu_kept(a, b, weight_a, bias_a, weight_b, bias_b, steps);
+                let [a, b, weight_a, bias_a, weight_b, bias_b] = tensors;
+                let a = BranchKept { x: a, weight: weight_a, bias: bias_a, statistics: of_a };
+                let b = BranchKept { x: b, weight: weight_b, bias: bias_b, statistics: of_b };
+                prep.finish((a, b, steps), out)
             }
             OpsKind::UnTracked(prep) => {
-                let ([a, b], [weight_a, bias_a, weight_b, bias_b]) = (branches, affines);
+                let [a, b, weight_a, bias_a, weight_b, bias_b] = tensors;
                 prep.finish(B::norm_add_relu(a, b, weight_a, bias_a, weight_b, bias_b, steps))
             }
         }
@@ -199,7 +257,8 @@ impl<B: NormGradBackend> Backward<B, 3> for NormGrad {
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
-        for (parent, grad) in ops.parents.into_iter().zip(B::instance_norm_grad(grad, ops.state)) {
+        let (x, weight, bias) = B::instance_norm_grad(grad, ops.state);
+        for (parent, grad) in ops.parents.into_iter().zip([x, weight, bias]) {
             if let Some(parent) = parent {
                 grads.register::<B>(parent.id, grad);
             }
@@ -212,11 +271,13 @@ impl<B: NormGradBackend> Backward<B, 3> for NormGrad {
 struct BranchesGrad;
 
 impl<B: NormGradBackend> Backward<B, 6> for BranchesGrad {
-    type State = BranchesKept<B>;
+    type State = (BranchKept<B>, BranchKept<B>, Steps);
 
     fn backward(self, ops: Ops<Self::State, 6>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
-        for (parent, grad) in ops.parents.into_iter().zip(B::norm_add_relu_grad(grad, ops.state)) {
+        let (a, b, steps) = ops.state;
+        let ((a, weight_a, bias_a), (b, weight_b, bias_b)) = B::norm_add_relu_grad(grad, a, b, steps);
+        for (parent, grad) in ops.parents.into_iter().zip([a, b, weight_a, bias_a, weight_b, bias_b]) {
             if let Some(parent) = parent {
                 grads.register::<B>(parent.id, grad);
             }

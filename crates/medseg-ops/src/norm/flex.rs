@@ -1,6 +1,6 @@
 //! Instance norm on the Flex device: channels of samples in parallel, and parts of a channel where these are few.
 
-use super::extension::{BranchesKept, NormBackend, NormGradBackend, NormKept, Steps};
+use super::extension::{BranchKept, NormBackend, NormGradBackend, NormKept, Steps};
 use super::rows::{self, Affine, Branch, GradMoments, Moments};
 use crate::flex_values::{contiguous, tensor, values, values_mut};
 use crate::recycled::Buffer;
@@ -81,8 +81,11 @@ impl NormGradBackend for Flex {
         (out, kept(&moments))
     }
 
-    fn instance_norm_grad(grad: FloatTensor<Self>, state: NormKept<Self>) -> [FloatTensor<Self>; 3] {
-        let NormKept { x, weight, bias, factors, statistics, steps } = state;
+    fn instance_norm_grad(
+        grad: FloatTensor<Self>,
+        kept: NormKept<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let NormKept { x, weight, bias, factors, statistics, steps } = kept;
         let (mut grad, x, moments) = (contiguous(grad), contiguous(x), restored(&statistics));
         let rows = Rows::new(&x);
         let [channels] = weight.layout().shape().dims();
@@ -102,24 +105,37 @@ impl NormGradBackend for Flex {
             channel_sums(&scaled.collect::<Vec<_>>(), channels)
         };
         let (of_weight, of_bias) = (of_channels(1), of_channels(0));
-        [grad, of_weight, of_bias]
+        (grad, of_weight, of_bias)
     }
 
     fn norm_add_relu_kept(
-        branches: [FloatTensor<Self>; 2],
-        affines: [FloatTensor<Self>; 4],
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        weight_a: FloatTensor<Self>,
+        bias_a: FloatTensor<Self>,
+        weight_b: FloatTensor<Self>,
+        bias_b: FloatTensor<Self>,
         steps: Steps,
-    ) -> (FloatTensor<Self>, [FloatTensor<Self>; 2]) {
-        let [a, b] = branches.map(contiguous);
-        let (out, moments) = Rows::new(&a).added(&a, &b, &branch_affines(affines), steps);
-        (out, [0, 1].map(|branch| kept(&moments.iter().map(|of| of[branch]).collect::<Vec<_>>())))
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let (a, b) = (contiguous(a), contiguous(b));
+        let affines = branch_affines([weight_a, bias_a, weight_b, bias_b]);
+        let (out, moments) = Rows::new(&a).added(&a, &b, &affines, steps);
+        let of = |branch: usize| kept(&moments.iter().map(|of| of[branch]).collect::<Vec<_>>());
+        (out, of(0), of(1))
     }
 
-    fn norm_add_relu_grad(grad: FloatTensor<Self>, state: BranchesKept<Self>) -> [FloatTensor<Self>; 6] {
-        let mut grad = contiguous(grad);
-        let [a, b] = state.branches.map(contiguous);
-        let [of_a, of_b] = state.statistics.each_ref().map(restored);
-        let affines = branch_affines(state.affines);
+    fn norm_add_relu_grad(
+        grad: FloatTensor<Self>,
+        a: BranchKept<Self>,
+        b: BranchKept<Self>,
+        steps: Steps,
+    ) -> (
+        (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>),
+        (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>),
+    ) {
+        let (of_a, of_b) = (restored(&a.statistics), restored(&b.statistics));
+        let affines = branch_affines([a.weight, a.bias, b.weight, b.bias]);
+        let (mut grad, a, b) = (contiguous(grad), contiguous(a.x), contiguous(b.x));
         let rows = Rows::new(&a);
         let channels = affines.len();
         let mut grad_b = Buffer::new(rows.count * rows.len);
@@ -132,12 +148,12 @@ impl NormGradBackend for Flex {
                 let affine = affines[row % channels];
                 let branches = [(of_a[row], affine[0]), (of_b[row], affine[1])];
                 let branches = branches.map(|(moments, affine)| Branch { moments, affine });
-                rows.backward_branches(a, b, grad_a, grad_b, branches, slope(state.steps))
+                rows.backward_branches(a, b, grad_a, grad_b, branches, slope(steps))
             })
             .collect();
         let shape = grad.layout().shape().clone();
         let of = |which: usize| channel_sums(&sums.iter().map(|sums| sums[which]).collect::<Vec<_>>(), channels);
-        [grad, tensor(grad_b, shape), of(1), of(0), of(2), of(0)]
+        ((grad, of(1), of(0)), (tensor(grad_b, shape), of(2), of(0)))
     }
 }
 

@@ -1,7 +1,9 @@
 //! Instance normalisation, alone and with what follows it in a U-Net block.
 
 pub(crate) mod composed;
-#[cfg(feature = "flex")]
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
+#[cfg(feature = "extension")]
 pub(crate) mod extension;
 #[cfg(feature = "flex")]
 pub(crate) mod flex;
@@ -49,7 +51,7 @@ impl NormRelu {
         }
     }
 
-    #[cfg(feature = "flex")]
+    #[cfg(feature = "extension")]
     pub(crate) fn steps(&self) -> extension::Steps {
         extension::Steps { eps: self.eps, slope: Some(self.slope as f32) }
     }
@@ -73,7 +75,7 @@ impl NormRelu {
 /// ```
 pub fn instance_norm3d(x: Tensor<5>, affine: Option<(Tensor<1>, Tensor<1>)>, eps: f64) -> Tensor<5> {
     check_affine("instance_norm3d", x.dims()[1], affine.as_ref());
-    #[cfg(feature = "flex")]
+    #[cfg(feature = "extension")]
     {
         let norm = NormRelu { affine: affine.clone(), eps, ..NormRelu::default() };
         if let Some(parameters) = extension::Parameters::covered(&x, &norm) {
@@ -102,7 +104,7 @@ pub fn instance_norm3d(x: Tensor<5>, affine: Option<(Tensor<1>, Tensor<1>)>, eps
 /// ```
 pub fn norm_relu(x: Tensor<5>, norm: NormRelu) -> Tensor<5> {
     norm.check("norm_relu", &x);
-    #[cfg(feature = "flex")]
+    #[cfg(feature = "extension")]
     if let Some(parameters) = extension::Parameters::covered(&x, &norm) {
         return extension::instance_norm(x, parameters, norm.steps());
     }
@@ -125,8 +127,8 @@ pub fn norm_relu(x: Tensor<5>, norm: NormRelu) -> Tensor<5> {
 /// ```
 pub fn norm_add_relu(branches: [(Tensor<5>, Option<(Tensor<1>, Tensor<1>)>); 2], slope: f64, eps: f64) -> Tensor<5> {
     check_branches(&branches);
-    #[cfg(feature = "flex")]
-    if branches.iter().all(|(x, affine)| extension::covers(x, affine.as_ref())) {
+    #[cfg(feature = "extension")]
+    if extension::covers_branches(&branches) {
         return extension::add_relu(branches, extension::Steps { eps, slope: Some(slope as f32) });
     }
     composed::norm_add_relu(branches, slope, eps)
