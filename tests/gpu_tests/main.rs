@@ -9,6 +9,7 @@
 mod device;
 mod golden;
 mod network;
+mod norm;
 mod pool;
 mod same;
 mod upsample;

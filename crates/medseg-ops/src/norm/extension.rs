@@ -17,9 +17,6 @@ use super::{Affine, NormRelu};
 /// Whether there are kernels that take these tensors. Parameters may be of another type than `x`: kernels get them in f32.
 pub(super) fn covers(x: &Tensor<5>, affine: Option<&Affine>) -> bool {
     let of_x = kernels(x);
-    // No kernels for CubeCL yet.
-    #[cfg(feature = "cube")]
-    let of_x = of_x.filter(|of| *of != crate::kernels::Kernels::Cube);
     of_x.is_some()
         && x.shape().num_elements() > 0
         && affine.is_none_or(|(weight, bias)| kernels(weight) == of_x && kernels(bias) == of_x)

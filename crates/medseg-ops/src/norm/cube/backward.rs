@@ -1,0 +1,353 @@
+//! Gradients of norms: the sums of every channel first, of parts of its voxels and then of all, then those of the inputs.
+
+use burn::backend::cubecl::dtype_to_storage_type;
+use burn::tensor::DType;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+use super::channels::{Channels, factors_of, relu_gradient};
+use super::split::{Grid, Split, channel_of_unit, sum_of_units};
+use super::{Branch, Norm};
+use crate::cube::empty;
+
+/// The gradients of x (channels-last), weight and bias.
+pub(super) fn gradients(gradient: &CubeTensor, norm: &Norm) -> [CubeTensor; 3] {
+    let x = &norm.branch.x;
+    let out = empty::<5>(x, x.meta.shape().dims(), x.dtype);
+    let split = Split::new(&[gradient, x, &out]);
+    let (storage, of_parts) = (dtype_to_storage_type(x.dtype), || sums_of_parts(&split, x));
+    let (sums, products) = (of_parts(), of_parts());
+    // SAFETY: indices come from the shapes and strides of these very tensors, whose shapes agree; voxels and channels past
+    // their ends are neither read nor written.
+    unsafe {
+        sums_of_gradient::launch_unchecked(
+            &x.client,
+            split.cubes(),
+            split.dim,
+            split.address,
+            split.vector,
+            gradient.clone().into_tensor_arg(),
+            x.clone().into_tensor_arg(),
+            norm.branch.statistics.clone().into_tensor_arg(),
+            norm.branch.weight.clone().into_tensor_arg(),
+            norm.branch.bias.clone().into_tensor_arg(),
+            norm.factors.clone().into_tensor_arg(),
+            sums.clone().into_tensor_arg(),
+            products.clone().into_tensor_arg(),
+            norm.slope,
+            split.grid(),
+            split.units(),
+            storage,
+        );
+    }
+    let [(sums, of_bias), (products, of_weight)] = [sums, products].map(|of_parts| merged(&split, of_parts));
+    // SAFETY: as above.
+    unsafe {
+        gradient_of_input::launch_unchecked(
+            &x.client,
+            split.cubes(),
+            split.dim,
+            split.address,
+            split.vector,
+            gradient.clone().into_tensor_arg(),
+            x.clone().into_tensor_arg(),
+            norm.branch.statistics.clone().into_tensor_arg(),
+            norm.branch.weight.clone().into_tensor_arg(),
+            norm.branch.bias.clone().into_tensor_arg(),
+            norm.factors.clone().into_tensor_arg(),
+            sums.into_tensor_arg(),
+            products.into_tensor_arg(),
+            out.clone().into_tensor_arg(),
+            norm.slope,
+            split.grid(),
+            storage,
+        );
+    }
+    [out, of_weight, of_bias]
+}
+
+/// The gradients of x (channels-last), weight and bias of both branches of a sum.
+pub(super) fn gradients_of_branches(gradient: &CubeTensor, a: &Branch, b: &Branch, slope: f32) -> [[CubeTensor; 3]; 2] {
+    let out = || empty::<5>(&a.x, a.x.meta.shape().dims(), a.x.dtype);
+    let (out_a, out_b) = (out(), out());
+    let split = Split::new(&[gradient, &a.x, &b.x, &out_a]);
+    let (storage, of_parts) = (dtype_to_storage_type(a.x.dtype), || sums_of_parts(&split, &a.x));
+    let (sums, products_a, products_b) = (of_parts(), of_parts(), of_parts());
+    // SAFETY: as in `gradients`.
+    unsafe {
+        sums_of_shared_gradient::launch_unchecked(
+            &a.x.client,
+            split.cubes(),
+            split.dim,
+            split.address,
+            split.vector,
+            gradient.clone().into_tensor_arg(),
+            a.x.clone().into_tensor_arg(),
+            a.statistics.clone().into_tensor_arg(),
+            a.weight.clone().into_tensor_arg(),
+            a.bias.clone().into_tensor_arg(),
+            b.x.clone().into_tensor_arg(),
+            b.statistics.clone().into_tensor_arg(),
+            b.weight.clone().into_tensor_arg(),
+            b.bias.clone().into_tensor_arg(),
+            sums.clone().into_tensor_arg(),
+            products_a.clone().into_tensor_arg(),
+            products_b.clone().into_tensor_arg(),
+            slope,
+            split.grid(),
+            split.units(),
+            storage,
+        );
+    }
+    let [(sums, of_bias), (products_a, of_weight_a), (products_b, of_weight_b)] =
+        [sums, products_a, products_b].map(|of_parts| merged(&split, of_parts));
+    // SAFETY: as in `gradients`.
+    unsafe {
+        gradients_of_inputs::launch_unchecked(
+            &a.x.client,
+            split.cubes(),
+            split.dim,
+            split.address,
+            split.vector,
+            gradient.clone().into_tensor_arg(),
+            a.x.clone().into_tensor_arg(),
+            a.statistics.clone().into_tensor_arg(),
+            a.weight.clone().into_tensor_arg(),
+            a.bias.clone().into_tensor_arg(),
+            b.x.clone().into_tensor_arg(),
+            b.statistics.clone().into_tensor_arg(),
+            b.weight.clone().into_tensor_arg(),
+            b.bias.clone().into_tensor_arg(),
+            sums.into_tensor_arg(),
+            products_a.into_tensor_arg(),
+            products_b.into_tensor_arg(),
+            out_a.clone().into_tensor_arg(),
+            out_b.clone().into_tensor_arg(),
+            slope,
+            split.grid(),
+            storage,
+        );
+    }
+    [[out_a, of_weight_a, of_bias.clone()], [out_b, of_weight_b, of_bias]]
+}
+
+/// A tensor for one sum of every part.
+fn sums_of_parts(split: &Split, beside: &CubeTensor) -> CubeTensor {
+    empty(beside, [split.samples * split.parts, split.channels], DType::F32)
+}
+
+/// The sums `[batch, channels]` of all parts, and their sums `[channels]` over the samples.
+fn merged(split: &Split, of_parts: CubeTensor) -> (CubeTensor, CubeTensor) {
+    let sums = empty(&of_parts, [split.samples, split.channels], DType::F32);
+    let of_parameter = empty(&of_parts, [split.channels], DType::F32);
+    // SAFETY: as in `gradients`.
+    unsafe {
+        merged_sums::launch_unchecked(
+            &sums.client,
+            split.cubes_of_channels(),
+            split.dim,
+            split.address,
+            split.vector,
+            of_parts.into_tensor_arg(),
+            sums.clone().into_tensor_arg(),
+            of_parameter.clone().into_tensor_arg(),
+            split.samples,
+            split.parts,
+            split.units(),
+        );
+    }
+    (sums, of_parameter)
+}
+
+/// Sums of the gradient behind the ReLU and of its products with the normalised channel, of every part.
+#[cube(launch_unchecked, address_type = "dynamic")]
+fn sums_of_gradient<E: Float, N: Size>(
+    gradient: &Tensor<Vector<E, N>>,
+    x: &Tensor<Vector<E, N>>,
+    statistics: &Tensor<f32>,
+    weight: &Tensor<f32>,
+    bias: &Tensor<f32>,
+    factors: &Tensor<f32>,
+    sums: &mut Tensor<Vector<f32, N>>,
+    products: &mut Tensor<Vector<f32, N>>,
+    slope: f32,
+    grid: Grid,
+    #[comptime] units: usize,
+    #[define(E)] _dtype: ElemType,
+) {
+    let mut shared = Shared::<[Vector<f32, N>]>::new_slice(units);
+    let (sample, channels) = (CUBE_POS_Z as usize, x.shape(4));
+    let unit_channel = channel_of_unit::<N>();
+    let channel = clamp_max(unit_channel, channels - N::value());
+    let of = Channels::<N>::load(statistics, weight, bias, sample, channel, channels);
+    let factor = factors_of::<N>(factors, sample, channel);
+    let mut sum = Vector::<f32, N>::broadcast(0.0);
+    let mut sum_of_products = Vector::<f32, N>::broadcast(0.0);
+    for voxel in range_stepped(grid.start(), grid.end(), CUBE_DIM_Y as usize) {
+        let normalised = of.normalised(grid.read::<E, N>(x, sample, voxel, channel));
+        let gradient = grid.read::<E, N>(gradient, sample, voxel, channel);
+        let through = relu_gradient::<N>(of.weighted(normalised), gradient * factor, slope);
+        sum += through;
+        sum_of_products += through * normalised;
+    }
+    let sum = sum_of_units::<N>(sum, &mut shared);
+    let sum_of_products = sum_of_units::<N>(sum_of_products, &mut shared);
+    if UNIT_POS_Y == 0 && unit_channel < channels {
+        let at = grid.of_part::<N>(sample, channel, channels);
+        sums[at] = sum;
+        products[at] = sum_of_products;
+    }
+}
+
+#[cube(launch_unchecked, address_type = "dynamic")]
+fn gradient_of_input<E: Float, N: Size>(
+    gradient: &Tensor<Vector<E, N>>,
+    x: &Tensor<Vector<E, N>>,
+    statistics: &Tensor<f32>,
+    weight: &Tensor<f32>,
+    bias: &Tensor<f32>,
+    factors: &Tensor<f32>,
+    sums: &Tensor<Vector<f32, N>>,
+    products: &Tensor<Vector<f32, N>>,
+    out: &mut Tensor<Vector<E, N>>,
+    slope: f32,
+    grid: Grid,
+    #[define(E)] _dtype: ElemType,
+) {
+    let (sample, channel, channels) = (CUBE_POS_Z as usize, channel_of_unit::<N>(), x.shape(4));
+    if channel >= channels {
+        terminate!();
+    }
+    let of = Channels::<N>::load(statistics, weight, bias, sample, channel, channels);
+    let factor = factors_of::<N>(factors, sample, channel);
+    let at = (sample * channels + channel) / N::value();
+    let voxels = Vector::broadcast(f32::cast_from(grid.voxels));
+    let (mean, projection) = (sums[at] / voxels, products[at] / voxels);
+    for voxel in range_stepped(grid.start(), grid.end(), CUBE_DIM_Y as usize) {
+        let normalised = of.normalised(grid.read::<E, N>(x, sample, voxel, channel));
+        let gradient = grid.read::<E, N>(gradient, sample, voxel, channel);
+        let through = relu_gradient::<N>(of.weighted(normalised), gradient * factor, slope);
+        let of_input = of.input_gradient(through, normalised, mean, projection);
+        out[grid.written::<N>(sample, voxel, channel, channels)] = Vector::cast_from(of_input);
+    }
+}
+
+/// Sums of the gradient behind the ReLU and of its products with both normalised channels, of every part.
+#[cube(launch_unchecked, address_type = "dynamic")]
+fn sums_of_shared_gradient<E: Float, N: Size>(
+    gradient: &Tensor<Vector<E, N>>,
+    a: &Tensor<Vector<E, N>>,
+    statistics_a: &Tensor<f32>,
+    weight_a: &Tensor<f32>,
+    bias_a: &Tensor<f32>,
+    b: &Tensor<Vector<E, N>>,
+    statistics_b: &Tensor<f32>,
+    weight_b: &Tensor<f32>,
+    bias_b: &Tensor<f32>,
+    sums: &mut Tensor<Vector<f32, N>>,
+    products_a: &mut Tensor<Vector<f32, N>>,
+    products_b: &mut Tensor<Vector<f32, N>>,
+    slope: f32,
+    grid: Grid,
+    #[comptime] units: usize,
+    #[define(E)] _dtype: ElemType,
+) {
+    let mut shared = Shared::<[Vector<f32, N>]>::new_slice(units);
+    let (sample, channels) = (CUBE_POS_Z as usize, a.shape(4));
+    let unit_channel = channel_of_unit::<N>();
+    let channel = clamp_max(unit_channel, channels - N::value());
+    let of_a = Channels::<N>::load(statistics_a, weight_a, bias_a, sample, channel, channels);
+    let of_b = Channels::<N>::load(statistics_b, weight_b, bias_b, sample, channel, channels);
+    let mut sum = Vector::<f32, N>::broadcast(0.0);
+    let mut sum_a = Vector::<f32, N>::broadcast(0.0);
+    let mut sum_b = Vector::<f32, N>::broadcast(0.0);
+    for voxel in range_stepped(grid.start(), grid.end(), CUBE_DIM_Y as usize) {
+        let a = of_a.normalised(grid.read::<E, N>(a, sample, voxel, channel));
+        let b = of_b.normalised(grid.read::<E, N>(b, sample, voxel, channel));
+        let gradient = grid.read::<E, N>(gradient, sample, voxel, channel);
+        let through = relu_gradient::<N>(of_a.weighted(a) + of_b.weighted(b), gradient, slope);
+        sum += through;
+        sum_a += through * a;
+        sum_b += through * b;
+    }
+    let sum = sum_of_units::<N>(sum, &mut shared);
+    let sum_a = sum_of_units::<N>(sum_a, &mut shared);
+    let sum_b = sum_of_units::<N>(sum_b, &mut shared);
+    if UNIT_POS_Y == 0 && unit_channel < channels {
+        let at = grid.of_part::<N>(sample, channel, channels);
+        sums[at] = sum;
+        products_a[at] = sum_a;
+        products_b[at] = sum_b;
+    }
+}
+
+#[cube(launch_unchecked, address_type = "dynamic")]
+fn gradients_of_inputs<E: Float, N: Size>(
+    gradient: &Tensor<Vector<E, N>>,
+    a: &Tensor<Vector<E, N>>,
+    statistics_a: &Tensor<f32>,
+    weight_a: &Tensor<f32>,
+    bias_a: &Tensor<f32>,
+    b: &Tensor<Vector<E, N>>,
+    statistics_b: &Tensor<f32>,
+    weight_b: &Tensor<f32>,
+    bias_b: &Tensor<f32>,
+    sums: &Tensor<Vector<f32, N>>,
+    products_a: &Tensor<Vector<f32, N>>,
+    products_b: &Tensor<Vector<f32, N>>,
+    out_a: &mut Tensor<Vector<E, N>>,
+    out_b: &mut Tensor<Vector<E, N>>,
+    slope: f32,
+    grid: Grid,
+    #[define(E)] _dtype: ElemType,
+) {
+    let (sample, channel, channels) = (CUBE_POS_Z as usize, channel_of_unit::<N>(), a.shape(4));
+    if channel >= channels {
+        terminate!();
+    }
+    let of_a = Channels::<N>::load(statistics_a, weight_a, bias_a, sample, channel, channels);
+    let of_b = Channels::<N>::load(statistics_b, weight_b, bias_b, sample, channel, channels);
+    let at = (sample * channels + channel) / N::value();
+    let voxels = Vector::broadcast(f32::cast_from(grid.voxels));
+    let (mean, projection_a, projection_b) = (sums[at] / voxels, products_a[at] / voxels, products_b[at] / voxels);
+    for voxel in range_stepped(grid.start(), grid.end(), CUBE_DIM_Y as usize) {
+        let a = of_a.normalised(grid.read::<E, N>(a, sample, voxel, channel));
+        let b = of_b.normalised(grid.read::<E, N>(b, sample, voxel, channel));
+        let gradient = grid.read::<E, N>(gradient, sample, voxel, channel);
+        let through = relu_gradient::<N>(of_a.weighted(a) + of_b.weighted(b), gradient, slope);
+        let at = grid.written::<N>(sample, voxel, channel, channels);
+        out_a[at] = Vector::cast_from(of_a.input_gradient(through, a, mean, projection_a));
+        out_b[at] = Vector::cast_from(of_b.input_gradient(through, b, mean, projection_b));
+    }
+}
+
+#[cube(launch_unchecked, address_type = "dynamic")]
+fn merged_sums<N: Size>(
+    of_parts: &Tensor<Vector<f32, N>>,
+    sums: &mut Tensor<Vector<f32, N>>,
+    of_parameter: &mut Tensor<Vector<f32, N>>,
+    samples: usize,
+    parts: usize,
+    #[comptime] units: usize,
+) {
+    let mut shared = Shared::<[Vector<f32, N>]>::new_slice(units);
+    let channels = sums.shape(1);
+    let unit_channel = channel_of_unit::<N>();
+    let channel = clamp_max(unit_channel, channels - N::value());
+    let writes = UNIT_POS_Y == 0 && unit_channel < channels;
+    let mut total = Vector::<f32, N>::broadcast(0.0);
+    for sample in 0..samples {
+        let mut sum = Vector::<f32, N>::broadcast(0.0);
+        for part in range_stepped(UNIT_POS_Y as usize, parts, CUBE_DIM_Y as usize) {
+            sum += of_parts[((sample * parts + part) * channels + channel) / N::value()];
+        }
+        let sum = sum_of_units::<N>(sum, &mut shared);
+        if writes {
+            sums[(sample * channels + channel) / N::value()] = sum;
+        }
+        total += sum;
+    }
+    if writes {
+        of_parameter[channel / N::value()] = total;
+    }
+}
