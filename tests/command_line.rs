@@ -1,5 +1,6 @@
 //! The examples as a user runs them: exit codes, one sentence for an error, files that open again.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -35,10 +36,24 @@ impl Data {
 
     /// An experiment with small networks on these cases.
     fn run(&self, name: &str, more: &[&str]) -> Output {
+        self.command(name, more).output().unwrap()
+    }
+
+    fn command(&self, name: &str, more: &[&str]) -> Command {
         let mut command = example(name);
         command.args(["--data", self.path("data").to_str().unwrap(), "--out", self.path("out").to_str().unwrap()]);
         command.args(["--channels", "2,2,4", "--roi", "16,16,16", "--epochs", "2", "--device", "cpu"]);
-        command.args(more).output().unwrap()
+        command.args(more);
+        command
+    }
+
+    /// The same with no file larger than so many KiB, as on a disk that is full by then.
+    #[cfg(target_os = "linux")]
+    fn run_within(&self, kib: usize, name: &str, more: &[&str]) -> Output {
+        let (limit, command) = (format!("trap '' XFSZ; ulimit -f {kib}; exec \"$@\""), self.command(name, more));
+        let mut limited = Command::new("bash");
+        limited.args(["-c", &limit, "bash"]).arg(command.get_program()).args(command.get_args());
+        limited.output().unwrap()
     }
 }
 
@@ -135,6 +150,66 @@ fn a_full_disk_is_an_error_that_names_the_file_and_keeps_the_old_mask() {
     assert_fails(&output, 1, "masks/mask.nii");
     assert_eq!(fs::read_to_string(&mask).unwrap(), "an older mask");
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+}
+
+/// As above for an experiment. The limit rises until nothing hits it, so that every kind of file fails once or more, from
+/// the settings to the report.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_experiment_without_room_stops_naming_the_file_and_goes_on_when_there_is_some() {
+    let data = Data::new();
+    let options = ["--tensorboard", "--resume", "--set", "fine.validate_every=1"];
+    let whole = data.run("two_stage", &options);
+    assert!(whole.status.success(), "{}", stderr(&whole));
+    fs::rename(data.path("out"), data.path("whole")).unwrap();
+
+    let mut stopped_at = BTreeSet::new();
+    let mut kib = 1;
+    let finished = loop {
+        let output = data.run_within(kib, "two_stage", &options);
+        if output.status.success() {
+            break output;
+        }
+        let text = stderr(&output);
+        assert_fails(&output, 1, data.path("out").to_str().unwrap());
+        assert!(text.contains("File too large"), "{text}");
+        stopped_at.insert(text.lines().find(|line| line.starts_with("error: ")).unwrap().to_string());
+        let left: Vec<PathBuf> = files(&data.path("out")).into_iter().filter(|path| is_unfinished(path)).collect();
+        assert!(left.is_empty(), "{left:?} are left after {text}");
+        kib = (kib * 3).div_ceil(2);
+    };
+    assert!(stopped_at.len() >= 5, "only stopped at {stopped_at:?}");
+    assert!(stopped_at.iter().any(|line| line.contains(".bpk")), "no checkpoint met the limit: {stopped_at:?}");
+    assert!(stopped_at.iter().any(|line| line.contains("report.html")), "the report did not: {stopped_at:?}");
+
+    assert!(stderr(&finished).contains("going on after epoch"), "{}", stderr(&finished));
+    let same =
+        |file: &str| fs::read(data.path("out").join(file)).unwrap() == fs::read(data.path("whole").join(file)).unwrap();
+    let history = |run: &str, stage: &str| -> Vec<String> {
+        let text = fs::read_to_string(data.path(run).join(stage).join("history.csv")).unwrap();
+        text.lines().map(|line| line.rsplit_once(',').unwrap().0.to_string()).collect()
+    };
+    for stage in ["coarse", "fine"] {
+        assert_eq!(history("out", stage), history("whole", stage));
+        assert!(same(&format!("{stage}/best.safetensors")), "the weights of {stage} differ");
+    }
+    for mask in fs::read_dir(data.path("whole/predictions")).unwrap() {
+        let name = mask.unwrap().file_name();
+        assert!(same(&format!("predictions/{}", name.to_str().unwrap())), "{name:?} differs");
+    }
+}
+
+/// All files under a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Whether a file, or the folder it lies in, has the name of something that is being written.
+fn is_unfinished(path: &Path) -> bool {
+    let names = path.components().rev().take(2).map(|name| name.as_os_str().to_string_lossy().into_owned());
+    names.into_iter().any(|name| [".part", ".new", ".tmp", ".writing"].iter().any(|mark| name.contains(mark)))
 }
 
 #[test]
@@ -236,6 +311,24 @@ fn a_changed_setting_is_refused_when_resuming() {
     assert!(data.run("one_stage", &[]).status.success());
     assert!(data.run("one_stage", &["--resume"]).status.success());
     assert_fails(&data.run("one_stage", &["--resume", "--lr", "0.5"]), 2, "optimizer.lr");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_resumed_run_tells_the_memory_of_its_training_too() {
+    let data = Data::new();
+    let peak = |more: &[&str]| -> u64 {
+        let output = data.run("one_stage", more);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let summary = fs::read_to_string(data.path("out/summary.json")).unwrap();
+        let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+        summary["stages"]["one_stage"]["peak_memory_bytes"].as_u64().unwrap()
+    };
+    let options = ["--set", "fine.crops.samples=64", "--set", "fine.window.batch=1"];
+    let whole = peak(&options);
+    let resumed = peak(&[&options[..], &["--resume"]].concat());
+    // The second process only predicts, which takes less than half of it.
+    assert!(resumed as f64 >= 0.9 * whole as f64, "{resumed} bytes after the resume, {whole} before");
 }
 
 #[test]
