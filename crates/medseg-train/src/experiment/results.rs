@@ -16,11 +16,10 @@ use crate::stage::StageState;
 /// Resamples of the bootstrap interval.
 const RESAMPLES: usize = 10_000;
 
-/// A trained stage: its name, what it reached, and the process's peak memory by then.
+/// A trained stage: its name and what it reached.
 pub(crate) struct TrainedStage {
     pub name: &'static str,
     pub state: StageState,
-    pub peak_memory_bytes: Option<u64>,
 }
 
 /// Writes the tables and the page; returns the summary.
@@ -69,7 +68,7 @@ fn summarise_stage(request: &RunRequest, stage: &TrainedStage, predicted: &Predi
         seconds_waiting: history.iter().map(|r| r.seconds_waiting).sum(),
         seconds_train: history.iter().map(|r| r.seconds).sum(),
         seconds_predict: rows.iter().map(|r| r.seconds).sum(),
-        peak_memory_bytes: stage.peak_memory_bytes.max(peak_memory_bytes()),
+        peak_memory_bytes: stage.state.peak_memory_bytes.max(peak_memory_bytes()),
     }
 }
 

@@ -20,7 +20,6 @@ use super::{Part, RunRequest};
 use crate::cases::{CaseSource, Images, Role, Settings, load_label};
 use crate::config::{BoxSource, DataConfig, ExperimentConfig, OnBadCase};
 use crate::files::create_dir;
-use crate::memory::peak_memory_bytes;
 use crate::report::{Recorder, Summary};
 use crate::stage::{StageRun, mix};
 use crate::{Observer, TrainError};
@@ -163,7 +162,7 @@ fn reached(request: &RunRequest, name: &'static str) -> Result<TrainedStage, Tra
         let reason = format!("stage {name} has not been trained yet");
         return Err(TrainError::NotARun { path: request.out.clone(), reason });
     };
-    Ok(TrainedStage { name, state, peak_memory_bytes: peak_memory_bytes() })
+    Ok(TrainedStage { name, state })
 }
 
 /// Trains the stages that the request wants.
@@ -215,7 +214,7 @@ fn train_stages(
             tensorboard: request.tensorboard.then(|| request.out.join("tensorboard").join(name)),
         };
         let state = run.train(&training, &validation, observer)?;
-        trained.push(TrainedStage { name, state, peak_memory_bytes: peak_memory_bytes() });
+        trained.push(TrainedStage { name, state });
     }
     Ok(trained)
 }

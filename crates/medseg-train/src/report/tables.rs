@@ -81,7 +81,8 @@ pub struct StageSummary {
     pub seconds_waiting: f64,
     /// Seconds of prediction over all cases.
     pub seconds_predict: f64,
-    /// Highest memory of the process by the end of the stage, where the system tells.
+    /// Highest resident memory of the processes that trained the stage, those before a resume included, and of the one that
+    /// predicted, where the system tells.
     pub peak_memory_bytes: Option<u64>,
 }
 

@@ -32,6 +32,9 @@ pub(crate) struct StageState {
     /// Updates of the moving average of the weights.
     #[serde(default)]
     pub average_updates: u64,
+    /// Highest resident memory of the processes that trained the stage, in bytes, where the system tells.
+    #[serde(default)]
+    pub peak_memory_bytes: Option<u64>,
 }
 
 /// What a checkpoint holds besides the state.

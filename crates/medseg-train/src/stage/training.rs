@@ -18,6 +18,7 @@ use super::{Checkpoints, EpochRecord, StageState, history_csv, history_jsonl};
 use crate::cases::CaseSource;
 use crate::config::{BestBy, ScheduleUnit, StageConfig};
 use crate::files::{create_dir, write_atomic};
+use crate::memory::peak_memory_bytes;
 use crate::report::{ScalarLog, curves_png, curves_svg};
 use crate::{EpochProgress, Observer, TrainError};
 
@@ -192,6 +193,8 @@ impl StageRun<'_> {
             save_weights(&progress.kept(), Self::best_weights(&self.folder))?;
         }
         progress.state.average_updates = progress.average.as_ref().map_or(0, |average| average.state().updates);
+        // The parts of an interrupted run are processes of their own.
+        progress.state.peak_memory_bytes = progress.state.peak_memory_bytes.max(peak_memory_bytes());
         let weights = Weights {
             network: &progress.network,
             optimizer: &progress.optimizer,
