@@ -8,18 +8,25 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
-use medseg_train::{Experiment, run_experiment};
+use medseg_train::{BoxSource, Experiment, ExperimentConfig, run_experiment};
 use support::{Listener, history, request, run, tiny, write_cases};
 
 const DATA: &str = "MEDSEG_TEST_DATA";
 const OUT: &str = "MEDSEG_TEST_OUT";
+
+/// Two stages, the fine one on boxes that are drawn anew in every epoch.
+fn jittered() -> ExperimentConfig {
+    let mut config = tiny(Experiment::TwoStage);
+    (config.fine.boxes, config.fine.box_jitter) = (BoxSource::Jittered, 3);
+    config
+}
 
 /// Trains in a process of its own until it is killed; started by the test below.
 #[test]
 #[ignore = "the part of the test below that is killed"]
 fn child() {
     let (data, out) = (std::env::var_os(DATA).unwrap(), std::env::var_os(OUT).unwrap());
-    let mut request = request(tiny(Experiment::TwoStage), data.as_ref(), out.as_ref());
+    let mut request = request(jittered(), data.as_ref(), out.as_ref());
     request.resume = true;
     run(&request).unwrap();
 }
@@ -54,12 +61,12 @@ fn a_run_killed_in_both_stages_ends_like_one_that_was_not() {
     let path = |name: &str| -> PathBuf { dir.path().join(name) };
     write_cases(&path("data"));
     let (whole, killed) = (path("whole"), path("killed"));
-    run(&request(tiny(Experiment::TwoStage), &path("data"), &whole)).unwrap();
+    run(&request(jittered(), &path("data"), &whole)).unwrap();
 
     let signs = ["coarse/last/state.json", "fine/last.new", "predictions/phantom_005.nii.gz"];
     let interrupted = signs.iter().filter(|sign| start_and_kill(&path("data"), &killed, &killed.join(sign))).count();
     assert!(interrupted >= 2, "only {interrupted} of the kills met a running process");
-    let mut resumed = request(tiny(Experiment::TwoStage), &path("data"), &killed);
+    let mut resumed = request(jittered(), &path("data"), &killed);
     resumed.resume = true;
     run(&resumed).unwrap();
 
@@ -77,13 +84,13 @@ fn the_number_of_loader_threads_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     write_cases(&dir.path().join("data"));
     let histories = [1, 5].map(|workers| {
-        let mut config = tiny(Experiment::OneStage);
+        let mut config = jittered();
         config.data.workers = workers;
         // One stage's cases no longer fit, so that they are prepared anew in every epoch.
         config.data.cache_mib = workers - 1;
         let out = dir.path().join(workers.to_string());
         run(&request(config, &dir.path().join("data"), &out)).unwrap();
-        history(&out.join("one_stage"))
+        ["coarse", "fine"].map(|stage| history(&out.join(stage)))
     });
     assert_eq!(histories[0], histories[1]);
 }

@@ -29,7 +29,7 @@ pub(super) struct KeptUnder {
     foreground_margin: usize,
     boxes: BoxSource,
     box_jitter: usize,
-    /// Where boxes are jittered.
+    /// Where boxes are jittered once a case.
     seed: Option<u64>,
     /// Where boxes are predicted: start and size of each.
     predicted: BTreeMap<String, [[i64; 3]; 2]>,
@@ -53,7 +53,7 @@ impl KeptUnder {
             foreground_margin: stage.foreground_margin,
             boxes: stage.boxes,
             box_jitter: stage.box_jitter,
-            seed: (stage.boxes == BoxSource::Jittered).then_some(settings.seed),
+            seed: (stage.boxes == BoxSource::Jittered && role == Role::Validation).then_some(settings.seed),
             predicted: settings.boxes.iter().map(|(case, b)| (case.clone(), numbers(b))).collect(),
         }
     }
@@ -71,19 +71,19 @@ impl CacheItem for Item {
         let Self::Usable { prepared, warning } = self else {
             return Err(io::Error::other("a case that is left out is not kept"));
         };
-        let Prepared { image, label, index, empty } = prepared.as_ref();
-        to.json(&(warning, empty, index.is_some()))?;
+        let Prepared { image, label, index, jitter, empty } = prepared.as_ref();
+        to.json(&(warning, empty, index.is_some(), jitter))?;
         CompactImage::new(&image.view()).write(to)?;
         CompactLabel::new(&label.view()).write(to)
     }
 
     fn read(from: &mut ItemReader<'_>) -> io::Result<Self> {
-        let (warning, empty, indexed): (Option<String>, bool, bool) = from.json()?;
+        let (warning, empty, indexed, jitter): (Option<String>, bool, bool, Option<BoxDhw>) = from.json()?;
         let (image, label) = (CompactImage::read(from)?.to_array(), CompactLabel::read(from)?.to_array());
         if image.dim() != label.dim() {
             return Err(ItemReader::damaged("image and label differ in shape"));
         }
         let index = indexed.then(|| index_of(&label));
-        Ok(Self::Usable { prepared: Box::new(Prepared { image, label, index, empty }), warning })
+        Ok(Self::Usable { prepared: Box::new(Prepared { image, label, index, jitter, empty }), warning })
     }
 }

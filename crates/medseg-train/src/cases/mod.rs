@@ -1,6 +1,7 @@
 //! From files to what a stage trains and validates on.
 
 mod images;
+mod jitter;
 mod kept;
 mod prepare;
 mod source;

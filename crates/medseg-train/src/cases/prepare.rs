@@ -7,11 +7,10 @@ use medseg_transforms::{
 };
 use medseg_volume::{Dhw, Volume, read_label};
 use ndarray::Array3;
-use rand::{Rng, RngExt};
 
 use super::images::ReadCase;
 use super::source::Settings;
-use super::{Role, images::Images};
+use super::{Role, images::Images, jitter};
 use crate::TrainError;
 use crate::config::{BoxSource, LabelResize, StageConfig, StageInput};
 use crate::stage::mix;
@@ -24,11 +23,21 @@ pub(crate) struct Prepared {
     pub label: Array3<u8>,
     /// Where crops may be centred; only for training on crops.
     pub index: Option<LabelIndex>,
+    /// The box whose faces are moved anew for every training step, in voxels of the arrays, which hold all it can become.
+    pub jitter: Option<BoxDhw>,
     /// The label has no foreground.
     pub empty: bool,
 }
 
 impl Prepared {
+    /// Padded to the size of a crop and indexed.
+    pub fn for_crops(self, stage: &StageConfig) -> Self {
+        let pad = SpatialPad { size: stage.size, method: PadMethod::Symmetric };
+        let (image, label) = (pad.apply(&self.image.view(), 0.0), pad.apply(&self.label.view(), 0));
+        let index = Some(crop_sampler(stage).index(&label.view()));
+        Self { image, label, index, ..self }
+    }
+
     /// Bytes kept in memory.
     pub fn bytes(&self) -> usize {
         self.image.len() * 4 + self.label.len() + self.index.as_ref().map_or(0, LabelIndex::bytes)
@@ -77,14 +86,15 @@ pub(super) fn prepare(case: &Case, images: &Images, settings: &Settings, role: R
     let table = class_table(&settings.data.labels, stage.classes());
     let label = read.label.mapv(|v| table[usize::from(v)]);
     let empty = label.iter().all(|v| *v == 0);
-    let (image, label) = stage_grid(case, &read, label, settings);
-    if role == Role::Validation || stage.input == StageInput::Whole {
-        return Ok(Prepared { image, label, index: None, empty });
+    if role == Role::Training && stage.boxes == BoxSource::Jittered {
+        let (roi, widest) = jitter::range(&label, stage);
+        let (image, label) = (crop(&read.image.view(), &widest, 0.0), crop(&label.view(), &widest, 0));
+        return Ok(Prepared { image, label, index: None, jitter: Some(roi), empty });
     }
-    let pad = SpatialPad { size: stage.size, method: PadMethod::Symmetric };
-    let (image, label) = (pad.apply(&image.view(), 0.0), pad.apply(&label.view(), 0));
-    let index = crop_sampler(stage).index(&label.view());
-    Ok(Prepared { image, label, index: Some(index), empty })
+    let (image, label) = stage_grid(case, &read, label, settings);
+    let prepared = Prepared { image, label, index: None, jitter: None, empty };
+    let on_crops = role == Role::Training && stage.input != StageInput::Whole;
+    Ok(if on_crops { prepared.for_crops(stage) } else { prepared })
 }
 
 /// Resized, whole or cut to the case's box.
@@ -112,9 +122,10 @@ fn case_box(case: &Case, label: &Array3<u8>, settings: &Settings) -> BoxDhw {
     let shape = Dhw::from(<[usize; 3]>::from(label.dim()));
     match stage.boxes {
         BoxSource::Reference => reference_box(label, stage.foreground_margin),
+        // Of validation cases one box each, so that epochs can be compared.
         BoxSource::Jittered => {
             let mut rng = rng_for(mix(settings.seed, hash(&case.id), 0), 0, 0);
-            jittered(reference_box(label, stage.foreground_margin), stage.box_jitter, shape, &mut rng)
+            jitter::jittered(reference_box(label, stage.foreground_margin), stage.box_jitter, shape, &mut rng)
         }
         BoxSource::Predicted => settings.boxes.get(&case.id).copied().unwrap_or_else(|| BoxDhw::whole(shape)),
     }
@@ -125,30 +136,13 @@ fn hash(name: &str) -> u64 {
     name.bytes().fold(0xCBF2_9CE4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3))
 }
 
-/// A box whose faces are each moved by up to `by` voxels, cut at the border and never empty.
-fn jittered(roi: BoxDhw, by: usize, shape: Dhw<usize>, rng: &mut impl Rng) -> BoxDhw {
-    let (start, size, sides) = (roi.start.to_array(), roi.size.to_array(), shape.to_array());
-    let by = by as i64;
-    let mut step = || rng.random_range(-by..=by) as isize;
-    let faces: [(isize, isize); 3] = std::array::from_fn(|axis| {
-        let last = sides[axis] as isize - 1;
-        let low = (start[axis] + step()).clamp(0, last.max(0));
-        let high = start[axis] + size[axis] as isize + step();
-        (low, high.clamp(low + 1, sides[axis] as isize))
-    });
-    BoxDhw {
-        start: Dhw::from(faces.map(|(low, _)| low)),
-        size: Dhw::from(faces.map(|(low, high)| (high - low) as usize)),
-    }
-}
-
 /// The random crops of a stage.
 pub(crate) fn crop_sampler(stage: &StageConfig) -> RandCropByPosNegLabel {
     RandCropByPosNegLabel { size: stage.size, pos: stage.crops.pos, neg: stage.crops.neg, samples: stage.crops.samples }
 }
 
 /// The foreground's box with a margin, cut at the border; the whole volume if there is no foreground.
-fn reference_box(label: &Array3<u8>, margin: usize) -> BoxDhw {
+pub(super) fn reference_box(label: &Array3<u8>, margin: usize) -> BoxDhw {
     let shape = Dhw::from(<[usize; 3]>::from(label.dim()));
     foreground_box(&label.view(), |v| *v != 0, Dhw::splat(margin))
         .map_or_else(|| BoxDhw::whole(shape), |b| b.clipped(shape))
@@ -179,20 +173,5 @@ mod tests {
         label[[1, 6, 7]] = 1;
         let roi = reference_box(&label, 3);
         assert_eq!((roi.start, roi.size), (Dhw::from([0, 3, 4]), Dhw::from([5, 7, 7])));
-    }
-
-    #[test]
-    fn jittered_boxes_lie_inside_the_volume_and_near_the_box() {
-        let shape = Dhw::from([20, 9, 30]);
-        let roi = BoxDhw { start: Dhw::from([5, 0, 27]), size: Dhw::from([6, 9, 3]) };
-        let mut seen = std::collections::BTreeSet::new();
-        for case in 0..200 {
-            let moved = jittered(roi, 4, shape, &mut rng_for(1, 0, case));
-            assert_eq!(moved.clipped(shape), moved);
-            assert!(moved.size.to_array().iter().all(|n| *n > 0));
-            assert!((moved.start.d - 5).abs() <= 4 && (moved.start.d + moved.size.d as isize - 11).abs() <= 4);
-            seen.insert((moved.start.d, moved.size.d));
-        }
-        assert!(seen.len() > 40, "only {} boxes in 200 draws", seen.len());
     }
 }

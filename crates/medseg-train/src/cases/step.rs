@@ -23,6 +23,8 @@ pub(crate) struct TrainingStep {
 impl TrainingStep {
     /// Draws the random crops of a case, or takes the whole image where the stage does.
     pub fn draw(case: &str, prepared: &Prepared, stage: &StageConfig, rng: &mut impl Rng) -> Result<Self, TrainError> {
+        let cut = prepared.cut_anew(stage, rng);
+        let prepared = cut.as_ref().unwrap_or(prepared);
         let boxes = match &prepared.index {
             Some(index) => crop_sampler(stage).sample(index, rng)?,
             None => vec![BoxDhw::whole(stage.size)],

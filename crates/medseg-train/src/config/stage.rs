@@ -31,7 +31,8 @@ pub enum BoxSource {
     /// network meets when predicting.
     #[default]
     Reference,
-    /// The same boxes with each face moved in or out by up to `box_jitter` voxels, drawn once a case.
+    /// The same boxes with each face moved in or out by up to `box_jitter` voxels, drawn anew for every training step and
+    /// once for a validation case.
     Jittered,
     /// The boxes that the trained coarse network finds, as when predicting: the whole volume where it finds nothing.
     Predicted,
