@@ -41,7 +41,7 @@ while :; do
     [ "$code" -eq 1 ] || failed "exit code $code at $kib KiB"
     [ "$(grep -c '^error: .*No space left on device' "$folder/small.log")" -eq 1 ] || failed "no clear message at $kib KiB"
     grep -q "^error: .*$folder/small/" "$folder/small.log" || failed "no file is named at $kib KiB"
-    if grep -q 'panicked\|checksum' "$folder/small.log"; then failed "panic or damage at $kib KiB"; fi
+    if grep -q 'panicked\|is damaged' "$folder/small.log"; then failed "panic or damage at $kib KiB"; fi
     find "$folder/small" -name '*.part' -o -name '*.tmp' -o -name 'last.new' >"$folder/left"
     [ ! -s "$folder/left" ] || failed "left behind at $kib KiB: $(cat "$folder/left")"
     # What has been reached is not lost: the histories never get shorter.
