@@ -113,6 +113,40 @@ fn a_case_of_which_nothing_was_found_is_named() {
 }
 
 #[test]
+fn the_labels_of_a_run_of_several_are_told_apart_everywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), "two_stage", [0.9, 0.5]);
+    let edit = |file: &str, change: &dyn Fn(String) -> String| {
+        let path = dir.path().join(file);
+        fs::write(&path, change(fs::read_to_string(&path).unwrap())).unwrap();
+    };
+    let rows = "good,fine:3,0.95,0.8,2.0,0.5,0.9,60,60,0.5\ngood,fine:7,0.85,0.8,2.0,0.5,0.9,40,39,0.5\n\
+                \"bad, too\",fine:3,1.0,1.0,0.0,0.0,1.0,50,50,0.5\n\"bad, too\",fine:7,0.0,0.0,inf,inf,0.0,50,0,0.5\n";
+    edit("metrics.csv", &|text| text + rows);
+    edit("summary.json", &|text| {
+        let mut summary: serde_json::Value = serde_json::from_str(&text).unwrap();
+        summary["stages"]["fine"]["class_dice_mean"] = serde_json::json!({ "3": 0.975, "7": 0.425 });
+        summary.to_string()
+    });
+    let page = fs::read_to_string(write_report(dir.path(), None).unwrap()).unwrap();
+    let section = |id: &str| page.split(&format!("id=\"{id}\"")).nth(1).unwrap().split("</section>").next().unwrap();
+    assert!(page.contains("each the mean of its labels (label 3 0.975, label 7 0.425)"));
+    assert!(page.contains("Nothing of label 7 was found in 1 case(s): bad, too."));
+    assert!(!page.contains("Nothing of label 3") && !page.contains("fine:7"));
+    let row = section("results").split("two-stage, label 7</th>").nth(1).unwrap().split("</tr>").next().unwrap();
+    assert!(row.contains("<td>Dice</td><td>2 of 2</td><td>0.425</td>"), "{row}");
+    // The stage's own row is the mean over the cases, whose labels do not count twice.
+    let row = section("results").split("two-stage</th>").nth(1).unwrap().split("</tr>").next().unwrap();
+    assert!(row.contains("<td>Dice</td><td>2 of 3</td><td>0.700</td>"), "{row}");
+    let boxes = section("distributions");
+    assert!(boxes.contains("label 3") && boxes.contains("label 7"));
+    let cases = section("cases");
+    assert!(cases.contains("label</") && cases.contains("<td>mean</td>") && cases.contains("<td>7</td>"));
+    // Compared are the cases, not their labels.
+    assert!(section("stages").contains("<td>2 of 2</td>"));
+}
+
+#[test]
 fn two_runs_are_compared_case_by_case() {
     let page = page(true);
     let section = page.split("id=\"comparison\"").nth(1).unwrap().split("</section>").next().unwrap();

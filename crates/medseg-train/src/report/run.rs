@@ -84,6 +84,18 @@ impl RunResults {
         }
     }
 
+    /// A stage, or one of its classes, for people.
+    #[must_use]
+    pub fn title_of_class(&self, stage: &str, class: Option<&str>) -> String {
+        let stage = self.title_of(stage);
+        class.map_or_else(|| stage.to_string(), |class| format!("{stage}, label {class}"))
+    }
+
+    /// A stage as a whole, then its classes, where there are several.
+    pub fn parts_of<'a>(&'a self, stage: &'a str) -> impl Iterator<Item = Option<&'a str>> {
+        std::iter::once(None).chain(self.scores.classes(stage).into_iter().map(Some))
+    }
+
     /// The PNG file of a case's overlay.
     #[must_use]
     pub fn overlay(&self, case: &str) -> Option<Vec<u8>> {

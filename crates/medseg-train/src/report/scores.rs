@@ -41,7 +41,7 @@ pub struct Score {
     pub case: String,
     /// The stage.
     pub stage: String,
-    /// The class, in runs of several.
+    /// The class, in runs of several; none in the rows of a whole stage, which hold the mean over its classes.
     pub class: Option<String>,
     /// In the order of the metrics; NaN where undefined, infinite for the distance to an empty mask.
     pub values: Vec<f64>,
@@ -57,7 +57,8 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// Reads the table by its header; columns beside `case`, `stage` and `class` hold numbers, `nan`, `inf` or nothing.
+    /// Reads the table by its header; columns beside `case` and `stage` hold numbers, `nan`, `inf` or nothing. A stage
+    /// `name:class` is a class of the stage `name`.
     ///
     /// # Errors
     /// [`TrainError::NotARun`] naming the file and the row that is wrong.
@@ -67,9 +68,8 @@ impl Scores {
         let header: Vec<String> = reader.headers().map_err(|e| fail(e.to_string()))?.iter().map(Into::into).collect();
         let column = |name: &str| header.iter().position(|h| h == name);
         let names = |name: &str| column(name).ok_or_else(|| fail(format!("it has no column {name}")));
-        let (case, stage, class) = (names("case")?, names("stage")?, column("class"));
-        let numbers: Vec<usize> =
-            (0..header.len()).filter(|i| ![Some(case), Some(stage), class].contains(&Some(*i))).collect();
+        let (case, stage) = (names("case")?, names("stage")?);
+        let numbers: Vec<usize> = (0..header.len()).filter(|i| ![case, stage].contains(i)).collect();
         let mut rows = Vec::new();
         for (number, record) in reader.records().enumerate() {
             let record = record.map_err(|e| fail(e.to_string()))?;
@@ -79,10 +79,14 @@ impl Scores {
                     .parse()
                     .map_err(|_| fail(format!("row {}: {} is {text:?}, not a number", number + 1, header[i]))),
             });
+            let (name, class) = match record[stage].split_once(':') {
+                Some((name, class)) => (name, Some(class.to_string())),
+                None => (&record[stage], None),
+            };
             rows.push(Score {
                 case: record[case].into(),
-                stage: record[stage].into(),
-                class: class.map(|i| record[i].to_string()).filter(|c| !c.is_empty()),
+                stage: name.into(),
+                class,
                 values: values.collect::<Result<_, _>>()?,
             });
         }
@@ -95,15 +99,32 @@ impl Scores {
         self.metrics.iter().position(|m| m.column == column)
     }
 
-    /// The rows of one stage.
+    /// The rows of one stage as a whole: one a case.
     pub fn of_stage<'a>(&'a self, stage: &'a str) -> impl Iterator<Item = &'a Score> {
-        self.rows.iter().filter(move |r| r.stage == stage)
+        self.of_class(stage, None)
     }
 
-    /// One metric of one stage, in the rows' order.
+    /// The rows of one of a stage's classes; of the stage as a whole without one.
+    pub fn of_class<'a>(&'a self, stage: &'a str, class: Option<&'a str>) -> impl Iterator<Item = &'a Score> {
+        self.rows.iter().filter(move |r| r.stage == stage && r.class.as_deref() == class)
+    }
+
+    /// The classes that a stage's rows name, in their order; none where there is one class only.
     #[must_use]
-    pub fn values(&self, stage: &str, metric: usize) -> Vec<f64> {
-        self.of_stage(stage).map(|r| r.values[metric]).collect()
+    pub fn classes(&self, stage: &str) -> Vec<&str> {
+        let mut classes = Vec::new();
+        for class in self.rows.iter().filter(|r| r.stage == stage).filter_map(|r| r.class.as_deref()) {
+            if !classes.contains(&class) {
+                classes.push(class);
+            }
+        }
+        classes
+    }
+
+    /// One metric of one stage, or of one of its classes, in the rows' order.
+    #[must_use]
+    pub fn values(&self, stage: &str, class: Option<&str>, metric: usize) -> Vec<f64> {
+        self.of_class(stage, class).map(|r| r.values[metric]).collect()
     }
 }
 
@@ -124,8 +145,18 @@ mod tests {
         assert_eq!(scores.rows[0].case, "a,\"b");
         assert!(scores.rows[0].values[0].is_nan() && scores.rows[0].values[1].is_infinite());
         assert!(scores.rows[1].values[1].is_nan());
-        assert_eq!(scores.values("coarse", 0), [0.5]);
+        assert_eq!(scores.values("coarse", None, 0), [0.5]);
         assert_eq!(scores.index("hd95_mm"), Some(1));
+    }
+
+    #[test]
+    fn a_stages_classes_are_apart_from_the_stage() {
+        let scores = read("case,stage,dice\na,fine,0.5\na,fine:7,0.4\na,fine:4,0.6\nb,fine,1\nb,fine:7,1\n").unwrap();
+        assert_eq!(scores.classes("fine"), ["7", "4"]);
+        assert!(scores.classes("coarse").is_empty());
+        assert_eq!(scores.values("fine", None, 0), [0.5, 1.0]);
+        assert_eq!(scores.values("fine", Some("7"), 0), [0.4, 1.0]);
+        assert_eq!(scores.values("fine", Some("4"), 0), [0.6]);
     }
 
     #[test]

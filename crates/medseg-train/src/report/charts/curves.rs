@@ -47,7 +47,7 @@ impl StageCurves {
     /// The three panels, each of them a chart.
     pub(crate) fn panels(&self) -> [Panel<'_>; 3] {
         let panel = |title, points, colour| Panel {
-            title: format!("{}: {title}", self.stage),
+            title: format!("{}: {title}", self.stage.replace('_', "-")),
             points,
             epochs: self.epochs,
             marked: self.best_epoch,

@@ -5,9 +5,9 @@ use crate::report::run::RunResults;
 
 /// Every row of `metrics.csv`; a click on a column's head sorts by it.
 pub(super) fn table_of(run: &RunResults) -> String {
-    let classes = run.scores.rows.iter().any(|r| r.class.is_some());
+    let classes = run.stages().any(|stage| !run.scores.classes(stage).is_empty());
     let mut header = vec!["case".to_string(), "stage".to_string()];
-    header.extend(classes.then(|| "class".to_string()));
+    header.extend(classes.then(|| "label".to_string()));
     header.extend(run.scores.metrics.iter().map(|m| escape(&m.title)));
     let rows: Vec<Vec<String>> = run
         .scores
@@ -15,7 +15,7 @@ pub(super) fn table_of(run: &RunResults) -> String {
         .iter()
         .map(|r| {
             let mut row = vec![escape(&r.case), escape(run.title_of(&r.stage))];
-            row.extend(classes.then(|| escape(r.class.as_deref().unwrap_or(""))));
+            row.extend(classes.then(|| escape(r.class.as_deref().unwrap_or("mean"))));
             row.extend(run.scores.metrics.iter().zip(&r.values).map(|(m, v)| number(*v, m.digits)));
             row
         })

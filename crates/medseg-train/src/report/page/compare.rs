@@ -45,7 +45,7 @@ impl<'a> Side<'a> {
 
     fn score(&self, of: &Score, metric: &Metric) -> Option<f64> {
         let at = self.run.scores.index(&metric.column)?;
-        let row = self.run.scores.of_stage(self.stage).find(|r| r.case == of.case && r.class == of.class)?;
+        let row = self.run.scores.of_stage(self.stage).find(|r| r.case == of.case)?;
         Some(row.values[at])
     }
 }

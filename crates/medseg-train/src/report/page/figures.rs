@@ -13,6 +13,8 @@ use crate::report::scores::Score;
 
 const CURVE: (u32, u32) = (420, 290);
 const BOXES: (u32, u32) = (300, 290);
+/// As many boxes have their names side by side in that width; every further one takes another share of it.
+const MOST_BOXES: u32 = 4;
 /// Bytes of PNG files on the page beyond the three that it always has; a page of 20 MiB is no longer opened on a phone.
 const MORE_PICTURES: usize = 8 << 20;
 
@@ -21,21 +23,28 @@ pub(super) fn chart(svg: &str) -> String {
     format!("<figure class=\"chart\">{svg}</figure>")
 }
 
-/// One box plot a score: every stage, and the other run's result.
+/// One box plot a score: every stage, the last one's labels where there are several, and the other run's result.
 pub(super) fn boxes(run: &RunResults, other: Option<&RunResults>) -> Result<String, TrainError> {
-    let mut page = String::from("<div class=\"charts four\">");
+    let (mut page, mut widest) = (String::new(), 0);
     for (at, metric) in run.scores.metrics.iter().enumerate().filter(|(_, m)| m.is_score && m.column != "iou") {
         let group = |name: &str, values| Group { name: name.to_string(), values };
-        let mut groups: Vec<Group> = run.stages().map(|s| group(run.title_of(s), run.scores.values(s, at))).collect();
+        let mut groups: Vec<Group> =
+            run.stages().map(|s| group(run.title_of(s), run.scores.values(s, None, at))).collect();
+        let last = run.final_stage();
+        let label = |class: &str| group(&format!("label {class}"), run.scores.values(last, Some(class), at));
+        groups.extend(run.scores.classes(last).into_iter().map(label));
         if let Some((other, at)) = other.and_then(|o| Some((o, o.scores.index(&metric.column)?))) {
             let stage = other.final_stage();
             let title = other.title_of(stage);
             let name = if groups.iter().any(|g| g.name == title) { "other run" } else { title };
-            groups.push(group(name, other.scores.values(stage, at)));
+            groups.push(group(name, other.scores.values(stage, None, at)));
         }
-        page += &chart(&BoxPlot { title: metric.title.clone(), groups }.svg(BOXES)?);
+        widest = widest.max(groups.len() as u32);
+        let size = (BOXES.0 * widest.max(MOST_BOXES) / MOST_BOXES, BOXES.1);
+        page += &chart(&BoxPlot { title: metric.title.clone(), groups }.svg(size)?);
     }
-    Ok(page
+    let columns = if widest <= MOST_BOXES { "charts four" } else { "charts wide" };
+    Ok(format!("<div class=\"{columns}\">{page}")
         + "</div><p class=\"soft\">Box: quartiles and median; diamond: mean; whiskers: the farthest case within 1.5 times \
            the box's height; every dot a case.</p>")
 }

@@ -32,9 +32,10 @@ pub(super) fn header(run: &RunResults, title: &str) -> String {
         ("held-out", " They took part neither in training nor in the choice of the weights.")
     };
     page += &format!(
-        "<p>Mean Dice <b>{}</b> (95&nbsp;% interval {}) over {of} {kind} cases.{caution}</p><div class=\"tiles\">",
+        "<p>Mean Dice <b>{}</b> (95&nbsp;% interval {}) over {of} {kind} cases{}.{caution}</p><div class=\"tiles\">",
         optional(stage.dice_mean, 3),
-        interval(stage.dice_ci95, 3)
+        interval(stage.dice_ci95, 3),
+        by_class(stage)
     );
     let mut tile = |value: String, what: &str| page += &format!("<div><b>{value}</b><span>{what}</span></div>");
     for name in run.stages() {
@@ -42,7 +43,7 @@ pub(super) fn header(run: &RunResults, title: &str) -> String {
         tile(optional(s.dice_mean, 3), &format!("mean Dice, {}", escape(run.title_of(name))));
     }
     if let Some(metric) = run.scores.index("hd95_mm") {
-        let median = median_ignoring_nan(&run.scores.values(run.final_stage(), metric));
+        let median = median_ignoring_nan(&run.scores.values(run.final_stage(), None, metric));
         tile(format!("{} mm", number(median, 1)), "median HD95");
     }
     let train: f64 = run.summary.stages.values().map(|s| s.seconds_train).sum();
@@ -51,6 +52,16 @@ pub(super) fn header(run: &RunResults, title: &str) -> String {
     let peak = run.summary.stages.values().filter_map(|s| s.peak_memory_bytes).max();
     tile(memory(peak), "peak memory");
     page + "</div>"
+}
+
+/// Each class's mean Dice, where there are several.
+fn by_class(stage: &StageSummary) -> String {
+    let means: Vec<String> = stage
+        .class_dice_mean
+        .iter()
+        .map(|(class, dice)| format!("label {} {}", escape(class), number(*dice, 3)))
+        .collect();
+    if means.is_empty() { String::new() } else { format!(", each the mean of its labels ({})", means.join(", ")) }
 }
 
 /// What the reader should know before the figures: the run's warnings and the coarse stage's failures.
@@ -73,13 +84,17 @@ pub(super) fn warnings(run: &RunResults) -> String {
     format!("<div class=\"warn\" role=\"note\"><b>Worth knowing</b><ul>{items}</ul></div>")
 }
 
-/// The cases of whose foreground the run's masks hold nothing.
-fn missed(run: &RunResults) -> Option<String> {
-    let dice = run.scores.index("dice")?;
-    let rows = run.scores.of_stage(run.final_stage()).filter(|r| r.values[dice] == 0.0);
-    let cases: Vec<String> = rows.map(|r| escape(&r.case)).collect();
-    let all = cases.join(", ");
-    (!cases.is_empty()).then(|| format!("Nothing of the foreground was found in {} case(s): {all}.", cases.len()))
+/// The cases of whose foreground, or of one of its labels, the run's masks hold nothing.
+fn missed(run: &RunResults) -> Vec<String> {
+    let Some(dice) = run.scores.index("dice") else { return Vec::new() };
+    let line = |class: Option<&str>| {
+        let rows = run.scores.of_class(run.final_stage(), class).filter(|r| r.values[dice] == 0.0);
+        let cases: Vec<String> = rows.map(|r| escape(&r.case)).collect();
+        let what = class.map_or_else(|| "the foreground".into(), |class| format!("label {}", escape(class)));
+        let all = cases.join(", ");
+        (!cases.is_empty()).then(|| format!("Nothing of {what} was found in {} case(s): {all}.", cases.len()))
+    };
+    run.parts_of(run.final_stage()).filter_map(line).collect()
 }
 
 /// One line a kind of failure of the coarse stage, naming the cases.
@@ -107,20 +122,20 @@ fn coarse_failures(run: &RunResults) -> Vec<String> {
     lines
 }
 
-/// Per stage: mean, interval, spread and median of every score.
+/// Per stage and class: mean, interval, spread and median of every score.
 pub(super) fn scores(run: &RunResults) -> String {
     let header = ["stage", "score", "cases", "mean", "95 % interval", "SD", "median", "worst"].map(String::from);
     let mut rows = Vec::new();
-    for stage in run.stages() {
+    for (stage, class) in run.stages().flat_map(|stage| run.parts_of(stage).map(move |class| (stage, class))) {
         for (at, metric) in run.scores.metrics.iter().enumerate().filter(|(_, m)| m.is_score) {
-            let all = run.scores.values(stage, at);
+            let all = run.scores.values(stage, class, at);
             let values: Vec<f64> = all.iter().copied().filter(|v| v.is_finite()).collect();
             let higher_is_better = !metric.column.ends_with("_mm");
             let worst = values.iter().copied().reduce(if higher_is_better { f64::min } else { f64::max });
             let ends = bootstrap_ci95(&values, RESAMPLES, 0).map(|(low, high)| [low, high]);
             let d = metric.digits.min(3);
             rows.push(vec![
-                escape(run.title_of(stage)),
+                escape(&run.title_of_class(stage, class)),
                 escape(&metric.title),
                 format!("{} of {}", values.len(), all.len()),
                 number(mean_ignoring_nan(&values), d),
@@ -136,6 +151,9 @@ pub(super) fn scores(run: &RunResults) -> String {
              reference) are left out of that score and not counted.";
     if run.stages().any(|s| s == "coarse") {
         page += " The coarse masks are compared on the image's own grid, brought there by the nearest voxel.";
+    }
+    if run.stages().any(|stage| !run.scores.classes(stage).is_empty()) {
+        page += " A stage's own rows hold each case's mean over the labels that it has.";
     }
     page + "</p>"
 }
@@ -154,7 +172,7 @@ pub(super) fn cost(run: &RunResults) -> String {
     ];
     let row = |name: &str, s: &StageSummary| {
         vec![
-            escape(name),
+            escape(&name.replace('_', "-")),
             s.epochs.to_string(),
             s.best_epoch.to_string(),
             optional(s.best_validation_dice, 4),
@@ -167,5 +185,5 @@ pub(super) fn cost(run: &RunResults) -> String {
     let rows: Vec<_> = run.stages().filter_map(|n| Some(row(n, run.summary.stages.get(n)?))).collect();
     table("", &header.map(String::from), &rows)
         + "<p class=\"soft\">Training includes its validations. A two-stage prediction is timed as a whole. Peak memory is \
-           the process's by the end of the stage.</p>"
+           that of the processes that trained the stage and predicted.</p>"
 }
