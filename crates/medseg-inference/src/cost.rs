@@ -1,6 +1,9 @@
 //! What a plan costs: windows, operations, bytes.
 
+use crate::path::PENDING_BYTES;
 use crate::plan::WindowPlan;
+
+const FLOAT: u64 = size_of::<f32>() as u64;
 
 /// What one window asks of a network, as far as the caller knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +18,8 @@ pub struct NetworkCost {
     pub bytes: u64,
 }
 
-/// Bytes that stitching holds besides the image and whatever the network needs.
+/// Bytes that stitching over the host ([`Stitch::Host`](crate::Stitch::Host)) holds besides the image and whatever the network
+/// needs. Where the host is not the device too, a batch of windows and its logits are there as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StitchingMemory {
     /// Windows given to the predictor at once; twice as many for mirrored copies.
@@ -46,6 +50,35 @@ impl StitchingMemory {
     }
 }
 
+/// Bytes that stitching on the device ([`Stitch::Device`](crate::Stitch::Device)) holds there besides whatever the network
+/// needs; not counted is by how much an allocator rounds up. The host holds the image, a copy of it until it is uploaded, and
+/// the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceMemory {
+    /// The padded image.
+    pub volume: u64,
+    /// Windows given to the predictor at once, twice: as parts of the image, or mirrored.
+    pub windows: u64,
+    /// Logits of one batch as f32; thrice as many where the mean over mirrored windows is made.
+    pub logits: u64,
+    /// Weights of a window, and their sums over a layer of windows.
+    pub weights: u64,
+    /// Sums of weighted logits that wait for later windows, every class: overlaps, as on the host.
+    pub accumulator: u64,
+    /// A row of windows that becomes a part of the result, and a window on its way there, every class.
+    pub row: u64,
+    /// Parts of the result on their way to the host.
+    pub result: u64,
+}
+
+impl DeviceMemory {
+    /// Peak, bytes.
+    pub fn total(&self) -> u64 {
+        let parts = [self.volume, self.windows, self.logits, self.weights, self.accumulator, self.row, self.result];
+        parts.into_iter().fold(0, u64::saturating_add)
+    }
+}
+
 /// What [`WindowPlan::cost`] counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlanCost {
@@ -57,8 +90,10 @@ pub struct PlanCost {
     pub calls: usize,
     /// Operations of the network, all windows.
     pub flops: u64,
-    /// Bytes of stitching.
+    /// Bytes of stitching over the host.
     pub stitching: StitchingMemory,
+    /// Bytes of stitching on the device.
+    pub on_device: DeviceMemory,
     /// Bytes of the network, a full batch.
     pub network_bytes: u64,
 }
@@ -73,6 +108,11 @@ impl PlanCost {
     pub fn bytes_for_logits(&self) -> u64 {
         self.stitching.for_logits().saturating_add(self.network_bytes)
     }
+
+    /// Peak bytes of the device's memory where windows are stitched there, besides the weights.
+    pub fn bytes_on_device(&self) -> u64 {
+        self.on_device.total().saturating_add(self.network_bytes)
+    }
 }
 
 impl WindowPlan {
@@ -81,8 +121,6 @@ impl WindowPlan {
     /// The accumulator holds what windows still to come will add to, not the whole volume: a voxel is averaged and reduced with
     /// the last window that covers it. Nearly all of it is the overlap of two layers of windows.
     pub fn memory(&self, channels_in: usize, channels_out: usize) -> StitchingMemory {
-        const FLOAT: u64 = size_of::<f32>() as u64;
-        let product = |factors: &[usize]| factors.iter().fold(1_u64, |all, &n| all.saturating_mul(n as u64));
         let (roi, image) = (self.roi().to_array(), self.shape().to_array());
         let batch = product(&roi).saturating_mul(self.batch_len() as u64).saturating_mul(FLOAT);
         let (windows, logits) = if self.mirrors() > 1 { (2, 3) } else { (1, 1) };
@@ -92,6 +130,42 @@ impl WindowPlan {
             accumulator: product(&[channels_out]).saturating_mul(self.waiting_voxels()).saturating_mul(FLOAT),
             result_logits: product(&[channels_out]).saturating_mul(product(&image)).saturating_mul(FLOAT),
             result_mask: product(&image),
+        }
+    }
+
+    /// Memory of the device for an image of `channels_in` and a predictor of `channels_out` channels, where windows are stitched
+    /// there.
+    ///
+    /// ```
+    /// use medseg_inference::{Blend, Dhw, SlidingWindow};
+    ///
+    /// let window = SlidingWindow::default().with_overlap(0.5).with_blend(Blend::gaussian()).with_batch(1);
+    /// let memory = window.plan(Dhw { d: 256, h: 512, w: 512 })?.device_memory(1, 14);
+    /// // Neither all logits nor all windows exist at once.
+    /// assert!(memory.accumulator < 14 * 128 * 512 * 256 * 4);
+    /// assert!(memory.total() < 14 * 256 * 512 * 512 * 4);
+    /// # Ok::<(), medseg_inference::InferenceError>(())
+    /// ```
+    pub fn device_memory(&self, channels_in: usize, channels_out: usize) -> DeviceMemory {
+        let (roi, padded, [_, middle, fast]) = (self.roi().to_array(), self.padded_shape().to_array(), self.order());
+        let mut row = roi;
+        row[fast] = padded[fast];
+        let mut layer = row;
+        layer[middle] = padded[middle];
+        let (window, row, layer) = (product(&roi), product(&row), product(&layer));
+        let values = |channels: usize, voxels: u64| (channels as u64).saturating_mul(voxels).saturating_mul(FLOAT);
+        let batch = window.saturating_mul(self.batch_len() as u64);
+        let mirrored = if self.mirrors() > 1 { 3 } else { 1 };
+        DeviceMemory {
+            volume: values(channels_in, product(&padded)),
+            windows: values(channels_in, batch).saturating_mul(2),
+            logits: values(channels_out, batch).saturating_mul(mirrored),
+            weights: values(1, window.saturating_add(layer)),
+            accumulator: values(channels_out, self.waiting_voxels()),
+            // Rows: the sums, those added to what waited, those finished, and their averages. Windows: weighted, added, and
+            // left for the next.
+            row: values(channels_out, row.saturating_mul(4).saturating_add(window.saturating_mul(3))),
+            result: values(channels_out, row).saturating_mul(2).saturating_add(PENDING_BYTES as u64),
         }
     }
 
@@ -116,7 +190,12 @@ impl WindowPlan {
             calls: self.batches().saturating_mul(self.mirrors()),
             flops: (passes as u64).saturating_mul(network.flops),
             stitching: self.memory(network.channels_in, network.channels_out),
+            on_device: self.device_memory(network.channels_in, network.channels_out),
             network_bytes: (self.batch_len() as u64).saturating_mul(network.bytes),
         }
     }
+}
+
+fn product(factors: &[usize]) -> u64 {
+    factors.iter().fold(1, |all, &n| all.saturating_mul(n as u64))
 }

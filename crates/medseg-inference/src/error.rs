@@ -123,6 +123,18 @@ pub enum InferenceError {
     #[error("cannot read the predictor's output from the device: {0}")]
     Device(#[source] Box<dyn Error + Send + Sync>),
 
+    /// The device failed while windows were stitched on it.
+    #[error(
+        "stitching on the device failed, which takes up to {needed} bytes there besides the network (stitch = \"host\" takes a batch of windows and logits alone): {reason}"
+    )]
+    OnDevice {
+        /// Bytes that stitching takes there, as [`WindowPlan::device_memory`](crate::WindowPlan::device_memory) counts them.
+        needed: u64,
+        /// What the device said.
+        #[source]
+        reason: Box<dyn Error + Send + Sync>,
+    },
+
     /// The progress callback asked to stop.
     #[error("cancelled after {done} of {total} windows")]
     Cancelled {

@@ -190,10 +190,15 @@ impl WindowPlan {
         Dhw { d: &self.starts.d, h: &self.starts.h, w: &self.starts.w }
     }
 
+    /// How many windows there are along every axis, the slowest first.
+    pub(crate) fn counts(&self) -> [usize; 3] {
+        let counts = self.starts_by_axis().map(Vec::len).to_array();
+        self.order.map(|axis| counts[axis])
+    }
+
     /// The window's number along every axis.
     fn position(&self, index: usize) -> Dhw<usize> {
-        let counts = self.starts_by_axis().map(Vec::len).to_array();
-        let [_, middle, fast] = self.order.map(|axis| counts[axis]);
+        let [_, middle, fast] = self.counts();
         let mut position = [0; 3];
         for (axis, number) in self.order.into_iter().zip([index / fast / middle, index / fast % middle, index % fast]) {
             position[axis] = number;

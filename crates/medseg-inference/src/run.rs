@@ -1,21 +1,20 @@
 //! One run of a sliding window over one image.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use medseg_volume::Dhw;
 use ndarray::{Array3, Array4, ArrayView3, ArrayView4, ArrayViewMut3, s};
 use rayon::prelude::*;
 
 use crate::activation::Activation;
 use crate::error::InferenceError;
-use crate::gather::Gatherer;
 use crate::mirror::mean_over_mirrors;
+use crate::path::{DevicePath, HostPath, Path};
 use crate::plan::WindowPlan;
-use crate::predictor::{Logits, Predictor, run_predictor};
+use crate::predictor::{Predictor, predict_checked};
 use crate::progress::{Progress, report};
 use crate::rule::{MaskRule, Scores};
-use crate::sink::{ClassMaskSink, MaskSink, ScoreSink};
+use crate::sink::{ClassMaskSink, MaskSink, ScoreSink, Sink};
 use crate::sliding_window::SlidingWindow;
-use crate::stitch::{Sink, Stitcher};
 
 /// A sliding window, an image, and where in it to look.
 pub(crate) struct Run<'a> {
@@ -143,37 +142,37 @@ impl Run<'_> {
             return Err(InferenceError::TooLarge { channels, shape: plan.padded_shape() });
         }
         let numbers = self.numbers(&plan)?;
-        let gatherer = Gatherer::new(self.image.view(), &plan, self.window.padding);
-        let mut stitcher: Option<Stitcher> = None;
-        let mut buffer = Vec::new();
+        let (image, window) = (self.image.view(), self.window);
+        if window.stitch.is_on(self.device) {
+            let path = DevicePath::new(image, &plan, window, self.device, sink);
+            self.follow(path, &plan, &numbers, activation, predictor, progress)?;
+        } else {
+            let path = HostPath::new(image, &plan, window, self.device, sink);
+            self.follow(path, &plan, &numbers, activation, predictor, progress)?;
+        }
+        Ok(!numbers.is_empty())
+    }
+
+    /// Predicts the windows of these numbers, batch by batch.
+    fn follow(
+        &self,
+        mut path: impl Path,
+        plan: &WindowPlan,
+        numbers: &[usize],
+        activation: Option<Activation>,
+        predictor: &mut (impl Predictor + ?Sized),
+        progress: &mut (impl Progress + ?Sized),
+    ) -> Result<(), InferenceError> {
         report(progress, 0, numbers.len())?;
-        for (batch, numbers_of_batch) in numbers.chunks(slots).enumerate() {
-            let slots = if self.window.full_batches { slots } else { numbers_of_batch.len() };
-            let values = gatherer.batch(numbers_of_batch, slots, std::mem::take(&mut buffer));
-            let data = TensorData::new(values, [slots, channels, roi.d, roi.h, roi.w]);
-            let logits = self.predict(activation, predictor, Tensor::from_data(data, self.device))?;
-            let stitcher = match &mut stitcher {
-                Some(stitcher) => stitcher,
-                none => {
-                    sink.open(logits.channels)?;
-                    none.insert(Stitcher::new(&plan, self.window.blend, logits.channels)?)
-                }
-            };
-            if logits.channels != stitcher.channels() {
-                return Err(InferenceError::OutputChannels { expected: stitcher.channels(), got: logits.channels });
-            }
-            let windows = logits.values()?.chunks_exact(logits.channels * roi.voxels());
-            for (number, logits) in numbers_of_batch.iter().zip(windows) {
-                stitcher.add(*number, logits, sink);
-            }
-            buffer = logits.into_buffer(); // spares the next batch fresh pages
-            report(progress, batch * plan.batch_len() + numbers_of_batch.len(), numbers.len())?;
+        let mut done = 0;
+        for batch in numbers.chunks(plan.batch_len()) {
+            let slots = if self.window.full_batches { plan.batch_len() } else { batch.len() };
+            let windows = path.gather(batch, slots);
+            path.add(batch, self.predict(activation, predictor, windows)?)?;
+            done += batch.len();
+            report(progress, done, numbers.len())?;
         }
-        let any = stitcher.is_some();
-        if let Some(stitcher) = stitcher {
-            stitcher.finish(sink);
-        }
-        Ok(any)
+        path.finish()
     }
 
     fn predict(
@@ -181,12 +180,10 @@ impl Run<'_> {
         activation: Option<Activation>,
         predictor: &mut (impl Predictor + ?Sized),
         windows: Tensor<5>,
-    ) -> Result<Logits, InferenceError> {
+    ) -> Result<Tensor<5>, InferenceError> {
         match self.scores() {
-            Scores::Logits => run_predictor(predictor, windows),
-            Scores::Probabilities => {
-                Logits::new(mean_over_mirrors(predictor, &windows, self.window.mirror, activation)?)
-            }
+            Scores::Logits => predict_checked(predictor, windows),
+            Scores::Probabilities => mean_over_mirrors(predictor, &windows, self.window.mirror, activation),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::blend::Blend;
 use crate::cost::NetworkCost;
 use crate::error::InferenceError;
 use crate::padding::Padding;
+use crate::path::Stitch;
 use crate::plan::WindowPlan;
 use crate::predictor::Predictor;
 use crate::progress::Progress;
@@ -23,6 +24,9 @@ use crate::run::{Run, sides};
 /// Overlapping windows are predicted in batches and averaged with the weights of [`Blend`]. An image smaller than the window
 /// is padded and the result cut back. Peak memory beside the image and the network is one batch of windows and of logits, the
 /// sums that wait for later windows, and the result ([`WindowPlan::memory`]).
+///
+/// On a GPU the image is uploaded once, windows are cut out, added up, averaged and reduced there, and only the result comes
+/// back ([`Stitch`], [`WindowPlan::device_memory`]). Progress then counts windows given to the device, which may lag behind.
 ///
 /// With [`mirror`](SlidingWindow::mirror), each window is also predicted mirrored along every subset of those axes. Each of the
 /// outputs becomes probabilities, the mean of these over the mirror images is what overlapping windows are averaged from: one
@@ -64,6 +68,13 @@ pub struct SlidingWindow {
     /// Whether the last batch is filled up with copies of its last window, for networks compiled for one shape. The copies'
     /// logits are ignored.
     pub full_batches: bool,
+    /// Where windows are cut out and put together; left out of files where automatic.
+    #[serde(skip_serializing_if = "is_auto")]
+    pub stitch: Stitch,
+}
+
+fn is_auto(stitch: &Stitch) -> bool {
+    *stitch == Stitch::Auto
 }
 
 impl Default for SlidingWindow {
@@ -84,6 +95,7 @@ impl SlidingWindow {
             padding: Padding::default(),
             mirror: Dhw::splat(false),
             full_batches: false,
+            stitch: Stitch::Auto,
         }
     }
 
@@ -129,9 +141,16 @@ impl SlidingWindow {
         self
     }
 
+    /// Sets where windows are cut out and put together.
+    #[must_use]
+    pub fn with_stitch(mut self, stitch: Stitch) -> Self {
+        self.stitch = stitch;
+        self
+    }
+
     /// The same with as many windows in a batch, at most [`batch`](SlidingWindow::batch), as keep the peak of
     /// [`predict_mask`](SlidingWindow::predict_mask) on an image of `shape` within `budget` bytes, not counting the image and
-    /// the network's weights.
+    /// the network's weights. The budget is the host's, or the device's with [`Stitch::Device`], which counts the image there.
     ///
     /// ```
     /// use medseg_inference::{Dhw, InferenceError, NetworkCost, SlidingWindow};
@@ -148,7 +167,10 @@ impl SlidingWindow {
     /// As [`plan`](SlidingWindow::plan), and [`InferenceError::OverBudget`] with the bytes needed if one window a batch is
     /// still too much.
     pub fn within_budget(self, shape: Dhw<usize>, network: &NetworkCost, budget: u64) -> Result<Self, InferenceError> {
-        let needed = |batch| Ok(self.with_batch(batch).plan(shape)?.cost(network).bytes_for_mask());
+        let needed = |batch| {
+            let cost = self.with_batch(batch).plan(shape)?.cost(network);
+            Ok(if self.stitch == Stitch::Device { cost.bytes_on_device() } else { cost.bytes_for_mask() })
+        };
         if needed(self.batch)? <= budget {
             return Ok(self);
         }

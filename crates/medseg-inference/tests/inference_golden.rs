@@ -4,7 +4,7 @@ use burn::tensor::module::conv3d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 use medseg_golden::Golden;
-use medseg_inference::{Blend, Dhw, MaskRule, NoProgress, Padding, SlidingWindow, one_hot, sigmoid, softmax};
+use medseg_inference::{Blend, Dhw, MaskRule, NoProgress, Padding, SlidingWindow, Stitch, one_hot, sigmoid, softmax};
 use ndarray::{Array4, ArrayD, Axis, Ix3, Ix4, IxDyn};
 use serde_json::Value;
 
@@ -126,18 +126,25 @@ fn stitched_logits_equal_the_reference() {
         let sliding = sliding_window(&golden);
         let map = sliding.blend.importance_map(sliding.roi).expect("map");
         golden.compare("importance_map", &map.into_dyn());
-        let samples: Vec<Array4<f32>> = golden
-            .floats("input")
-            .axis_iter(Axis(0))
-            .map(|sample| {
-                let sample = sample.into_dimensionality::<Ix4>().expect("[channel, d, h, w]");
-                let mut predictor = |windows: Tensor<5>| predict(&golden, windows);
-                sliding.predict(&sample, &Device::flex(), &mut predictor, &mut NoProgress).expect("prediction")
-            })
-            .collect();
-        let views: Vec<_> = samples.iter().map(|sample| sample.view()).collect();
-        golden.compare("expected", &ndarray::stack(Axis(0), &views).expect("batch").into_dyn());
+        for stitch in [Stitch::Host, Stitch::Device] {
+            golden.compare("expected", &stitched(&golden, &sliding.with_stitch(stitch)));
+        }
     }
+}
+
+/// Logits of all samples of the case.
+fn stitched(golden: &Case, sliding: &SlidingWindow) -> ArrayD<f32> {
+    let samples: Vec<Array4<f32>> = golden
+        .floats("input")
+        .axis_iter(Axis(0))
+        .map(|sample| {
+            let sample = sample.into_dimensionality::<Ix4>().expect("[channel, d, h, w]");
+            let mut predictor = |windows: Tensor<5>| predict(golden, windows);
+            sliding.predict(&sample, &Device::flex(), &mut predictor, &mut NoProgress).expect("prediction")
+        })
+        .collect();
+    let views: Vec<_> = samples.iter().map(|sample| sample.view()).collect();
+    ndarray::stack(Axis(0), &views).expect("batch").into_dyn()
 }
 
 #[test]

@@ -9,29 +9,8 @@ use rayon::prelude::*;
 use crate::blend::{Blend, Importance};
 use crate::error::InferenceError;
 use crate::plan::{Span, WindowPlan};
-
-/// Receives the averaged logits.
-pub(crate) trait Sink {
-    /// One plane of a finished box.
-    type Plane<'s>: PlaneSink
-    where
-        Self: 's;
-
-    /// The predictor's number of channels is known: makes room for the result.
-    fn open(&mut self, channels: usize) -> Result<(), InferenceError>;
-
-    /// One receiver for every plane of a box inside the image. Each voxel of the image is in exactly one box.
-    fn planes(&mut self, finished: &BoxDhw) -> Vec<Self::Plane<'_>>;
-}
-
-/// Receives one plane of a finished box.
-pub(crate) trait PlaneSink: Send {
-    /// Takes row `row` of the box. Channels come in ascending order, each with all its rows.
-    fn take(&mut self, channel: usize, row: usize, logits: &[f32]);
-
-    /// All rows of all channels have come.
-    fn finish(&mut self) {}
-}
+use crate::sink::{PlaneSink, Sink};
+use crate::weights::{add, weight_sums};
 
 /// The accumulator.
 ///
@@ -45,7 +24,7 @@ pub(crate) trait PlaneSink: Send {
 /// recompute from sums over the axes, plane by plane.
 ///
 /// Every voxel's sum is made in the same order whatever the number of threads or the size of the batches.
-pub(crate) struct Stitcher<'a> {
+pub(super) struct Stitcher<'a> {
     plan: &'a WindowPlan,
     importance: Importance,
     channels: usize,
@@ -107,25 +86,25 @@ impl WaitingPlane<'_> {
 type Column<'a> = [Option<WaitingPlane<'a>>; 3];
 
 impl<'a> Stitcher<'a> {
-    pub(crate) fn new(plan: &'a WindowPlan, blend: Blend, channels: usize) -> Result<Self, InferenceError> {
+    pub(super) fn new(plan: &'a WindowPlan, blend: Blend, channels: usize) -> Result<Self, InferenceError> {
         let [slow, middle, fast] = plan.order().map(|axis| Waiting::new(plan, axis, channels));
         let (importance, waiting) = (Importance::new(blend, plan.roi()), [fast?, middle?, slow?]);
         Ok(Self { plan, importance, channels, waiting, next: 0 })
     }
 
     /// The number of channels it was made for.
-    pub(crate) fn channels(&self) -> usize {
+    pub(super) fn channels(&self) -> usize {
         self.channels
     }
 
     /// Adds the logits (`[channel, depth, height, width]`) of window `number`; windows left out before it count as 0.
-    pub(crate) fn add(&mut self, number: usize, logits: &[f32], sink: &mut impl Sink) {
+    pub(super) fn add(&mut self, number: usize, logits: &[f32], sink: &mut impl Sink) {
         self.skip_to(number, sink);
         self.window(Some(logits), sink);
     }
 
     /// Hands on what still waits.
-    pub(crate) fn finish(mut self, sink: &mut impl Sink) {
+    pub(super) fn finish(mut self, sink: &mut impl Sink) {
         self.skip_to(self.plan.len(), sink);
     }
 
@@ -163,14 +142,14 @@ impl<'a> Stitcher<'a> {
 }
 
 /// The part of what a window finishes that lies inside the image.
-struct Inside {
+pub(super) struct Inside {
     /// In voxels of the image.
-    region: BoxDhw,
+    pub(super) region: BoxDhw,
     /// Voxels of padding before it.
-    before: Dhw<usize>,
+    pub(super) before: Dhw<usize>,
 }
 
-fn finished_inside(plan: &WindowPlan, spans: &Dhw<Span>) -> Inside {
+pub(super) fn finished_inside(plan: &WindowPlan, spans: &Dhw<Span>) -> Inside {
     let axes = spans.zip(plan.padding()).zip(plan.shape()).map(|((span, (low, _)), size)| {
         let inside = |position: usize| position.clamp(low, low + size);
         let (start, end) = (inside(span.start), inside(span.start + span.finished));
@@ -277,40 +256,9 @@ impl Window<'_> {
         plane.take(channel, row, logits);
     }
 
-    /// Sums of the weights of all windows over the finished part of plane `z`, `[height, width]`: first over the windows along
-    /// the depth, then, row by row, over those along the height, then over those along the width. Exact for any importance map.
+    /// Sums of the weights over the finished part of plane `z`, `[height, width]`.
     fn weight_sums(&self, z: usize) -> Vec<f32> {
-        let (roi, spans, starts) = (self.plan.roi(), &self.spans, self.plan.starts());
-        let mut over_depth = vec![0.0; roi.h * roi.w];
-        for z in covering(&starts.d, roi.d, spans.d.start + z) {
-            for (y, row) in over_depth.chunks_exact_mut(roi.w).enumerate() {
-                self.importance.row(z, y).add_to(row);
-            }
-        }
-        let mut sums = vec![0.0; spans.h.finished * spans.w.finished];
-        let mut over_height = vec![0.0; roi.w];
-        for (y, row) in sums.chunks_exact_mut(spans.w.finished).enumerate() {
-            over_height.fill(0.0);
-            for y in covering(&starts.h, roi.h, spans.h.start + y) {
-                add(&mut over_height, &over_depth[y * roi.w..(y + 1) * roi.w]);
-            }
-            for &start in starts.w.iter().filter(|start| **start <= spans.w.start) {
-                let from = (spans.w.start - start).min(roi.w);
-                add(row, &over_height[from..]);
-            }
-        }
-        sums
-    }
-}
-
-/// Positions that `coordinate` has inside the windows of length `roi` that cover it.
-fn covering(starts: &[usize], roi: usize, coordinate: usize) -> impl Iterator<Item = usize> + '_ {
-    starts.iter().filter_map(move |&start| coordinate.checked_sub(start).filter(|&inside| inside < roi))
-}
-
-/// Adds as many values as both have.
-fn add(sums: &mut [f32], values: &[f32]) {
-    for (sum, value) in sums.iter_mut().zip(values) {
-        *sum += value;
+        let Dhw { d, h, w } = self.spans.map(|span| span.start..span.start + span.finished);
+        weight_sums(self.plan, self.importance, d.start + z, h, w)
     }
 }

@@ -1,14 +1,14 @@
-//! Cuts a batch of windows out of the image.
+//! Cuts windows out of the image.
 
 use medseg_volume::Dhw;
-use ndarray::{ArrayView2, ArrayView4, s};
+use ndarray::{ArrayView4, s};
 use rayon::prelude::*;
 
 use crate::padding::Padding;
 use crate::plan::WindowPlan;
 
-/// Copies windows of one image into batches, padding where they reach outside it.
-pub(crate) struct Gatherer<'a> {
+/// Copies windows of one image into batches, or all of it, padded where they reach outside it.
+pub(super) struct Gatherer<'a> {
     image: ArrayView4<'a, f32>,
     plan: &'a WindowPlan,
     sources: Dhw<Vec<Option<usize>>>,
@@ -16,7 +16,7 @@ pub(crate) struct Gatherer<'a> {
 }
 
 impl<'a> Gatherer<'a> {
-    pub(crate) fn new(image: ArrayView4<'a, f32>, plan: &'a WindowPlan, padding: Padding) -> Self {
+    pub(super) fn new(image: ArrayView4<'a, f32>, plan: &'a WindowPlan, padding: Padding) -> Self {
         let (shape, padded, low) = (plan.shape(), plan.padded_shape(), plan.padding());
         let sources = Dhw {
             d: padding.sources(shape.d, low.d.0, padded.d),
@@ -26,33 +26,48 @@ impl<'a> Gatherer<'a> {
         Self { image, plan, sources, outside: padding.value() }
     }
 
+    /// Channels of the image.
+    pub(super) fn channels(&self) -> usize {
+        self.image.dim().0
+    }
+
     /// The windows of these numbers as `[slot, channel, depth, height, width]`, C order. Slots beyond them repeat the last one.
     /// The memory of `buffer` is used if it is about as large.
-    pub(crate) fn batch(&self, numbers: &[usize], slots: usize, buffer: Vec<f32>) -> Vec<f32> {
-        let (channels, roi) = (self.image.dim().0, self.plan.roi());
-        let mut values = sized(buffer, slots * channels * roi.d * roi.h * roi.w);
+    pub(super) fn batch(&self, numbers: &[usize], slots: usize, buffer: Vec<f32>) -> Vec<f32> {
+        let (channels, roi) = (self.channels(), self.plan.roi());
+        let mut values = sized(buffer, slots * channels * roi.voxels());
         values.par_chunks_mut(roi.h * roi.w).enumerate().for_each(|(index, plane)| {
             let (slot, channel, z) = (index / (channels * roi.d), index / roi.d % channels, index % roi.d);
             let start = self.plan.start(numbers[slot.min(numbers.len() - 1)]);
-            match self.sources.d[start.d + z] {
-                Some(depth) => self.copy_plane(self.image.slice(s![channel, depth, .., ..]), start, plane),
-                None => plane.fill(self.outside),
-            }
+            self.copy_plane(channel, Dhw { d: start.d + z, ..start }, roi.w, plane);
         });
         values
     }
 
-    fn copy_plane(&self, image: ArrayView2<f32>, start: Dhw<usize>, plane: &mut [f32]) {
-        let roi = self.plan.roi();
+    /// The padded image as `[channel, depth, height, width]`, C order.
+    pub(super) fn volume(&self) -> Vec<f32> {
+        let padded = self.plan.padded_shape();
+        let mut values = vec![0.0; self.channels() * padded.voxels()];
+        values.par_chunks_mut(padded.h * padded.w).enumerate().for_each(|(index, plane)| {
+            let start = Dhw { d: index % padded.d, h: 0, w: 0 };
+            self.copy_plane(index / padded.d, start, padded.w, plane);
+        });
+        values
+    }
+
+    /// Copies a part of plane `start.d` of the padded image, whose rows are `width` long, from `start` on.
+    fn copy_plane(&self, channel: usize, start: Dhw<usize>, width: usize, plane: &mut [f32]) {
+        let Some(depth) = self.sources.d[start.d] else { return plane.fill(self.outside) };
+        let image = self.image.slice(s![channel, depth, .., ..]);
         let unpadded = self.plan.padding().w == (0, 0);
-        for (y, row) in plane.chunks_exact_mut(roi.w).enumerate() {
+        for (y, row) in plane.chunks_exact_mut(width).enumerate() {
             let Some(height) = self.sources.h[start.h + y] else {
                 row.fill(self.outside);
                 continue;
             };
             let line = image.row(height);
             match line.to_slice() {
-                Some(line) if unpadded => row.copy_from_slice(&line[start.w..start.w + roi.w]),
+                Some(line) if unpadded => row.copy_from_slice(&line[start.w..start.w + width]),
                 _ => {
                     for (value, source) in row.iter_mut().zip(&self.sources.w[start.w..]) {
                         *value = source.map_or(self.outside, |x| line[x]);

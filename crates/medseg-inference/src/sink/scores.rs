@@ -1,0 +1,79 @@
+//! Averaged logits, or probabilities made of them.
+
+use burn::tensor::{Tensor, activation};
+use medseg_transforms::BoxDhw;
+use medseg_volume::Dhw;
+use ndarray::{Array4, ArrayViewMut3, Axis, s};
+
+use super::{PlaneSink, Reduced, Sink, contiguous, ranges, room};
+use crate::activation::{Activation, sigmoid, softmax_rows};
+use crate::error::InferenceError;
+
+/// Keeps a number for every class: the scores as they are, or probabilities made of them.
+pub(crate) struct ScoreSink {
+    shape: Dhw<usize>,
+    activation: Option<Activation>,
+    scores: Array4<f32>,
+}
+
+impl ScoreSink {
+    pub(crate) fn new(shape: Dhw<usize>, activation: Option<Activation>) -> Self {
+        Self { shape, activation, scores: Array4::zeros((0, 0, 0, 0)) }
+    }
+
+    /// `[class, depth, height, width]`.
+    pub(crate) fn into_scores(self) -> Array4<f32> {
+        self.scores
+    }
+}
+
+impl Sink for ScoreSink {
+    type Plane<'s> = ScorePlane<'s>;
+
+    fn open(&mut self, channels: usize) -> Result<(), InferenceError> {
+        self.scores = room(channels, self.shape)?;
+        Ok(())
+    }
+
+    fn planes(&mut self, finished: &BoxDhw) -> Vec<ScorePlane<'_>> {
+        let Dhw { d, h, w } = ranges(finished);
+        let planes = self.scores.slice_mut(s![.., d, h, w]).into_axis_iter_mut(Axis(1));
+        planes.map(|scores| ScorePlane { scores, activation: self.activation }).collect()
+    }
+
+    fn reduce(&self, averages: Tensor<5>) -> Reduced {
+        Reduced::Scores(match self.activation {
+            Some(Activation::Sigmoid) => activation::sigmoid(averages),
+            Some(Activation::Softmax) => activation::softmax(averages, 1),
+            None => averages,
+        })
+    }
+
+    fn put(&mut self, finished: &BoxDhw, values: Reduced) -> Result<(), InferenceError> {
+        let Dhw { d, h, w } = ranges(finished);
+        values.read_into(self.scores.slice_mut(s![.., d, h, w]))
+    }
+}
+
+/// One plane of all classes.
+pub(crate) struct ScorePlane<'a> {
+    /// `[class, height, width]`.
+    scores: ArrayViewMut3<'a, f32>,
+    activation: Option<Activation>,
+}
+
+impl PlaneSink for ScorePlane<'_> {
+    fn take(&mut self, channel: usize, row: usize, scores: &[f32]) {
+        let to = contiguous(self.scores.slice_mut(s![channel, row, ..]));
+        match self.activation {
+            Some(Activation::Sigmoid) => to.iter_mut().zip(scores).for_each(|(to, score)| *to = sigmoid(*score)),
+            Some(Activation::Softmax) | None => to.copy_from_slice(scores),
+        }
+    }
+
+    fn finish(&mut self) {
+        if self.activation == Some(Activation::Softmax) {
+            softmax_rows(&mut self.scores);
+        }
+    }
+}
