@@ -3,15 +3,19 @@
 //! U-Nets of the presets. Throughput is in voxels of the image.
 //!
 //! `cargo bench --bench sliding_window`. `MEDSEG_BENCH_CASE="identity 1 256 512 512 128 4"` (predictor, classes, depth, height,
-//! width, window, windows a batch) runs that one case once instead and prints its seconds and the process's memory, as
+//! width, window, windows a batch) runs that one case once instead and prints its seconds and its memory, as
 //! `benches/peers/sliding_window.py` asks for to compare with MONAI and PyTorch.
+//!
+//! Built with `--features cuda` or `--features webgpu`, `MEDSEG_BENCH_DEVICE=cuda` or `webgpu` (or `cuda:1`) runs all of it on
+//! that GPU; a single case then runs once before it is timed, since kernels are compiled and tuned in the first run.
+//! `MEDSEG_BENCH_STITCH=host` or `device` says where windows are stitched; left out, it is where the device's memory is.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Distribution, Tensor, TensorData, module, ops::ConvOptions};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use medseg_inference::{Blend, Dhw, MaskRule, NoProgress, SlidingWindow};
+use medseg_inference::{Blend, Dhw, MaskRule, NoProgress, SlidingWindow, Stitch};
 use medseg_unet::UNetConfig;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Array4};
@@ -22,10 +26,40 @@ const CASES: [(Dhw<usize>, usize); 3] =
 
 type Network = Box<dyn FnMut(Tensor<5>) -> Tensor<5>>;
 
-/// Returns its input, once for every class; the copies are made by all threads, since here the predictor is not the point.
-fn identity(classes: usize) -> Network {
+/// The device that the environment asks for, the CPU by default.
+fn device() -> Device {
+    let name = std::env::var("MEDSEG_BENCH_DEVICE").unwrap_or_else(|_| "cpu".into());
+    let (kind, index) = name.split_once(':').unwrap_or((&name, "0"));
+    let kind = match kind {
+        "cpu" => return Device::flex(),
+        #[cfg(feature = "cuda")]
+        "cuda" => burn::tensor::DeviceType::Cuda,
+        #[cfg(feature = "webgpu")]
+        "webgpu" => burn::tensor::DeviceType::WebGpu,
+        _ => panic!("MEDSEG_BENCH_DEVICE = {name}: no such device in this build"),
+    };
+    let found = Device::enumerate(kind).into_vec().into_iter().nth(index.parse().expect("a number of a device"));
+    found.unwrap_or_else(|| panic!("MEDSEG_BENCH_DEVICE = {name}: not found; is there a driver?"))
+}
+
+/// Where the environment wants windows to be stitched.
+fn stitch() -> Stitch {
+    match std::env::var("MEDSEG_BENCH_STITCH").as_deref() {
+        Err(_) => Stitch::Auto,
+        Ok("host") => Stitch::Host,
+        Ok("device") => Stitch::Device,
+        Ok(other) => panic!("MEDSEG_BENCH_STITCH = {other}: host or device"),
+    }
+}
+
+/// Returns its input, once for every class. Copies are made as the device makes them best, on a CPU by all threads: here the
+/// predictor is not the point.
+fn identity(classes: usize, device: &Device) -> Network {
     if classes == 1 {
         return Box::new(|windows| windows);
+    }
+    if *device != Device::flex() {
+        return Box::new(move |windows| windows.repeat_dim(1, classes));
     }
     Box::new(move |windows| {
         let (device, [batch, _, d, h, w]) = (windows.device(), windows.dims());
@@ -56,7 +90,7 @@ fn image(shape: Dhw<usize>) -> Array4<f32> {
 }
 
 fn stitching(criterion: &mut Criterion) {
-    let device = Device::flex();
+    let device = device();
     let mut group = criterion.benchmark_group("sliding_window");
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
     group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
@@ -65,17 +99,18 @@ fn stitching(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(shape.voxels() as u64));
         for overlap in [0.25, 0.5] {
             for (name, blend) in [("constant", Blend::Constant), ("gaussian", Blend::gaussian())] {
-                let sliding = SlidingWindow::new(Dhw::splat(roi)).with_overlap(overlap).with_blend(blend);
+                let sliding =
+                    SlidingWindow::new(Dhw::splat(roi)).with_overlap(overlap).with_blend(blend).with_stitch(stitch());
                 let id = format!("{shape}/roi{roi}/overlap{overlap}/{name}");
                 group.bench_function(BenchmarkId::new("logits", &id), |bencher| {
                     bencher.iter(|| {
                         let image = black_box(image.view());
-                        sliding.predict(&image, &device, &mut identity(1), &mut NoProgress).expect("logits")
+                        sliding.predict(&image, &device, &mut identity(1, &device), &mut NoProgress).expect("logits")
                     });
                 });
                 for classes in [1, 14] {
                     group.bench_function(BenchmarkId::new(format!("mask of {classes}"), &id), |bencher| {
-                        let (rule, mut network) = (MaskRule::default(), identity(classes));
+                        let (rule, mut network) = (MaskRule::default(), identity(classes, &device));
                         bencher.iter(|| {
                             let image = black_box(image.view());
                             sliding.predict_mask(&image, rule, &device, &mut network, &mut NoProgress).expect("a mask")
@@ -90,14 +125,14 @@ fn stitching(criterion: &mut Criterion) {
 
 /// Networks over images of several windows.
 fn networks(criterion: &mut Criterion) {
-    let device = Device::flex();
+    let device = device();
     let mut group = criterion.benchmark_group("sliding_window");
     group.sample_size(10).sampling_mode(SamplingMode::Flat).warm_up_time(Duration::from_secs(1));
     let cases: [(&str, Network); 2] = [("conv", convolution(&device)), ("unet", unet([8, 16, 32, 64, 128], &device))];
     for (name, mut network) in cases {
         let shape = Dhw { d: 96, h: 128, w: 128 };
         let image = image(shape);
-        let sliding = SlidingWindow::new(Dhw::splat(64));
+        let sliding = SlidingWindow::new(Dhw::splat(64)).with_stitch(stitch());
         group.throughput(Throughput::Elements(shape.voxels() as u64));
         group.bench_function(format!("{name}/{shape}/roi64/overlap0.25"), |bencher| {
             bencher.iter(|| {
@@ -110,29 +145,39 @@ fn networks(criterion: &mut Criterion) {
 }
 
 /// Runs the case that the environment asks for: overlap 0.5, Gaussian, image to mask. Prints the seconds, what the plan says
-/// stitching takes, the resident memory before, with the image and the network made, and the peak; all in MiB.
+/// stitching takes, the memory before, with the image and the network made, and the peak; all in MiB. The memory is the
+/// process's, on a GPU what was reserved of the GPU's.
 fn once(case: &str) {
     let words: Vec<&str> = case.split_whitespace().collect();
     let numbers: Vec<usize> = words[1..].iter().map(|word| word.parse().expect("a number")).collect();
     let [classes, d, h, w, roi, batch] = numbers[..] else { panic!("MEDSEG_BENCH_CASE = {case}") };
-    let device = Device::flex();
+    let device = device();
     let mut network = match words[0] {
-        "identity" => identity(classes),
+        "identity" => identity(classes, &device),
         "conv" => convolution(&device),
         "unet" => unet([16, 32, 64, 128, 256], &device),
         other => panic!("MEDSEG_BENCH_CASE: no predictor {other}"),
     };
     let image = image(Dhw { d, h, w });
     let sliding = SlidingWindow::new(Dhw::splat(roi)).with_overlap(0.5).with_blend(Blend::gaussian()).with_batch(batch);
-    let planned = sliding.plan(Dhw { d, h, w }).expect("a plan").memory(1, classes).for_mask();
-    let before = memory("VmRSS");
+    let sliding = sliding.with_stitch(stitch());
+    let mut predict = || {
+        let (image, rule) = (black_box(image.view()), MaskRule::default());
+        sliding.predict_mask(&image, rule, &device, &mut network, &mut NoProgress).expect("a mask")
+    };
+    let plan = sliding.plan(Dhw { d, h, w }).expect("a plan");
+    let reserved = || device.memory_pool_usage().map(|usage| usage.bytes_reserved >> 20);
+    let before = reserved().unwrap_or_else(|| memory("VmRSS"));
+    if reserved().is_some() {
+        predict();
+    }
     let started = Instant::now();
-    let mask = sliding
-        .predict_mask(&image.view(), MaskRule::default(), &device, &mut network, &mut NoProgress)
-        .expect("a mask");
+    let mask = predict();
     let seconds = started.elapsed().as_secs_f64();
     black_box(mask);
-    println!("{seconds:.4} {} {} {}", planned >> 20, before, memory("VmHWM"));
+    let on_device = reserved().is_some() && sliding.stitch != Stitch::Host;
+    let planned = if on_device { plan.device_memory(1, classes).total() } else { plan.memory(1, classes).for_mask() };
+    println!("{seconds:.4} {} {before} {}", planned >> 20, reserved().unwrap_or_else(|| memory("VmHWM")));
 }
 
 /// A line of the process's status, MiB.

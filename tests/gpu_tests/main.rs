@@ -13,3 +13,4 @@ mod norm;
 mod pool;
 mod same;
 mod upsample;
+mod window;

@@ -39,8 +39,10 @@ pub struct MemoryPlan {
     pub image: u64,
     /// The image on the networks' grid, where that is another one, and what resampling it takes.
     pub prepared: u64,
-    /// Windows, logits and sums of the sliding window.
+    /// Windows, logits and sums of the sliding window, or a copy of the image on its way to a GPU.
     pub stitching: u64,
+    /// Image, windows, logits and sums in the memory of a GPU; 0 where windows are stitched on the host.
+    pub on_gpu: u64,
     /// Weights and activations of the networks on a CPU.
     pub network: u64,
     /// Masks.
@@ -48,17 +50,17 @@ pub struct MemoryPlan {
 }
 
 impl MemoryPlan {
-    /// All of it.
+    /// All of it, a GPU's memory included.
     #[must_use]
     pub fn total(&self) -> u64 {
-        let parts = [self.image, self.prepared, self.stitching, self.network, self.masks];
+        let parts = [self.image, self.prepared, self.stitching, self.on_gpu, self.network, self.masks];
         parts.into_iter().fold(0, u64::saturating_add)
     }
 }
 
 impl fmt::Display for PredictionPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let MemoryPlan { image, prepared, stitching, network, masks } = self.memory;
+        let MemoryPlan { image, prepared, stitching, on_gpu, network, masks } = self.memory;
         let mib = |bytes: u64| bytes >> 20;
         write!(f, "image of {} voxels", self.image)?;
         if self.grid != self.image {
@@ -84,14 +86,18 @@ impl fmt::Display for PredictionPlan {
         )?;
         write!(
             f,
-            "memory: at most {} MiB (image {}, prepared {}, stitching {}, network {}, masks {})",
+            "memory: at most {} MiB (image {}, prepared {}, stitching {}, network {}, masks {}",
             mib(self.memory.total()),
             mib(image),
             mib(prepared),
             mib(stitching),
             mib(network),
             mib(masks)
-        )
+        )?;
+        if on_gpu > 0 {
+            write!(f, ", stitching on the GPU {}", mib(on_gpu))?;
+        }
+        f.write_str(")")
     }
 }
 
@@ -191,8 +197,14 @@ impl Bundle {
             }
             Stages::OneStage { .. } => 0,
         };
-        let stitching = windows.memory(1, self.config.stages.last_network().out_channels).for_mask() - grid;
-        MemoryPlan { image: image * 4, prepared, stitching: stitching.max(coarse), network, masks: grid + image }
+        let classes = self.config.stages.last_network().out_channels;
+        let (stitching, on_gpu) = if self.config.stages.window().stitch.is_on(&self.device) {
+            (windows.padded_shape().voxels() as u64 * 4, windows.device_memory(1, classes).total())
+        } else {
+            (windows.memory(1, classes).for_mask() - grid, 0)
+        };
+        let stitching = stitching.max(coarse);
+        MemoryPlan { image: image * 4, prepared, stitching, on_gpu, network, masks: grid + image }
     }
 }
 

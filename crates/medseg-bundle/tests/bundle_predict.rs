@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use medseg_bundle::{Bundle, BundleConfig, NoProgress, PostProcessing, Preprocessing, Stages};
 use medseg_inference::{
-    BeyondMask, CascadeConfig, Dhw, LabelInterpolation, MaskRule, PostStep, SlidingWindow, restore_labels,
+    BeyondMask, CascadeConfig, Dhw, LabelInterpolation, MaskRule, PostStep, SlidingWindow, Stitch, restore_labels,
 };
 use medseg_transforms::Intensity;
 use medseg_unet::UNetConfig;
@@ -211,6 +211,27 @@ fn the_plan_counts_windows_and_a_budget_is_kept_or_refused() {
     assert_eq!(bundle.predict(&image(), &mut NoProgress).unwrap().mask, before);
     let error = bundle.fit_memory(shape, &geometry, 1000).unwrap_err().to_string();
     assert!(error.contains("40x50x60") && error.contains("allowed"), "{error}");
+}
+
+#[test]
+fn windows_stitched_on_the_device_are_counted_there_and_give_the_same_mask() {
+    let on_host = bundle(None, false);
+    let mut config = on_host.config().clone();
+    if let Stages::OneStage { window, .. } = &mut config.stages {
+        window.stitch = Stitch::Device;
+    }
+    let network = UNetConfig { channels: vec![2, 2, 4], ..UNetConfig::default() };
+    let network = network.init_seeded(1, &Device::flex()).unwrap();
+    let on_device = Bundle::new(config, vec![network], &Device::flex()).unwrap();
+    let (shape, geometry) = (Dhw { d: 9, h: 14, w: 17 }, oblique());
+    let [host, device] = [&on_host, &on_device].map(|bundle| bundle.plan(shape, &geometry).unwrap());
+    assert_eq!(host.memory.on_gpu, 0);
+    assert!(!host.to_string().contains("GPU") && device.to_string().contains("stitching on the GPU"));
+    // The window is larger than the image along the height: the padded image goes to the device.
+    assert_eq!(device.memory.stitching, 4 * 9 * 16 * 17);
+    assert!(device.memory.on_gpu > device.memory.stitching);
+    let [host, device] = [on_host, on_device].map(|bundle| bundle.predict(&image(), &mut NoProgress).unwrap().mask);
+    assert_eq!(host, device);
 }
 
 #[test]

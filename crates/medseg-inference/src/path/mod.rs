@@ -33,8 +33,8 @@ pub enum Stitch {
 }
 
 impl Stitch {
-    /// Whether windows run by `device` are stitched there.
-    pub(crate) fn is_on(self, device: &Device) -> bool {
+    /// Whether windows that `device` predicts are stitched there. Opens the device.
+    pub fn is_on(self, device: &Device) -> bool {
         match self {
             Self::Auto => device.memory_pool_usage().is_some(),
             Self::Host => false,

@@ -1,0 +1,165 @@
+//! The sliding window on the GPU, stitched there, against the CPU stitched on the host.
+
+use burn::tensor::{Int, Tensor};
+use medseg::Device;
+use medseg::inference::{Activation, Blend, Dhw, InferenceError, MaskRule, NoProgress, Padding, SlidingWindow, Stitch};
+use ndarray::{Array3, Array4, s};
+
+use crate::device::gpu;
+
+fn texture(channels: usize, shape: Dhw<usize>) -> Array4<f32> {
+    Array4::from_shape_fn((channels, shape.d, shape.h, shape.w), |(c, z, y, x)| {
+        ((c * 31 + z * 17 + y * 7 + x * 3) as f32 * 0.37).sin() * 2.0
+    })
+}
+
+/// Classes whose logits depend on where in the window a voxel lies.
+fn network(classes: usize) -> impl FnMut(Tensor<5>) -> Tensor<5> {
+    move |windows| {
+        let [_, channels, d, h, w] = windows.dims();
+        let ramp = Tensor::<1, Int>::arange(0..(d * h * w) as i64, &windows.device()).float() * 0.01;
+        let ramp = ramp.reshape([1, 1, d, h, w]);
+        let last = windows.narrow(1, channels - 1, 1);
+        let class = |number: usize| last.clone() * (1.5 - number as f32) + ramp.clone() * (number as f32 - 0.5);
+        Tensor::cat((0..classes).map(class).collect(), 1)
+    }
+}
+
+/// Windows of odd shapes, some larger than the image, over images of odd shapes.
+fn cases() -> Vec<(&'static str, SlidingWindow, Dhw<usize>)> {
+    let window = |d, h, w| SlidingWindow::new(Dhw { d, h, w }).with_blend(Blend::gaussian());
+    vec![
+        ("half", window(8, 6, 4).with_overlap(0.5).with_batch(3), Dhw { d: 19, h: 13, w: 11 }),
+        ("three quarters", window(4, 8, 8).with_overlap(0.75).with_full_batches(true), Dhw { d: 9, h: 12, w: 17 }),
+        ("constant", window(5, 7, 6).with_blend(Blend::Constant).with_batch(1), Dhw { d: 11, h: 16, w: 9 }),
+        ("larger", window(9, 6, 16).with_padding(Padding::Reflect), Dhw { d: 7, h: 15, w: 12 }),
+        ("one window", window(8, 8, 8).with_padding(Padding::Constant(-1.0)), Dhw { d: 8, h: 5, w: 6 }),
+    ]
+}
+
+/// Labels may differ where the host's two largest scores are closer than rounding: nowhere else.
+fn assert_same_labels(what: &str, got: &Array3<u8>, logits: &Array4<f32>) {
+    for ((z, y, x), label) in got.indexed_iter() {
+        let scores = logits.slice(s![.., z, y, x]);
+        let (score, least) = match scores.len() {
+            1 if *label == 1 => (scores[0], 0.0),
+            1 => (-scores[0], 0.0),
+            _ => (scores[usize::from(*label)], scores.fold(f32::NEG_INFINITY, |a, b| a.max(*b))),
+        };
+        assert!(score >= least - 1e-4, "{what}: {label} at {z}, {y}, {x} of {scores}");
+    }
+}
+
+#[test]
+fn windows_are_stitched_on_the_gpu_as_on_the_host() {
+    for (name, window, shape) in cases() {
+        for classes in [1, 3] {
+            let what = format!("{name}, {classes} classes");
+            let image = texture(2, shape);
+            let (view, rule, cpu) = (image.view(), MaskRule::default(), Device::flex());
+            let want = window.predict(&view, &cpu, &mut network(classes), &mut NoProgress).unwrap();
+            let got = window.predict(&view, &gpu(), &mut network(classes), &mut NoProgress).unwrap();
+            assert_eq!(got.dim(), want.dim());
+            let off = got.iter().zip(&want).map(|(got, want)| (got - want).abs()).fold(0.0, f32::max);
+            assert!(off < 1e-4, "{what}: logits off by {off}");
+            let over_host = window.with_stitch(Stitch::Host);
+            let host = over_host.predict(&view, &gpu(), &mut network(classes), &mut NoProgress).unwrap();
+            assert!(got.iter().zip(&host).all(|(got, want)| (got - want).abs() < 1e-4), "{what}: over the host");
+
+            let mask = window.predict_mask(&view, rule, &gpu(), &mut network(classes), &mut NoProgress).unwrap();
+            assert_same_labels(&what, &mask, &want);
+            let masks =
+                window.predict_class_masks(&view, rule, &gpu(), &mut network(classes), &mut NoProgress).unwrap();
+            for class in 0..classes {
+                let mask = masks.slice(s![class, .., .., ..]).to_owned();
+                assert_same_labels(&what, &mask, &want.slice(s![class..=class, .., .., ..]).to_owned());
+            }
+            for activation in [Activation::Softmax, Activation::Sigmoid] {
+                let on = |device: &Device| {
+                    let mut network = network(classes);
+                    window.predict_probabilities(&view, activation, device, &mut network, &mut NoProgress).unwrap()
+                };
+                let (got, want) = (on(&gpu()), on(&cpu));
+                assert!(got.iter().zip(&want).all(|(got, want)| (got - want).abs() < 1e-4), "{what}: {activation:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn regions_and_mirrors_on_the_gpu() {
+    let window = SlidingWindow::new(Dhw { d: 6, h: 4, w: 5 }).with_overlap(0.5).with_blend(Blend::gaussian());
+    let window = window.with_mirror(Dhw { d: false, h: true, w: true });
+    let image = texture(1, Dhw { d: 14, h: 12, w: 13 });
+    let mut region = Array3::<u8>::zeros((14, 12, 13));
+    region.slice_mut(s![7..12, 2..4, 8..11]).fill(1);
+    let on = |device: &Device| {
+        let mut windows = 0;
+        let mut network = |batch: Tensor<5>| {
+            windows += batch.dims()[0];
+            network(3)(batch)
+        };
+        let inside = window.within(region.view());
+        let softmax = Activation::Softmax;
+        let result =
+            inside.predict_probabilities(&image.view(), softmax, device, &mut network, &mut NoProgress).unwrap();
+        (result, windows)
+    };
+    let ((got, windows), (want, windows_on_cpu)) = (on(&gpu()), on(&Device::flex()));
+    assert_eq!(windows, windows_on_cpu);
+    assert!(got.iter().zip(&want).all(|(got, want)| (got - want).abs() < 1e-4));
+}
+
+/// In a process of its own: other tests use the same GPU at the same time.
+#[test]
+fn memory_on_the_gpu_stays_within_what_is_counted() {
+    const ALONE: &str = "MEDSEG_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return memory_is_counted();
+    }
+    let name = "window::memory_on_the_gpu_stays_within_what_is_counted";
+    let program = std::env::current_exe().expect("this program");
+    let run = std::process::Command::new(program).args([name, "--exact", "--nocapture"]).env(ALONE, "1").output();
+    let run = run.expect("this program runs");
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&run.stderr));
+}
+
+fn memory_is_counted() {
+    let window = SlidingWindow::new(Dhw::splat(16)).with_overlap(0.5).with_blend(Blend::gaussian()).with_batch(2);
+    let shape = Dhw { d: 64, h: 48, w: 40 };
+    let (image, device) = (texture(1, shape), gpu());
+    let in_use = |device: &Device| {
+        device.sync().expect("the GPU works");
+        device.memory_pool_usage().expect("a GPU counts its memory").bytes_in_use
+    };
+    let (before, mut most) = (in_use(&device), 0);
+    let mut watched = |windows: Tensor<5>| {
+        let logits = network(4)(windows);
+        most = most.max(in_use(&device).saturating_sub(before));
+        logits
+    };
+    let counted = window.plan(shape).expect("a plan").device_memory(1, 4);
+    let rule = MaskRule::default();
+    window.predict_mask(&image.view(), rule, &device, &mut watched, &mut NoProgress).expect("a mask");
+    assert!(most >= counted.volume + counted.accumulator / 2, "{most} of {counted:?}");
+    // This image's result is far smaller than what may wait.
+    let may_wait = 64 << 20;
+    assert!(most <= counted.total() - may_wait, "{most} of {counted:?}");
+}
+
+#[test]
+fn a_predictor_that_fails_on_the_gpu_ends_the_run_and_the_next_run_is_right() {
+    let window = SlidingWindow::new(Dhw::splat(6)).with_overlap(0.5).with_batch(2);
+    let image = texture(1, Dhw { d: 13, h: 9, w: 10 });
+    let mut calls = 0;
+    let mut failing = |windows: Tensor<5>| {
+        calls += 1;
+        if calls == 4 { Err("lost") } else { Ok(windows) }
+    };
+    let error = window.predict(&image.view(), &gpu(), &mut failing, &mut NoProgress).unwrap_err();
+    assert!(matches!(error, InferenceError::Predictor(_)), "{error}");
+    let mut identity = |windows: Tensor<5>| windows;
+    let logits = window.predict(&image.view(), &gpu(), &mut identity, &mut NoProgress).unwrap();
+    assert!(logits.iter().zip(&image).all(|(got, want)| (got - want).abs() < 1e-4));
+}
