@@ -5,6 +5,7 @@
 //! | [`SlidingWindow`] | runs a network over an image of any size, overlapping windows averaged by [`Blend`] |
 //! | [`WindowPlan`] | how many windows there will be, where, and what they cost in operations and bytes, before anything runs |
 //! | [`RegionWindow`] | a sliding window that leaves out what lies outside a mask |
+//! | [`Stitch`] | whether windows are put together on the host or stay on the device |
 //! | [`Predictor`] | what a network has to offer; closures do |
 //! | [`Cascade`] | coarse network → box → fine network → mask on the input's grid |
 //! | [`MaskRule`] | logits to labels: sigmoid and threshold, or argmax |
@@ -47,6 +48,10 @@
 //! Beside the image and the network, stitching holds one batch of windows and logits and, for every class, the overlap of two
 //! layers of windows: a voxel is averaged and reduced with the last window that covers it. Results do not depend on the number
 //! of threads, nor on the number of windows in a batch (as far as the predictor treats the windows of a batch independently).
+//!
+//! On a GPU all of that is in its memory: the image goes there once, and the mask (or the scores, where these are asked for)
+//! comes back in parts as it is finished. [`WindowPlan::memory`] and [`WindowPlan::device_memory`] say beforehand what either
+//! way takes, and [`Stitch`] chooses.
 
 mod activation;
 mod blend;

@@ -48,8 +48,8 @@ pub(crate) trait Path {
     /// The windows of these numbers `[slot, channel, depth, height, width]`; slots beyond them repeat the last one.
     fn gather(&mut self, numbers: &[usize], slots: usize) -> Tensor<5>;
 
-    /// Adds the scores of these windows `[slot, class, depth, height, width]`. Numbers ascend from call to call; windows left
-    /// out between them count as 0, or make what they cover unspecified where no other window was left out there.
+    /// Adds the scores of these windows `[slot, class, depth, height, width]`. Numbers ascend from call to call; what a window
+    /// that is left out covers has unspecified results.
     fn add(&mut self, numbers: &[usize], scores: Tensor<5>) -> Result<(), InferenceError>;
 
     /// Hands on what still waits.
