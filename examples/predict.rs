@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use medseg::bundle::{Bundle, PredictionPlan, PredictionReport};
+use medseg::device::Chosen;
 use medseg::train::{Observer, TrainError, open_bundle};
 use medseg::unet::Precision;
 use medseg::volume::{Dhw, Geometry, Volume, read_image, read_info, write_label};
@@ -21,9 +22,9 @@ struct Options {
     image: PathBuf,
     /// Mask to write (.nii or .nii.gz)
     mask: PathBuf,
-    /// auto, cpu, ndarray, cuda or cuda:N
-    #[arg(long, default_value = "auto")]
-    device: String,
+    /// auto, cpu, ndarray, cuda, cuda:N, webgpu or webgpu:N (default: auto)
+    #[arg(long)]
+    device: Option<String>,
     /// Products of the convolutions in bf16: faster on a CPU with AVX512-BF16, nearly the same mask
     #[arg(long)]
     bf16: bool,
@@ -55,7 +56,11 @@ fn main() -> ExitCode {
 
 fn predict(options: &Options) -> Result<(), Box<dyn Error>> {
     check_mask(&options.mask)?;
-    let device = cli::choose_device(&options.device)?;
+    let device = cli::choose_device(options.device.as_deref().unwrap_or("auto"), options.device.is_some())?;
+    cli::within_memory_of(&device, || predict_on(&device, options))
+}
+
+fn predict_on(device: &Chosen, options: &Options) -> Result<(), Box<dyn Error>> {
     let mut bundle = open_bundle(&options.bundle, &device.device)?;
     if options.bf16 {
         bundle = bundle.with_precision(Precision::Bf16);

@@ -9,6 +9,7 @@
 //! | [`transforms`] | `medseg-transforms` | intensity, crop, pad, resize, components |
 //! | [`metrics`] | `medseg-metrics` | Dice, IoU, HD95, ASSD, surface Dice |
 //! | [`data`] | `medseg-data` | cases, splits, cache, loader, the phantom |
+//! | [`device`] | `medseg-device` | which device runs the networks |
 //! | [`ops`] | `medseg-ops` | 3D operations on tensors |
 //! | [`unet`] | `medseg-unet` | the network and its weight files |
 //! | [`losses`] | `medseg-losses` | Dice loss |
@@ -19,7 +20,8 @@
 //!
 //! # Features
 //! `cpu` (default): Burn's Flex backend with this project's kernels. `cuda`: Burn's CUDA backend. `ndarray`: Burn's
-//! ndarray backend, slow. `dicom`: DICOM series in [`volume`] as `volume::dicom`.
+//! ndarray backend, slow. `webgpu`: Burn's WebGPU backend. `persistence`: what was found fastest on a GPU is kept on the
+//! disk. `dicom`: DICOM series in [`volume`] as `volume::dicom`.
 //!
 //! # A network over an image of any size
 //! ```
@@ -49,6 +51,7 @@ pub use burn::tensor::{Device, DeviceType, Tensor};
 
 pub use medseg_bundle as bundle;
 pub use medseg_data as data;
+pub use medseg_device as device;
 pub use medseg_inference as inference;
 pub use medseg_losses as losses;
 pub use medseg_metrics as metrics;

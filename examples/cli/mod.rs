@@ -10,7 +10,7 @@ use clap::Parser;
 use medseg::train::{Experiment, TrainError, run_experiment_on};
 
 #[allow(unused_imports, reason = "each example uses its own part of this module")]
-pub use device::{choose_device, choose_devices};
+pub use device::{choose_device, choose_devices, within_memory_of};
 pub use progress::Bar;
 
 use options::Options;
@@ -50,10 +50,10 @@ pub fn exit_code(result: Result<(), TrainError>) -> ExitCode {
 /// True if every held-out case was predicted.
 fn start(experiment: Experiment, options: &Options) -> Result<bool, TrainError> {
     let config = options.settings(experiment)?;
-    let chosen = choose_devices(&config.device)?;
+    let chosen = choose_devices(&config.device, options.device_is_asked_for())?;
     let name = chosen.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
-    let devices: Vec<_> = chosen.into_iter().map(|c| c.device).collect();
+    let devices: Vec<_> = chosen.iter().map(|c| c.device.clone()).collect();
     let request = options.request(config, &name);
-    let summary = run_experiment_on(&request, &devices, &mut Bar::new())?;
+    let summary = within_memory_of(&chosen[0], || run_experiment_on(&request, &devices, &mut Bar::new()))?;
     Ok(summary.is_none_or(|s| s.skipped_cases.is_empty()))
 }

@@ -24,7 +24,8 @@ pub struct Options {
     /// Settings to start from
     #[arg(long, value_enum, default_value_t = PresetName::Quick)]
     preset: PresetName,
-    /// auto, cpu, ndarray, cuda or cuda:N; several with commas share the cases of a training step (default: auto)
+    /// auto, cpu, ndarray, cuda, cuda:N, webgpu or webgpu:N; several with commas share the cases of a training step
+    /// (default: auto)
     #[arg(long)]
     device: Option<String>,
     /// Output folder (default: runs/one_stage or runs/two_stage)
@@ -143,6 +144,11 @@ impl Options {
         }
         self.apply(&mut config)?;
         Ok(config)
+    }
+
+    /// Whether the device is named on the command line.
+    pub fn device_is_asked_for(&self) -> bool {
+        self.device.is_some()
     }
 
     /// The run of these settings on devices of this name.

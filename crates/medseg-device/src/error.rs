@@ -1,0 +1,173 @@
+//! Why a device cannot be had.
+
+use crate::DeviceChoice;
+
+/// Why a device cannot be had; each message is one line that says what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// No device has this name.
+    #[error("device {name:?} is unknown; use auto, cpu, ndarray, cuda, cuda:N, webgpu or webgpu:N")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// What follows the colon is no device number.
+    #[error("device {name}: {number:?} is not a device number")]
+    Number {
+        /// What was asked for.
+        name: String,
+        /// Its part after the colon.
+        number: String,
+    },
+    /// This program was built without the device's backend.
+    #[error("{device} is not built in: build with `--features {feature}`")]
+    NotBuiltIn {
+        /// What was asked for.
+        device: DeviceChoice,
+        /// The feature that builds it in.
+        feature: &'static str,
+    },
+    /// There is no NVIDIA driver.
+    #[error("{device}: this machine has no NVIDIA driver (libcuda was not found): install it, or use --device cpu")]
+    NoDriver {
+        /// What was asked for.
+        device: DeviceChoice,
+    },
+    /// The NVIDIA driver does not start.
+    #[error("{device}: the NVIDIA driver{version} does not start: {reason}; does nvidia-smi work?")]
+    Driver {
+        /// What was asked for.
+        device: DeviceChoice,
+        /// A blank and the version, where the system tells.
+        version: String,
+        /// The driver's own words.
+        reason: String,
+    },
+    /// The NVIDIA driver is older than the CUDA that kernels are compiled by.
+    #[error(
+        "{device}: the NVIDIA driver{version} is older than the CUDA toolkit whose NVRTC was found: install a newer driver, or \
+         an older toolkit, first in LD_LIBRARY_PATH and as CUDA_PATH"
+    )]
+    OldDriver {
+        /// What was asked for.
+        device: DeviceChoice,
+        /// A blank and the version, where the system tells.
+        version: String,
+    },
+    /// There are fewer devices.
+    #[error("{device}: {found} found, counted from 0{hint}", found = devices(*found))]
+    NoDevice {
+        /// What was asked for.
+        device: DeviceChoice,
+        /// How many there are.
+        found: usize,
+        /// A semicolon and what to do, or nothing.
+        hint: &'static str,
+    },
+    /// The only adapter is a software one, which `auto` does not take.
+    #[error("{device} is no GPU but software, slower than the CPU backend: name it to use it")]
+    SoftwareOnly {
+        /// What was looked at.
+        device: DeviceChoice,
+    },
+    /// CUDA's run-time compiler is missing.
+    #[error(
+        "{device}: CUDA's run-time compiler (libnvrtc) was not found: install the CUDA toolkit, and put its lib64 folder into \
+         LD_LIBRARY_PATH"
+    )]
+    NoCompiler {
+        /// What was asked for.
+        device: DeviceChoice,
+    },
+    /// CUDA's headers are missing, which the run-time compiler needs.
+    #[error(
+        "{device}: CUDA's header {header} was not found in {folder}: install the CUDA toolkit, and set CUDA_PATH to it"
+    )]
+    NoHeaders {
+        /// What was asked for.
+        device: DeviceChoice,
+        /// The header.
+        header: &'static str,
+        /// Where it was looked for.
+        folder: String,
+    },
+    /// CUDA's run-time compiler does not know this GPU: it is too new for it, or too old.
+    #[error(
+        "{device}: the CUDA toolkit's NVRTC does not compile for this GPU ({gpu}): {reason}; use another version of the toolkit"
+    )]
+    UnknownGpu {
+        /// What was asked for.
+        device: DeviceChoice,
+        /// The compute capability.
+        gpu: String,
+        /// The compiler's own words.
+        reason: String,
+    },
+    /// A first small computation failed.
+    #[error("{device}: a first computation failed: {reason}")]
+    Trial {
+        /// What was asked for.
+        device: DeviceChoice,
+        /// What was said of it.
+        reason: String,
+    },
+    /// A computation wanted more memory than the device has.
+    #[error("{device} ran out of memory: {reason}")]
+    OutOfMemory {
+        /// The device's name.
+        device: String,
+        /// What was said of it.
+        reason: String,
+    },
+}
+
+impl DeviceError {
+    /// True where a build with another feature would help, so that nothing is wrong with the machine.
+    #[must_use]
+    pub fn is_not_built_in(&self) -> bool {
+        matches!(self, Self::NotBuiltIn { .. })
+    }
+}
+
+fn devices(found: usize) -> String {
+    match found {
+        0 => "no device".into(),
+        1 => "1 device".into(),
+        n => format!("{n} devices"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every error a user can meet on a machine, with what its message has to name.
+    #[test]
+    fn messages_are_one_line_that_names_the_device_and_what_to_do() {
+        let device = DeviceChoice::Cuda(1);
+        let (version, reason) = (" 470.57".to_string(), "CUDA_ERROR_UNKNOWN".to_string());
+        let all = [
+            (DeviceError::NotBuiltIn { device, feature: "cuda" }, "--features cuda"),
+            (DeviceError::NoDriver { device }, "--device cpu"),
+            (DeviceError::Driver { device, version: version.clone(), reason: reason.clone() }, "nvidia-smi"),
+            (DeviceError::OldDriver { device, version }, "driver 470.57 is older"),
+            (DeviceError::NoDevice { device, found: 1, hint: "" }, "1 device found"),
+            (
+                DeviceError::NoDevice { device, found: 0, hint: "; is it passed on?" },
+                "no device found, counted from 0; is",
+            ),
+            (DeviceError::NoCompiler { device }, "LD_LIBRARY_PATH"),
+            (
+                DeviceError::NoHeaders { device, header: "mma.h", folder: "/a/include".into() },
+                "mma.h was not found in /a/include",
+            ),
+            (DeviceError::UnknownGpu { device, gpu: "7.0".into(), reason: reason.clone() }, "(7.0)"),
+            (DeviceError::Trial { device, reason }, "CUDA_ERROR_UNKNOWN"),
+        ];
+        for (error, part) in all {
+            let text = error.to_string();
+            assert!(text.contains("cuda:1") && text.contains(part) && !text.contains('\n'), "{text}");
+        }
+    }
+}
