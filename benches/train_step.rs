@@ -4,12 +4,14 @@
 //! `MEDSEG_BENCH_MEMORY=128` takes two steps with the experiments' network, channels [16, 32, 64, 128, 256], on four crops of
 //! that side instead and prints the process's peak resident memory; `MEDSEG_BENCH_CHECKPOINTING=1` as well, with gradient
 //! checkpointing.
+//! `MEDSEG_BENCH_DEVICE=cuda` (or another name that the examples' `--device` takes) measures on that device instead of the CPU.
 
 use std::time::{Duration, Instant};
 
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Distribution;
 use criterion::{Criterion, criterion_group, criterion_main};
+use medseg::device::DeviceChoice;
 use medseg::losses::{Activation, DiceLoss, DiceLossConfig};
 use medseg::optim::NovoGradConfig;
 use medseg::train::peak_memory_bytes;
@@ -53,8 +55,10 @@ fn bench(c: &mut Criterion) {
     if let Ok(side) = std::env::var("MEDSEG_BENCH_MEMORY") {
         return memory(side.parse().expect("MEDSEG_BENCH_MEMORY is a side in voxels"));
     }
+    let name = std::env::var("MEDSEG_BENCH_DEVICE").unwrap_or_else(|_| "cpu".into());
+    let device = name.parse().and_then(DeviceChoice::open).unwrap_or_else(|e| panic!("{e}")).device.autodiff();
     let config = UNetConfig { channels: vec![8, 16, 32, 64, 128], dropout: 0.1, ..UNetConfig::default() };
-    let mut training = Training::new(&config, 48, &Device::flex().autodiff());
+    let mut training = Training::new(&config, 48, &device);
     let mut group = c.benchmark_group("train_step");
     group.sample_size(10).warm_up_time(Duration::from_secs(2)).measurement_time(Duration::from_secs(10));
     group.bench_function("unet/4x48x48x48", |bencher| bencher.iter(|| training.step()));

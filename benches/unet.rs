@@ -2,15 +2,29 @@
 //! backward.
 //!
 //! `cargo bench --bench unet`; `benches/peers/unet.py` measures the same with PyTorch. `MEDSEG_BENCH_MEMORY=128` runs one
-//! forward pass of that side instead and prints the process's peak resident memory.
+//! forward pass of that side instead and prints the process's peak resident memory. `MEDSEG_BENCH_DEVICE=cuda` (or another
+//! name that the examples' `--device` takes) measures on that device instead of the CPU.
 
 use std::time::Duration;
 
 use burn::tensor::Distribution;
 use criterion::{Criterion, criterion_group, criterion_main};
+use medseg::device::DeviceChoice;
 use medseg::ops::Precision;
 use medseg::unet::UNetConfig;
 use medseg::{Device, Tensor};
+
+/// The device that the environment asks for, the CPU by default.
+fn device() -> Device {
+    let name = std::env::var("MEDSEG_BENCH_DEVICE").unwrap_or_else(|_| "cpu".into());
+    name.parse().and_then(DeviceChoice::open).unwrap_or_else(|e| panic!("{e}")).device
+}
+
+/// A result that has been computed: GPUs do so behind the program's back.
+fn done<T>(device: &Device, result: T) -> T {
+    device.sync().expect("the device computes");
+    result
+}
 
 fn image(side: usize, device: &Device) -> Tensor<5> {
     Tensor::random([1, 1, side, side, side], Distribution::Uniform(0.0, 1.0), device)
@@ -24,22 +38,24 @@ fn bench(c: &mut Criterion) {
     for side in [96, 128] {
         let mut group = c.benchmark_group(format!("unet {side}^3"));
         group.sample_size(10).warm_up_time(Duration::from_secs(2)).measurement_time(Duration::from_secs(10));
-        let plain = Device::flex();
+        let plain = device();
         let x = image(side, &plain);
         for (name, precision) in [("forward", Precision::F32), ("forward bf16", Precision::Bf16)] {
             let network = config.init_seeded(1, &plain).expect("a network").with_precision(precision);
-            group.bench_function(name, |b| b.iter(|| network.forward(x.clone())));
+            group.bench_function(name, |b| b.iter(|| done(&plain, network.forward(x.clone()))));
         }
-        let tracked = Device::flex().autodiff();
+        let tracked = device().autodiff();
         let network = config.init_seeded(1, &tracked).expect("a network");
         let x = image(side, &tracked);
-        group.bench_function("forward and backward", |b| b.iter(|| network.forward(x.clone()).mean().backward()));
+        group.bench_function("forward and backward", |b| {
+            b.iter(|| done(&tracked, network.forward(x.clone()).mean().backward()));
+        });
     }
 }
 
 /// Prints the peak memory of one forward pass.
 fn memory(side: usize) {
-    let device = Device::flex();
+    let device = device();
     let network = UNetConfig::default().init_seeded(1, &device).expect("a network");
     let mean = network.forward(image(side, &device)).mean().into_scalar::<f32>();
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Makes a small set of synthetic abdomen CTs, finds and splits its cases, and loads them ahead of their use.
 //!
-//! `cargo run --example data -- DIR` keeps the set in DIR, which `one_stage` and `two_stage` take as `--data DIR`.
+//! `cargo run --example data -- DIR [CASES [SCALE]]` keeps the set in DIR, which `one_stage` and `two_stage` take as
+//! `--data DIR`; at a scale of 4 its volumes have the size of clinical ones.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -22,7 +23,9 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     let temporary = tempfile::tempdir()?;
     let folder = std::env::args().nth(1).map_or_else(|| temporary.path().join("phantoms"), PathBuf::from);
-    let phantoms = PhantomConfig { cases: 6, scale: 0.5, seed: 1, ..PhantomConfig::default() };
+    let cases = std::env::args().nth(2).map_or(Ok(6), |cases| cases.parse())?;
+    let scale = std::env::args().nth(3).map_or(Ok(0.5), |scale| scale.parse())?;
+    let phantoms = PhantomConfig { cases, scale, seed: 1, ..PhantomConfig::default() };
     phantoms.write(&folder, &mut |done, cases| println!("made {done} of {cases}"))?;
 
     // An image without a label, or with one on another grid, would be an error here.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use medseg::bundle::{Bundle, PredictionPlan, PredictionReport};
-use medseg::device::Chosen;
+use medseg::device::{Chosen, free_memory};
 use medseg::train::{Observer, TrainError, open_bundle};
 use medseg::unet::Precision;
 use medseg::volume::{Dhw, Geometry, Volume, read_image, read_info, write_label};
@@ -68,12 +68,12 @@ fn predict_on(device: &Chosen, options: &Options) -> Result<(), Box<dyn Error>> 
     let mut bar = cli::Bar::new();
     let image = if options.image.is_dir() {
         let image = read_folder(&options.image)?;
-        bar.message(&plan(&mut bundle, image.shape(), &image.geometry, options.memory)?.to_string());
+        say(&plan(&mut bundle, image.shape(), &image.geometry, options.memory)?, device, &mut bar);
         image
     } else {
         // The plan comes before the voxels: they may be what does not fit.
         let info = read_info(&options.image)?;
-        bar.message(&plan(&mut bundle, info.shape, &info.geometry, options.memory)?.to_string());
+        say(&plan(&mut bundle, info.shape, &info.geometry, options.memory)?, device, &mut bar);
         if options.dry_run {
             return Ok(());
         }
@@ -95,6 +95,20 @@ fn predict_on(device: &Chosen, options: &Options) -> Result<(), Box<dyn Error>> 
     save(&options.mask, &prediction.mask)?;
     tell(&bundle, &prediction.report, &options.mask, &mut bar);
     Ok(())
+}
+
+/// Says what is to be done, and warns where the network and its windows need more memory than the device has free.
+fn say(plan: &PredictionPlan, chosen: &Chosen, bar: &mut cli::Bar) {
+    bar.message(&plan.to_string());
+    let needed = plan.memory.network + plan.memory.stitching;
+    if let Some(memory) = free_memory(&chosen.device).filter(|memory| memory.free < needed) {
+        bar.warn(&format!(
+            "about {} MiB are needed and {} has {} MiB free; --memory lowers the windows at once, --bf16 halves the network's part",
+            needed >> 20,
+            chosen.name,
+            memory.free >> 20
+        ));
+    }
 }
 
 /// What is to be done, within the budget if there is one.

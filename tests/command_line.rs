@@ -256,6 +256,10 @@ fn usage_and_configuration_errors_end_with_2() {
         (vec!["--labels", "9"], "[9]"),
         (vec!["--device", "tpu"], "tpu"),
         (vec!["--device", "cuda:x"], "cuda:x"),
+        // Not built in, no driver, or not that many of them.
+        (vec!["--device", "cuda:99"], "cuda:99"),
+        (vec!["--device", "webgpu:99"], "webgpu:99"),
+        (vec!["--device", "cpu,cuda:0"], "cuda:0"),
         (vec!["--intensity", "window:5,1"], "window"),
         (vec!["--config", "no_such_file.toml"], "no_such_file.toml"),
     ] {
@@ -265,6 +269,32 @@ fn usage_and_configuration_errors_end_with_2() {
         assert_fails(&command.args(arguments).output().unwrap(), 2, what);
     }
     assert!(!data.path("out").exists());
+}
+
+#[test]
+fn the_device_that_auto_takes_is_told_with_the_reason() {
+    let data = Data::new();
+    let paths = [data.path("data"), data.path("out")].map(|path| path.into_os_string().into_string().unwrap());
+    let run = |more: &[&str]| {
+        let mut command = example("one_stage");
+        command.args(["--data", &paths[0], "--out", &paths[1], "--dry-run"]);
+        let output = command.args(more).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        stderr(&output)
+    };
+    let told = |text: &str| text.lines().filter(|line| line.starts_with("on cpu")).count();
+    let asked = run(&["--device", "auto"]);
+    let on_the_cpu = asked.lines().any(|line| line.starts_with("device: cpu"));
+    assert_eq!(told(&asked), usize::from(on_the_cpu), "{asked}");
+    assert_eq!(told(&run(&["--device", "cpu"])), 0);
+    // Where no GPU's backend is built in there was nothing to choose from.
+    if !cfg!(any(feature = "cuda", feature = "webgpu")) {
+        assert_eq!(told(&run(&[])), 0);
+    }
+    let listed = example("device").output().unwrap();
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.status.success() && text.contains("cpu (Burn Flex) works"), "{text}");
+    assert_fails(&example("device").arg("cuda:99").output().unwrap(), 2, "cuda:99");
 }
 
 #[test]

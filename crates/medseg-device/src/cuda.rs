@@ -68,6 +68,11 @@ fn is_missing_library(panicked: &Panicked) -> bool {
 
 fn driver_error(device: DeviceChoice, error: DriverError) -> DeviceError {
     let reason = one_line(&format!("{error:?}"));
+    if error.0 == CUresult::CUDA_ERROR_OUT_OF_MEMORY {
+        // Nothing of ours is on it yet.
+        let reason = format!("{reason}; other programs use it, says nvidia-smi?");
+        return DeviceError::OutOfMemory { device: device.to_string(), reason };
+    }
     DeviceError::Driver { device, version: driver_version(), reason }
 }
 

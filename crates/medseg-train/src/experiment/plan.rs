@@ -7,7 +7,7 @@ use medseg_unet::describe;
 use super::RunRequest;
 use super::dataset::Dataset;
 use crate::TrainError;
-use crate::config::{StageConfig, StageInput};
+use crate::config::{PrecisionSetting, StageConfig, StageInput};
 
 const MIB: f64 = (1u64 << 20) as f64;
 
@@ -56,6 +56,32 @@ fn stage_text(name: &str, stage: &StageConfig, data: &Dataset) -> Result<String,
     Ok(text)
 }
 
+/// A line for every stage whose training step keeps more than `free` bytes on the device.
+pub(crate) fn memory_shortages(request: &RunRequest, free: u64) -> Result<Vec<String>, TrainError> {
+    let mut shortages = Vec::new();
+    // What is computed again in the backward pass is not kept.
+    for (name, stage) in request.config.stages().into_iter().filter(|(_, stage)| !stage.gradient.checkpointing) {
+        let needed = step_bytes(stage)? / if request.config.precision == PrecisionSetting::Bf16 { 2 } else { 1 };
+        if needed > free {
+            shortages.push(format!(
+                "stage {name}: a training step keeps about {} MiB of activations and {} has {} MiB free: lower {name}.size or \
+                 {name}.crops.samples, or set precision = \"bf16\" or {name}.gradient.checkpointing = true",
+                needed >> 20,
+                request.device_name,
+                free >> 20
+            ));
+        }
+    }
+    Ok(shortages)
+}
+
+/// f32 activations of one training step.
+fn step_bytes(stage: &StageConfig) -> Result<u64, TrainError> {
+    let batch = if stage.input == StageInput::Whole { 1 } else { stage.crops.samples };
+    let network = describe(&stage.network, stage.size.to_array())?;
+    Ok(network.activation_bytes.saturating_mul(batch as u64))
+}
+
 /// Upper bound of a prepared case: image f32, mask u8, crop index.
 fn prepared_bytes(stage: &StageConfig, data: &Dataset, id: &str) -> u64 {
     let Some(shape) = data.shape_of(id) else { return 0 };
@@ -90,5 +116,33 @@ fn shortened(ids: &[String]) -> String {
         [one] => one.clone(),
         [first, .., last] if ids.len() > 4 => format!("{first} ... {last}"),
         _ => ids.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Experiment, Preset};
+
+    #[test]
+    fn what_a_step_keeps_is_compared_with_the_devices_memory() {
+        let mut config = Preset::Paper.config(Experiment::TwoStage);
+        let request = |config: &_| RunRequest {
+            device_name: "cuda:0".into(),
+            ..RunRequest::new(Clone::clone(config), None, "out")
+        };
+        let fine = step_bytes(&config.fine).unwrap();
+        let lines = memory_shortages(&request(&config), fine - 1).unwrap();
+        let [line] = &lines[..] else { panic!("{lines:?}") };
+        assert!(
+            line.starts_with("stage fine: ") && line.contains("cuda:0 has") && line.contains("fine.size"),
+            "{line}"
+        );
+        assert_eq!(memory_shortages(&request(&config), fine).unwrap(), Vec::<String>::new());
+        assert_eq!(memory_shortages(&request(&config), 0).unwrap().len(), 2);
+        config.precision = PrecisionSetting::Bf16;
+        assert_eq!(memory_shortages(&request(&config), fine - 1).unwrap(), Vec::<String>::new());
+        config.fine.gradient.checkpointing = true;
+        assert_eq!(memory_shortages(&request(&config), 0).unwrap().len(), 1);
     }
 }

@@ -20,6 +20,8 @@ const RESAMPLES: usize = 10_000;
 pub(crate) struct TrainedStage {
     pub name: &'static str,
     pub state: StageState,
+    /// What was taken of the first device's own memory by then.
+    pub device_memory_bytes: Option<u64>,
 }
 
 /// Writes the tables and the page; returns the summary.
@@ -69,6 +71,7 @@ fn summarise_stage(request: &RunRequest, stage: &TrainedStage, predicted: &Predi
         seconds_train: history.iter().map(|r| r.seconds).sum(),
         seconds_predict: rows.iter().map(|r| r.seconds).sum(),
         peak_memory_bytes: stage.state.peak_memory_bytes.max(peak_memory_bytes()),
+        device_memory_bytes: stage.device_memory_bytes,
     }
 }
 

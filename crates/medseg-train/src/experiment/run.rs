@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use medseg_data::{Case, DiskCache};
+use medseg_device::{free_memory, reserved_bytes};
 use medseg_unet::Norm;
 
 use super::boxes::predicted_boxes;
 use super::dataset::Dataset;
 use super::fit::{fit_components, fit_epochs, fit_intensity, fit_size};
 use super::folder::{BUNDLE_FOLDER, RunRecord, open_folder};
-use super::plan::plan_text;
+use super::plan::{memory_shortages, plan_text};
 use super::predict::predict_cases;
 use super::results::{TrainedStage, write_results};
 use super::trained::TrainedRun;
@@ -68,6 +69,11 @@ pub fn run_experiment_on(
     let plan = plan_text(&request, &data)?;
     if request.dry_run {
         observer.message(&format!("configuration: {}\n{plan}", record.text()));
+    }
+    if let Some(memory) = free_memory(&devices[0]) {
+        memory_shortages(&request, memory.free)?.iter().for_each(|shortage| observer.warn(shortage));
+    }
+    if request.dry_run {
         return Ok(None);
     }
     ensure_foreground(&data.select(&data.split.train)?, &request.config.data)?;
@@ -162,7 +168,7 @@ fn reached(request: &RunRequest, name: &'static str) -> Result<TrainedStage, Tra
         let reason = format!("stage {name} has not been trained yet");
         return Err(TrainError::NotARun { path: request.out.clone(), reason });
     };
-    Ok(TrainedStage { name, state })
+    Ok(TrainedStage { name, state, device_memory_bytes: None })
 }
 
 /// Trains the stages that the request wants.
@@ -214,7 +220,8 @@ fn train_stages(
             tensorboard: request.tensorboard.then(|| request.out.join("tensorboard").join(name)),
         };
         let state = run.train(&training, &validation, observer)?;
-        trained.push(TrainedStage { name, state });
+        let device_memory_bytes = reserved_bytes(&devices[0]);
+        trained.push(TrainedStage { name, state, device_memory_bytes });
     }
     Ok(trained)
 }

@@ -84,6 +84,9 @@ pub struct StageSummary {
     /// Highest resident memory of the processes that trained the stage, those before a resume included, and of the one that
     /// predicted, where the system tells.
     pub peak_memory_bytes: Option<u64>,
+    /// Memory that Burn had taken of the first device's own by the end of the stage's training; not for the CPU backends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_memory_bytes: Option<u64>,
 }
 
 /// `summary.json`.

@@ -179,11 +179,16 @@ pub(super) fn cost(run: &RunResults) -> String {
             duration(s.seconds_train),
             duration(s.seconds_train / s.epochs.max(1) as f64),
             duration(s.seconds_predict),
-            memory(s.peak_memory_bytes),
+            memory(s.peak_memory_bytes) + &device_memory(s),
         ]
     };
     let rows: Vec<_> = run.stages().filter_map(|n| Some(row(n, run.summary.stages.get(n)?))).collect();
     table("", &header.map(String::from), &rows)
         + "<p class=\"soft\">Training includes its validations. A two-stage prediction is timed as a whole. Peak memory is \
-           that of the processes that trained the stage and predicted.</p>"
+           that of the processes that trained the stage and predicted; a GPU's own is named beside it.</p>"
+}
+
+/// What was taken of a GPU's own memory, if the stage was trained on one.
+fn device_memory(s: &StageSummary) -> String {
+    s.device_memory_bytes.map_or_else(String::new, |bytes| format!(", device {}", memory(Some(bytes))))
 }
