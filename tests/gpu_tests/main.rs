@@ -6,6 +6,7 @@
 //! silence.
 #![cfg(all(feature = "cpu", any(feature = "cuda", feature = "webgpu")))]
 
+mod conv;
 mod device;
 mod golden;
 mod network;

@@ -22,12 +22,6 @@ pub(crate) fn kernels<const D: usize>(x: &Tensor<D>) -> Option<Kernels> {
     on(x.device().as_dispatch(), x.dtype())
 }
 
-/// True for an f32 tensor on Burn's Flex device, with or without autodiff.
-#[cfg(feature = "flex")]
-pub(crate) fn is_flex_f32<const D: usize>(x: &Tensor<D>) -> bool {
-    kernels(x) == Some(Kernels::Flex)
-}
-
 /// The kernels for tensors of a type on a device.
 pub(crate) fn on(device: &DispatchDevice, dtype: DType) -> Option<Kernels> {
     match device {

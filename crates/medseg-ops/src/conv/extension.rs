@@ -5,25 +5,31 @@ use burn::backend::autodiff::{
     grads::Gradients,
     ops::{Backward, Ops, OpsKind},
 };
+#[cfg(feature = "cube")]
+use burn::backend::fusion::custom::TensorSpec;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, TensorMetadata, backend_extension};
+#[cfg(feature = "cube")]
+use burn::tensor::DType;
 use burn::tensor::{Shape, Tensor};
 
 use super::ConvOptions;
-use crate::kernels::is_flex_f32;
+use super::strided::extension::covers as covers_any;
+#[cfg(feature = "cube")]
+use crate::norm::extension::statistics;
 use crate::norm::extension::{NormGradBackend, NormKept, Steps};
 
-/// Whether the kernels of this module take these shapes, which fit together: f32 on Flex, kernel 1 without padding or
-/// kernel 3 with padding up to 2, stride 1.
+/// Whether the kernels of this module take these shapes, which fit together: kernel 1 without padding or kernel 3 with
+/// padding up to 2, stride 1.
 pub(super) fn covers(inputs: &[&Tensor<5>], weight: &Tensor<5>, options: ConvOptions) -> bool {
-    let [out, _, kernel @ ..] = weight.dims();
-    let kernel = match kernel {
+    let [.., depth, height, width] = weight.dims();
+    let kernel = match [depth, height, width] {
         [1, 1, 1] => options.padding == [0; 3],
         [3, 3, 3] => options.padding.iter().all(|p| *p <= 2),
         _ => false,
     };
-    let usable = |x: &&Tensor<5>| is_flex_f32(x) && x.dims().iter().all(|side| *side > 0);
-    kernel && out > 0 && options.stride == [1; 3] && is_flex_f32(weight) && inputs.iter().all(usable)
+    let alike = inputs.iter().all(|x| x.dtype() == inputs[0].dtype());
+    kernel && options.stride == [1; 3] && alike && inputs.iter().all(|x| covers_any(x, weight))
 }
 
 /// Whether a transposed convolution with weights `[in, out, kernel]` is one that [`covers`] accepts.
@@ -32,14 +38,16 @@ pub(super) fn covers_transposed(weight: &Tensor<5>, options: ConvOptions) -> boo
     kernel == [3; 3] && options.stride == [1; 3] && options.padding.iter().all(|p| *p <= 2)
 }
 
-/// Backends that convolve with stride 1 and a cubic kernel of 1 or 3.
-#[backend_extension(Autodiff, Flex)]
+/// Backends that convolve with stride 1 and a cubic kernel of 1 or 3. Weights are f32; the result has the type of x.
+#[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
 pub trait ConvBackend: Backend {
     /// Of one input.
+    #[fusion(meta = output)]
     fn conv3d_direct(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self>;
 
     /// Of the channels of `skip` and those of `below`, which is enlarged first, with or without aligned corners, if
     /// `enlarged` says so.
+    #[fusion(meta = |skip, _below, weight, _enlarged, options| output(skip, weight, options))]
     fn conv3d_joined(
         skip: FloatTensor<Self>,
         below: FloatTensor<Self>,
@@ -50,6 +58,7 @@ pub trait ConvBackend: Backend {
 
     /// Of what [`NormBackend::instance_norm`](crate::norm::extension::NormBackend::instance_norm) makes of x with a weight
     /// and a bias a channel and a ReLU.
+    #[fusion(meta = |x, _norm_weight, _norm_bias, _factors, weight, _steps, options| output(x, weight, options))]
     fn conv3d_rectified(
         x: FloatTensor<Self>,
         norm_weight: FloatTensor<Self>,
@@ -61,9 +70,11 @@ pub trait ConvBackend: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// Backends that know the gradients too.
+/// Backends that know the gradients too. Those of weights are f32.
+#[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
 pub trait ConvGradientBackend: ConvBackend + NormGradBackend {
     /// Gradient of the input of shape `input`.
+    #[fusion(meta = |gradient, _weight, input, _options| TensorSpec::new(input.clone(), gradient.dtype))]
     fn conv3d_direct_input(
         gradient: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -72,6 +83,7 @@ pub trait ConvGradientBackend: ConvBackend + NormGradBackend {
     ) -> FloatTensor<Self>;
 
     /// Gradient of the weights of shape `weight`.
+    #[fusion(meta = |_x, _gradient, weight, _options| TensorSpec::new(weight.clone(), DType::F32))]
     fn conv3d_direct_weight(
         x: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
@@ -80,15 +92,21 @@ pub trait ConvGradientBackend: ConvBackend + NormGradBackend {
     ) -> FloatTensor<Self>;
 
     /// Gradients of both inputs, of these shapes.
+    #[fusion(meta = |gradient, _weight, skip, below, _enlarged, _options| (
+        TensorSpec::new(skip.clone(), gradient.dtype),
+        TensorSpec::new(below.clone(), gradient.dtype),
+    ))]
     fn conv3d_joined_inputs(
         gradient: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        inputs: [Shape; 2],
+        skip: Shape,
+        below: Shape,
         enlarged: Option<bool>,
         options: ConvOptions,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// Gradient of the weights of shape `weight`.
+    #[fusion(meta = |_skip, _below, _gradient, weight, _enlarged, _options| TensorSpec::new(weight.clone(), DType::F32))]
     fn conv3d_joined_weight(
         skip: FloatTensor<Self>,
         below: FloatTensor<Self>,
@@ -99,6 +117,10 @@ pub trait ConvGradientBackend: ConvBackend + NormGradBackend {
     ) -> FloatTensor<Self>;
 
     /// [`ConvBackend::conv3d_rectified`] and the statistics of x.
+    #[fusion(meta = |x, _norm_weight, _norm_bias, _factors, weight, _steps, options| (
+        output(x, weight, options),
+        statistics(x),
+    ))]
     fn conv3d_rectified_kept(
         x: FloatTensor<Self>,
         norm_weight: FloatTensor<Self>,
@@ -110,12 +132,21 @@ pub trait ConvGradientBackend: ConvBackend + NormGradBackend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// Gradient of the weights of shape `weight`.
+    #[fusion(meta = |_norm, _gradient, weight, _options| TensorSpec::new(weight.clone(), DType::F32))]
     fn conv3d_rectified_weight(
-        norm: NormKept<Self>,
+        #[extension_type] norm: NormKept<Self>,
         gradient: FloatTensor<Self>,
         weight: Shape,
         options: ConvOptions,
     ) -> FloatTensor<Self>;
+}
+
+/// What a convolution of x makes.
+#[cfg(feature = "cube")]
+pub(super) fn output(x: &TensorSpec, weight: &TensorSpec, options: &ConvOptions) -> TensorSpec {
+    let ([batch, _, sides @ ..], [out, _, kernel @ ..]) = (x.shape.dims::<5>(), weight.shape.dims::<5>());
+    let [d, h, w] = options.made(sides, kernel);
+    TensorSpec::new(Shape::new([batch, out, d, h, w]), x.dtype)
 }
 
 impl<B: ConvGradientBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, C> {
@@ -215,7 +246,7 @@ impl<B: ConvGradientBackend> Backward<B, 3> for Joined {
         let [of_skip, of_below, of_weight] = ops.parents;
         let gradient = grads.consume::<B>(&ops.node);
         let (skip, below, weight, enlarged, options) = ops.state;
-        let shapes = [skip.shape(), below.shape()];
+        let (skip_shape, below_shape) = (skip.shape(), below.shape());
         if let Some(parent) = of_weight {
             let result = B::conv3d_joined_weight(skip, below, gradient.clone(), weight.shape(), enlarged, options);
             grads.register::<B>(parent.id, result);
@@ -223,7 +254,7 @@ impl<B: ConvGradientBackend> Backward<B, 3> for Joined {
         if of_skip.is_none() && of_below.is_none() {
             return;
         }
-        let (skip, below) = B::conv3d_joined_inputs(gradient, weight, shapes, enlarged, options);
+        let (skip, below) = B::conv3d_joined_inputs(gradient, weight, skip_shape, below_shape, enlarged, options);
         for (parent, result) in [(of_skip, skip), (of_below, below)] {
             if let Some(parent) = parent {
                 grads.register::<B>(parent.id, result);

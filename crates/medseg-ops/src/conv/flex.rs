@@ -79,18 +79,18 @@ impl ConvGradientBackend for Flex {
     fn conv3d_joined_inputs(
         gradient: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        inputs: [Shape; 2],
+        skip_shape: Shape,
+        below_shape: Shape,
         enlarged: Option<bool>,
         options: ConvOptions,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let [batch, channels, sides @ ..] = inputs[0].dims::<5>();
-        let [_, below_channels, ..] = inputs[1].dims::<5>();
+        let [batch, channels, sides @ ..] = skip_shape.dims::<5>();
+        let [_, below_channels, ..] = below_shape.dims::<5>();
         let voxels: usize = sides.iter().product();
         let mut skip = Buffer::new(batch * channels * voxels);
         let mut below = Buffer::new(batch * below_channels * voxels);
         let sink = Sink::new(batch, voxels, [(&mut skip[..], channels), (&mut below[..], below_channels)]);
         input_gradient(gradient, weight, options, &sink);
-        let [skip_shape, below_shape] = inputs;
         let below = match enlarged {
             None => tensor(below, below_shape),
             Some(align_corners) => {

@@ -1,5 +1,7 @@
 //! Convolution of a decoder's two inputs.
 
+#[cfg(feature = "extension")]
+use burn::tensor::DType;
 use burn::tensor::Tensor;
 
 use super::{ConvOptions, composed};
@@ -19,7 +21,8 @@ pub enum Enlarge {
 /// `conv3d(cat([skip, enlarged below], channels), weight, None, options)`, the first step of a U-Net's decoder level.
 ///
 /// On the CPU neither the enlarged nor the joined tensor is made: the convolution reads both inputs where they are, and
-/// the backward pass keeps them alone.
+/// the backward pass keeps them alone. On a GPU the joined tensor is made in one pass, and made again by the backward pass,
+/// which keeps the two inputs alone too.
 ///
 /// # Shapes
 /// - skip: `[batch, a, depth, height, width]`
@@ -58,7 +61,7 @@ pub fn conv3d_joined(
     );
     super::check_fit("conv3d_joined", sides, &weight, options);
     super::check_channels("conv3d_joined", a + b, weight.dims()[1], weight.dims()[0], None);
-    #[cfg(feature = "flex")]
+    #[cfg(feature = "extension")]
     if super::extension::covers(&[&skip, &below], &weight, options) {
         use burn::backend::Dispatch;
 
@@ -67,7 +70,8 @@ pub fn conv3d_joined(
             Enlarge::No => None,
             Enlarge::Trilinear2x { align_corners } => Some(align_corners),
         };
-        let (skip, below, weight) = (skip.into_dispatch(), below.into_dispatch(), weight.into_dispatch());
+        let weight = weight.cast(DType::F32).into_dispatch();
+        let (skip, below) = (skip.into_dispatch(), below.into_dispatch());
         return Tensor::from_dispatch(Dispatch::conv3d_joined(skip, below, weight, enlarged, options));
     }
     composed::conv3d_joined(skip, below, weight, enlarge, options)

@@ -1,7 +1,9 @@
 //! Convolutions.
 
 pub(crate) mod composed;
-#[cfg(feature = "flex")]
+#[cfg(feature = "cube")]
+mod cube;
+#[cfg(feature = "extension")]
 mod extension;
 #[cfg(feature = "flex")]
 mod flex;
@@ -9,12 +11,14 @@ mod joined;
 #[cfg(feature = "flex")]
 mod kernel;
 mod rectified;
-#[cfg(feature = "flex")]
+#[cfg(feature = "extension")]
 mod strided;
 
 pub use joined::{Enlarge, conv3d_joined};
 pub use rectified::norm_relu_conv3d;
 
+#[cfg(feature = "extension")]
+use burn::tensor::DType;
 use burn::tensor::Tensor;
 
 /// Stride and zero padding along `[depth, height, width]`.
@@ -28,15 +32,21 @@ pub struct ConvOptions {
     pub precision: Precision,
 }
 
-/// In which numbers a convolution makes its products. Inputs, outputs and sums are in f32 either way.
+/// In which numbers the forward pass of a convolution of f32 tensors makes its products. Inputs, outputs and sums are in
+/// f32 either way, and gradients are computed as with [`Precision::F32`].
+///
+/// Tensors of f16 and bf16, which only GPUs take, are multiplied in their own type and summed in f32, whatever this says;
+/// their weights and the gradients of these stay in f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
-    /// f32.
+    /// f32. Burn on an NVIDIA GPU may take TF32 (10 bits of mantissa) where its tensor cores are faster, as PyTorch does
+    /// for convolutions.
     #[default]
     F32,
-    /// bf16 (8 bits of mantissa) where the CPU has AMX (on Linux) or AVX512-BF16, and the kernel is 3×3×3 with stride 1
-    /// and more than one input channel; else f32. The error of an output is below 0.5 % of the layer's largest;
-    /// gradients are always computed in f32.
+    /// bf16 (7 bits of mantissa). The error of an output is below 0.5 % of the layer's largest.
+    ///
+    /// On the CPU where it has AMX (on Linux) or AVX512-BF16, and the kernel is 3×3×3 with stride 1 and more than one input
+    /// channel; on a GPU that has bf16, any convolution that is not transposed; else f32.
     Bf16,
 }
 
@@ -44,6 +54,14 @@ impl Default for ConvOptions {
     /// Stride 1, no padding, f32.
     fn default() -> Self {
         Self { stride: [1; 3], padding: [0; 3], precision: Precision::F32 }
+    }
+}
+
+#[cfg(feature = "cube")]
+impl ConvOptions {
+    /// Voxels that a kernel makes along each axis.
+    pub(crate) fn made(&self, sides: [usize; 3], kernel: [usize; 3]) -> [usize; 3] {
+        std::array::from_fn(|a| (sides[a] + 2 * self.padding[a] - kernel[a]) / self.stride[a] + 1)
     }
 }
 
@@ -61,8 +79,8 @@ pub fn conv3d(x: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, options:
     let ([_, channels, sides @ ..], [output, input, ..]) = (x.dims(), weight.dims());
     check_channels("conv3d", channels, input, output, bias.as_ref());
     check_fit("conv3d", sides, &weight, options);
-    #[cfg(feature = "flex")]
-    if let Some(y) = on_flex(&x, &weight, options) {
+    #[cfg(feature = "extension")]
+    if let Some(y) = by_kernels(&x, &weight, options) {
         return with_bias(y, bias);
     }
     composed::conv3d(x, weight, bias, options)
@@ -95,7 +113,7 @@ pub fn conv_transpose3d(
         (0..3).all(some),
         "conv_transpose3d: nothing is left of {sides:?} voxels with kernel {kernel:?}, stride {stride:?}, padding {padding:?}"
     );
-    #[cfg(feature = "flex")]
+    #[cfg(feature = "extension")]
     if strided::extension::covers(&x, &weight) && (0..3).all(|a| output_padding[a] < stride[a]) {
         use burn::backend::Dispatch;
 
@@ -108,20 +126,21 @@ pub fn conv_transpose3d(
             let flipped = weight.flip([2, 3, 4]).swap_dims(0, 1);
             return conv3d(x, flipped, bias, ConvOptions { padding: padding.map(|p| 2 - p), ..options });
         }
+        let weight = weight.cast(DType::F32);
         let y = Dispatch::conv3d_transposed(x.into_dispatch(), weight.into_dispatch(), made, options);
         return with_bias(Tensor::from_dispatch(y), bias);
     }
     composed::conv_transpose3d(x, weight, bias, stride, padding, output_padding)
 }
 
-/// The convolution by the kernel that suits it, if Flex has the tensors.
-#[cfg(feature = "flex")]
-fn on_flex(x: &Tensor<5>, weight: &Tensor<5>, options: ConvOptions) -> Option<Tensor<5>> {
+/// The convolution by the kernel that suits it, if there is one for where the tensors are.
+#[cfg(feature = "extension")]
+fn by_kernels(x: &Tensor<5>, weight: &Tensor<5>, options: ConvOptions) -> Option<Tensor<5>> {
     use burn::backend::Dispatch;
 
     use extension::ConvBackend;
     use strided::extension::StridedBackend;
-    let tensors = || (x.clone().into_dispatch(), weight.clone().into_dispatch());
+    let tensors = || (x.clone().into_dispatch(), weight.clone().cast(DType::F32).into_dispatch());
     if extension::covers(&[x], weight, options) {
         let (x, weight) = tensors();
         return Some(Tensor::from_dispatch(Dispatch::conv3d_direct(x, weight, options)));
@@ -133,11 +152,14 @@ fn on_flex(x: &Tensor<5>, weight: &Tensor<5>, options: ConvOptions) -> Option<Te
     None
 }
 
-#[cfg(feature = "flex")]
+#[cfg(feature = "extension")]
 fn with_bias(y: Tensor<5>, bias: Option<Tensor<1>>) -> Tensor<5> {
     match bias {
         None => y,
-        Some(bias) => y + bias.reshape([1, -1, 1, 1, 1]),
+        Some(bias) => {
+            let bias = bias.cast(y.dtype()).reshape([1, -1, 1, 1, 1]);
+            y + bias
+        }
     }
 }
 

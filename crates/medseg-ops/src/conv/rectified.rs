@@ -1,5 +1,7 @@
 //! Convolution of what a norm and a ReLU make of its input.
 
+#[cfg(feature = "extension")]
+use burn::tensor::DType;
 use burn::tensor::Tensor;
 
 use super::{ConvOptions, composed};
@@ -9,7 +11,7 @@ use crate::norm::NormRelu;
 /// dropout and ReLU before it.
 ///
 /// On the CPU the normalised tensor is never made: the convolution reads `x` through the norm, and the backward pass
-/// keeps `x` alone.
+/// keeps `x` alone. On a GPU it is made, and made again by the backward pass, which keeps `x` alone too.
 ///
 /// # Shapes
 /// - x: `[batch, in, depth, height, width]`, any real numbers
@@ -36,7 +38,7 @@ pub fn norm_relu_conv3d(x: Tensor<5>, norm: NormRelu, weight: Tensor<5>, options
     super::check_fit(NAME, sides, &weight, options);
     super::check_channels(NAME, channels, weight.dims()[1], weight.dims()[0], None);
     norm.check(NAME, &x);
-    #[cfg(feature = "flex")]
+    #[cfg(feature = "extension")]
     if super::extension::covers(&[&x], &weight, options)
         && let Some(of) = crate::norm::extension::Parameters::covered(&x, &norm)
     {
@@ -44,7 +46,7 @@ pub fn norm_relu_conv3d(x: Tensor<5>, norm: NormRelu, weight: Tensor<5>, options
 
         use super::extension::ConvBackend;
         let (of_norm, bias, factors) = (of.weight.into_dispatch(), of.bias.into_dispatch(), of.factors.into_dispatch());
-        let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
+        let (x, weight) = (x.into_dispatch(), weight.cast(DType::F32).into_dispatch());
         let y = Dispatch::conv3d_rectified(x, of_norm, bias, factors, weight, norm.steps(), options);
         return Tensor::from_dispatch(y);
     }

@@ -168,7 +168,7 @@ pub trait NormGradBackend: NormBackend {
 
 /// The statistics of a tensor.
 #[cfg(feature = "cube")]
-fn statistics(x: &TensorSpec) -> TensorSpec {
+pub(crate) fn statistics(x: &TensorSpec) -> TensorSpec {
     let [batch, channels, ..] = x.shape.dims::<5>();
     TensorSpec::new(burn::tensor::Shape::new([batch * channels, 3]), DType::F32)
 }

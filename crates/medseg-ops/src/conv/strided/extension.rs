@@ -5,26 +5,34 @@ use burn::backend::autodiff::{
     grads::Gradients,
     ops::{Backward, Ops, OpsKind},
 };
+#[cfg(feature = "cube")]
+use burn::backend::fusion::custom::TensorSpec;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, TensorMetadata, backend_extension};
+#[cfg(feature = "cube")]
+use burn::tensor::DType;
 use burn::tensor::{Shape, Tensor};
 
 use crate::conv::ConvOptions;
-use crate::kernels::is_flex_f32;
+#[cfg(feature = "cube")]
+use crate::conv::extension::output;
+use crate::kernels::kernels;
 
-/// Whether the kernels of this module take these tensors, whose shapes fit together.
+/// Whether there are kernels that take these tensors, whose shapes fit together.
 pub(in super::super) fn covers(x: &Tensor<5>, weight: &Tensor<5>) -> bool {
     let something = |x: &Tensor<5>| x.dims().iter().all(|side| *side > 0);
-    something(x) && something(weight) && is_flex_f32(x) && is_flex_f32(weight)
+    something(x) && something(weight) && kernels(x).is_some() && kernels(x) == kernels(weight)
 }
 
-/// Backends that convolve with any kernel and stride.
-#[backend_extension(Autodiff, Flex)]
+/// Backends that convolve with any kernel and stride. Weights are f32; the result has the type of x.
+#[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
 pub trait StridedBackend: Backend {
     /// The convolution with weights `[out, in, kernel]`.
+    #[fusion(meta = output)]
     fn conv3d_strided(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self>;
 
     /// The transposed convolution with weights `[in, out, kernel]` that makes `sides`.
+    #[fusion(meta = |x, weight, sides, _options| enlarged(x, weight, sides))]
     fn conv3d_transposed(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -33,9 +41,19 @@ pub trait StridedBackend: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// Backends that know the gradients too: each of the two operations is the gradient of the other's input.
+/// What a transposed convolution makes.
+#[cfg(feature = "cube")]
+fn enlarged(x: &TensorSpec, weight: &TensorSpec, [d, h, w]: &[usize; 3]) -> TensorSpec {
+    let ([batch, ..], [_, made, ..]) = (x.shape.dims::<5>(), weight.shape.dims::<5>());
+    TensorSpec::new(Shape::new([batch, made, *d, *h, *w]), x.dtype)
+}
+
+/// Backends that know the gradients too: each of the two operations is the gradient of the other's input. Those of weights
+/// are f32.
+#[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
 pub trait StridedGradientBackend: StridedBackend {
     /// Gradient of the convolution's weights of shape `weight`.
+    #[fusion(meta = |_x, _gradient, weight, _options| TensorSpec::new(weight.clone(), DType::F32))]
     fn conv3d_strided_weight(
         x: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
