@@ -12,23 +12,17 @@ const EXACT: Tolerance = Tolerance { value: 0.0, largest: 0.0 };
 
 /// Numbers of which many are equal, all of them exact in half precision.
 fn with_ties<const D: usize>(seed: u64, shape: [usize; D]) -> TensorData {
-    numbers(seed, shape).map_values(|v: f32| v.round())
+    map(numbers(seed, shape), f32::round)
 }
 
 fn pooled(kernel: usize, stride: usize, padding: usize) -> impl Fn(&[Tensor<5>]) -> Tensor<5> {
     move |x| max_pool3d(x[0].clone(), kernel, stride, padding)
 }
 
-trait MapValues {
-    fn map_values(self, of: impl Fn(f32) -> f32) -> Self;
-}
-
-impl MapValues for TensorData {
-    fn map_values(self, of: impl Fn(f32) -> f32) -> Self {
-        let shape = self.shape.clone();
-        let values: Vec<f32> = self.try_to_vec().expect("f32");
-        Self::new(values.into_iter().map(of).collect::<Vec<f32>>(), shape)
-    }
+fn map(data: TensorData, of: impl Fn(f32) -> f32) -> TensorData {
+    let shape = data.shape().clone();
+    let values: Vec<f32> = data.try_to_vec().expect("f32");
+    TensorData::new(values.into_iter().map(of).collect::<Vec<f32>>(), shape)
 }
 
 #[test]
@@ -68,7 +62,7 @@ fn the_first_of_equals_gets_the_gradient() {
         let x = [with_ties(3, [2, channels, 6, 7, 8])];
         same("ties", &x, pooled(2, 2, 0), EXACT);
         same("ties, overlapping", &x, pooled(3, 2, 1), F32);
-        same("all equal", &[x[0].clone().map_values(|_| -1.5)], pooled(3, 2, 1), F32);
+        same("all equal", &[map(x[0].clone(), |_| -1.5)], pooled(3, 2, 1), F32);
     }
 }
 
@@ -77,11 +71,11 @@ fn the_first_of_equals_gets_the_gradient() {
 #[test]
 fn nan_and_infinities() {
     for special in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        let x = numbers(4, [1, 5, 6, 7, 8]).map_values(|v| if v > 1.0 { special } else { v });
+        let x = map(numbers(4, [1, 5, 6, 7, 8]), |v| if v > 1.0 { special } else { v });
         same(&format!("{special}"), &[x.clone()], pooled(2, 2, 0), EXACT);
         same(&format!("{special}, overlapping"), &[x], pooled(3, 2, 1), F32);
     }
-    let nothing = numbers(4, [1, 4, 4, 5, 6]).map_values(|_| f32::NEG_INFINITY);
+    let nothing = map(numbers(4, [1, 4, 4, 5, 6]), |_| f32::NEG_INFINITY);
     same("minus infinity alone", &[nothing], pooled(3, 2, 1), F32);
 }
 

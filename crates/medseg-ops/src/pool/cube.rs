@@ -177,7 +177,7 @@ fn numbered_maxima<E: Float, N: Size>(
     let (channels, line) = (x.shape(4), x.vector_size());
     let mut numbers = 0u32;
     #[unroll]
-    for part in 0..LINE / line {
+    for part in 0..comptime!(LINE / line) {
         let channel = at.group * LINE + part * line;
         if channel < channels {
             let (best, tap) = window_maximum::<E, N>(x, &at, channel, window);
@@ -284,7 +284,7 @@ fn gathered<E: Float, N: Size>(
     let at = place(ABSOLUTE_POS, &sides);
     let (channels, line) = (out.shape(4), out.vector_size());
     #[unroll]
-    for part in 0..LINE / line {
+    for part in 0..comptime!(LINE / line) {
         let channel = at.group * LINE + part * line;
         if channel < channels {
             let sum = voxel_gradient::<E, N>(grad, index, &at, channel, comptime!(part * line), window);
