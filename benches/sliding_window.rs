@@ -35,7 +35,7 @@ fn device() -> Device {
         #[cfg(feature = "cuda")]
         "cuda" => burn::tensor::DeviceType::Cuda,
         #[cfg(feature = "webgpu")]
-        "webgpu" => burn::tensor::DeviceType::WebGpu,
+        "webgpu" => burn::tensor::DeviceType::Wgpu,
         _ => panic!("MEDSEG_BENCH_DEVICE = {name}: no such device in this build"),
     };
     let found = Device::enumerate(kind).into_vec().into_iter().nth(index.parse().expect("a number of a device"));

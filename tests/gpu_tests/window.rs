@@ -25,16 +25,23 @@ fn network(classes: usize) -> impl FnMut(Tensor<5>) -> Tensor<5> {
     }
 }
 
-/// Windows of odd shapes, some larger than the image, over images of odd shapes.
-fn cases() -> Vec<(&'static str, SlidingWindow, Dhw<usize>)> {
+/// Windows of odd shapes, some larger than the image, over images of odd shapes, and numbers of classes.
+fn cases() -> Vec<(&'static str, SlidingWindow, Dhw<usize>, usize)> {
     let window = |d, h, w| SlidingWindow::new(Dhw { d, h, w }).with_blend(Blend::gaussian());
     vec![
-        ("half", window(8, 6, 4).with_overlap(0.5).with_batch(3), Dhw { d: 19, h: 13, w: 11 }),
-        ("three quarters", window(4, 8, 8).with_overlap(0.75).with_full_batches(true), Dhw { d: 9, h: 12, w: 17 }),
-        ("constant", window(5, 7, 6).with_blend(Blend::Constant).with_batch(1), Dhw { d: 11, h: 16, w: 9 }),
-        ("larger", window(9, 6, 16).with_padding(Padding::Reflect), Dhw { d: 7, h: 15, w: 12 }),
-        ("one window", window(8, 8, 8).with_padding(Padding::Constant(-1.0)), Dhw { d: 8, h: 5, w: 6 }),
+        ("half", window(8, 6, 4).with_overlap(0.5).with_batch(3), Dhw { d: 19, h: 13, w: 11 }, 3),
+        ("three quarters", window(4, 8, 8).with_overlap(0.75).with_full_batches(true), Dhw { d: 9, h: 12, w: 17 }, 1),
+        ("constant", window(5, 7, 6).with_blend(Blend::Constant).with_batch(1), Dhw { d: 11, h: 16, w: 9 }, 2),
+        ("larger", window(9, 6, 16).with_padding(Padding::Reflect), Dhw { d: 7, h: 15, w: 12 }, 1),
+        ("one window", window(8, 8, 8).with_padding(Padding::Constant(-1.0)), Dhw { d: 8, h: 5, w: 6 }, 3),
     ]
+}
+
+fn assert_close(what: &str, got: &Array4<f32>, want: &Array4<f32>) {
+    assert_eq!(got.dim(), want.dim(), "{what}");
+    let off = got.iter().zip(want).map(|(got, want)| (got - want).abs()).fold(0.0, f32::max);
+    assert!(off < 1e-4, "{what}: off by {off}");
+    assert!(got.iter().all(|value| value.is_finite()), "{what}");
 }
 
 /// Labels may differ where the host's two largest scores are closer than rounding: nowhere else.
@@ -52,37 +59,37 @@ fn assert_same_labels(what: &str, got: &Array3<u8>, logits: &Array4<f32>) {
 
 #[test]
 fn windows_are_stitched_on_the_gpu_as_on_the_host() {
-    for (name, window, shape) in cases() {
-        for classes in [1, 3] {
-            let what = format!("{name}, {classes} classes");
-            let image = texture(2, shape);
-            let (view, rule, cpu) = (image.view(), MaskRule::default(), Device::flex());
-            let want = window.predict(&view, &cpu, &mut network(classes), &mut NoProgress).unwrap();
-            let got = window.predict(&view, &gpu(), &mut network(classes), &mut NoProgress).unwrap();
-            assert_eq!(got.dim(), want.dim());
-            let off = got.iter().zip(&want).map(|(got, want)| (got - want).abs()).fold(0.0, f32::max);
-            assert!(off < 1e-4, "{what}: logits off by {off}");
-            let over_host = window.with_stitch(Stitch::Host);
-            let host = over_host.predict(&view, &gpu(), &mut network(classes), &mut NoProgress).unwrap();
-            assert!(got.iter().zip(&host).all(|(got, want)| (got - want).abs() < 1e-4), "{what}: over the host");
+    for (name, window, shape, classes) in cases() {
+        let what = format!("{name}, {classes} classes");
+        let image = texture(2, shape);
+        let (view, rule) = (image.view(), MaskRule::default());
+        let logits = |window: SlidingWindow, device: &Device| {
+            window.predict(&view, device, &mut network(classes), &mut NoProgress).unwrap()
+        };
+        let want = logits(window, &Device::flex());
+        assert_close(&format!("{what}: logits"), &logits(window, &gpu()), &want);
+        assert_close(&format!("{what}: over the host"), &logits(window.with_stitch(Stitch::Host), &gpu()), &want);
 
-            let mask = window.predict_mask(&view, rule, &gpu(), &mut network(classes), &mut NoProgress).unwrap();
-            assert_same_labels(&what, &mask, &want);
-            let masks =
-                window.predict_class_masks(&view, rule, &gpu(), &mut network(classes), &mut NoProgress).unwrap();
-            for class in 0..classes {
-                let mask = masks.slice(s![class, .., .., ..]).to_owned();
-                assert_same_labels(&what, &mask, &want.slice(s![class..=class, .., .., ..]).to_owned());
-            }
-            for activation in [Activation::Softmax, Activation::Sigmoid] {
-                let on = |device: &Device| {
-                    let mut network = network(classes);
-                    window.predict_probabilities(&view, activation, device, &mut network, &mut NoProgress).unwrap()
-                };
-                let (got, want) = (on(&gpu()), on(&cpu));
-                assert!(got.iter().zip(&want).all(|(got, want)| (got - want).abs() < 1e-4), "{what}: {activation:?}");
-            }
+        let mask = window.predict_mask(&view, rule, &gpu(), &mut network(classes), &mut NoProgress).unwrap();
+        assert_same_labels(&what, &mask, &want);
+        let masks = window.predict_class_masks(&view, rule, &gpu(), &mut network(classes), &mut NoProgress).unwrap();
+        for class in 0..classes {
+            let mask = masks.slice(s![class, .., .., ..]).to_owned();
+            assert_same_labels(&what, &mask, &want.slice(s![class..=class, .., .., ..]).to_owned());
         }
+    }
+}
+
+#[test]
+fn probabilities_on_the_gpu() {
+    let (name, window, shape, classes) = cases().swap_remove(0);
+    let image = texture(1, shape);
+    for activation in [Activation::Softmax, Activation::Sigmoid] {
+        let on = |device: &Device| {
+            let mut network = network(classes);
+            window.predict_probabilities(&image.view(), activation, device, &mut network, &mut NoProgress).unwrap()
+        };
+        assert_close(&format!("{name}: {activation:?}"), &on(&gpu()), &on(&Device::flex()));
     }
 }
 
@@ -107,7 +114,7 @@ fn regions_and_mirrors_on_the_gpu() {
     };
     let ((got, windows), (want, windows_on_cpu)) = (on(&gpu()), on(&Device::flex()));
     assert_eq!(windows, windows_on_cpu);
-    assert!(got.iter().zip(&want).all(|(got, want)| (got - want).abs() < 1e-4));
+    assert_close("region", &got, &want);
 }
 
 /// In a process of its own: other tests use the same GPU at the same time.
@@ -161,5 +168,5 @@ fn a_predictor_that_fails_on_the_gpu_ends_the_run_and_the_next_run_is_right() {
     assert!(matches!(error, InferenceError::Predictor(_)), "{error}");
     let mut identity = |windows: Tensor<5>| windows;
     let logits = window.predict(&image.view(), &gpu(), &mut identity, &mut NoProgress).unwrap();
-    assert!(logits.iter().zip(&image).all(|(got, want)| (got - want).abs() < 1e-4));
+    assert_close("the next run", &logits, &image);
 }
