@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Builds what measure.sh runs, here, where there is no GPU, and packs it: benches/gpu/build.sh [FEATURES] [ARCHIVE].
+# FEATURES is cuda if not given (webgpu tries the script out on any machine). On the machine with the GPU:
+#   tar xJf ARCHIVE && medseg-gpu/measure.sh
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+features="${1:-cuda}"
+archive="${2:-medseg-gpu.tar.xz}"
+# Which CUDA the bindings are of where no toolkit is installed.
+export CUDARC_CUDA_VERSION="${CUDARC_CUDA_VERSION:-13000}"
+examples=(device data one_stage two_stage)
+benches=(gpu_step sliding_window)
+if [ -f benches/gpu_conv3d.rs ]; then benches+=(gpu_conv3d); fi
+
+folder="$(mktemp -d)"
+trap 'rm -rf "$folder"' EXIT
+out="$folder/medseg-gpu"
+mkdir -p "$out/bin"
+
+# Cargo tells each program's path: name and executable, one a line.
+built() {
+  cargo "$@" --locked --features "$features" --message-format json-render-diagnostics |
+    python3 -c '
+import json, sys
+for line in sys.stdin:
+    message = json.loads(line)
+    if message.get("executable"):
+        print(message["target"]["name"], message["executable"])'
+}
+{
+  built build --release $(printf -- ' --example %s' "${examples[@]}")
+  built bench --no-run $(printf -- ' --bench %s' "${benches[@]}")
+  built test --release --no-run --test gpu_tests
+} | while read -r name path; do
+  cp "$path" "$out/bin/$name"
+  strip "$out/bin/$name"
+done
+
+cp benches/gpu/measure.sh benches/gpu/report.py "$out/"
+cp -r benches/peers "$out/peers"
+# Golden values that tests read.
+find crates -path '*/tests/golden/*' -type f -exec cp --parents {} "$out" \;
+git rev-parse HEAD > "$out/commit"
+tar -C "$folder" -cJf "$archive" medseg-gpu
+ls -l "$archive"
