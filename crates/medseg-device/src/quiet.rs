@@ -47,8 +47,14 @@ pub(crate) fn quietly<T>(f: impl FnOnce() -> T) -> Result<T, Panicked> {
 type Messages = Arc<Mutex<Vec<String>>>;
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 
-/// Who listens, each with its thread, the innermost last; and the hook that prints where nobody does.
-static LISTENING: Mutex<(Vec<(ThreadId, Messages)>, Option<Hook>)> = Mutex::new((Vec::new(), None));
+struct Listening {
+    /// Each with its thread, the innermost last.
+    listeners: Vec<(ThreadId, Messages)>,
+    /// What prints where nobody listens.
+    printing: Option<Hook>,
+}
+
+static LISTENING: Mutex<Listening> = Mutex::new(Listening { listeners: Vec::new(), printing: None });
 
 /// Collects what is said in panics while it lives.
 struct Listener(Messages);
@@ -57,19 +63,19 @@ impl Listener {
     fn new() -> Self {
         let messages = Messages::default();
         let mut listening = lock(&LISTENING);
-        if listening.0.is_empty() {
-            listening.1 = Some(take_hook());
+        if listening.listeners.is_empty() {
+            listening.printing = Some(take_hook());
             set_hook(Box::new(hear));
         }
-        listening.0.push((std::thread::current().id(), Arc::clone(&messages)));
+        listening.listeners.push((std::thread::current().id(), Arc::clone(&messages)));
         Self(messages)
     }
 
     fn stop(self) -> Vec<String> {
         let mut listening = lock(&LISTENING);
-        listening.0.retain(|(_, other)| !Arc::ptr_eq(other, &self.0));
-        if listening.0.is_empty()
-            && let Some(printing) = listening.1.take()
+        listening.listeners.retain(|(_, other)| !Arc::ptr_eq(other, &self.0));
+        if listening.listeners.is_empty()
+            && let Some(printing) = listening.printing.take()
         {
             set_hook(printing);
         }
@@ -85,9 +91,9 @@ fn hear(panic: &PanicHookInfo<'_>) {
     let message = format!("{}{place}", panic.payload_as_str().unwrap_or("a panic without a message"));
     let here = std::thread::current().id();
     let listening = lock(&LISTENING);
-    match listening.0.iter().rfind(|(thread, _)| *thread == here) {
+    match listening.listeners.iter().rfind(|(thread, _)| *thread == here) {
         Some((_, messages)) => lock(messages).push(message),
-        None => listening.0.iter().for_each(|(_, messages)| lock(messages).push(message.clone())),
+        None => listening.listeners.iter().for_each(|(_, messages)| lock(messages).push(message.clone())),
     }
 }
 
