@@ -71,10 +71,10 @@ mod tests {
     #[test]
     fn want_of_memory_is_told_from_other_panics() {
         let message = "called `Result::unwrap()`: out of device memory allocating 17179869184 bytes";
-        let error = within_memory("cuda:0", || panic!("{message}")).map(|()| ()).unwrap_err();
+        let error = within_memory("cuda:0", || -> i32 { panic!("{message}") }).unwrap_err();
         let text = error.to_string();
         assert!(text.starts_with("cuda:0 ran out of memory: ") && text.contains("17179869184"), "{text}");
-        let other = std::panic::catch_unwind(|| within_memory("cuda:0", || panic!("index out of bounds")).map(|()| ()));
+        let other = std::panic::catch_unwind(|| within_memory("cuda:0", || -> i32 { panic!("index out of bounds") }));
         assert_eq!(other.unwrap_err().downcast_ref::<&str>(), Some(&"index out of bounds"));
         assert_eq!(within_memory("cuda:0", || 5), Ok(5));
     }

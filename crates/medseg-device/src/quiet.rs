@@ -140,8 +140,8 @@ mod tests {
         assert!(nested.reason().starts_with("outer") && nested.messages.len() == 1, "{}", nested.reason());
 
         // The first thread to panic gives the reason.
-        let panicked = quietly(|| std::thread::spawn(|| panic!("the cause")).join().unwrap());
-        let panicked = panicked.map(|()| ()).err().unwrap();
+        let panicked = quietly(|| std::thread::spawn(|| -> i32 { panic!("the cause") }).join().unwrap());
+        let panicked = panicked.err().unwrap();
         assert!(panicked.reason().starts_with("the cause"), "{}", panicked.reason());
         assert_eq!(panicked.messages.len(), 2);
     }
