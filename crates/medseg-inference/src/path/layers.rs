@@ -103,7 +103,7 @@ impl<'a> Layers<'a> {
         let row = self.next / windows % rows;
         self.next += 1;
         self.for_window = logits.and_then(|logits| self.join_row(logits, fast, spans.to_array()[fast]));
-        if self.next % windows == 0 { self.end_row(row, spans) } else { None }
+        if self.next.is_multiple_of(windows) { self.end_row(row, spans) } else { None }
     }
 
     /// Adds a window to its row; what the next one has to be added to remains.
