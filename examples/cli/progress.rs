@@ -1,9 +1,13 @@
 //! The progress bars.
 
+use std::fmt::Write;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use medseg::train::{EpochProgress, Observer, memory_bytes};
+
+/// A bar short enough for the notes to be read on 80 columns.
+const TEMPLATE: &str = "{prefix:20} {bar:12} {pos}/{len}  {left}  {wide_msg}";
 
 /// Draws an experiment's progress on the terminal: a bar of the stage's epochs with the last loss, learning rate and Dice,
 /// and below it one of the current task; both with the time left. Where standard error is no terminal only the messages
@@ -26,13 +30,21 @@ impl Bar {
         }
     }
 
-    fn bar(&self, name: &str, total: usize, template: &str) -> ProgressBar {
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = self.bars.add(ProgressBar::new(total as u64).with_style(style.progress_chars("━━─")));
+    fn bar(&self, name: &str, total: usize) -> ProgressBar {
+        let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = style.progress_chars("━━─").with_key("left", left);
+        let bar = self.bars.add(ProgressBar::new(total as u64).with_style(style));
         bar.set_prefix(name.to_string());
         bar.enable_steady_tick(Duration::from_millis(500));
         bar
     }
+}
+
+/// The time left, once there is something to tell it by.
+fn left(state: &ProgressState, to: &mut dyn Write) {
+    let time = state.eta();
+    let unknown = time.is_zero() && state.len() != Some(state.pos());
+    let _ = if unknown { to.write_str("left ?") } else { write!(to, "left {:#}", HumanDuration(time)) };
 }
 
 fn close(bar: &mut Option<ProgressBar>) {
@@ -52,14 +64,14 @@ impl Observer for Bar {
 
     fn begin(&mut self, task: &str, total: usize) {
         self.end();
-        self.task = Some(self.bar(task, total, "{prefix:24} {bar:26} {pos}/{len}  left {eta}  {wide_msg}"));
+        self.task = Some(self.bar(task, total));
     }
 
     fn advance(&mut self, done: usize, note: &str) {
         let Some(bar) = &self.task else { return };
         bar.set_position(done as u64);
         let memory = memory_bytes().map_or_else(String::new, |b| format!("  {} MiB", b >> 20));
-        bar.set_message(format!("{note}{memory}"));
+        bar.set_message(format!("{note}{memory}").trim_start().to_string());
     }
 
     fn end(&mut self) {
@@ -69,8 +81,7 @@ impl Observer for Bar {
     fn epoch(&mut self, progress: &EpochProgress<'_>) {
         if progress.last.is_none() || self.epochs.is_none() {
             close(&mut self.epochs);
-            let template = "{prefix:24} {bar:26} {pos}/{len}  left {eta}  {wide_msg}";
-            let bar = self.bar(&format!("{} epochs", progress.stage), progress.epochs, template);
+            let bar = self.bar(&format!("{} epochs", progress.stage), progress.epochs);
             // Epochs of an earlier part of the run say nothing about the time that this part takes.
             bar.set_position(progress.done as u64);
             bar.reset_eta();
@@ -79,8 +90,8 @@ impl Observer for Bar {
         let Some(bar) = &self.epochs else { return };
         bar.set_position(progress.done as u64);
         if let Some(last) = progress.last {
-            let dice = progress.best_dice.map_or_else(String::new, |d| format!("  best Dice {d:.4}"));
-            bar.set_message(format!("loss {:.4}  lr {:.2e}{dice}", last.loss, last.lr));
+            let dice = progress.best_dice.map_or_else(String::new, |d| format!("best Dice {d:.4}  "));
+            bar.set_message(format!("{dice}loss {:.4}  lr {:.1e}", last.loss, last.lr));
         }
         if progress.done >= progress.epochs {
             close(&mut self.epochs);

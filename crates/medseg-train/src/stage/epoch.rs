@@ -64,7 +64,7 @@ impl StageRun<'_> {
             seconds_waiting += started.elapsed().as_secs_f64();
             self.step(epoch, schedule.lr(), progress, &objective, work, &mut sums)?;
             let mean = sums.loss / sums.cases.max(1) as f64;
-            observer.advance(cases.min(first + group), &format!("loss {mean:.4}  lr {:.2e}", schedule.lr()));
+            observer.advance(cases.min(first + group), &format!("loss {mean:.4}  lr {:.1e}", schedule.lr()));
         }
         observer.end();
         if sums.cases == 0 {

@@ -224,7 +224,7 @@ impl StageRun<'_> {
     fn epoch_line(&self, record: Option<&EpochRecord>, best_epoch: usize) -> String {
         let Some(r) = record else { return String::new() };
         let dice = r.validation_dice.map_or_else(String::new, |d| format!("  validation Dice {d:.4}"));
-        let best = if r.validation_dice.is_some() && best_epoch == r.epoch { "  (best so far)" } else { "" };
+        let best = if r.validation_dice.is_some() && best_epoch == r.epoch { " (best)" } else { "" };
         // What is worth a look at the number of loader threads.
         let waiting = r.seconds_waiting / r.seconds.max(f64::MIN_POSITIVE);
         let waiting =
