@@ -23,10 +23,11 @@ mod on_gpu {
 
     use burn::tensor::{DType, Distribution};
     use clap::{Parser, ValueEnum};
+    use medseg::device::DeviceChoice;
     use medseg::ops::{
         ConvOptions, Enlarge, NormRelu, composed, conv3d, conv3d_joined, max_pool3d, norm_relu, upsample_trilinear2x,
     };
-    use medseg::{Device, DeviceType, Tensor};
+    use medseg::{Device, Tensor};
 
     #[derive(Parser)]
     struct Args {
@@ -93,15 +94,16 @@ mod on_gpu {
         }
     }
 
+    /// The GPU that `MEDSEG_BENCH_DEVICE` names, else the first of CUDA's, else the first of WebGPU's.
     fn gpu() -> Device {
-        let kinds = [
-            #[cfg(feature = "cuda")]
-            DeviceType::Cuda,
-            #[cfg(feature = "webgpu")]
-            DeviceType::WebGpu,
-        ];
-        let found = kinds.iter().find_map(|kind| Device::enumerate(*kind).into_vec().into_iter().next());
-        found.unwrap_or_else(|| panic!("no device of {kinds:?}: is there a driver?"))
+        let choices = match std::env::var("MEDSEG_BENCH_DEVICE") {
+            Ok(name) => vec![name.parse().unwrap_or_else(|e| panic!("MEDSEG_BENCH_DEVICE: {e}"))],
+            Err(_) => vec![DeviceChoice::Cuda(0), DeviceChoice::WebGpu(0)],
+        };
+        let opened: Vec<_> = choices.into_iter().map(DeviceChoice::open).collect();
+        let reasons: Vec<_> = opened.iter().filter_map(|o| o.as_ref().err()).map(ToString::to_string).collect();
+        let first = opened.into_iter().find_map(Result::ok);
+        first.unwrap_or_else(|| panic!("no GPU: {}", reasons.join("; "))).device
     }
 
     impl Bench {

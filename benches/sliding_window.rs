@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Distribution, Tensor, TensorData, module, ops::ConvOptions};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use medseg::device::DeviceChoice;
 use medseg_inference::{Blend, Dhw, MaskRule, NoProgress, SlidingWindow, Stitch};
 use medseg_unet::UNetConfig;
 use ndarray::parallel::prelude::*;
@@ -29,17 +30,7 @@ type Network = Box<dyn FnMut(Tensor<5>) -> Tensor<5>>;
 /// The device that the environment asks for, the CPU by default.
 fn device() -> Device {
     let name = std::env::var("MEDSEG_BENCH_DEVICE").unwrap_or_else(|_| "cpu".into());
-    let (kind, index) = name.split_once(':').unwrap_or((&name, "0"));
-    let kind = match kind {
-        "cpu" => return Device::flex(),
-        #[cfg(feature = "cuda")]
-        "cuda" => burn::tensor::DeviceType::Cuda,
-        #[cfg(feature = "webgpu")]
-        "webgpu" => burn::tensor::DeviceType::Wgpu,
-        _ => panic!("MEDSEG_BENCH_DEVICE = {name}: no such device in this build"),
-    };
-    let found = Device::enumerate(kind).into_vec().into_iter().nth(index.parse().expect("a number of a device"));
-    found.unwrap_or_else(|| panic!("MEDSEG_BENCH_DEVICE = {name}: not found; is there a driver?"))
+    name.parse().and_then(DeviceChoice::open).unwrap_or_else(|e| panic!("MEDSEG_BENCH_DEVICE: {e}")).device
 }
 
 /// Where the environment wants windows to be stitched.

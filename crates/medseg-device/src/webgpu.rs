@@ -9,7 +9,7 @@ const HINT: &str = "; is a driver for Vulkan, Metal or DirectX 12 installed?";
 
 /// The adapters: GPUs first, then the software one, if there is one.
 fn adapters(number: usize) -> Result<Vec<Device>, DeviceError> {
-    let found = quietly(|| Device::enumerate(DeviceType::WebGpu).into_vec());
+    let found = quietly(|| Device::enumerate(DeviceType::Wgpu).into_vec());
     let found = found
         .map_err(|panicked| DeviceError::Trial { device: DeviceChoice::WebGpu(number), reason: panicked.reason() })?;
     let (software, mut gpus): (Vec<_>, Vec<_>) = found.into_iter().partition(is_software);
@@ -18,7 +18,7 @@ fn adapters(number: usize) -> Result<Vec<Device>, DeviceError> {
 }
 
 fn is_software(device: &Device) -> bool {
-    *device == Device::webgpu(DeviceKind::Cpu)
+    *device == Device::wgpu(DeviceKind::Cpu)
 }
 
 /// The adapter of this number.

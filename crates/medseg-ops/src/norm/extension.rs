@@ -151,6 +151,7 @@ pub trait NormGradBackend: NormBackend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// Gradients of x, the weight and the bias of both branches.
+    #[allow(clippy::type_complexity, reason = "the macro reads the types, so they cannot have a name")]
     #[fusion(meta = |_grad, a, b, _steps| (
         (a.x.clone(), a.weight.clone(), a.bias.clone()),
         (b.x.clone(), b.weight.clone(), b.bias.clone()),
