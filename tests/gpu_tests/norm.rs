@@ -64,7 +64,7 @@ fn far_from_0(x: Tensor<5>, near: f32) -> TensorData {
 }
 
 fn masked(x: Tensor<5>, mask: &TensorData) -> Tensor<5> {
-    let mask = Tensor::from_data(mask.clone(), &x.device()).cast(x.dtype());
+    let mask = Tensor::<5>::from_data(mask.clone(), &x.device()).cast(x.dtype());
     x * mask
 }
 
