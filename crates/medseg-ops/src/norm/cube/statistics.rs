@@ -47,6 +47,7 @@ pub(super) fn statistics(x: &CubeTensor, eps: f64) -> CubeTensor {
             split.grid(),
             split.parts,
             eps as f32,
+            0,
             split.units(),
             storage,
         );
@@ -97,7 +98,7 @@ fn moments_of_parts<E: Float, N: Size>(
     }
 }
 
-/// The statistics out of the parts' means and squares.
+/// The statistics out of the parts' means and squares. `zero` is 0, which no compiler knows.
 #[cube(launch_unchecked, address_type = "dynamic")]
 fn merged_moments<E: Float, N: Size>(
     x: &Tensor<Vector<E, N>>,
@@ -107,6 +108,7 @@ fn merged_moments<E: Float, N: Size>(
     grid: Grid,
     parts: usize,
     eps: f32,
+    zero: u32,
     #[comptime] units: usize,
     #[define(E)] _dtype: ElemType,
 ) {
@@ -132,8 +134,8 @@ fn merged_moments<E: Float, N: Size>(
     if UNIT_POS_Y == 0 && unit_channel < channels {
         let origin = grid.read::<E, N>(x, sample, 0, channel);
         // The sum of both and, exactly, what it loses in rounding.
-        let shift = origin + mean;
-        let of_mean = shift - origin;
+        let shift = as_it_is::<N>(origin + mean, zero);
+        let of_mean = as_it_is::<N>(shift - origin, zero);
         let rest = (origin - (shift - of_mean)) + (mean - of_mean);
         let scale = Vector::broadcast(1.0) / (variance + Vector::broadcast(eps)).sqrt();
         let row = sample * channels + channel;
@@ -144,4 +146,11 @@ fn merged_moments<E: Float, N: Size>(
             statistics[(row + lane) * 3 + 2] = scale.extract(lane);
         }
     }
+}
+
+/// The value, rounded. Compilers of shaders may else make `b` of `(a + b) - a`, for which they see no reason.
+#[cube]
+fn as_it_is<N: Size>(value: Vector<f32, N>, zero: u32) -> Vector<f32, N> {
+    let bits = Vector::<u32, N>::reinterpret(value);
+    Vector::<f32, N>::reinterpret(bits ^ Vector::broadcast(zero))
 }
