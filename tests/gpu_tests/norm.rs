@@ -137,7 +137,8 @@ fn channels_last_in_and_out() {
 fn views() {
     let asked = Asked { slope: 1.0, ..ALL };
     let inputs = asked.inputs([2, 8, 6, 5, 9]);
-    let views: [(&str, fn(Tensor<5>) -> Tensor<5>); 5] = [
+    type View = fn(Tensor<5>) -> Tensor<5>;
+    let views: [(&str, View); 5] = [
         ("axes in another order", |x| x.permute([0, 1, 4, 2, 3])),
         ("samples in another order", |x| x.permute([2, 1, 0, 4, 3])),
         ("a part", |x| x.slice(s![.., .., 1..5, 2..4, 3..9])),
