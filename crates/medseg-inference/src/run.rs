@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::activation::Activation;
 use crate::error::InferenceError;
 use crate::mirror::mean_over_mirrors;
-use crate::path::{DevicePath, HostPath, Path};
+use crate::path::{DevicePath, HostPath, Path, has_own_memory};
 use crate::plan::WindowPlan;
 use crate::predictor::{Predictor, predict_checked};
 use crate::progress::{Progress, report};
@@ -165,8 +165,10 @@ impl Run<'_> {
     ) -> Result<(), InferenceError> {
         report(progress, 0, numbers.len())?;
         let mut done = 0;
+        // On a GPU a last batch of another shape would cost more than its copies: kernels are tuned anew for it.
+        let fill = self.window.full_batches || has_own_memory(self.device);
         for batch in numbers.chunks(plan.batch_len()) {
-            let slots = if self.window.full_batches { plan.batch_len() } else { batch.len() };
+            let slots = if fill { plan.batch_len() } else { batch.len() };
             let windows = path.gather(batch, slots);
             path.add(batch, self.predict(activation, predictor, windows)?)?;
             done += batch.len();

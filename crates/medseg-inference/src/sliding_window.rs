@@ -66,7 +66,7 @@ pub struct SlidingWindow {
     /// Axes along which windows are predicted mirrored too (test-time augmentation).
     pub mirror: Dhw<bool>,
     /// Whether the last batch is filled up with copies of its last window, for networks compiled for one shape. The copies'
-    /// logits are ignored.
+    /// logits are ignored. On a GPU it is filled up in any case, to as many windows as the other batches have.
     pub full_batches: bool,
     /// Where windows are cut out and put together; left out of files where automatic.
     #[serde(skip_serializing_if = "is_auto")]

@@ -36,11 +36,16 @@ impl Stitch {
     /// Whether windows that `device` predicts are stitched there. Opens the device.
     pub fn is_on(self, device: &Device) -> bool {
         match self {
-            Self::Auto => device.memory_pool_usage().is_some(),
+            Self::Auto => has_own_memory(device),
             Self::Host => false,
             Self::Device => true,
         }
     }
+}
+
+/// Whether a device has a memory of its own, as Burn's GPU backends (CubeCL) report it.
+pub(crate) fn has_own_memory(device: &Device) -> bool {
+    device.memory_pool_usage().is_some()
 }
 
 /// One way of cutting windows out and putting them together.
