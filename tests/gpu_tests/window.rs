@@ -101,20 +101,24 @@ fn regions_and_mirrors_on_the_gpu() {
     let mut region = Array3::<u8>::zeros((14, 12, 13));
     region.slice_mut(s![7..12, 2..4, 8..11]).fill(1);
     let on = |device: &Device| {
-        let mut windows = 0;
+        let mut batches = Vec::new();
         let mut network = |batch: Tensor<5>| {
-            windows += batch.dims()[0];
+            batches.push(batch.dims()[0]);
             network(3)(batch)
         };
         let inside = window.within(region.view());
         let softmax = Activation::Softmax;
         let result =
             inside.predict_probabilities(&image.view(), softmax, device, &mut network, &mut NoProgress).unwrap();
-        (result, windows)
+        (result, batches)
     };
-    let ((got, windows), (want, windows_on_cpu)) = (on(&gpu()), on(&Device::flex()));
-    assert_eq!(windows, windows_on_cpu);
+    let ((got, batches), (want, batches_on_cpu)) = (on(&gpu()), on(&Device::flex()));
     assert_close("region", &got, &want);
+
+    // 18 windows meet the region, so the last batch of 4 is not full; on a GPU it is filled up, for each mirror.
+    let counted = |full: usize, last: usize| [[full; 4]; 4].concat().into_iter().chain([last; 4]).collect::<Vec<_>>();
+    assert_eq!(batches_on_cpu, counted(4, 2));
+    assert_eq!(batches, counted(4, 4));
 }
 
 /// In a process of its own: other tests use the same GPU at the same time.
