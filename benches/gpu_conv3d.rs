@@ -242,7 +242,9 @@ mod on_gpu {
             bytes: Option<f64>,
         ) {
             let rate = |work: Option<f64>, unit: f64| match work {
-                Some(work) => format!("{:.2}", work / time.as_secs_f64().max(1e-9) / unit),
+                // The backward pass took no longer with the operation than without.
+                Some(_) if time.is_zero() => "-".into(),
+                Some(work) => format!("{:.2}", work / time.as_secs_f64() / unit),
                 None => String::new(),
             };
             let (dtype, level) = (format!("{:?}", self.dtype), format!("{channels} at {side}^3"));

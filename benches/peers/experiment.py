@@ -1,9 +1,10 @@
 """A run of `one_stage` or `two_stage` repeated with MONAI and PyTorch, Dice and time beside ours.
 
-`experiment.py RUN [--seed N] [--threads N] [--steps N] [--stage NAME]`: RUN is the output folder of a finished run. Network, crops, loss,
-optimiser, schedule, epochs, validation, post-processing, cases and split are read from its config.json and split.json;
-ours from its summary.json. With `--steps N` nothing is trained to the end: N steps of every stage are timed.
-`--stage` trains one stage alone and predicts nothing; its validation Dice is to be compared with our history.csv.
+`experiment.py RUN [--seed N] [--threads N] [--steps N] [--stage NAME] [--channels-last]`: RUN is the output folder of a
+finished run. Network, crops, loss, optimiser, schedule, epochs, validation, post-processing, cases and split are read from
+its config.json and split.json; ours from its summary.json. With `--steps N` nothing is trained to the end: N steps of every
+stage are timed. `--stage` trains one stage alone and predicts nothing; its validation Dice is to be compared with our
+history.csv. `--channels-last` is the other memory format.
 
 MONAI's part: reading, orientation, intensities, pad and crops, DiceLoss, Novograd, sliding window, largest component. The
 deterministic part of the preprocessing is done once and kept, as ours is. Binary experiments only.
@@ -33,6 +34,7 @@ def main():
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--steps", type=int)
     parser.add_argument("--stage")
+    parser.add_argument("--channels-last", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
@@ -42,14 +44,15 @@ def main():
     summary = json.loads((options.run / "summary.json").read_text())
     data = Path(config["data"])
     data = data if data.is_absolute() else options.run / data
-    experiment = Experiment(config["settings"], data)
+    layout = torch.channels_last_3d if options.channels_last else torch.contiguous_format
+    experiment = Experiment(config["settings"], data, layout)
     training = [experiment.load(case) for case in split["train"]]
     validation = [experiment.load(case) for case in split["validation"]]
     held_out = [experiment.load(case) for case in split["unused"]] or validation
 
     networks = {}
     for name in [s for s in ("coarse", "one_stage", "fine") if s in summary["stages"] and options.stage in (None, s)]:
-        stage = Stage(name, experiment.settings["fine" if name == "one_stage" else name])
+        stage = Stage(name, experiment.settings["fine" if name == "one_stage" else name], layout)
         networks[name], seconds = stage.train(training, validation, options.seed, options.steps)
         ours = summary["stages"][name]["seconds_train"]
         if options.steps:
@@ -72,8 +75,9 @@ def main():
 class Experiment:
     """The settings that all stages share."""
 
-    def __init__(self, settings, data):
+    def __init__(self, settings, data, layout):
         self.settings = settings
+        self.layout = layout
         kind, values = intensity(settings["data"]["intensity"])
         scale = {
             "window": lambda: mt.ScaleIntensityRange(values["low"], values["high"], 0.0, 1.0, clip=True),
@@ -96,11 +100,11 @@ class Experiment:
     def predict(self, networks, case):
         """The masks of all stages on the case's grid."""
         image = case["image"]
-        fine = Stage("fine", self.settings["fine"])
+        fine = Stage("fine", self.settings["fine"], self.layout)
         if "coarse" not in networks:
             mask = fine.windows(networks["one_stage"], image)
             return {"one_stage": largest(mask) if self.settings["largest_component"] else mask}
-        coarse = Stage("coarse", self.settings["coarse"])
+        coarse = Stage("coarse", self.settings["coarse"], self.layout)
         shape = image.shape[1:]
         with torch.no_grad():
             small = (networks["coarse"](coarse.resized(image)[None])[0] > 0).float()
@@ -115,9 +119,10 @@ class Experiment:
 class Stage:
     """Training and applying one network."""
 
-    def __init__(self, name, settings):
+    def __init__(self, name, settings, layout):
         self.name = name
         self.settings = settings
+        self.layout = layout
         # Ours are [depth, height, width]; MONAI's arrays run the other way.
         self.size = settings["size"][::-1]
 
@@ -153,7 +158,7 @@ class Stage:
             once, draw = self.crops()
             draw.set_random_state(seed)
             cases = [once(case) for case in cases]
-        network = UNet(s["network"]["channels"], s["network"]["dropout"])
+        network = UNet(s["network"]["channels"], s["network"]["dropout"]).to(memory_format=self.layout)
         for layer in network.modules():
             if isinstance(layer, torch.nn.Conv3d):
                 torch.nn.init.kaiming_normal_(layer.weight)
@@ -172,7 +177,7 @@ class Stage:
                 image = torch.stack([torch.as_tensor(sample["image"]) for sample in samples])
                 label = torch.stack([torch.as_tensor(sample["label"]) for sample in samples])
                 optimizer.zero_grad()
-                loss = loss_of(network(image), label)
+                loss = loss_of(network(image.to(memory_format=self.layout)), label)
                 loss.backward()
                 optimizer.step()
                 losses.append(loss.item())

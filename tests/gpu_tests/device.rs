@@ -31,6 +31,19 @@ pub fn gpu() -> Device {
     GPU.clone()
 }
 
+/// Runs the body of the test of this name in a process of its own, where nothing else takes memory of the GPU.
+pub fn alone(name: &str, body: impl FnOnce()) {
+    const ALONE: &str = "MEDSEG_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return body();
+    }
+    let program = std::env::current_exe().expect("this program");
+    let run = std::process::Command::new(program).args([name, "--exact", "--nocapture"]).env(ALONE, "1").output();
+    let run = run.expect("this program runs");
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&run.stderr));
+}
+
 #[test]
 fn a_gpu_is_no_cpu_and_tells_what_it_has_taken_of_its_memory() {
     let gpu = gpu();

@@ -5,9 +5,9 @@ use burn::tensor::{DType, Tensor};
 use medseg::Device;
 use medseg::losses::{Activation, DiceLossConfig};
 use medseg::optim::NovoGradConfig;
-use medseg::unet::{UNet, UNetConfig};
+use medseg::unet::{UNet, UNetConfig, describe};
 
-use crate::device::gpu;
+use crate::device::{alone, gpu};
 use crate::same::{F32, Tolerance, assert_close, numbers, values};
 
 fn config() -> UNetConfig {
@@ -49,6 +49,34 @@ fn training_goes_where_it_does_on_the_cpu() {
     let (got, want) = (run(&gpu()), run(&Device::flex()));
     assert!(want[2] < want[0], "{want:?}");
     assert_close("losses", &got, &want, Tolerance { value: 1e-3, largest: 0.0 });
+}
+
+/// In a process of its own: other tests use the same GPU at the same time.
+#[test]
+fn a_step_keeps_what_is_counted() {
+    alone("network::a_step_keeps_what_is_counted", || {
+        let device = gpu().autodiff();
+        let config = UNetConfig { channels: vec![8, 16], dropout: 0.2, ..UNetConfig::default() };
+        let network = config.init_seeded(1, &device).expect("a network");
+        let shape = [2, 1, 32, 32, 32];
+        let image = Tensor::<5>::ones(shape, &device);
+        let in_use = || {
+            device.sync().expect("the GPU works");
+            device.memory_pool_usage().expect("a GPU counts its memory").bytes_in_use as f64
+        };
+        for dtype in [DType::F32, DType::F16].into_iter().filter(|dtype| device.supports_dtype(*dtype)) {
+            let before = in_use();
+            let logits = network.forward(image.clone().cast(dtype));
+            let kept = in_use() - before;
+            let half = if dtype == DType::F32 { 1.0 } else { 2.0 };
+            // In f32 the image was there before.
+            let counted = 2.0 * describe(&config, [32; 3]).expect("a cost").activation_bytes as f64 / half;
+            eprintln!("{dtype:?}: {kept} bytes of {counted}");
+            let off = kept / counted - 1.0;
+            assert!(off.abs() < 0.05, "{dtype:?}: {off}");
+            drop(logits);
+        }
+    });
 }
 
 /// Cosine of the angle between two lists of numbers.

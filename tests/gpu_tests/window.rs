@@ -5,7 +5,7 @@ use medseg::Device;
 use medseg::inference::{Activation, Blend, Dhw, InferenceError, MaskRule, NoProgress, Padding, SlidingWindow, Stitch};
 use ndarray::{Array3, Array4, s};
 
-use crate::device::gpu;
+use crate::device::{alone, gpu};
 
 fn texture(channels: usize, shape: Dhw<usize>) -> Array4<f32> {
     Array4::from_shape_fn((channels, shape.d, shape.h, shape.w), |(c, z, y, x)| {
@@ -124,16 +124,7 @@ fn regions_and_mirrors_on_the_gpu() {
 /// In a process of its own: other tests use the same GPU at the same time.
 #[test]
 fn memory_on_the_gpu_stays_within_what_is_counted() {
-    const ALONE: &str = "MEDSEG_TEST_ALONE";
-    if std::env::var_os(ALONE).is_some() {
-        return memory_is_counted();
-    }
-    let name = "window::memory_on_the_gpu_stays_within_what_is_counted";
-    let program = std::env::current_exe().expect("this program");
-    let run = std::process::Command::new(program).args([name, "--exact", "--nocapture"]).env(ALONE, "1").output();
-    let run = run.expect("this program runs");
-    let said = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    alone("window::memory_on_the_gpu_stays_within_what_is_counted", memory_is_counted);
 }
 
 fn memory_is_counted() {

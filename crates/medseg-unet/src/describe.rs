@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::layout::{ConvLayout, Layout, StageLayout};
-use crate::{UNetConfig, UNetError};
+use crate::{BlockKind, UNetConfig, UNetError};
 
 /// With it the voxels of an image can be counted in 64 bits; other sums stop at their largest number.
 const LONGEST_SIDE: usize = 1 << 20;
@@ -15,9 +15,10 @@ pub struct NetworkCost {
     pub parameters: u64,
     /// Multiplications and additions of the convolutions in one forward pass.
     pub flops: u64,
-    /// Bytes of the f32 tensors a training step keeps for its backward pass: what enters a stage, what leaves each of its
-    /// convolutions before and after the norm, and the logits. Group and batch norms, and activations other than ReLU and
-    /// leaky ReLU, keep more.
+    /// Bytes that a training step in f32 keeps of the forward pass for its backward pass, without gradient checkpointing:
+    /// what each convolution makes, what each block makes, pooled maps and a byte for each of their values, and the logits.
+    /// So much with instance norm, ReLU or leaky ReLU, and channel dropout; others keep more. Loss, gradients and optimiser
+    /// come on top. In bf16 on a GPU it is half.
     pub activation_bytes: u64,
     /// The same, stage by stage in the order of the forward pass.
     pub stages: Vec<StageCost>,
@@ -59,7 +60,9 @@ pub fn describe(config: &UNetConfig, input: [usize; 3]) -> Result<NetworkCost, U
     let multiple = config.side_multiple();
     let grid = Grid(input.map(|s| s.next_multiple_of(multiple)));
     let layout = Layout::of(config);
-    let blocks = layout.encoder.iter().chain(&layout.decoder).map(|stage| of_stage(stage, grid));
+    let encoder = layout.encoder.iter().map(|stage| of_stage(stage, entering(stage), grid));
+    // What enters a decoder's stage is the result of two others.
+    let blocks = encoder.chain(layout.decoder.iter().map(|stage| of_stage(stage, 0, grid)));
     let logits = [&layout.last].into_iter().chain(&layout.heads).map(|conv| of_logits(conv, grid));
     let stages: Vec<StageCost> = blocks.chain(logits).collect();
     Ok(NetworkCost {
@@ -89,15 +92,26 @@ impl Grid {
     }
 }
 
-fn of_stage(stage: &StageLayout, grid: Grid) -> StageCost {
+/// Bytes a voxel of what enters a stage of the encoder: the image, or maxima and where each of them was.
+fn entering(stage: &StageLayout) -> u64 {
+    let bytes = if stage.level == 0 { 4 } else { 4 + 1 };
+    bytes * stage.input as u64
+}
+
+/// `entering`: bytes kept for each voxel of what enters the stage.
+fn of_stage(stage: &StageLayout, entering: u64, grid: Grid) -> StageCost {
     let convs = || stage.up.iter().chain(&stage.convs);
-    let kept = stage.input as u64 + stage.convs.iter().map(|c| 2 * c.output as u64).sum::<u64>();
+    let output = stage.convs.last().map_or(0, |c| c.output);
+    // What the convolutions make and the block's result; of four also the first two's result and the sum before the last
+    // activation.
+    let results = if stage.kind == BlockKind::ResFourLayer { 3 } else { 1 };
+    let kept = sum(convs().map(|c| c.output as u64)) + results * output as u64;
     StageCost {
         name: stage.name.clone(),
-        output: grid.output(stage.convs.last().map_or(0, |c| c.output), stage.level),
+        output: grid.output(output, stage.level),
         parameters: sum(convs().map(ConvLayout::parameters)),
         flops: sum(convs().map(|c| flops(c, grid))),
-        activation_bytes: (4 * kept).saturating_mul(grid.voxels(stage.level)),
+        activation_bytes: (entering + 4 * kept).saturating_mul(grid.voxels(stage.level)),
     }
 }
 

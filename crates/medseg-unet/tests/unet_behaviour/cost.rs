@@ -41,11 +41,11 @@ fn the_cost_of_two_levels_is_that_counted_by_hand() {
     // 8·8·8 voxels above, 4·4·4 below.
     let (top, bottom) = (512, 64);
     let taps = 27 * ((2 + 2 * 2) * top + (2 * 4 + 4 * 4) * bottom + (6 * 2 + 2 * 2) * top) + 2 * top;
-    // What enters a stage, and two results of each convolution; the logits.
-    let kept = (1 + 2 * 4) * top + (2 + 2 * 8) * bottom + (6 + 2 * 4) * top + top;
+    // The image, what each of two convolutions makes and the block's result; two pooled channels of five bytes; the logits.
+    let kept = 4 * (1 + 3 * 2) * top + (2 * 5 + 4 * 3 * 4) * bottom + 4 * (3 * 2) * top + 4 * top;
     let parameters = 27 * (2 + 2 * 2 + 2 * 4 + 4 * 4 + 6 * 2 + 2 * 2) + 2;
     let totals = |cost: NetworkCost| (cost.parameters, cost.flops, cost.activation_bytes);
-    let want = (parameters, 2 * taps, 4 * kept);
+    let want = (parameters, 2 * taps, kept);
     assert_eq!(totals(describe(&config, [8; 3]).unwrap()), want);
     assert_eq!(totals(describe(&config, [7, 8, 7]).unwrap()), want, "counted as padded");
 
