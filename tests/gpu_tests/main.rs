@@ -6,9 +6,11 @@
 //! silence.
 #![cfg(all(feature = "cpu", any(feature = "cuda", feature = "webgpu")))]
 
+mod checkpointing;
 mod conv;
 mod device;
 mod golden;
+mod losses;
 mod network;
 mod norm;
 mod pool;

@@ -26,14 +26,19 @@
 //!
 //! # Backends
 //! With the feature `flex`, f32 tensors on Burn's Flex device take hand-written kernels, registered as a Burn backend
-//! extension with their own backward passes; results do not depend on the number of threads. Everything else (other
-//! devices, other types) takes the same functions of [`composed`], made of Burn's own operations; they are also what the
-//! kernels are tested against.
+//! extension with their own backward passes; results do not depend on the number of threads. With `cube`, f32, f16
+//! and bf16 tensors on a GPU take kernels written for CubeCL. Everything else (other devices, other types) takes the
+//! same functions of [`composed`], made of Burn's own operations; they are also what the kernels are tested against.
+//!
+//! On a device with gradient checkpointing (`Device::gradient_checkpointing`) norms and what follows them are computed again
+//! in the backward pass instead of being kept, with the same bits.
 //!
 //! A 3×3×3 convolution of stride 1 is computed by Winograd's minimal filtering along depth and height, a 1×1×1 one as a
 //! product of a small matrix with every voxel, any other kernel and stride by copying what each tap meets, a few rows at a
 //! time. [`Precision::Bf16`] makes the first one's products in bf16.
 
+#[cfg(feature = "extension")]
+mod checkpoints;
 mod conv;
 #[cfg(feature = "cube")]
 mod cube;

@@ -20,7 +20,9 @@ pub struct NetworkCost {
     /// So much with instance norm, ReLU or leaky ReLU, and channel dropout; others keep more. Loss, gradients and optimiser
     /// come on top. In bf16 on a GPU it is half.
     pub activation_bytes: u64,
-    /// The same, stage by stage in the order of the forward pass.
+    /// The same with gradient checkpointing, where what norms and activations make is computed again instead.
+    pub checkpointed_bytes: u64,
+    /// All of it, stage by stage in the order of the forward pass.
     pub stages: Vec<StageCost>,
 }
 
@@ -37,6 +39,8 @@ pub struct StageCost {
     pub flops: u64,
     /// Bytes it keeps for the backward pass.
     pub activation_bytes: u64,
+    /// Bytes it keeps with gradient checkpointing.
+    pub checkpointed_bytes: u64,
 }
 
 /// The cost of one image of `[depth, height, width]` voxels; sides are counted as padded.
@@ -69,6 +73,7 @@ pub fn describe(config: &UNetConfig, input: [usize; 3]) -> Result<NetworkCost, U
         parameters: sum(stages.iter().map(|s| s.parameters)),
         flops: sum(stages.iter().map(|s| s.flops)),
         activation_bytes: sum(stages.iter().map(|s| s.activation_bytes)),
+        checkpointed_bytes: sum(stages.iter().map(|s| s.checkpointed_bytes)),
         stages,
     })
 }
@@ -105,23 +110,28 @@ fn of_stage(stage: &StageLayout, entering: u64, grid: Grid) -> StageCost {
     // What the convolutions make and the block's result; of four also the first two's result and the sum before the last
     // activation.
     let results = if stage.kind == BlockKind::ResFourLayer { 3 } else { 1 };
-    let kept = sum(convs().map(|c| c.output as u64)) + results * output as u64;
+    let results = results * output as u64;
+    let made = sum(convs().map(|c| c.output as u64));
+    let bytes = |channels: u64| (entering + 4 * channels).saturating_mul(grid.voxels(stage.level));
     StageCost {
         name: stage.name.clone(),
         output: grid.output(output, stage.level),
         parameters: sum(convs().map(ConvLayout::parameters)),
         flops: sum(convs().map(|c| flops(c, grid))),
-        activation_bytes: (entering + 4 * kept).saturating_mul(grid.voxels(stage.level)),
+        activation_bytes: bytes(made + results),
+        checkpointed_bytes: bytes(made),
     }
 }
 
 fn of_logits(conv: &ConvLayout, grid: Grid) -> StageCost {
+    let bytes = (4 * conv.output as u64).saturating_mul(grid.voxels(conv.level));
     StageCost {
         name: conv.name.clone(),
         output: grid.output(conv.output, conv.level),
         parameters: conv.parameters(),
         flops: flops(conv, grid),
-        activation_bytes: (4 * conv.output as u64).saturating_mul(grid.voxels(conv.level)),
+        activation_bytes: bytes,
+        checkpointed_bytes: bytes,
     }
 }
 

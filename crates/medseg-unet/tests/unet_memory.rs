@@ -18,7 +18,6 @@ fn held() -> u64 {
 
 #[test]
 fn a_step_keeps_what_is_counted() {
-    let device = Device::flex().autodiff();
     let networks = [
         (BlockKind::ResTwoLayer, Upsample::Trilinear),
         (BlockKind::TwoLayer, Upsample::Transposed),
@@ -32,19 +31,25 @@ fn a_step_keeps_what_is_counted() {
             upsample,
             ..UNetConfig::default()
         };
-        let network = config.init_seeded(1, &device).unwrap();
-        let image = Tensor::<5>::ones([BATCH, 1, SIDE, SIDE, SIDE], &device);
-        // Threads, their scratch and what the allocator keeps back are there before.
-        drop(network.forward(image.clone()));
-        let before = held();
-        let logits = network.forward(image.clone());
-        let kept = held() - before;
-        // The image was there before.
-        let image = image.shape().num_elements() as u64 * 4;
-        let counted = describe(&config, [SIDE; 3]).unwrap().activation_bytes * BATCH as u64 - image;
-        eprintln!("{block:?}, {upsample:?}: {} MiB kept, {} counted", kept >> 20, counted >> 20);
-        let off = kept as f64 / counted as f64 - 1.0;
-        assert!(off.abs() < 0.05, "{block:?}, {upsample:?}: {off}");
-        drop(logits);
+        let cost = describe(&config, [SIDE; 3]).unwrap();
+        let device = || Device::flex().autodiff();
+        check(&config, &device(), cost.activation_bytes);
+        check(&config, &device().gradient_checkpointing(), cost.checkpointed_bytes);
     }
+}
+
+fn check(config: &UNetConfig, device: &Device, counted: u64) {
+    let network = config.init_seeded(1, device).unwrap();
+    let image = Tensor::<5>::ones([BATCH, 1, SIDE, SIDE, SIDE], device);
+    // Threads, their scratch and what the allocator keeps back are there before.
+    drop(network.forward(image.clone()));
+    let before = held();
+    let logits = network.forward(image.clone());
+    let kept = held() - before;
+    // The image was there before.
+    let counted = counted * BATCH as u64 - image.shape().num_elements() as u64 * 4;
+    eprintln!("{:?}, {:?}: {} MiB kept, {} counted", config.encoder, config.upsample, kept >> 20, counted >> 20);
+    let off = kept as f64 / counted as f64 - 1.0;
+    assert!(off.abs() < 0.05, "{off}");
+    drop(logits);
 }

@@ -1,21 +1,23 @@
 //! Convolutions as a Burn backend extension with their own backward passes.
 
 use burn::backend::autodiff::{
+    NodeId,
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
     grads::Gradients,
     ops::{Backward, Ops, OpsKind},
 };
-#[cfg(feature = "cube")]
+#[cfg(feature = "fusion")]
 use burn::backend::fusion::custom::TensorSpec;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, TensorMetadata, backend_extension};
-#[cfg(feature = "cube")]
+#[cfg(feature = "fusion")]
 use burn::tensor::DType;
 use burn::tensor::{Shape, Tensor};
 
 use super::ConvOptions;
 use super::strided::extension::covers as covers_any;
-#[cfg(feature = "cube")]
+use crate::checkpoints::retrieved;
+#[cfg(feature = "fusion")]
 use crate::norm::extension::statistics;
 use crate::norm::extension::{NormGradBackend, NormKept, Steps};
 
@@ -39,7 +41,7 @@ pub(super) fn covers_transposed(weight: &Tensor<5>, options: ConvOptions) -> boo
 }
 
 /// Backends that convolve with stride 1 and a cubic kernel of 1 or 3. Weights are f32; the result has the type of x.
-#[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
+#[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub trait ConvBackend: Backend {
     /// Of one input.
     #[fusion(meta = output)]
@@ -71,7 +73,7 @@ pub trait ConvBackend: Backend {
 }
 
 /// Backends that know the gradients too. Those of weights are f32.
-#[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
+#[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub trait ConvGradientBackend: ConvBackend + NormGradBackend {
     /// Gradient of the input of shape `input`.
     #[fusion(meta = |gradient, _weight, input, _options| TensorSpec::new(input.clone(), gradient.dtype))]
@@ -142,7 +144,7 @@ pub trait ConvGradientBackend: ConvBackend + NormGradBackend {
 }
 
 /// What a convolution of x makes.
-#[cfg(feature = "cube")]
+#[cfg(feature = "fusion")]
 pub(super) fn output(x: &TensorSpec, weight: &TensorSpec, options: &ConvOptions) -> TensorSpec {
     let ([batch, _, sides @ ..], [out, _, kernel @ ..]) = (x.shape.dims::<5>(), weight.shape.dims::<5>());
     let [d, h, w] = options.made(sides, kernel);
@@ -151,14 +153,16 @@ pub(super) fn output(x: &TensorSpec, weight: &TensorSpec, options: &ConvOptions)
 
 impl<B: ConvGradientBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, C> {
     fn conv3d_direct(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self> {
-        let prep = Direct.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful();
-        let (x, weight) = (x.into_primitive(), weight.into_primitive());
-        match prep {
-            OpsKind::Tracked(prep) => {
-                let out = B::conv3d_direct(x.clone(), weight.clone(), options);
-                prep.finish((x, weight, options), out)
+        match Direct.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(mut prep) => {
+                let of_x = weight.is_tracked().then(|| prep.checkpoint(&x));
+                let (x, weight) = (x.into_primitive(), weight.into_primitive());
+                let kept = ConvKept { x: of_x, shape: x.shape(), weight: weight.clone(), options };
+                prep.finish(kept, B::conv3d_direct(x, weight, options))
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::conv3d_direct(x, weight, options)),
+            OpsKind::UnTracked(prep) => {
+                prep.finish(B::conv3d_direct(x.into_primitive(), weight.into_primitive(), options))
+            }
         }
     }
 
@@ -170,13 +174,18 @@ impl<B: ConvGradientBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, 
         options: ConvOptions,
     ) -> FloatTensor<Self> {
         let prep = Joined.prepare::<C>([skip.node(), below.node(), weight.node()]).compute_bound().stateful();
-        let (skip, below, weight) = (skip.into_primitive(), below.into_primitive(), weight.into_primitive());
         match prep {
-            OpsKind::Tracked(prep) => {
-                let out = B::conv3d_joined(skip.clone(), below.clone(), weight.clone(), enlarged, options);
-                prep.finish((skip, below, weight, enlarged, options), out)
+            OpsKind::Tracked(mut prep) => {
+                let inputs = weight.is_tracked().then(|| [&skip, &below].map(|x| prep.checkpoint(x)));
+                let (skip, below, weight) = (skip.into_primitive(), below.into_primitive(), weight.into_primitive());
+                let shapes = [skip.shape(), below.shape()];
+                let kept = JoinedKept { inputs, shapes, weight: weight.clone(), enlarged, options };
+                prep.finish(kept, B::conv3d_joined(skip, below, weight, enlarged, options))
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::conv3d_joined(skip, below, weight, enlarged, options)),
+            OpsKind::UnTracked(prep) => {
+                let (skip, below, weight) = (skip.into_primitive(), below.into_primitive(), weight.into_primitive());
+                prep.finish(B::conv3d_joined(skip, below, weight, enlarged, options))
+            }
         }
     }
 
@@ -213,19 +222,30 @@ impl<B: ConvGradientBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, 
     }
 }
 
-/// The backward pass of one input; keeps input and weights.
+/// What the backward pass of a convolution needs.
+#[derive(Clone, Debug)]
+pub(super) struct ConvKept<B: Backend> {
+    /// The input, if the weights have a gradient.
+    pub(super) x: Option<NodeId>,
+    /// The input's shape.
+    pub(super) shape: Shape,
+    pub(super) weight: FloatTensor<B>,
+    pub(super) options: ConvOptions,
+}
+
+/// The backward pass of one input.
 #[derive(Debug)]
 struct Direct;
 
 impl<B: ConvGradientBackend> Backward<B, 2> for Direct {
-    type State = (FloatTensor<B>, FloatTensor<B>, ConvOptions);
+    type State = ConvKept<B>;
 
-    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         let [of_x, of_weight] = ops.parents;
         let gradient = grads.consume::<B>(&ops.node);
-        let (x, weight, options) = ops.state;
-        let shape = x.shape();
-        if let Some(parent) = of_weight {
+        let ConvKept { x, shape, weight, options } = ops.state;
+        if let Some((parent, x)) = of_weight.zip(x) {
+            let x = retrieved::<B>(checkpointer, x);
             let result = B::conv3d_direct_weight(x, gradient.clone(), weight.shape(), options);
             grads.register::<B>(parent.id, result);
         }
@@ -235,26 +255,38 @@ impl<B: ConvGradientBackend> Backward<B, 2> for Direct {
     }
 }
 
-/// The backward pass of two inputs; keeps inputs and weights.
+/// What the backward pass of two inputs needs.
+#[derive(Clone, Debug)]
+struct JoinedKept<B: Backend> {
+    /// The inputs, if the weights have a gradient.
+    inputs: Option<[NodeId; 2]>,
+    shapes: [Shape; 2],
+    weight: FloatTensor<B>,
+    enlarged: Option<bool>,
+    options: ConvOptions,
+}
+
+/// The backward pass of two inputs.
 #[derive(Debug)]
 struct Joined;
 
 impl<B: ConvGradientBackend> Backward<B, 3> for Joined {
-    type State = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, Option<bool>, ConvOptions);
+    type State = JoinedKept<B>;
 
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         let [of_skip, of_below, of_weight] = ops.parents;
         let gradient = grads.consume::<B>(&ops.node);
-        let (skip, below, weight, enlarged, options) = ops.state;
-        let (skip_shape, below_shape) = (skip.shape(), below.shape());
-        if let Some(parent) = of_weight {
+        let JoinedKept { inputs, shapes, weight, enlarged, options } = ops.state;
+        if let Some((parent, inputs)) = of_weight.zip(inputs) {
+            let [skip, below] = inputs.map(|input| retrieved::<B>(checkpointer, input));
             let result = B::conv3d_joined_weight(skip, below, gradient.clone(), weight.shape(), enlarged, options);
             grads.register::<B>(parent.id, result);
         }
         if of_skip.is_none() && of_below.is_none() {
             return;
         }
-        let (skip, below) = B::conv3d_joined_inputs(gradient, weight, skip_shape, below_shape, enlarged, options);
+        let [skip, below] = shapes;
+        let (skip, below) = B::conv3d_joined_inputs(gradient, weight, skip, below, enlarged, options);
         for (parent, result) in [(of_skip, skip), (of_below, below)] {
             if let Some(parent) = parent {
                 grads.register::<B>(parent.id, result);

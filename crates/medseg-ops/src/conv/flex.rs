@@ -1,5 +1,7 @@
 //! The convolutions on Burn's Flex backend.
 
+use std::ops::Range;
+
 use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::Shape;
@@ -16,7 +18,10 @@ use crate::norm::extension::{NormKept, Steps};
 use crate::norm::flex::{affine_rows, kept, moments, restored};
 use crate::recycled::Buffer;
 use crate::upsample::axis::Axis;
-use crate::upsample::flex::enlargement_gradient;
+use crate::upsample::flex::gather_enlargement;
+
+/// Values of enlarged gradients that are made before they become what was enlarged: 16 MiB.
+const ENLARGED: usize = 4 << 20;
 
 impl ConvBackend for Flex {
     fn conv3d_direct(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self> {
@@ -87,18 +92,28 @@ impl ConvGradientBackend for Flex {
         let [batch, channels, sides @ ..] = skip_shape.dims::<5>();
         let [_, below_channels, ..] = below_shape.dims::<5>();
         let voxels: usize = sides.iter().product();
+        let gradient = contiguous(gradient);
+        let of_input = InputGradient::new(&gradient, &contiguous(weight), options);
         let mut skip = Buffer::new(batch * channels * voxels);
-        let mut below = Buffer::new(batch * below_channels * voxels);
-        let sink = Sink::new(batch, voxels, [(&mut skip[..], channels), (&mut below[..], below_channels)]);
-        input_gradient(gradient, weight, options, &sink);
-        let below = match enlarged {
-            None => tensor(below, below_shape),
-            Some(align_corners) => {
-                let [d, h, w] = sides;
-                enlargement_gradient(tensor(below, Shape::new([batch, below_channels, d, h, w])), align_corners)
-            }
+        let mut below = Buffer::new(below_shape.num_elements());
+        let Some(align_corners) = enlarged else {
+            let sink = Sink::new(batch, voxels, [(&mut skip[..], channels), (&mut below[..], below_channels)]);
+            of_input.write(0..batch, &sink);
+            return (tensor(skip, skip_shape), tensor(below, below_shape));
         };
-        (tensor(skip, skip_shape), below)
+        // The enlarged gradient is eight times what it becomes: of a few samples at a time.
+        let round = (ENLARGED / (below_channels * voxels)).clamp(1, batch);
+        let mut large = Buffer::new(round * below_channels * voxels);
+        let parts =
+            skip.chunks_mut(round * channels * voxels).zip(below.chunks_mut(round * below_channels * voxels / 8));
+        for (number, (skip, below)) in parts.enumerate() {
+            let samples = number * round..batch.min((number + 1) * round);
+            let large = &mut large[..samples.len() * below_channels * voxels];
+            let sink = Sink::new(samples.len(), voxels, [(skip, channels), (large, below_channels)]);
+            of_input.write(samples, &sink);
+            gather_enlargement(large, sides, align_corners, below);
+        }
+        (tensor(skip, skip_shape), tensor(below, below_shape))
     }
 
     fn conv3d_joined_weight(
@@ -210,15 +225,51 @@ fn convolve(x: &Source<'_>, weight: FlexTensor, options: ConvOptions) -> FlexTen
 /// The gradient of the input: a convolution of the output's gradient.
 fn input_gradient(gradient: FlexTensor, weight: FlexTensor, options: ConvOptions, out: &Sink<'_>) {
     let (gradient, weight) = (contiguous(gradient), contiguous(weight));
-    let [output, input, kernel, ..] = weight.layout().shape().dims::<5>();
-    let [batch, channels, sides @ ..] = gradient.layout().shape().dims::<5>();
-    let parts = [Part { values: values(&gradient), channels, read: Read::Plain }];
-    let source = Source::new(batch, sides, &parts);
-    if kernel == 1 {
-        pointwise(best_path(), &source, &pointwise_weights(values(&weight), output, input, true), out);
-    } else {
-        let weights = transformed(values(&weight), output, input, Use::InputGradient, Arithmetic::Single);
-        winograd(best_path(), Arithmetic::Single, &source, &weights, options.padding.map(|p| kernel - 1 - p), out);
+    let [batch, ..] = gradient.layout().shape().dims::<5>();
+    InputGradient::new(&gradient, &weight, options).write(0..batch, out);
+}
+
+/// The gradient of the input, for any samples of a batch.
+struct InputGradient<'a> {
+    /// The output's gradient.
+    gradient: &'a [f32],
+    channels: usize,
+    sides: [usize; 3],
+    weights: Weights,
+    padding: [usize; 3],
+}
+
+/// Weights as the kernels read them.
+enum Weights {
+    Pointwise(Vec<f32>),
+    Winograd(Buffer),
+}
+
+impl<'a> InputGradient<'a> {
+    /// From contiguous tensors.
+    fn new(gradient: &'a FlexTensor, weight: &FlexTensor, options: ConvOptions) -> Self {
+        let [output, input, kernel, ..] = weight.layout().shape().dims::<5>();
+        let [_, channels, sides @ ..] = gradient.layout().shape().dims::<5>();
+        let weights = if kernel == 1 {
+            Weights::Pointwise(pointwise_weights(values(weight), output, input, true))
+        } else {
+            Weights::Winograd(transformed(values(weight), output, input, Use::InputGradient, Arithmetic::Single))
+        };
+        let padding = options.padding.map(|p| kernel - 1 - p);
+        Self { gradient: values(gradient), channels, sides, weights, padding }
+    }
+
+    fn write(&self, samples: Range<usize>, out: &Sink<'_>) {
+        let sample = self.channels * self.sides.iter().product::<usize>();
+        let gradient = &self.gradient[samples.start * sample..samples.end * sample];
+        let parts = [Part { values: gradient, channels: self.channels, read: Read::Plain }];
+        let source = Source::new(samples.len(), self.sides, &parts);
+        match &self.weights {
+            Weights::Pointwise(weights) => pointwise(best_path(), &source, weights, out),
+            Weights::Winograd(weights) => {
+                winograd(best_path(), Arithmetic::Single, &source, weights, self.padding, out);
+            }
+        }
     }
 }
 

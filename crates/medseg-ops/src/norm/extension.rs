@@ -1,12 +1,16 @@
 //! Instance norm as a Burn backend extension with its own backward pass.
 
+use crate::checkpoints::{Source, parents};
 use crate::kernels::kernels;
 use burn::backend::autodiff::{
-    checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+    NodeId,
+    checkpoint::{
+        base::Checkpointer, retro_forward::RetroForward, state::BackwardStates, strategy::CheckpointStrategy,
+    },
     grads::Gradients,
     ops::{Backward, Ops, OpsKind},
 };
-#[cfg(feature = "cube")]
+#[cfg(feature = "fusion")]
 use burn::backend::fusion::custom::TensorSpec;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, ExtensionType, backend_extension};
@@ -91,7 +95,7 @@ pub(super) fn add_relu(branches: [(Tensor<5>, Option<Affine>); 2], steps: Steps)
 }
 
 /// Backends that normalise. Parameters are in f32, and so are sums, whatever the type of the tensors.
-#[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
+#[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub trait NormBackend: Backend {
     /// `factors · (weight · normalised x + bias)`, with a weight and a bias a channel and a constant factor a channel of a
     /// sample, none negative; through a ReLU if there is a slope.
@@ -119,7 +123,7 @@ pub trait NormBackend: Backend {
 
 /// What the backward passes need from a backend. Statistics `[rows, 3]` are one row of [shift, rest, scale] a channel of a
 /// sample, in f32: mean = shift + rest, scale = 1 / sqrt(variance + eps).
-#[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
+#[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub trait NormGradBackend: NormBackend {
     /// [`NormBackend::instance_norm`] and its statistics.
     #[fusion(meta = |x, _weight, _bias, _factors, _steps| (x.clone(), statistics(x)))]
@@ -168,7 +172,7 @@ pub trait NormGradBackend: NormBackend {
 }
 
 /// The statistics of a tensor.
-#[cfg(feature = "cube")]
+#[cfg(feature = "fusion")]
 pub(crate) fn statistics(x: &TensorSpec) -> TensorSpec {
     let [batch, channels, ..] = x.shape.dims::<5>();
     TensorSpec::new(burn::tensor::Shape::new([batch * channels, 3]), DType::F32)
@@ -176,7 +180,7 @@ pub(crate) fn statistics(x: &TensorSpec) -> TensorSpec {
 
 /// What the backward pass of an instance norm keeps: its input, not its output.
 #[derive(Clone, Debug, ExtensionType)]
-#[extension_type(fusion: cfg(feature = "cube"))]
+#[extension_type(fusion: cfg(feature = "fusion"))]
 pub struct NormKept<B: Backend> {
     pub(crate) x: FloatTensor<B>,
     pub(crate) weight: FloatTensor<B>,
@@ -188,7 +192,7 @@ pub struct NormKept<B: Backend> {
 
 /// What the backward pass of the end of a residual block keeps of a branch.
 #[derive(Clone, Debug, ExtensionType)]
-#[extension_type(fusion: cfg(feature = "cube"))]
+#[extension_type(fusion: cfg(feature = "fusion"))]
 pub struct BranchKept<B: Backend> {
     pub(super) x: FloatTensor<B>,
     pub(super) weight: FloatTensor<B>,
@@ -204,9 +208,12 @@ impl<B: NormGradBackend, C: CheckpointStrategy> NormBackend for Autodiff<B, C> {
         factors: FloatTensor<Self>,
         steps: Steps,
     ) -> FloatTensor<Self> {
-        let prep = NormGrad.prepare::<C>([x.node(), weight.node(), bias.node()]).compute_bound().stateful();
-        let (x, weight, bias) = (x.into_primitive(), weight.into_primitive(), bias.into_primitive());
+        let inputs = [x, weight, bias];
         let factors = factors.into_primitive();
+        let again = NormAgain::<B> { inputs: inputs.each_ref().map(Source::of::<C>), factors: factors.clone(), steps };
+        let prep = NormGrad.prepare::<C>(inputs.each_ref().map(|x| x.node())).memory_bound().retro_forward(again);
+        let prep = prep.parents(parents::<B, C>(&inputs, 1)).stateful();
+        let [x, weight, bias] = inputs.map(|x| x.into_primitive());
         match prep {
             OpsKind::Tracked(prep) => {
                 let (out, statistics) =
@@ -226,9 +233,11 @@ impl<B: NormGradBackend, C: CheckpointStrategy> NormBackend for Autodiff<B, C> {
         bias_b: FloatTensor<Self>,
         steps: Steps,
     ) -> FloatTensor<Self> {
-        let tensors = [a, b, weight_a, bias_a, weight_b, bias_b];
-        let prep = BranchesGrad.prepare::<C>(tensors.each_ref().map(|x| x.node())).compute_bound().stateful();
-        let tensors = tensors.map(|x| x.into_primitive());
+        let inputs = [a, b, weight_a, bias_a, weight_b, bias_b];
+        let again = BranchesAgain::<B> { inputs: inputs.each_ref().map(Source::of::<C>), steps };
+        let prep = BranchesGrad.prepare::<C>(inputs.each_ref().map(|x| x.node())).memory_bound().retro_forward(again);
+        let prep = prep.parents(parents::<B, C>(&inputs, 2)).stateful();
+        let tensors = inputs.map(|x| x.into_primitive());
         match prep {
             OpsKind::Tracked(prep) => {
                 let [a, b, weight_a, bias_a, weight_b, bias_b] = tensors.clone();
@@ -243,6 +252,37 @@ impl<B: NormGradBackend, C: CheckpointStrategy> NormBackend for Autodiff<B, C> {
                 prep.finish(B::norm_add_relu(a, b, weight_a, bias_a, weight_b, bias_b, steps))
             }
         }
+    }
+}
+
+/// The instance norm computed again, where gradients are checkpointed.
+#[derive(Debug)]
+struct NormAgain<B: Backend> {
+    /// x, weight and bias.
+    inputs: [Source<B>; 3],
+    factors: FloatTensor<B>,
+    steps: Steps,
+}
+
+impl<B: NormBackend> RetroForward for NormAgain<B> {
+    fn forward(&self, states: &mut BackwardStates, out_node: NodeId) {
+        let [x, weight, bias] = self.inputs.each_ref().map(|input| input.get(states));
+        states.save(out_node, B::instance_norm(x, weight, bias, self.factors.clone(), self.steps));
+    }
+}
+
+/// The end of a residual block computed again.
+#[derive(Debug)]
+struct BranchesAgain<B: Backend> {
+    /// Both branches, then their weights and biases.
+    inputs: [Source<B>; 6],
+    steps: Steps,
+}
+
+impl<B: NormBackend> RetroForward for BranchesAgain<B> {
+    fn forward(&self, states: &mut BackwardStates, out_node: NodeId) {
+        let [a, b, weight_a, bias_a, weight_b, bias_b] = self.inputs.each_ref().map(|input| input.get(states));
+        states.save(out_node, B::norm_add_relu(a, b, weight_a, bias_a, weight_b, bias_b, self.steps));
     }
 }
 

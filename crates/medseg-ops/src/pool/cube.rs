@@ -7,6 +7,7 @@ use super::Window;
 use super::extension::{IndexedPoolBackend, PoolBackend};
 use crate::cube::{LINE, Place, Units, channels_first, channels_last, empty, line, place, places};
 use burn::backend::cubecl::dtype_to_storage_type;
+#[cfg(feature = "fusion")]
 use burn::backend::fusion::custom::TensorSpec;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::tensor::{DType, Shape};
@@ -118,6 +119,7 @@ impl IndexedPoolBackend for CubeBackend {
 
 /// What `max_pool3d_indexed` returns beside maxima of this shape: u32 of four bytes each, one for each of four channels,
 /// the first in the lowest.
+#[cfg(feature = "fusion")]
 pub(super) fn index_spec(maxima: &TensorSpec) -> TensorSpec {
     let [batch, channels, sides @ ..] = maxima.shape.dims::<5>();
     let [depth, height, width] = sides;

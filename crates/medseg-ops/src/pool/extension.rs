@@ -7,7 +7,7 @@ use burn::backend::autodiff::{
     grads::Gradients,
     ops::{Backward, Ops, OpsKind},
 };
-#[cfg(feature = "cube")]
+#[cfg(feature = "fusion")]
 use burn::backend::fusion::custom::TensorSpec;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
@@ -27,7 +27,7 @@ pub(super) fn max_pool3d(x: Tensor<5>, window: Window) -> Tensor<5> {
 }
 
 /// Backends that pool.
-#[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
+#[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub trait PoolBackend: Backend {
     /// The maxima of all windows.
     #[fusion(meta = maxima)]
@@ -35,7 +35,7 @@ pub trait PoolBackend: Backend {
 }
 
 /// Backends that also know where each maximum came from.
-#[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
+#[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub trait IndexedPoolBackend: PoolBackend {
     /// The maxima, and for each the number of its voxel within its window, in depth, height, width order. A number is a
     /// byte, which lies where the backend's [`max_pool3d_grad`](Self::max_pool3d_grad) looks for it.
@@ -53,7 +53,7 @@ pub trait IndexedPoolBackend: PoolBackend {
 }
 
 /// The output of [`PoolBackend::max_pool3d`].
-#[cfg(feature = "cube")]
+#[cfg(feature = "fusion")]
 fn maxima(x: &TensorSpec, window: &Window) -> TensorSpec {
     let [batch, channels, sides @ ..] = x.shape.dims::<5>();
     let [depth, height, width] = sides.map(|side| window.count(side));
@@ -61,7 +61,7 @@ fn maxima(x: &TensorSpec, window: &Window) -> TensorSpec {
 }
 
 /// The outputs of [`IndexedPoolBackend::max_pool3d_indexed`] on CubeCL.
-#[cfg(feature = "cube")]
+#[cfg(feature = "fusion")]
 fn numbered_maxima(x: &TensorSpec, window: &Window) -> (TensorSpec, TensorSpec) {
     let out = maxima(x, window);
     let index = super::cube::index_spec(&out);

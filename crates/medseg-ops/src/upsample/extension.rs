@@ -8,7 +8,7 @@ use burn::backend::autodiff::{
 };
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
-#[cfg(feature = "cube")]
+#[cfg(feature = "fusion")]
 use burn::tensor::Shape;
 use burn::tensor::Tensor;
 
@@ -23,7 +23,7 @@ pub(super) fn upsample_trilinear2x(x: Tensor<5>, align_corners: bool) -> Tensor<
 }
 
 /// Backends that enlarge.
-#[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
+#[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub trait UpsampleBackend: Backend {
     /// Twice the depth, height and width.
     #[fusion(dtype = x, shape = with_sides(x, |side| 2 * side))]
@@ -31,7 +31,7 @@ pub trait UpsampleBackend: Backend {
 }
 
 /// Backends that also know the transposed operation.
-#[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
+#[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub trait UpsampleGradBackend: UpsampleBackend {
     /// The gradient of the input, given that of the output.
     #[fusion(dtype = grad, shape = with_sides(grad, |side| side / 2))]
@@ -39,7 +39,7 @@ pub trait UpsampleGradBackend: UpsampleBackend {
 }
 
 /// `shape` with other depth, height and width.
-#[cfg(feature = "cube")]
+#[cfg(feature = "fusion")]
 fn with_sides(shape: &Shape, of: impl Fn(usize) -> usize) -> Shape {
     let [batch, channels, sides @ ..] = shape.dims::<5>();
     let [depth, height, width] = sides.map(of);

@@ -8,7 +8,6 @@ use crate::recycled::Buffer;
 use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::Shape;
-use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 /// Output planes that one task makes; it repeats at most two input planes of work of its neighbours.
@@ -36,20 +35,21 @@ impl UpsampleBackend for Flex {
 
 impl UpsampleGradBackend for Flex {
     fn upsample_trilinear2x_grad(grad: FloatTensor<Self>, align_corners: bool) -> FloatTensor<Self> {
-        enlargement_gradient(grad, align_corners)
+        let grad = contiguous(grad);
+        let [batch, channels, sides @ ..] = grad.layout().shape().dims::<5>();
+        let [depth, height, width] = sides.map(|side| side / 2);
+        let mut out = Buffer::new(batch * channels * depth * height * width);
+        gather_enlargement(values(&grad), sides, align_corners, &mut out);
+        tensor(out, Shape::new([batch, channels, depth, height, width]))
     }
 }
 
-/// The gradient of what was enlarged.
-pub(crate) fn enlargement_gradient(grad: FlexTensor, align_corners: bool) -> FlexTensor {
-    let grad = contiguous(grad);
-    let [batch, channels, sides @ ..] = grad.layout().shape().dims::<5>();
+/// Writes the gradient of what was enlarged to these sides: an eighth as many values, of any number of channels.
+pub(crate) fn gather_enlargement(grad: &[f32], sides: [usize; 3], align_corners: bool, out: &mut [f32]) {
     let [depth, height, width] = sides.map(|side| side / 2);
     let axes = [depth, height, width].map(|side| Axis::new(side, align_corners));
     let (voxels, plane) = (depth * height * width, height * width);
-    let mut out = Buffer::new(batch * channels * voxels);
-    let sources = values(&grad).par_chunks(8 * voxels);
-    out.par_chunks_mut(voxels).zip(sources).for_each(|(out, channel)| {
+    out.par_chunks_mut(voxels).zip(grad.par_chunks(8 * voxels)).for_each(|(out, channel)| {
         out.par_chunks_mut(PLANES_PER_TASK * plane).enumerate().for_each(|(task, out)| {
             let mut gatherer = Gatherer::new(&axes, channel);
             for (number, out) in out.chunks_mut(plane).enumerate() {
@@ -57,5 +57,4 @@ pub(crate) fn enlargement_gradient(grad: FlexTensor, align_corners: bool) -> Fle
             }
         });
     });
-    tensor(out, Shape::new([batch, channels, depth, height, width]))
 }

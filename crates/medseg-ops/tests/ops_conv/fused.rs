@@ -6,7 +6,7 @@ use medseg_ops::{ConvOptions, Enlarge, NormRelu, Precision, composed};
 use medseg_ops::{conv_transpose3d, conv3d, conv3d_joined, norm_relu_conv3d};
 
 use crate::compare::{SAME, assert_close, wide};
-use crate::numbers::Numbers;
+use crate::numbers::{Numbers, values};
 
 /// Output and gradients of `run`'s tensors, each in f32 or f64.
 fn with_gradients<const N: usize>(
@@ -207,4 +207,31 @@ fn shapes_that_do_not_fit_are_refused() {
     };
     assert!(!panics(&|| norm(4)));
     assert!(panics(&|| norm(3)));
+}
+
+/// The gradient of what is enlarged is made of a few samples at a time where they are large: here of one of two.
+#[test]
+fn large_samples_have_the_gradients_that_each_has_alone() {
+    let device = Device::flex().autodiff();
+    let mut numbers = Numbers::new(5);
+    let (batch, sides) = (2, [64, 128, 192]);
+    let skip: Tensor<5> = numbers.tensor([batch, 1, sides[0], sides[1], sides[2]], &device);
+    let below: Tensor<5> = numbers.tensor([batch, 3, sides[0] / 2, sides[1] / 2, sides[2] / 2], &device);
+    let weight = numbers.tensor([1, 4, 3, 3, 3], &device);
+    let cotangent = numbers.tensor(skip.dims(), &device);
+    let gradients = |skip: Tensor<5>, below: Tensor<5>, cotangent: Tensor<5>| {
+        let (skip, below) = (skip.detach().require_grad(), below.detach().require_grad());
+        let enlarge = Enlarge::Trilinear2x { align_corners: true };
+        let y = conv3d_joined(skip.clone(), below.clone(), weight.clone(), enlarge, SAME);
+        let grads = (y * cotangent).sum().backward();
+        [skip, below].map(|x| values(x.grad(&grads).unwrap()))
+    };
+    let of_all = gradients(skip.clone(), below.clone(), cotangent.clone());
+    for sample in 0..batch {
+        let alone = |x: &Tensor<5>| x.clone().narrow(0, sample, 1);
+        let of_one = gradients(alone(&skip), alone(&below), alone(&cotangent));
+        for (all, one) in of_all.iter().zip(&of_one) {
+            assert!(all[sample * one.len()..(sample + 1) * one.len()] == one[..], "sample {sample}");
+        }
+    }
 }

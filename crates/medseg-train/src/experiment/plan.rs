@@ -44,11 +44,11 @@ fn stage_text(name: &str, stage: &StageConfig, data: &Dataset) -> Result<String,
     );
     let _ = write!(
         text,
-        "\n  training: {} epochs of {} steps of {batch} x {} = {steps} steps, about {:.0} MiB of activations a step",
+        "\n  training: {} epochs of {} steps of {batch} x {} = {steps} steps, about {:.0} MiB of activations a step in f32",
         stage.epochs,
         data.split.train.len(),
         stage.size,
-        (batch as u64 * network.activation_bytes) as f64 / MIB
+        step_bytes(stage)? as f64 / MIB
     );
     let cached: u64 =
         data.split.train.iter().chain(&data.split.validation).map(|id| prepared_bytes(stage, data, id)).sum();
@@ -59,8 +59,7 @@ fn stage_text(name: &str, stage: &StageConfig, data: &Dataset) -> Result<String,
 /// A line for every stage whose training step keeps more than `free` bytes on the device.
 pub(crate) fn memory_shortages(request: &RunRequest, free: u64) -> Result<Vec<String>, TrainError> {
     let mut shortages = Vec::new();
-    // What is computed again in the backward pass is not kept.
-    for (name, stage) in request.config.stages().into_iter().filter(|(_, stage)| !stage.gradient.checkpointing) {
+    for (name, stage) in request.config.stages() {
         let needed = step_bytes(stage)? / if request.config.precision == PrecisionSetting::Bf16 { 2 } else { 1 };
         if needed > free {
             shortages.push(format!(
@@ -75,11 +74,12 @@ pub(crate) fn memory_shortages(request: &RunRequest, free: u64) -> Result<Vec<St
     Ok(shortages)
 }
 
-/// f32 activations of one training step.
+/// What one training step in f32 keeps of its forward pass.
 fn step_bytes(stage: &StageConfig) -> Result<u64, TrainError> {
     let batch = if stage.input == StageInput::Whole { 1 } else { stage.crops.samples };
     let network = describe(&stage.network, stage.size.to_array())?;
-    Ok(network.activation_bytes.saturating_mul(batch as u64))
+    let kept = if stage.gradient.checkpointing { network.checkpointed_bytes } else { network.activation_bytes };
+    Ok(kept.saturating_mul(batch as u64))
 }
 
 /// Upper bound of a prepared case: image f32, mask u8, crop index.
@@ -142,7 +142,11 @@ mod tests {
         assert_eq!(memory_shortages(&request(&config), 0).unwrap().len(), 2);
         config.precision = PrecisionSetting::Bf16;
         assert_eq!(memory_shortages(&request(&config), fine - 1).unwrap(), Vec::<String>::new());
+        config.precision = PrecisionSetting::F32;
         config.fine.gradient.checkpointing = true;
-        assert_eq!(memory_shortages(&request(&config), 0).unwrap().len(), 1);
+        assert_eq!(memory_shortages(&request(&config), fine - 1).unwrap(), Vec::<String>::new());
+        let again = step_bytes(&config.fine).unwrap();
+        assert!(again > fine / 2 && again < fine * 4 / 5, "{again} of {fine}");
+        assert_eq!(memory_shortages(&request(&config), again - 1).unwrap().len(), 1);
     }
 }

@@ -44,8 +44,9 @@ fn the_cost_of_two_levels_is_that_counted_by_hand() {
     // The image, what each of two convolutions makes and the block's result; two pooled channels of five bytes; the logits.
     let kept = 4 * (1 + 3 * 2) * top + (2 * 5 + 4 * 3 * 4) * bottom + 4 * (3 * 2) * top + 4 * top;
     let parameters = 27 * (2 + 2 * 2 + 2 * 4 + 4 * 4 + 6 * 2 + 2 * 2) + 2;
-    let totals = |cost: NetworkCost| (cost.parameters, cost.flops, cost.activation_bytes);
-    let want = (parameters, 2 * taps, kept);
+    let totals = |cost: NetworkCost| (cost.parameters, cost.flops, cost.activation_bytes, cost.checkpointed_bytes);
+    let checkpointed = kept - 4 * (2 * top + 4 * bottom + 2 * top);
+    let want = (parameters, 2 * taps, kept, checkpointed);
     assert_eq!(totals(describe(&config, [8; 3]).unwrap()), want);
     assert_eq!(totals(describe(&config, [7, 8, 7]).unwrap()), want, "counted as padded");
 
@@ -71,6 +72,7 @@ fn the_table_has_a_line_for_every_stage_and_their_sum() {
         assert_eq!(cost.parameters, sum(|s| s.parameters));
         assert_eq!(cost.flops, sum(|s| s.flops));
         assert_eq!(cost.activation_bytes, sum(|s| s.activation_bytes));
+        assert_eq!(cost.checkpointed_bytes, sum(|s| s.checkpointed_bytes));
         let table = cost.to_string();
         assert_eq!(table.lines().count(), cost.stages.len() + 2);
         assert!(table.lines().all(|line| line.len() == table.lines().next().unwrap().len()), "{table}");

@@ -5,16 +5,18 @@ use burn::backend::autodiff::{
     grads::Gradients,
     ops::{Backward, Ops, OpsKind},
 };
-#[cfg(feature = "cube")]
+#[cfg(feature = "fusion")]
 use burn::backend::fusion::custom::TensorSpec;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, TensorMetadata, backend_extension};
-#[cfg(feature = "cube")]
+#[cfg(feature = "fusion")]
 use burn::tensor::DType;
 use burn::tensor::{Shape, Tensor};
 
+use crate::checkpoints::retrieved;
 use crate::conv::ConvOptions;
-#[cfg(feature = "cube")]
+use crate::conv::extension::ConvKept;
+#[cfg(feature = "fusion")]
 use crate::conv::extension::output;
 use crate::kernels::kernels;
 
@@ -25,7 +27,7 @@ pub(in super::super) fn covers(x: &Tensor<5>, weight: &Tensor<5>) -> bool {
 }
 
 /// Backends that convolve with any kernel and stride. Weights are f32; the result has the type of x.
-#[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
+#[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub trait StridedBackend: Backend {
     /// The convolution with weights `[out, in, kernel]`.
     #[fusion(meta = output)]
@@ -42,7 +44,7 @@ pub trait StridedBackend: Backend {
 }
 
 /// What a transposed convolution makes.
-#[cfg(feature = "cube")]
+#[cfg(feature = "fusion")]
 fn enlarged(x: &TensorSpec, weight: &TensorSpec, [d, h, w]: &[usize; 3]) -> TensorSpec {
     let ([batch, ..], [_, made, ..]) = (x.shape.dims::<5>(), weight.shape.dims::<5>());
     TensorSpec::new(Shape::new([batch, made, *d, *h, *w]), x.dtype)
@@ -50,7 +52,7 @@ fn enlarged(x: &TensorSpec, weight: &TensorSpec, [d, h, w]: &[usize; 3]) -> Tens
 
 /// Backends that know the gradients too: each of the two operations is the gradient of the other's input. Those of weights
 /// are f32.
-#[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "cube"))]
+#[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub trait StridedGradientBackend: StridedBackend {
     /// Gradient of the convolution's weights of shape `weight`.
     #[fusion(meta = |_x, _gradient, weight, _options| TensorSpec::new(weight.clone(), DType::F32))]
@@ -64,12 +66,16 @@ pub trait StridedGradientBackend: StridedBackend {
 
 impl<B: StridedGradientBackend, C: CheckpointStrategy> StridedBackend for Autodiff<B, C> {
     fn conv3d_strided(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self> {
-        let prep = Strided.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful();
-        let (x, weight) = (x.into_primitive(), weight.into_primitive());
-        let out = B::conv3d_strided(x.clone(), weight.clone(), options);
-        match prep {
-            OpsKind::Tracked(prep) => prep.finish((x, weight, options), out),
-            OpsKind::UnTracked(prep) => prep.finish(out),
+        match Strided.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(mut prep) => {
+                let of_x = weight.is_tracked().then(|| prep.checkpoint(&x));
+                let (x, weight) = (x.into_primitive(), weight.into_primitive());
+                let kept = ConvKept { x: of_x, shape: x.shape(), weight: weight.clone(), options };
+                prep.finish(kept, B::conv3d_strided(x, weight, options))
+            }
+            OpsKind::UnTracked(prep) => {
+                prep.finish(B::conv3d_strided(x.into_primitive(), weight.into_primitive(), options))
+            }
         }
     }
 
@@ -79,50 +85,56 @@ impl<B: StridedGradientBackend, C: CheckpointStrategy> StridedBackend for Autodi
         sides: [usize; 3],
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        let prep = Transposed.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful();
-        let (x, weight) = (x.into_primitive(), weight.into_primitive());
-        let out = B::conv3d_transposed(x.clone(), weight.clone(), sides, options);
-        match prep {
-            OpsKind::Tracked(prep) => prep.finish((x, weight, options), out),
-            OpsKind::UnTracked(prep) => prep.finish(out),
+        match Transposed.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(mut prep) => {
+                let of_x = weight.is_tracked().then(|| prep.checkpoint(&x));
+                let (x, weight) = (x.into_primitive(), weight.into_primitive());
+                let kept = ConvKept { x: of_x, shape: x.shape(), weight: weight.clone(), options };
+                prep.finish(kept, B::conv3d_transposed(x, weight, sides, options))
+            }
+            OpsKind::UnTracked(prep) => {
+                prep.finish(B::conv3d_transposed(x.into_primitive(), weight.into_primitive(), sides, options))
+            }
         }
     }
 }
 
-/// The backward pass of the convolution; keeps input and weights.
+/// The backward pass of the convolution.
 #[derive(Debug)]
 struct Strided;
 
 impl<B: StridedGradientBackend> Backward<B, 2> for Strided {
-    type State = (FloatTensor<B>, FloatTensor<B>, ConvOptions);
+    type State = ConvKept<B>;
 
-    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         let [of_x, of_weight] = ops.parents;
         let gradient = grads.consume::<B>(&ops.node);
-        let (x, weight, options) = ops.state;
-        let [_, _, sides @ ..] = x.shape().dims::<5>();
-        if let Some(parent) = of_weight {
+        let ConvKept { x, shape, weight, options } = ops.state;
+        if let Some((parent, x)) = of_weight.zip(x) {
+            let x = retrieved::<B>(checkpointer, x);
             let result = B::conv3d_strided_weight(x, gradient.clone(), weight.shape(), options);
             grads.register::<B>(parent.id, result);
         }
         if let Some(parent) = of_x {
+            let [_, _, sides @ ..] = shape.dims::<5>();
             grads.register::<B>(parent.id, B::conv3d_transposed(gradient, weight, sides, options));
         }
     }
 }
 
-/// The backward pass of the transposed convolution; keeps input and weights.
+/// The backward pass of the transposed convolution.
 #[derive(Debug)]
 struct Transposed;
 
 impl<B: StridedGradientBackend> Backward<B, 2> for Transposed {
-    type State = (FloatTensor<B>, FloatTensor<B>, ConvOptions);
+    type State = ConvKept<B>;
 
-    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         let [of_x, of_weight] = ops.parents;
         let gradient = grads.consume::<B>(&ops.node);
-        let (x, weight, options) = ops.state;
-        if let Some(parent) = of_weight {
+        let ConvKept { x, weight, options, .. } = ops.state;
+        if let Some((parent, x)) = of_weight.zip(x) {
+            let x = retrieved::<B>(checkpointer, x);
             let result = B::conv3d_strided_weight(gradient.clone(), x, weight.shape(), options);
             grads.register::<B>(parent.id, result);
         }
