@@ -162,9 +162,13 @@ class Stage:
         for layer in network.modules():
             if isinstance(layer, torch.nn.Conv3d):
                 torch.nn.init.kaiming_normal_(layer.weight)
-        o, c = s["optimizer"], s["schedule"]
-        optimizer = Novograd(network.parameters(), lr=o["lr"], betas=o["betas"], eps=o["eps"],
-                             weight_decay=o["weight_decay"])
+        rule, c = s["optimizer"]["rule"], s["schedule"]
+        kinds = rule["kind"], c["kind"], s["schedule_unit"], s["loss"]["kind"]
+        assert kinds == ("novograd", "cosine_warm_restarts", "epoch", "dice"), f"not repeated here: {kinds}"
+        betas = rule["beta_1"], rule["beta_2"]
+        optimizer = Novograd(network.parameters(), lr=s["optimizer"]["lr"], betas=betas, eps=rule["epsilon"],
+                             weight_decay=rule["weight_decay"], grad_averaging=rule["grad_averaging"],
+                             amsgrad=rule["amsgrad"])
         schedule = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, c["t_0"], c["t_mult"], c["eta_min"])
         loss_of = DiceLoss(sigmoid=True)
         best, kept, seconds = -1.0, network, 0.0

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use crate::trial::try_out;
+use crate::trial::{add_up, try_out};
 use crate::{DeviceChoice, DeviceError};
 
 /// A device that works.
@@ -79,7 +79,12 @@ fn told(reasons: Vec<DeviceError>) -> Vec<DeviceError> {
 
 /// A device that has to show that it works.
 fn tried(choice: DeviceChoice, device: Device, name: String) -> Result<Chosen, DeviceError> {
-    try_out(&device).map_err(|reason| DeviceError::Trial { device: choice, reason })?;
+    let trial = |reason| DeviceError::Trial { device: choice, reason };
+    try_out(&device).map_err(trial)?;
+    // A software adapter is for tests of kernels, and is taken by name alone.
+    if !is_software(&device) {
+        add_up(&device).map_err(trial)?;
+    }
     Ok(Chosen::new(device, name))
 }
 
@@ -118,6 +123,16 @@ fn cuda_number(number: usize) -> Result<Chosen, DeviceError> {
 #[cfg(not(feature = "cuda"))]
 fn cuda_number(number: usize) -> Result<Chosen, DeviceError> {
     Err(DeviceError::NotBuiltIn { device: DeviceChoice::Cuda(number), feature: "cuda" })
+}
+
+fn is_software(device: &Device) -> bool {
+    #[cfg(feature = "webgpu")]
+    return crate::webgpu::is_software(device);
+    #[cfg(not(feature = "webgpu"))]
+    {
+        let _ = device;
+        false
+    }
 }
 
 /// The first adapter, unless it is a software one.

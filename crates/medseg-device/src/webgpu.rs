@@ -17,7 +17,8 @@ fn adapters(number: usize) -> Result<Vec<Device>, DeviceError> {
     Ok(gpus)
 }
 
-fn is_software(device: &Device) -> bool {
+/// Whether the adapter is no GPU.
+pub(crate) fn is_software(device: &Device) -> bool {
     *device == Device::wgpu(DeviceKind::Cpu)
 }
 
