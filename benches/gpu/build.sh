@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Builds what measure.sh runs, here, where there is no GPU, and packs it: benches/gpu/build.sh [FEATURES] [ARCHIVE].
-# FEATURES is cuda if not given (webgpu tries the script out on any machine). On the machine with the GPU:
+# FEATURES is cuda if not given (cuda,webgpu tries the script out on any machine; PROFILE=dev builds sooner). On the machine
+# with the GPU:
 #   tar xJf ARCHIVE && medseg-gpu/measure.sh
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 features="${1:-cuda}"
 archive="${2:-medseg-gpu.tar.xz}"
+profile="${PROFILE:-release}"
 # Which CUDA the bindings are of where no toolkit is installed.
 export CUDARC_CUDA_VERSION="${CUDARC_CUDA_VERSION:-13000}"
 examples=(device data one_stage two_stage)
@@ -28,9 +30,9 @@ for line in sys.stdin:
         print(message["target"]["name"], message["executable"])'
 }
 {
-  built build --release $(printf -- ' --example %s' "${examples[@]}")
-  built bench --no-run $(printf -- ' --bench %s' "${benches[@]}")
-  built test --release --no-run --test gpu_tests
+  built build --profile "$profile" $(printf -- ' --example %s' "${examples[@]}")
+  built bench --no-run --profile "${PROFILE:-bench}" $(printf -- ' --bench %s' "${benches[@]}")
+  built test --profile "$profile" --no-run --test gpu_tests
 } | while read -r name path; do
   cp "$path" "$out/bin/$name"
   strip "$out/bin/$name"
