@@ -11,8 +11,7 @@ profile="${PROFILE:-release}"
 # Which CUDA the bindings are of where no toolkit is installed.
 export CUDARC_CUDA_VERSION="${CUDARC_CUDA_VERSION:-13000}"
 examples=(device data one_stage two_stage)
-benches=(gpu_step sliding_window)
-if [ -f benches/gpu_conv3d.rs ]; then benches+=(gpu_conv3d); fi
+benches=(gpu_step gpu_conv3d sliding_window)
 
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT

@@ -31,7 +31,7 @@
 //! same functions of [`composed`], made of Burn's own operations; they are also what the kernels are tested against.
 //!
 //! On a device with gradient checkpointing (`Device::gradient_checkpointing`) norms and what follows them are computed again
-//! in the backward pass instead of being kept, with the same bits.
+//! in the backward pass instead of being kept; on the CPU with the same bits.
 //!
 //! A 3×3×3 convolution of stride 1 is computed by Winograd's minimal filtering along depth and height, a 1×1×1 one as a
 //! product of a small matrix with every voxel, any other kernel and stride by copying what each tap meets, a few rows at a

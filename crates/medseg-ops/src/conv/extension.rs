@@ -153,17 +153,7 @@ pub(super) fn output(x: &TensorSpec, weight: &TensorSpec, options: &ConvOptions)
 
 impl<B: ConvGradientBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, C> {
     fn conv3d_direct(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self> {
-        match Direct.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful() {
-            OpsKind::Tracked(mut prep) => {
-                let of_x = weight.is_tracked().then(|| prep.checkpoint(&x));
-                let (x, weight) = (x.into_primitive(), weight.into_primitive());
-                let kept = ConvKept { x: of_x, shape: x.shape(), weight: weight.clone(), options };
-                prep.finish(kept, B::conv3d_direct(x, weight, options))
-            }
-            OpsKind::UnTracked(prep) => {
-                prep.finish(B::conv3d_direct(x.into_primitive(), weight.into_primitive(), options))
-            }
-        }
+        tracked::<B, C, _>(Direct, x, weight, options, |x, weight| B::conv3d_direct(x, weight, options))
     }
 
     fn conv3d_joined(
@@ -231,6 +221,25 @@ pub(super) struct ConvKept<B: Backend> {
     pub(super) shape: Shape,
     pub(super) weight: FloatTensor<B>,
     pub(super) options: ConvOptions,
+}
+
+/// A convolution of one input, with what its backward pass needs.
+pub(super) fn tracked<B: Backend, C: CheckpointStrategy, K: Backward<B, 2, State = ConvKept<B>>>(
+    kind: K,
+    x: FloatTensor<Autodiff<B, C>>,
+    weight: FloatTensor<Autodiff<B, C>>,
+    options: ConvOptions,
+    convolve: impl FnOnce(FloatTensor<B>, FloatTensor<B>) -> FloatTensor<B>,
+) -> FloatTensor<Autodiff<B, C>> {
+    match kind.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful() {
+        OpsKind::Tracked(mut prep) => {
+            let of_x = weight.is_tracked().then(|| prep.checkpoint(&x));
+            let (x, weight) = (x.into_primitive(), weight.into_primitive());
+            let kept = ConvKept { x: of_x, shape: x.shape(), weight: weight.clone(), options };
+            prep.finish(kept, convolve(x, weight))
+        }
+        OpsKind::UnTracked(prep) => prep.finish(convolve(x.into_primitive(), weight.into_primitive())),
+    }
 }
 
 /// The backward pass of one input.

@@ -13,8 +13,8 @@ pub struct GradientSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<Clip>,
     /// Gradient checkpointing: what norms, activations and elementwise operations make is computed again in the backward
-    /// pass instead of being kept; the gradients are the same bits. Of the experiments' network this is a quarter of what is
-    /// kept.
+    /// pass instead of being kept; on the CPU the gradients are the same bits. Of the experiments' network this is a quarter
+    /// of what is kept.
     pub checkpointing: bool,
 }
 

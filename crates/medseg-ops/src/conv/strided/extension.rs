@@ -3,7 +3,7 @@
 use burn::backend::autodiff::{
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
     grads::Gradients,
-    ops::{Backward, Ops, OpsKind},
+    ops::{Backward, Ops},
 };
 #[cfg(feature = "fusion")]
 use burn::backend::fusion::custom::TensorSpec;
@@ -15,9 +15,9 @@ use burn::tensor::{Shape, Tensor};
 
 use crate::checkpoints::retrieved;
 use crate::conv::ConvOptions;
-use crate::conv::extension::ConvKept;
 #[cfg(feature = "fusion")]
 use crate::conv::extension::output;
+use crate::conv::extension::{ConvKept, tracked};
 use crate::kernels::kernels;
 
 /// Whether there are kernels that take these tensors, whose shapes fit together.
@@ -66,17 +66,7 @@ pub trait StridedGradientBackend: StridedBackend {
 
 impl<B: StridedGradientBackend, C: CheckpointStrategy> StridedBackend for Autodiff<B, C> {
     fn conv3d_strided(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self> {
-        match Strided.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful() {
-            OpsKind::Tracked(mut prep) => {
-                let of_x = weight.is_tracked().then(|| prep.checkpoint(&x));
-                let (x, weight) = (x.into_primitive(), weight.into_primitive());
-                let kept = ConvKept { x: of_x, shape: x.shape(), weight: weight.clone(), options };
-                prep.finish(kept, B::conv3d_strided(x, weight, options))
-            }
-            OpsKind::UnTracked(prep) => {
-                prep.finish(B::conv3d_strided(x.into_primitive(), weight.into_primitive(), options))
-            }
-        }
+        tracked::<B, C, _>(Strided, x, weight, options, |x, weight| B::conv3d_strided(x, weight, options))
     }
 
     fn conv3d_transposed(
@@ -85,17 +75,7 @@ impl<B: StridedGradientBackend, C: CheckpointStrategy> StridedBackend for Autodi
         sides: [usize; 3],
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        match Transposed.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful() {
-            OpsKind::Tracked(mut prep) => {
-                let of_x = weight.is_tracked().then(|| prep.checkpoint(&x));
-                let (x, weight) = (x.into_primitive(), weight.into_primitive());
-                let kept = ConvKept { x: of_x, shape: x.shape(), weight: weight.clone(), options };
-                prep.finish(kept, B::conv3d_transposed(x, weight, sides, options))
-            }
-            OpsKind::UnTracked(prep) => {
-                prep.finish(B::conv3d_transposed(x.into_primitive(), weight.into_primitive(), sides, options))
-            }
-        }
+        tracked::<B, C, _>(Transposed, x, weight, options, |x, weight| B::conv3d_transposed(x, weight, sides, options))
     }
 }
 
