@@ -5,7 +5,7 @@ use medseg::ops::{
     ConvOptions, Enlarge, NormRelu, Precision, composed, conv_transpose3d, conv3d, conv3d_joined, norm_relu_conv3d,
 };
 
-use medseg_golden::Golden;
+use medseg_testing::Golden;
 
 use crate::device::gpu;
 use crate::same::{F32, Tolerance, assert_close, numbers, same, same_in, values};

@@ -1,7 +1,7 @@
 //! What PyTorch computed, for operations of one tensor.
 
 use burn::tensor::{DType, Tensor, TensorData};
-use medseg_golden::Golden;
+use medseg_testing::Golden;
 
 use crate::device::gpu;
 use crate::same::values;

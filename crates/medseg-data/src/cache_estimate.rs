@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// What a cache would take, to be shown before it is filled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheEstimate {
     /// Number of cases.
     pub cases: usize,

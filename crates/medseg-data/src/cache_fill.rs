@@ -7,7 +7,7 @@ use crate::DataError;
 use crate::cache::CachedDataset;
 
 /// How far [`CachedDataset::fill`] has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FillProgress {
     /// Cases that are done.
     pub done: usize,

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::DataError;
 
 /// How often a [`CachedDataset`](crate::CachedDataset) took which way to an item.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct CacheStats {
     /// Items that were kept in memory.
     pub from_memory: usize,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::DataError;
 
 /// One image with its label, by their files.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Case {
     /// Name of the image's file without `.nii` or `.nii.gz`.
     pub id: String,

@@ -10,7 +10,7 @@ use crate::check::check_case;
 use crate::subject::Foreground;
 
 /// What a case's files hold.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CaseFacts {
     /// The case's id.
     pub id: String,

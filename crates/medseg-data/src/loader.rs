@@ -11,7 +11,7 @@ use std::thread::{JoinHandle, available_parallelism};
 use std::time::{Duration, Instant};
 
 /// How many threads a [`Loader`] has and how far it runs ahead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoaderOptions {
     /// Threads that prepare items. With 0 each item is prepared when it is asked for, on the asking thread.
     pub workers: usize,

@@ -21,7 +21,7 @@ use crate::case::Case;
 /// assert_eq!((split.train.len(), split.validation.len(), split.unused.len()), (104, 27, 0));
 /// # Ok::<(), medseg_data::DataError>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Split {
     /// Ids of the cases that are trained on.
     pub train: Vec<String>,

@@ -14,7 +14,7 @@ use crate::split::{Split, refused};
 
 /// How to split the labelled cases, which are taken in the order given (sorted by name, if [`discover`](crate::discover)
 /// found them). Unlabelled cases always come to [`Split::unused`].
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum SplitRule {

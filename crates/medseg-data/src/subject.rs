@@ -10,7 +10,7 @@ use crate::case::Case;
 /// Which label values count as foreground.
 ///
 /// In JSON a list of values; the empty list stands for every value above 0.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Foreground(Vec<u8>);
 
@@ -38,7 +38,7 @@ impl Foreground {
 }
 
 /// An image and its binary label in memory, indexed `[depth, height, width]`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Subject {
     /// The case's id.
     pub id: String,

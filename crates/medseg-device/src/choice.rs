@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::DeviceError;
 
 /// A device by its name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum DeviceChoice {
     /// The first GPU that works, else the CPU.
     #[default]

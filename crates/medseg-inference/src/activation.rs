@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::InferenceError;
 
 /// What turns logits into probabilities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
     /// Every channel on its own: one class against the background, or classes that overlap.

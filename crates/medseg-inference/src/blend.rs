@@ -11,7 +11,7 @@ use crate::error::InferenceError;
 const GAUSSIAN_FLOOR: f32 = 1e-3;
 
 /// Weights of a window's voxels in the average over overlapping windows.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Blend {
     /// Every voxel counts the same.

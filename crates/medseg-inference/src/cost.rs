@@ -6,7 +6,7 @@ use crate::plan::WindowPlan;
 const FLOAT: u64 = size_of::<f32>() as u64;
 
 /// What one window asks of a network, as far as the caller knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NetworkCost {
     /// Channels of the image.
     pub channels_in: usize,
@@ -20,7 +20,7 @@ pub struct NetworkCost {
 
 /// Bytes that stitching over the host ([`Stitch::Host`](crate::Stitch::Host)) holds besides the image and whatever the network
 /// needs. Where the host is not the device too, a batch of windows and its logits are there as well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StitchingMemory {
     /// Windows given to the predictor at once; twice as many for mirrored copies.
     pub windows: u64,
@@ -53,7 +53,7 @@ impl StitchingMemory {
 /// Bytes that stitching on the device ([`Stitch::Device`](crate::Stitch::Device)) holds there besides whatever the network
 /// needs; not counted is by how much an allocator rounds up. The host holds the image, a copy of it until it is uploaded, and
 /// the result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceMemory {
     /// The padded image.
     pub volume: u64,
@@ -80,7 +80,7 @@ impl DeviceMemory {
 }
 
 /// What [`WindowPlan::cost`] counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlanCost {
     /// Windows that cover the image.
     pub windows: usize,

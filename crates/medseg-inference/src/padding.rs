@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Values of the voxels added around an image that is smaller than the window, as in `torch.nn.functional.pad`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Padding {
     /// One value everywhere; 0 is the lower end of a windowed CT.

@@ -18,7 +18,7 @@ const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2,
 /// On every axis windows start every [`scan_interval`](WindowPlan::scan_interval) voxels; the last is shifted back to end at the
 /// border. They are swept in the order of axes that leaves the least unfinished, so needs the least memory: usually the longest
 /// axis is the slowest.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WindowPlan {
     shape: Dhw<usize>,
     padded: Dhw<usize>,
@@ -34,7 +34,7 @@ pub struct WindowPlan {
 }
 
 /// One axis of one window, in voxels of the padded image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     /// Where the window starts.
     pub(crate) start: usize,

@@ -10,7 +10,7 @@ use crate::error::InferenceError;
 
 /// One step of [`PostProcessing`]. Every label other than 0 is treated on its own; `labels` names those that a step
 /// concerns, none meaning all.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum PostStep {
     /// Keep the `count` largest components of a label (26-connected). Among equals the last in C order stays, as in MONAI's
@@ -58,7 +58,7 @@ pub enum PostStep {
 /// assert_eq!(steps.0.len(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PostProcessing(pub Vec<PostStep>);
 

@@ -53,7 +53,7 @@ where
 }
 
 /// Reports to nobody and never stops.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct NoProgress;
 
 impl Progress for NoProgress {

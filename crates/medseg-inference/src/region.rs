@@ -13,7 +13,7 @@ use crate::sliding_window::SlidingWindow;
 
 /// Made by [`SlidingWindow::within`]: predicts only windows that touch a region, such as the body. A voxel of the region gets
 /// the same result as without, bit for bit, since every window that covers it is predicted; every other voxel is background.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct RegionWindow<'a> {
     pub(crate) window: SlidingWindow,
     pub(crate) region: ArrayView3<'a, u8>,

@@ -11,7 +11,7 @@ use crate::error::InferenceError;
 ///
 /// One channel: 1 where `sigmoid(logit) >= threshold`, else 0. Several channels: the number of the largest, the first one on
 /// ties (`argmax`; softmax would not change it). NaN never wins: a voxel whose every logit is NaN is 0.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MaskRule {
     /// Probability from which a single-channel voxel is foreground, 0 to 1.
@@ -78,14 +78,14 @@ impl MaskRule {
 }
 
 /// What the numbers are that a rule is applied to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scores {
     Logits,
     Probabilities,
 }
 
 /// A [`MaskRule`] for a known number of channels.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Reducer {
     /// Foreground from this score on.
     Threshold { least: f32 },

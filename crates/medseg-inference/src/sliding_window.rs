@@ -50,7 +50,7 @@ use crate::run::{Run, sides};
 /// assert_eq!(logits, image * 2.0);
 /// # Ok::<(), medseg_inference::InferenceError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SlidingWindow {
     /// Shape of a window, voxels.

@@ -39,7 +39,7 @@ pub(crate) fn weight_sums(
 }
 
 /// What the sums over a box depend on: its shape, and where the windows that touch it start, seen from it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Coverage([(usize, Vec<isize>); 3]);
 
 impl Coverage {

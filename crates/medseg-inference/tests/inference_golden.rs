@@ -3,8 +3,8 @@
 use burn::tensor::module::conv3d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
-use medseg_golden::Golden;
 use medseg_inference::{Blend, Dhw, MaskRule, NoProgress, Padding, SlidingWindow, Stitch, one_hot, sigmoid, softmax};
+use medseg_testing::Golden;
 use ndarray::{Array4, ArrayD, Axis, Ix3, Ix4, IxDyn};
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! Masks brought back to the grid they came from.
 
-use medseg_golden::Golden;
 use medseg_inference::{BeyondMask, Dhw, InferenceError, LabelInterpolation, restore_labels};
+use medseg_testing::Golden;
 use medseg_volume::{AxisChange, Geometry, Orientation, Volume};
 use ndarray::Array3;
 use proptest::prelude::*;

@@ -6,7 +6,7 @@ use crate::{Activation, LossError};
 /// Which channels enter a loss, and how they become probabilities: the steps that all losses of regions share.
 ///
 /// With a single channel, softmax, one-hot and leaving the background out have no effect, as in MONAI.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Classes {
     pub activation: Activation,
     pub to_onehot_y: bool,

@@ -8,7 +8,7 @@ use crate::weights::per_class;
 use crate::{Activation, LossError, Reduction};
 
 /// Settings of [`CrossEntropyLoss`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CrossEntropyLossConfig {
     /// Sigmoid for the binary cross-entropy of each channel, softmax for the categorical one over the channels.
@@ -56,7 +56,7 @@ impl CrossEntropyLossConfig {
 /// assert!((loss.into_scalar::<f32>() - 2_f32.ln()).abs() < 1e-6);
 /// # Ok::<(), medseg_losses::LossError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CrossEntropyLoss {
     config: CrossEntropyLossConfig,
 }

@@ -5,7 +5,7 @@ use crate::LossError;
 use crate::error::require_weights;
 
 /// How much the outputs of a deeply supervised network count, from the full resolution down.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LevelWeights {
@@ -38,7 +38,7 @@ pub enum LevelWeights {
 /// assert!((loss.into_scalar::<f32>() - (1.0 + 0.5 + 0.25) / 3.0).abs() < 1e-5);
 /// # Ok::<(), medseg_losses::LossError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DeepSupervision {
     weights: LevelWeights,
 }

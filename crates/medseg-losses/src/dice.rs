@@ -21,7 +21,7 @@ use crate::{Activation, LossError, Reduction};
 /// let loss = config.init()?;
 /// # Ok::<(), medseg_losses::LossError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DiceLossConfig {
     /// What turns the input into probabilities.
@@ -115,7 +115,7 @@ impl DiceLossConfig {
 ///
 /// # Source
 /// Milletari et al., "V-Net" (arXiv:1606.04797); MONAI `monai/losses/dice.py`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DiceLoss {
     config: DiceLossConfig,
 }

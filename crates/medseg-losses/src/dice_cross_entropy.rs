@@ -5,7 +5,7 @@ use crate::error::require_not_negative;
 use crate::{CrossEntropyLoss, CrossEntropyLossConfig, DiceLoss, DiceLossConfig, LossError};
 
 /// Settings of [`DiceCrossEntropyLoss`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DiceCrossEntropyLossConfig {
     /// The Dice part. Its activation also decides the cross-entropy: binary for sigmoid, categorical for softmax.
@@ -67,7 +67,7 @@ impl DiceCrossEntropyLossConfig {
 /// - MONAI takes the categorical cross-entropy for every input of several channels, also next to a sigmoid Dice.
 /// - MONAI's one list of weights is two here: the Dice part's, without the background if that is left out, and
 ///   `ce_weight`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DiceCrossEntropyLoss {
     dice: DiceLoss,
     cross_entropy: CrossEntropyLoss,

@@ -5,7 +5,7 @@ use crate::error::require_not_negative;
 use crate::{Activation, DiceLoss, DiceLossConfig, FocalLoss, FocalLossConfig, LossError};
 
 /// Settings of [`DiceFocalLoss`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DiceFocalLossConfig {
     /// The Dice part. Its one-hot, background, weights and reduction are the focal part's too.
@@ -75,7 +75,7 @@ impl DiceFocalLossConfig {
 /// assert!((loss.into_scalar::<f32>() - (1.0 / 3.0 + 0.25 * 2_f32.ln())).abs() < 1e-5);
 /// # Ok::<(), medseg_losses::LossError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DiceFocalLoss {
     dice: DiceLoss,
     focal: FocalLoss,

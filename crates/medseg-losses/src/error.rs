@@ -1,7 +1,7 @@
 use thiserror::Error;
 
 /// Settings or shapes that a loss cannot work with.
-#[derive(Debug, Clone, PartialEq, Error)]
+#[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum LossError {
     /// A number outside its range.

@@ -11,7 +11,7 @@ use crate::{Activation, LossError, Reduction};
 const SMALLEST_DOUBT: f64 = 1e-20;
 
 /// Settings of [`FocalLoss`]; the default is MONAI's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FocalLossConfig {
     /// Sigmoid (binary and multi-label) or softmax.
@@ -93,7 +93,7 @@ impl FocalLossConfig {
 ///
 /// # Source
 /// Lin et al. (arXiv:1708.02002); MONAI `monai/losses/focal_loss.py`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FocalLoss {
     config: FocalLossConfig,
 }

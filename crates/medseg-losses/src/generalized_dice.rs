@@ -6,7 +6,7 @@ use crate::error::require_not_negative;
 use crate::{Activation, LossError, Reduction};
 
 /// How much a class weighs in [`GeneralizedDiceLoss`], from the number `n` of its target voxels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClassWeighting {
     /// `1 / n²`, as in the paper.
@@ -19,7 +19,7 @@ pub enum ClassWeighting {
 }
 
 /// Settings of [`GeneralizedDiceLoss`]; the default is MONAI's with a sigmoid.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GeneralizedDiceLossConfig {
     /// What turns the input into probabilities.
@@ -94,7 +94,7 @@ impl GeneralizedDiceLossConfig {
 ///
 /// # Source
 /// Sudre et al. (arXiv:1707.03237); MONAI `monai/losses/dice.py`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct GeneralizedDiceLoss {
     config: GeneralizedDiceLossConfig,
 }

@@ -6,7 +6,7 @@ use crate::error::require_not_negative;
 use crate::{Activation, LossError, Reduction};
 
 /// Settings of [`TverskyLoss`]; the default is MONAI's with a sigmoid.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TverskyLossConfig {
     /// What turns the input into probabilities.
@@ -84,7 +84,7 @@ impl TverskyLossConfig {
 ///
 /// # Source
 /// Salehi et al. (arXiv:1706.05721); MONAI `monai/losses/tversky.py`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TverskyLoss {
     config: TverskyLossConfig,
 }

@@ -1,8 +1,8 @@
 //! Dice loss against stored values and gradients of the reference implementation (MONAI).
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use medseg_golden::Golden;
 use medseg_losses::{Activation, DiceLoss, DiceLossConfig, Reduction};
+use medseg_testing::Golden;
 use serde_json::Value;
 
 /// A case of the loss.

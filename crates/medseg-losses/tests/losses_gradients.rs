@@ -171,7 +171,7 @@ fn orthonormal_kernels_cost_nothing_and_others_what_the_definition_says() {
     }
 }
 
-#[derive(Module, Debug)]
+#[derive(Debug, Module)]
 struct Network {
     first: Conv3d,
     second: Conv3d,

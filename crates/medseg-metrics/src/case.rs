@@ -28,7 +28,7 @@ use crate::{Confusion, DistanceMetric, EmptyPolicy, MetricsError, Spacing, Surfa
 /// assert_eq!(case.volume_ml_predicted, case.volume_ml_reference);
 /// # Ok::<(), medseg_metrics::MetricsError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CaseMetrics {
     /// Dice coefficient, 0 to 1.
     #[serde(with = "crate::nan_as_null")]

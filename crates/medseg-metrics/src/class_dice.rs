@@ -20,7 +20,7 @@ use crate::{Confusion, EmptyPolicy, MetricsError};
 /// assert_eq!(metric.evaluate(predicted.view(), reference.view())?, [2.0 / 3.0, 2.0 / 3.0]);
 /// # Ok::<(), medseg_metrics::MetricsError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClassDice {
     /// Whether class 0 is scored too.
     pub include_background: bool,

@@ -22,7 +22,7 @@ use crate::{EmptyPolicy, MetricsError, Spacing, byte_sums};
 /// assert_eq!(counts.iou(EmptyPolicy::default()), 1.0 / 3.0);
 /// # Ok::<(), medseg_metrics::MetricsError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Confusion {
     /// Foreground in both.
     pub tp: u64,

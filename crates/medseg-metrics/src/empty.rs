@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// | empty | empty | NaN | NaN | 1 |
 /// | empty | some | NaN | 0 | 0 |
 /// | some | empty | 0 | 0 | 0 |
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EmptyPolicy {
     /// No score for a case without foreground in the reference: MONAI's default (`ignore_empty=True`).

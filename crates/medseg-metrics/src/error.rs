@@ -1,7 +1,7 @@
 use thiserror::Error;
 
 /// Why a metric could not be computed.
-#[derive(Debug, Clone, PartialEq, Error)]
+#[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum MetricsError {
     /// Prediction and reference are on different grids.

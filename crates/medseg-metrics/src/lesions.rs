@@ -25,7 +25,7 @@ use crate::{EmptyPolicy, MetricsError};
 /// assert!((lesions.f1(EmptyPolicy::default()) - 4.0 / 7.0).abs() < 1e-12);
 /// # Ok::<(), medseg_metrics::MetricsError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct LesionDetection {
     /// Reference lesions that the prediction found.
     pub tp: u64,

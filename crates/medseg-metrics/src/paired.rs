@@ -15,7 +15,7 @@ use crate::{MetricsError, Summary, bootstrap_ci95};
 /// assert!(low > 0.0); // ours is better beyond what the choice of cases explains
 /// # Ok::<(), medseg_metrics::MetricsError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PairedDifference {
     /// Statistics of `a - b`, case by case; `missing` counts the cases that one of the two has no score for, and those
     /// where both are infinite.

@@ -5,7 +5,7 @@ use crate::MetricsError;
 /// How a table of scores, one row a case and one column a class, is averaged: MONAI's `MetricReduction`.
 ///
 /// Scores that are NaN take no part. A mean over nothing is 0, not NaN, as in MONAI: look at the counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
     /// The table as it is, row by row.
@@ -25,7 +25,7 @@ pub enum Reduction {
 }
 
 /// What a [`Reduction`] gives.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Reduced {
     /// The averaged or summed scores.
     pub values: Vec<f64>,

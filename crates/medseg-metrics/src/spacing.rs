@@ -16,7 +16,7 @@ const MM3_PER_ML: f64 = 1000.0;
 /// let spacing = Spacing([5.0, 0.8, 0.8]);
 /// assert!((spacing.voxel_volume_ml() - 0.0032).abs() < 1e-15);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spacing(pub [f64; 3]);
 
 impl Spacing {

@@ -13,7 +13,7 @@ use crate::quantile::quantile;
 /// assert!((summary.std - 0.1).abs() < 1e-12);
 /// assert_eq!(summary.median, 0.8);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Scores that took part.
     pub count: usize,

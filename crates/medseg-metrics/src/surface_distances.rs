@@ -9,7 +9,7 @@ use crate::surface::surface_of;
 use crate::{MetricsError, Spacing};
 
 /// How far apart two voxels are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DistanceMetric {
     /// Straight-line distance in millimetres.
@@ -43,7 +43,7 @@ pub enum DistanceMetric {
 /// assert_eq!(distances.surface_dice(1.0)?, 1.0);
 /// # Ok::<(), medseg_metrics::MetricsError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SurfaceDistances {
     predicted_to_reference: Vec<f64>,
     reference_to_predicted: Vec<f64>,

@@ -23,7 +23,7 @@ use crate::{MetricsError, PairedDifference, Summary, bootstrap_ci95};
 /// assert_eq!((dice.score.as_str(), dice.summary.count), ("dice", 2));
 /// # Ok::<(), medseg_metrics::MetricsError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ScoreTable {
     keys: Vec<String>,
     scores: Vec<String>,
@@ -31,7 +31,7 @@ pub struct ScoreTable {
 }
 
 /// One row of a [`ScoreTable`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// What names the row, one text for each key column.
     pub keys: Vec<String>,
@@ -40,7 +40,7 @@ pub struct Row {
 }
 
 /// What a column of a [`ScoreTable`] amounts to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScoreSummary {
     /// The column.
     pub score: String,

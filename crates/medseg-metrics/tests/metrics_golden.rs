@@ -1,7 +1,7 @@
 //! The stored results of the reference implementation (MONAI): every file in `tests/golden` is one case.
 
-use medseg_golden::Golden;
 use medseg_metrics::{ClassDice, DistanceMetric, EmptyPolicy, Reduction, Spacing, SurfaceDistances, reduce};
+use medseg_testing::Golden;
 use ndarray::{Array5, ArrayView4, Axis};
 use serde_json::Value;
 

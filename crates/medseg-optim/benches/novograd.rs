@@ -11,7 +11,7 @@ use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use medseg_optim::{EmaConfig, NovoGradConfig, clip_global_norm};
 
-#[derive(Module, Debug)]
+#[derive(Debug, Module)]
 struct Kernels {
     kernels: Vec<Param<Tensor<5>>>,
 }

@@ -29,7 +29,7 @@ use crate::schedule::{Cycle, ScheduleState};
 /// ```
 ///
 /// Source: Loshchilov and Hutter, "SGDR" (arXiv:1608.03983).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CosineWarmRestarts {
     base_lr: f64,
     t_0: u64,

@@ -14,7 +14,7 @@ use crate::error::{require, require_not_negative};
 /// w ≤ e < n:  eta_min + (base_lr - eta_min) (1 + cos(π (e - w) / (n - w))) / 2
 /// e ≥ n:      eta_min
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WarmupCosine {
     /// Epochs of the warm-up, 0 for none.
@@ -51,7 +51,7 @@ impl WarmupCosine {
 /// Polynomial decay `base_lr (1 - e / n)^power` over `n` = `total_epochs`, then 0.
 ///
 /// Power 0.9 is nnU-Net's.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Polynomial {
     /// Epochs until the rate is 0, at least 1.

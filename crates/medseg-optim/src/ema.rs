@@ -9,7 +9,7 @@ use crate::OptimError;
 use crate::error::require;
 
 /// Settings of [`Ema`].
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EmaConfig {
     /// Share of the old average that an update keeps, 0 to below 1.
@@ -45,7 +45,7 @@ impl EmaConfig {
 }
 
 /// What must be saved of an [`Ema`] besides its module.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmaState {
     /// Updates so far.
@@ -74,7 +74,7 @@ pub struct EmaState {
 /// # Resuming
 /// Save the average as any module in a format that keeps parameter ids (Burn's burnpack), and [`state`](Self::state);
 /// [`EmaConfig::resume`] goes on with the same bits.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct Ema<M> {
     config: EmaConfig,
     average: M,

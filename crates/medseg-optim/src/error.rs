@@ -1,7 +1,7 @@
 use thiserror::Error;
 
 /// A setting or a position that an optimizer or a schedule cannot work with.
-#[derive(Debug, Clone, PartialEq, Error)]
+#[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum OptimError {
     /// A number outside its range.

@@ -14,7 +14,7 @@ use crate::error::{require, require_not_negative};
 /// assert!(!optimizer.has_gradient_clipping());
 /// # Ok::<(), medseg_optim::OptimError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NovoGradConfig {
     /// Decay of the momentum (β₁), 0 to below 1.
@@ -92,13 +92,13 @@ impl NovoGradConfig {
 /// # Cost
 /// Seven passes over a parameter tensor (nine with weight decay), two of them for the norm. `v` stays on the device,
 /// so a step never waits for a GPU.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NovoGrad {
     config: NovoGradConfig,
 }
 
 /// What [`NovoGrad`] remembers of one parameter tensor of rank `D`.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct NovoGradState<const D: usize> {
     momentum: Tensor<D>,
     /// Running squared norm `[1]`.

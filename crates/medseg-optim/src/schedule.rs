@@ -18,7 +18,7 @@ use crate::{CosineWarmRestarts, OptimError, Polynomial, WarmupCosine};
 /// assert_eq!(schedule.lr(), 0.004);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum ScheduleConfig {
@@ -71,7 +71,7 @@ impl ScheduleConfig {
 }
 
 /// Where a schedule stands: all that must be saved to go on later with the same settings.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleState {
     /// Epochs since the start.
@@ -81,7 +81,7 @@ pub struct ScheduleState {
 }
 
 /// One cycle of a schedule that restarts.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cycle {
     /// Epochs since its start.
@@ -95,7 +95,7 @@ pub struct Cycle {
 /// Counts as [`CosineWarmRestarts`] does: a new schedule gives the rate of epoch 1, and [`step`](Self::step) is called
 /// at the end of each epoch. The same works with optimizer steps in place of epochs, if lengths are given in steps;
 /// or call [`step_to`](Self::step_to) with a fraction, `epoch + batch / batches`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     base_lr: f64,
     rule: Rule,
@@ -103,7 +103,7 @@ pub struct Schedule {
     epoch: f64,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Rule {
     Constant,
     Restarts(CosineWarmRestarts),

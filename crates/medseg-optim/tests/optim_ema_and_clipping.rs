@@ -5,7 +5,7 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use medseg_optim::{Ema, EmaConfig, NovoGradConfig, OptimError, clip_global_norm};
 
-#[derive(Module, Debug)]
+#[derive(Debug, Module)]
 struct Model {
     kernel: Param<Tensor<2>>,
     bias: Param<Tensor<1>>,

@@ -3,8 +3,8 @@
 use burn::module::{Module, Param, ParamId};
 use burn::optim::{GradientsParams, Optimizer};
 use burn::tensor::{Device, Tensor, TensorData};
-use medseg_golden::Golden;
 use medseg_optim::{NovoGrad, NovoGradConfig, NovoGradState, OptimError};
+use medseg_testing::Golden;
 use serde_json::Value;
 
 fn optimizer(settings: &Value) -> NovoGrad {
@@ -68,7 +68,7 @@ fn steps_equal_the_reference() {
 }
 
 /// `tanh(x w1ᵀ + b1) w2ᵀ + b2` with weights `[out, in]`.
-#[derive(Module, Debug)]
+#[derive(Debug, Module)]
 struct Mlp {
     w1: Param<Tensor<2>>,
     b1: Param<Tensor<1>>,

@@ -1,10 +1,10 @@
 //! Schedules against PyTorch's stored rates and a published training log.
 
 use burn::lr_scheduler::{LrScheduler, LrSchedulerRecord};
-use medseg_golden::Golden;
 use medseg_optim::{
     CosineWarmRestarts, Cycle, OptimError, Polynomial, Schedule, ScheduleConfig, ScheduleState, WarmupCosine,
 };
+use medseg_testing::Golden;
 
 #[test]
 fn warm_restarts_equal_pytorch() {

@@ -3,7 +3,7 @@
 use medseg_volume::Dhw;
 
 /// An error of this crate; its message is one sentence that names the parameter, and the case where there is one.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransformError {
     /// A parameter makes no sense.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{BoxDhw, crop};
 
 /// Where padding goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PadMethod {
     /// Both sides; an odd voxel goes at the end.

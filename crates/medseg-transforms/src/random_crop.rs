@@ -44,7 +44,7 @@ pub struct LabelIndex {
 }
 
 /// Positions as runs of consecutive ones, in C order: a few bytes a row instead of a few bytes a voxel.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 struct Runs {
     /// First position of a run and the number of positions before it.
     runs: Vec<(u64, u64)>,

@@ -3,7 +3,7 @@
 //! Fixtures are indexed (x, y, z). Steps that know nothing of the patient are the same in any axis order, so their arrays
 //! are taken as they stand; where an affine takes part the axes are reversed, as the project's arrays have them.
 
-use medseg_golden::{Golden, Values};
+use medseg_testing::{Golden, Values};
 use medseg_transforms::{
     Affine, BoxDhw, CenterCrop, CropOrPad, CropToForeground, DivisiblePad, ForegroundSource, Kernel, PadMethod,
     PadToSize, Padding, Pipeline, Reorient, Sample, Spacing, SpatialCrop, Step, Transformed, deform, smoothed_offsets,

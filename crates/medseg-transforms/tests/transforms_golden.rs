@@ -1,7 +1,7 @@
 //! Equality with MONAI: every file in `tests/golden` is one case. Fixtures are indexed (x, y, z); every operation is the
 //! same in any axis order, so their axes are taken as they stand.
 
-use medseg_golden::{Golden, Values};
+use medseg_testing::{Golden, Values};
 use medseg_transforms::{
     Connectivity, CropDraw, CropForeground, Interpolation, KeepLargestComponents, NormalizeIntensity, PadMethod,
     RandCropByPosNegLabel, ScaleIntensityRange, SpatialPad, corrected_center, crop, flip, resize, resize_nearest,

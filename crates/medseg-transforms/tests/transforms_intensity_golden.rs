@@ -1,6 +1,6 @@
 //! Equality with MONAI's intensity transforms: every file in `tests/golden` is one case.
 
-use medseg_golden::{Golden, Values};
+use medseg_testing::{Golden, Values};
 use medseg_transforms::{
     AdjustBrightness, AdjustGamma, BlurBorder, GaussianSmooth, HistogramNormalize, IntensityChange, ScaleIntensity,
 };

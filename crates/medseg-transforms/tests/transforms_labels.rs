@@ -1,6 +1,6 @@
 //! Labels: equality with MONAI, one-hot there and back, merging.
 
-use medseg_golden::{Golden, Values};
+use medseg_testing::{Golden, Values};
 use medseg_transforms::{
     Activation, AsDiscrete, FillHoles, KeepLargestComponents, LabelMap, OtherLabels, Pipeline, RemoveSmallObjects,
     Sample, Step, argmax, one_hot, threshold,

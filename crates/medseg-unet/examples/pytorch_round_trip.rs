@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use medseg_golden::Golden;
+use medseg_testing::Golden;
 use medseg_unet::{StateDictOptions, UNetConfig, load_state_dict_with, save_state_dict};
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -14,7 +14,7 @@ use crate::{Activation, BlockKind, Norm, UNetConfig};
 ///
 /// Instance norm with a ReLU or leaky ReLU runs in the fused operations of `medseg-ops`; everything else is made of one
 /// operation after the other.
-#[derive(Module, Debug)]
+#[derive(Debug, Module)]
 pub(crate) struct Block {
     conv1: Conv,
     conv2: Conv,

@@ -21,7 +21,7 @@ pub(crate) enum StageInput {
 }
 
 /// A convolution of odd kernel that keeps the sides, or a transposed one of kernel 2 that doubles them.
-#[derive(Module, Debug)]
+#[derive(Debug, Module)]
 pub(crate) struct Conv {
     weight: Param<Tensor<5>>,
     bias: Option<Param<Tensor<1>>>,

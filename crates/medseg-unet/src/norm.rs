@@ -53,7 +53,7 @@ impl Norm {
 }
 
 /// A norm with its parameters.
-#[derive(Module, Debug)]
+#[derive(Debug, Module)]
 pub(crate) struct NormLayer {
     weight: Option<Param<Tensor<1>>>,
     bias: Option<Param<Tensor<1>>>,

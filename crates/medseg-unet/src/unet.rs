@@ -14,7 +14,7 @@ use crate::{UNetConfig, UNetError};
 
 /// A U-Net (Ronneberger et al. 2015, in 3D as Çiçek et al. 2016) made by [`UNetConfig::init_seeded`]
 /// or [`load_weights`](crate::load_weights).
-#[derive(Module, Debug)]
+#[derive(Debug, Module)]
 pub struct UNet {
     encoder: Vec<Block>,
     decoder: Vec<Block>,

@@ -1,7 +1,7 @@
 //! Initial weights against the statistics of PyTorch's `kaiming_normal_`.
 
 use burn::tensor::Device;
-use medseg_golden::Golden;
+use medseg_testing::Golden;
 use medseg_unet::{BlockKind, UNetConfig, Upsample};
 
 /// Mean and population standard deviation.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!((shape.d, shape.to_string()), (40, "40x96x128".to_string()));
 /// assert_eq!(shape.voxels(), 40 * 96 * 128);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(
     from = "[T; 3]",
     into = "[T; 3]",

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use medseg_golden::{Golden, Values};
+use medseg_testing::{Golden, Values};
 use medseg_volume::{Dhw, Geometry, Orientation, Volume, read_channels, read_image, read_info};
 use ndarray::{Array3, Array4, ArrayD, IxDyn};
 

@@ -52,7 +52,7 @@ pub mod shared {
 }
 
 /// What LLVM would compile for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum LlvmTarget {
     /// NVIDIA GPUs.
     #[default]

@@ -33,13 +33,13 @@ use crate::disk::{CacheItem, ItemReader, ItemWriter};
 /// let region = BoxDhw { start: Dhw::from([-1, 3, 4]), size: Dhw::from([2, 2, 2]) };
 /// assert_eq!(compact.crop(&region, 0.0)[[1, 0, 0]], image[[0, 3, 4]]);
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CompactImage {
     shape: Dhw<usize>,
     voxels: Voxels,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Voxels {
     /// Numbers of values.
     Bytes(Vec<f32>, Vec<u8>),

@@ -21,13 +21,13 @@ use crate::disk::{CacheItem, ItemReader, ItemWriter};
 /// assert_eq!(compact.to_array(), label);
 /// assert!(compact.bytes() < label.len() / 100);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompactLabel {
     shape: Dhw<usize>,
     voxels: Voxels,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Voxels {
     /// Where each run ends in C order (exclusive), and its value.
     Runs(Vec<u32>, Vec<u8>),

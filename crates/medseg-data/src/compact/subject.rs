@@ -12,7 +12,7 @@ use crate::subject::Subject;
 ///
 /// The geometry is the affine alone; the fields of the header that it came from are not kept, so that a case from the
 /// disk is the same as a fresh one. Save predictions on the geometry of the image's file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CompactSubject {
     /// The case's id.
     pub id: String,

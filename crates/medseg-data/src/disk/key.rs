@@ -13,7 +13,7 @@ const FORMAT: u32 = 1;
 
 /// Everything that the content of an entry of a [`DiskCache`](crate::DiskCache) depends on: the case's files by path,
 /// length and time of change, the settings of the preparation, and the versions of the program and the format.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheKey {
     case: String,
     text: String,

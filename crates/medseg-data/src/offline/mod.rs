@@ -42,7 +42,7 @@ const VERSION: u32 = 1;
 /// assert!(check_case(&discover(&out)?[0])?.shape.voxels() < check_case(&cases[0])?.shape.voxels());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Offline {
     /// What is done to each case.

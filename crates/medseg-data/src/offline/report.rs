@@ -7,7 +7,7 @@ use medseg_volume::Dhw;
 use crate::DataError;
 
 /// What a run will do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OfflinePlan {
     /// Labelled cases.
     pub cases: usize,
@@ -68,7 +68,7 @@ impl fmt::Display for OfflineCase {
 }
 
 /// What a run has done.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct OfflineReport {
     /// Cases that were made.
     pub written: usize,

@@ -9,7 +9,7 @@ use crate::DataError;
 use crate::subject::Foreground;
 
 /// An offline step, with the experiments' values as the default of its kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum OfflineStep {
     /// The whole volume in another number of voxels: the image trilinear (`align_corners = false`, no smoothing, as
@@ -29,7 +29,7 @@ pub enum OfflineStep {
 }
 
 /// How a label is resized.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LabelSampling {
     /// The voxel at the lower corner of the new one, PyTorch's and MONAI's `nearest`, as in the experiments: it shifts

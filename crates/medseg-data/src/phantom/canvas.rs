@@ -5,7 +5,7 @@ use ndarray::Array3;
 use super::shape::{Bounds, Point, Shape};
 
 /// What a voxel holds while the anatomy is painted.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Voxel {
     /// Intensity in Hounsfield units.
     pub hu: f32,
@@ -22,7 +22,7 @@ pub(super) struct Canvas {
 }
 
 /// An affine map of three-dimensional space: three rows of a matrix and an offset.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Affine(pub [[f64; 4]; 3]);
 
 impl Affine {

@@ -42,7 +42,7 @@ use orientation::Orientation;
 use scan::Scan;
 
 /// What phantoms to make.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PhantomConfig {
     /// Number of cases.

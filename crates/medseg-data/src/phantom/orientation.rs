@@ -3,7 +3,7 @@
 use crate::DataError;
 
 /// For each voxel axis i, j, k: the patient axis (0 right, 1 anterior, 2 superior) and the direction along it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Orientation(pub [(usize, f64); 3]);
 
 impl Orientation {

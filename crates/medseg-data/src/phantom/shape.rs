@@ -27,7 +27,7 @@ pub(super) fn smooth_max(a: f32, b: f32, k: f32) -> f32 {
 }
 
 /// Axis-aligned box in patient space that a shape does not leave.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub low: Point,
     pub high: Point,
@@ -65,7 +65,7 @@ pub(super) trait Shape {
 }
 
 /// An ellipsoid turned about the superior axis and leaned in the right-superior plane.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Ellipsoid {
     centre: Point,
     radii: Point,
@@ -117,7 +117,7 @@ impl Shape for Ellipsoid {
 }
 
 /// A chain of straight pieces with a radius at each point: vessels, bowel, pancreas.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Tube {
     points: Vec<(Point, f32)>,
 }
@@ -150,7 +150,7 @@ impl Shape for Tube {
 }
 
 /// A smooth random function of space: a sum of a few waves, about -1 to 1.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Ripple {
     /// Wave vector (radians per millimetre) and phase.
     waves: Vec<(Point, f32)>,

@@ -8,7 +8,7 @@ use crate::rule::MaskRule;
 use crate::sliding_window::SlidingWindow;
 
 /// What to do when the coarse mask is empty, or smaller than [`CascadeConfig::min_coarse_ml`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fallback {
     /// Run the fine network over the whole image.
@@ -23,7 +23,7 @@ pub enum Fallback {
 /// Where the fine mask reaches a face of the box that is not the image's border, that face moves outwards and the fine
 /// network runs again. If the mask still reaches a face after the last round, or is empty although the coarse network saw
 /// something, the whole image is searched.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Growth {
     /// Most times that the box grows.
@@ -40,7 +40,7 @@ impl Default for Growth {
 }
 
 /// Parameters of a [`Cascade`](crate::Cascade). `Default` is [`safe`](CascadeConfig::safe).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CascadeConfig {
     /// Grid to which the whole image is resized for the coarse network.

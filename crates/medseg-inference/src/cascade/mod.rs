@@ -55,7 +55,7 @@ use region::{voxels_of, widened};
 /// assert!(!output.report.coarse_missed && output.report.fallback.is_none());
 /// # Ok::<(), medseg_inference::InferenceError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cascade {
     config: CascadeConfig,
 }

@@ -8,7 +8,7 @@ use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
 /// Why the whole image was searched instead of a box.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FallbackReason {
     /// The coarse mask was empty or too small.
@@ -30,7 +30,7 @@ impl fmt::Display for FallbackReason {
 }
 
 /// What happened in one case.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CascadeReport {
     /// The coarse mask was empty or too small.
@@ -50,7 +50,7 @@ pub struct CascadeReport {
 }
 
 /// What a [`Cascade`](crate::Cascade) found.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CascadeOutput {
     /// Labels of the fine network on the grid of the input; 0 outside the report's [`roi`](CascadeReport::roi).
     pub mask: Array3<u8>,

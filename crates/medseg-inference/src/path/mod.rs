@@ -19,7 +19,7 @@ pub(crate) use host::HostPath;
 /// Both ways give the same sums, in the same order: the same bits on a device that rounds every operation as IEEE 754 says (Burn's
 /// Flex does), and the same to within the rounding of sums where a compiler may contract or approximate (GPUs). Everything that
 /// a sliding window offers works either way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stitch {
     /// On the device where that has a memory of its own, as Burn's GPU backends (CubeCL) report it; else on the host.

@@ -12,7 +12,7 @@ const OFF_PARALLEL: f64 = 0.05;
 const ROUNDING: f64 = 1e-6;
 
 /// One axis of the target: the source coordinate of index `i` is `offset + scale * i`, along this axis of the source.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct AxisMap {
     source_axis: usize,
     source_length: usize,
@@ -22,7 +22,7 @@ pub(super) struct AxisMap {
 }
 
 /// A target index as two source indices and the weight of the second.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Tap {
     pub low: usize,
     pub high: usize,
@@ -64,7 +64,7 @@ impl AxisMap {
 }
 
 /// The three axes of the target.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct AxisMaps(pub Dhw<AxisMap>);
 
 impl AxisMaps {

@@ -21,7 +21,7 @@ pub(super) fn fill(source: &ArrayView3<u8>, maps: &AxisMaps, beyond: BeyondMask,
 }
 
 /// A set of labels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 struct Labels([u64; 4]);
 
 impl Labels {

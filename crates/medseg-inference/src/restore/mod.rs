@@ -12,7 +12,7 @@ use crate::error::InferenceError;
 use axes::AxisMaps;
 
 /// How labels between voxels are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LabelInterpolation {
     /// The label of the nearest voxel centre; half-way the one at the higher index, as PyTorch's `nearest-exact`.
@@ -24,7 +24,7 @@ pub enum LabelInterpolation {
 }
 
 /// What stands beyond the outer faces of the mask's own grid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BeyondMask {
     /// Background: the mask's grid is a part that was cut out.

@@ -37,7 +37,7 @@ pub struct ConvOptions {
 ///
 /// Tensors of f16 and bf16, which only GPUs take, are multiplied in their own type and summed in f32, whatever this says;
 /// their weights and the gradients of these stay in f32.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Precision {
     /// f32. Burn on an NVIDIA GPU may take TF32 (10 bits of mantissa) where its tensor cores are faster, as PyTorch does
     /// for convolutions.

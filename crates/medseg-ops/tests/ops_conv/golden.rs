@@ -1,8 +1,8 @@
 //! Against PyTorch's values and gradients, through the kernels and through Burn's operations.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use medseg_golden::{Golden, Values};
 use medseg_ops::{ConvOptions, composed, conv_transpose3d, conv3d};
+use medseg_testing::{Golden, Values};
 
 fn data(values: &Values) -> TensorData {
     TensorData::new(values.f32(), values.shape.clone())

@@ -2,7 +2,7 @@
 
 use crate::compare::{tensor, values};
 use burn::tensor::{Device, Tensor};
-use medseg_golden::Golden;
+use medseg_testing::Golden;
 use serde_json::Value;
 
 /// A case of an operation.

@@ -58,7 +58,7 @@ pub struct EarlyStopping {
 }
 
 /// How often the learning rate changes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleUnit {
     /// Once an epoch, as in the reference experiments.

@@ -108,7 +108,7 @@ impl DiskCacheSettings {
 }
 
 /// What to do about a case that cannot be used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnBadCase {
     /// End the run with an error that names the case and the file.
@@ -119,7 +119,7 @@ pub enum OnBadCase {
 }
 
 /// What to do about a case without foreground.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnEmptyLabel {
     /// Warn, name it, and use it: it shows the network what is background.
@@ -132,7 +132,7 @@ pub enum OnEmptyLabel {
 }
 
 /// The numbers of the convolutions' products in the forward pass; gradients and weights are f32 either way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PrecisionSetting {
     /// Single precision.

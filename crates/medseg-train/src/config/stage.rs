@@ -24,7 +24,7 @@ pub enum StageInput {
 }
 
 /// Where the boxes of `foreground_crops` come from, in training and in the stage's validation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BoxSource {
     /// The reference's foreground with `foreground_margin`, as in the reference experiments: better than anything the fine
@@ -39,7 +39,7 @@ pub enum BoxSource {
 }
 
 /// How a label is resized to the coarse grid.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LabelResize {
     /// PyTorch's and MONAI's `nearest`, as in the reference experiments: masks come out shifted by up to half a voxel.

@@ -48,7 +48,7 @@ pub struct Score {
 }
 
 /// `metrics.csv`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct Scores {
     /// Its columns of numbers.
     pub metrics: Vec<Metric>,

@@ -90,7 +90,7 @@ pub struct StageSummary {
 }
 
 /// `summary.json`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct Summary {
     /// `one_stage` or `two_stage`.
     pub experiment: String,

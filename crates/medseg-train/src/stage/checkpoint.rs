@@ -20,7 +20,7 @@ const STATE: &str = "state.json";
 const CHECKSUMS: &str = "checksums.json";
 
 /// What a stage has reached, as of the end of an epoch.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StageState {
     /// Every finished epoch.

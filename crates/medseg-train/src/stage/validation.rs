@@ -12,7 +12,7 @@ use crate::config::StageInput;
 use crate::{Observer, TrainError};
 
 /// What a validation found.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub(super) struct Validated {
     /// Mean over the cases with foreground of the mean over their classes; `None` if no case has any.
     pub dice: Option<f64>,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Which voxels touch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Connectivity {
     /// A common face: 6 neighbours.

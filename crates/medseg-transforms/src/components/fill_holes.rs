@@ -32,7 +32,7 @@ pub fn fill_holes(mask: &mut Array3<u8>, connectivity: Connectivity) {
 /// FillHoles::default().apply(&mut label);
 /// assert_eq!((label[[3, 3, 3]], label[[2, 2, 2]], label[[0, 0, 0]]), (2, 2, 1));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FillHoles {
     /// Only holes of these labels; of all if not given.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::TransformError;
 
 /// What lies outside the volume when it is blurred.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BlurBorder {
     /// Zeros, as in MONAI: borders of images whose background is not 0 darken, and the kernel's truncated tails are

@@ -9,7 +9,7 @@ use super::voxels;
 /// MONAI's `NormalizeIntensity`: subtracts a mean and divides by a standard deviation (of the population).
 ///
 /// The statistics are those of the array it is given: one channel, or all of them together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NormalizeIntensity {
     /// Statistics over the voxels that are not 0, and only those change.

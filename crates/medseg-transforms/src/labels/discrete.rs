@@ -39,7 +39,7 @@ pub fn threshold<S: Data<Elem = f32>, D: Dimension>(values: &ArrayBase<S, D>, le
 
 /// MONAI's `AsDiscrete` on `[channel, depth, height, width]`: what is chosen is done in the order of the fields, and the
 /// result is f32 as there. [`argmax`] and [`threshold`] give labels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AsDiscrete {
     /// Number of the highest channel, as the only channel.

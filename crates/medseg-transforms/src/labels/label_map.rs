@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::TransformError;
 
 /// What becomes of label values that a [`LabelMap`] does not name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OtherLabels {
     /// They stay.
@@ -36,7 +36,7 @@ pub enum OtherLabels {
 /// assert!(strict.apply(&mut label).unwrap_err().to_string().contains("label value 3"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LabelMap {
     /// New values by old ones; written as pairs `[old, new]`.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How an image's values between voxels are made. Labels always take the nearest voxel, halves to the even one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kernel {
     /// The nearest voxel, halves to the even one.
@@ -18,7 +18,7 @@ pub enum Kernel {
 }
 
 /// What there is outside the voxels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Padding {
     /// 0, in label and image.

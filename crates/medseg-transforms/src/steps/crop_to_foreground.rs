@@ -9,7 +9,7 @@ use super::pad::cropped;
 use crate::{CropForeground, Draw, LazySample, Transform, TransformError};
 
 /// What counts as foreground.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ForegroundSource {
     /// Label values above 0.

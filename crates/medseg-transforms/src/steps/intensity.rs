@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{IntensityChange, Sample, Transform, TransformError};
 
 /// Which channels are changed, and whose statistics count.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Channels {
     /// All, with statistics over all of them (MONAI's `channel_wise = False`).

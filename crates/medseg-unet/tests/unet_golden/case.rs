@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use medseg_golden::Golden;
+use medseg_testing::Golden;
 use medseg_unet::{BlockKind, UNet, UNetConfig, load_state_dict};
 use safetensors::SafeTensors;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use medseg_golden::Golden;
+use medseg_testing::Golden;
 use medseg_unet::{
     LoadedStateDict, StateDictKeys, StateDictOptions, UNet, UNetConfig, load_state_dict_with, save_state_dict,
 };

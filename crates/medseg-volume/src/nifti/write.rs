@@ -27,7 +27,7 @@ const FORM_ALIGNED: i32 = 2;
 const TILE: usize = 32;
 
 /// How a volume is written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct WriteOptions {
     /// gzip level 0 to 9; by default 2 for labels, smaller and quicker than other tools' fastest level, and 4 for images.
     pub level: Option<u32>,

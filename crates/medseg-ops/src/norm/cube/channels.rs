@@ -3,7 +3,7 @@
 use cubecl::prelude::*;
 
 /// Statistics, weight and bias of a unit's channels.
-#[derive(CubeType, Clone, Copy)]
+#[derive(Clone, Copy, CubeType)]
 pub(super) struct Channels<N: Size> {
     shift: Vector<f32, N>,
     rest: Vector<f32, N>,

@@ -13,7 +13,7 @@ const MOST_EPOCH_LABELS: usize = 10;
 const MOST_DOTS: usize = 60;
 
 /// What one stage's charts show: `(epoch, value)` pairs, epochs counted from 1.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct StageCurves {
     /// The stage's name.
     pub stage: String,
