@@ -2,7 +2,7 @@
 # Builds what measure.sh runs, here, where there is no GPU, and packs it: benches/gpu/build.sh [FEATURES] [ARCHIVE].
 # FEATURES is cuda if not given (cuda,webgpu tries the script out on any machine; PROFILE=dev builds sooner). On the machine
 # with the GPU:
-#   tar xJf ARCHIVE && medseg-gpu/measure.sh
+#   tar xJf ARCHIVE && medseg-gpu/measure.sh tests      (then step, conv, window, presets)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 features="${1:-cuda}"
@@ -42,5 +42,6 @@ cp -r benches/peers "$out/peers"
 # Golden values that tests read.
 find crates -path '*/tests/golden/*' -type f -exec cp --parents {} "$out" \;
 git rev-parse HEAD > "$out/commit"
-tar -C "$folder" -cJf "$archive" medseg-gpu
+# The programs hold the same libraries: a dictionary larger than all of them halves the archive (73 MiB to 35).
+tar -C "$folder" -c medseg-gpu | xz -T1 --lzma2=preset=6,dict=384MiB > "$archive"
 ls -l "$archive"

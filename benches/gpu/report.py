@@ -66,7 +66,7 @@ def main():
     for path in sorted(folder.glob("*.code"), key=lambda p: p.stat().st_mtime):
         code, _, seconds = path.read_text().strip().rpartition(" ")
         print(f"| {path.stem} | {code} | {seconds} |")
-    print("\n124 and 137 are steps that ran into their time limit.\n\n## Beside PyTorch\n")
+    print("\n143 and 137 mark steps that were stopped at their time limit.\n\n## Beside PyTorch\n")
     for part in [comparison, epochs]:
         try:
             part(folder)
