@@ -82,6 +82,7 @@ mod axes;
 #[cfg(feature = "dicom")]
 pub mod dicom;
 mod error;
+mod error_chain;
 mod geometry;
 mod nifti;
 mod orientation;
@@ -90,6 +91,7 @@ mod volume;
 
 pub use axes::Dhw;
 pub use error::VolumeError;
+pub use error_chain::error_chain;
 pub use geometry::{Affine, Geometry};
 pub use nifti::{
     Datatype, Extension, NiftiFields, NiftiFile, NiftiVersion, ReadOptions, Stored, StoredVoxels, VolumeInfo, Warning,
