@@ -14,6 +14,6 @@ static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("
 fuzz_target!(|bytes: &[u8]| {
     std::fs::write(FOLDER.path().join("slice"), bytes).expect("a written file");
     let _ = describe_folder(FOLDER.path());
-    let options = SeriesOptions { max_bytes: 64 << 20, accept_tilt: true, ..SeriesOptions::default() };
+    let options = SeriesOptions::default().with_max_bytes(64 << 20).with_accept_tilt(true);
     let _ = read_series_with(FOLDER.path(), &options);
 });

@@ -6,8 +6,8 @@ use medseg_volume::{NiftiFile, ReadOptions, StoredVoxels};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(file) = NiftiFile::from_bytes(bytes) else { return };
-    let options = ReadOptions { max_bytes: 1 << 28, ..ReadOptions::default() };
-    let part = ReadOptions { slices: Some(1..2), ..options.clone() };
+    let options = ReadOptions::default().with_max_bytes(1 << 28);
+    let part = options.clone().with_slices(1..2);
     let whole = file.channels(&options);
     let _ = (file.image(&options), file.label(&options), file.image(&part));
     // One type's exact reading and the general one agree.

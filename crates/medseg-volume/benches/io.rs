@@ -27,7 +27,7 @@ fn ct(geometry: &Geometry) -> Volume<i16> {
     Volume::new(data, geometry.clone())
 }
 
-/// Whether a voxel lies in a centred circle.
+/// True for a voxel in a centred circle.
 fn within(h: usize, w: usize, radius: f64) -> bool {
     (h as f64 - 255.5).hypot(w as f64 - 255.5) < radius
 }
@@ -55,7 +55,7 @@ fn bench(c: &mut Criterion) {
         group.bench_function(format!("read {name} as f32"), |b| b.iter(|| read_image(path(name)).expect("an image")));
         group.bench_function(format!("header of {name}"), |b| b.iter(|| read_info(path(name)).expect("a header")));
     }
-    let options = ReadOptions { slices: Some(150..160), ..ReadOptions::default() };
+    let options = ReadOptions::default().with_slices(150..160);
     let part = |path: &Path| read_image_with(path, &options).expect("slices");
     group.bench_function("read 10 slices of ct.nii", |b| b.iter(|| part(&path("ct.nii"))));
     let mask = mask(&geometry);

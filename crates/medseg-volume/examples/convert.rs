@@ -36,7 +36,11 @@ fn main() -> ExitCode {
 }
 
 fn convert(folder: &Path, output: &Path, uid: Option<String>) -> Result<(), Box<dyn Error>> {
-    let options = SeriesOptions { uid, ..SeriesOptions::default() };
+    let options = {
+        let mut options = SeriesOptions::default();
+        options.uid = uid;
+        options
+    };
     let (image, summary) = read_series_with(folder, &options)?;
     for warning in &summary.warnings {
         eprintln!("warning: {warning}");

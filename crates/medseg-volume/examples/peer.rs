@@ -12,8 +12,8 @@ use std::io::{BufRead, Write};
 use std::time::Instant;
 
 use medseg_volume::{
-    Geometry, NiftiFile, NiftiVersion, ReadOptions, StoredVoxels, Volume, WriteOptions, read_image, read_label,
-    write_channels, write_volume,
+    Geometry, NiftiFile, NiftiVersion, ReadOptions, StoredVoxels, Volume, WriteOptions, error_chain, read_image,
+    read_label, write_channels, write_volume,
 };
 use ndarray::Array3;
 
@@ -22,14 +22,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         let parts: Vec<&str> = line.split('\t').collect();
-        let answer = answer(&parts, &mut kept).unwrap_or_else(|e| format!("error: {e}"));
+        let answer = answer(&parts, &mut kept).unwrap_or_else(|e| format!("error: {}", error_chain(&*e)));
         println!("{answer}");
         std::io::stdout().flush()?;
     }
     Ok(())
 }
 
-/// What commands leave for later ones.
+/// Volumes that commands leave for later ones.
 #[derive(Default)]
 struct Kept {
     label: Option<Volume<u8>>,
@@ -56,8 +56,8 @@ fn answer(parts: &[&str], kept: &mut Kept) -> Result<String, Box<dyn Error>> {
             Ok("ok".into())
         }
         ["write", path, level @ ..] => {
-            let level = level.first().map(|level| level.parse()).transpose()?;
-            let options = WriteOptions { labels: true, level, ..WriteOptions::default() };
+            let level: Option<u32> = level.first().map(|level| level.parse()).transpose()?;
+            let options = WriteOptions::default().with_labels(true).with_level(level);
             write_volume(path, kept.label.as_ref().ok_or("no label was read")?, &options)?;
             Ok(format!("{} {}", started.elapsed().as_secs_f64(), peak_kib()))
         }
@@ -80,7 +80,7 @@ fn copy(from: &str, stored: &str, image: &str) -> Result<(), Box<dyn Error>> {
     let (data, geometry) = file.channels(&ReadOptions::default())?;
     // Without the file's own fields, so that the affine is the one computed here.
     let geometry = Geometry::from_affine(geometry.affine())?;
-    let options = WriteOptions { version: Some(NiftiVersion::Two), ..options };
+    let options = options.with_version(NiftiVersion::Two);
     Ok(write_channels(image, &data, &geometry, &options)?)
 }
 

@@ -31,18 +31,25 @@ pub struct Dhw<T> {
 
 impl<T> Dhw<T> {
     /// The three values as an array `[d, h, w]`.
-    pub fn to_array(self) -> [T; 3] {
+    pub fn into_array(self) -> [T; 3] {
         [self.d, self.h, self.w]
     }
 
     /// Applies a function to each value.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Dhw<U> {
-        self.to_array().map(f).into()
+        self.into_array().map(f).into()
     }
 
     /// Pairs the values of two triples axis by axis.
     pub fn zip<U>(self, other: Dhw<U>) -> Dhw<(T, U)> {
         Dhw { d: (self.d, other.d), h: (self.h, other.h), w: (self.w, other.w) }
+    }
+}
+
+impl<T: Copy> Dhw<T> {
+    /// The three values as an array `[d, h, w]`.
+    pub fn to_array(self) -> [T; 3] {
+        self.into_array()
     }
 }
 
@@ -69,7 +76,7 @@ impl<T> From<[T; 3]> for Dhw<T> {
 
 impl<T> From<Dhw<T>> for [T; 3] {
     fn from(v: Dhw<T>) -> Self {
-        v.to_array()
+        v.into_array()
     }
 }
 
@@ -80,7 +87,7 @@ impl From<(usize, usize, usize)> for Dhw<usize> {
     }
 }
 
-/// As `4x5x6`; options such as a precision apply to every side.
+/// As `4x5x6`; options such as a precision apply to each value.
 ///
 /// ```
 /// use medseg_volume::Dhw;

@@ -1,15 +1,16 @@
-//! What can go wrong with volumes and their files.
+//! Errors of volumes and their files.
 
 use std::path::{Path, PathBuf};
 
-/// An error of this crate; its message is one sentence that names the file.
+/// An error of this crate; its message is one sentence that names the file, and leaves its cause to
+/// [`source`](std::error::Error::source).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VolumeError {
     /// The system could not open, read or write a file.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     Io {
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
         /// The file.
         path: PathBuf,
@@ -21,18 +22,22 @@ pub enum VolumeError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The part that is wrong.
+        kind: MalformedKind,
+        /// The fault, for people.
         reason: String,
     },
-    /// A file is sound but of a kind this crate does not read.
+    /// A file is sound but of a kind this crate does not read, or not as asked.
     #[error("{}: {reason}", path.display())]
     Unsupported {
         /// The file.
         path: PathBuf,
-        /// Which kind.
+        /// The property that is not read.
+        kind: UnsupportedKind,
+        /// The same with its value, for people.
         reason: String,
     },
-    /// Reading would take more memory than allowed or to be had.
+    /// Reading would take more memory than allowed.
     #[error("{}: needs {needed} bytes, more than the {limit} allowed", path.display())]
     Limit {
         /// The file.
@@ -42,17 +47,100 @@ pub enum VolumeError {
         /// Bytes allowed.
         limit: u64,
     },
-    /// An affine is not finite or singular.
+    /// The system has no memory for a result within the limit.
+    #[error("{}: no memory for {needed} bytes of voxels", path.display())]
+    OutOfMemory {
+        /// The file.
+        path: PathBuf,
+        /// Bytes of the result.
+        needed: u64,
+    },
+    /// An affine that maps no grid.
     #[error("geometry: {0}")]
-    Geometry(String),
-    /// A volume cannot be stored as NIfTI, or not as asked.
-    #[error("cannot write {}: {reason}", path.display())]
+    Geometry(GeometryFault),
+    /// Letters that are no axis code.
+    #[error("{0:?} is no axis code: it takes one letter of R/L, one of A/P and one of S/I, as in \"LPS\"")]
+    AxisCode(String),
+    /// A volume cannot be stored in the format, or not as asked.
+    #[error("cannot write {}: {fault}", path.display())]
     Unstorable {
         /// The file.
         path: PathBuf,
-        /// Why not.
-        reason: String,
+        /// The obstacle.
+        fault: UnstorableFault,
     },
+}
+
+/// Parts of a file that can be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MalformedKind {
+    /// The file is not of its format at all.
+    Format,
+    /// A header that cannot be true.
+    Header,
+    /// A geometry that maps no grid.
+    Geometry,
+    /// The file ends too early.
+    Truncated,
+    /// Compressed content that cannot be unpacked, or whose checksum is another.
+    Damaged,
+    /// A voxel that the type asked for cannot hold.
+    Value,
+}
+
+/// Properties of sound files that are not read, or not as asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UnsupportedKind {
+    /// A format, or a variant of one.
+    Format,
+    /// A type of voxels: complex, colour, single bits, 128-bit, float pixels in DICOM.
+    Datatype,
+    /// A compression, or a transfer syntax.
+    Compression,
+    /// Values that a lookup table gives.
+    LookupTable,
+    /// Several channels, times or frames in the place of one volume.
+    Channels,
+    /// A request that does not fit the file: slices that are not there, memory of another shape.
+    Request,
+}
+
+/// Faults of an affine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum GeometryFault {
+    /// An entry is NaN or infinite.
+    #[error("the affine has an entry that is not a number")]
+    NotFinite,
+    /// The last row is not 0 0 0 1.
+    #[error("the affine's last row must be 0 0 0 1")]
+    LastRow,
+    /// Two axes are parallel, or one has no length.
+    #[error("the affine is singular")]
+    Singular,
+}
+
+/// Obstacles to storing a volume.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnstorableFault {
+    /// There are no voxels.
+    #[error("{0} voxels are none")]
+    Empty(crate::Dhw<usize>),
+    /// An axis is longer than the version's dimensions can say.
+    #[error("NIfTI-1 holds up to 32767 voxels along an axis, not {0}")]
+    LongAxis(u64),
+    /// gzip has no such level.
+    #[error("gzip has levels 0 to 9, not {0}")]
+    Level(u32),
+    /// An extension is too long for its length field.
+    #[error("an extension has 2 GiB or more")]
+    Extension,
+    /// The header's numbers would not mean this geometry.
+    #[error("its geometry does not fit into a header: {0}")]
+    Geometry(GeometryFault),
 }
 
 impl VolumeError {
@@ -61,11 +149,15 @@ impl VolumeError {
         move |source| Self::Io { action, path, source }
     }
 
-    pub(crate) fn malformed(path: &Path, reason: impl Into<String>) -> Self {
-        Self::Malformed { path: path.to_path_buf(), reason: reason.into() }
+    pub(crate) fn malformed(path: &Path, kind: MalformedKind, reason: impl Into<String>) -> Self {
+        Self::Malformed { path: path.to_path_buf(), kind, reason: reason.into() }
     }
 
-    pub(crate) fn unsupported(path: &Path, reason: impl Into<String>) -> Self {
-        Self::Unsupported { path: path.to_path_buf(), reason: reason.into() }
+    pub(crate) fn unsupported(path: &Path, kind: UnsupportedKind, reason: impl Into<String>) -> Self {
+        Self::Unsupported { path: path.to_path_buf(), kind, reason: reason.into() }
+    }
+
+    pub(crate) fn unstorable(path: &Path, fault: UnstorableFault) -> Self {
+        Self::Unstorable { path: path.to_path_buf(), fault }
     }
 }

@@ -8,7 +8,7 @@ use std::error::Error;
 ///
 /// ```
 /// let error = medseg_volume::read_image("missing.nii").unwrap_err();
-/// assert!(medseg_volume::error_chain(&error).starts_with("cannot open missing.nii: "));
+/// assert!(medseg_volume::error_chain(&error).starts_with("cannot read missing.nii: "));
 /// ```
 #[must_use]
 pub fn error_chain(error: &dyn Error) -> String {

@@ -1,6 +1,7 @@
-//! Where voxels lie in the patient.
+//! The place of voxels in the patient.
 
-use crate::orientation::nearest_rotation;
+use crate::error::GeometryFault;
+use crate::matrix3::{Matrix3, column_norms, determinant, inverse, nearest_rotation};
 use crate::{Dhw, NiftiFields, Orientation, VolumeError};
 
 /// A 4×4 matrix, row by row.
@@ -23,7 +24,8 @@ pub type Affine = [[f64; 4]; 4];
 #[derive(Clone, Debug)]
 pub struct Geometry {
     affine: Affine,
-    inverse: [[f64; 3]; 3],
+    /// The inverse of the affine's linear part.
+    inverse: Matrix3,
     nifti: Option<NiftiFields>,
 }
 
@@ -39,21 +41,24 @@ impl Geometry {
     /// # Errors
     /// [`VolumeError::Geometry`] if an entry is not finite, the last row is not 0 0 0 1, or the matrix is singular.
     pub fn from_affine(affine: Affine) -> Result<Self, VolumeError> {
-        let fail = |what: &str| Err(VolumeError::Geometry(what.to_string()));
+        Self::checked(affine).map_err(VolumeError::Geometry)
+    }
+
+    pub(crate) fn checked(affine: Affine) -> Result<Self, GeometryFault> {
         if affine.iter().flatten().any(|v| !v.is_finite()) {
-            return fail("the affine has an entry that is not a number");
+            return Err(GeometryFault::NotFinite);
         }
         if affine[3] != [0.0, 0.0, 0.0, 1.0] {
-            return fail("the affine's last row must be 0 0 0 1");
+            return Err(GeometryFault::LastRow);
         }
         let linear = linear_part(&affine);
         let scale = column_norms(&linear).iter().product::<f64>();
         let determinant = determinant(&linear);
         // Relative to the voxel's size, so that tiny voxels are not refused and flat ones are.
         if scale == 0.0 || !(determinant / scale).is_finite() || (determinant / scale).abs() < 1e-9 {
-            return fail("the affine is singular");
+            return Err(GeometryFault::Singular);
         }
-        Ok(Self { affine, inverse: inverse(&linear, determinant), nifti: None })
+        Ok(Self { affine, inverse: inverse(&linear), nifti: None })
     }
 
     /// Axes along the patient's with the first voxel at the origin; millimetres along `[depth, height, width]`.
@@ -86,6 +91,43 @@ impl Geometry {
         self.affine
     }
 
+    /// The affine from RAS+ millimetres to a voxel (i, j, k).
+    ///
+    /// ```
+    /// use medseg_volume::{Dhw, Geometry};
+    /// let geometry = Geometry::from_spacing(Dhw { d: 5.0, h: 0.8, w: 0.5 })?.cropped(Dhw { d: 1, h: 0, w: 0 });
+    /// let [i, .., k, _] = geometry.inverse_affine();
+    /// assert_eq!((i, k), ([2.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.2, -1.0]));
+    /// # Ok::<(), medseg_volume::VolumeError>(())
+    /// ```
+    #[must_use]
+    pub fn inverse_affine(&self) -> Affine {
+        let row = |[x, y, z]: [f64; 3]| {
+            [x, y, z, 0.0 - (x * self.affine[0][3] + y * self.affine[1][3] + z * self.affine[2][3])]
+        };
+        let [i, j, k] = self.inverse.map(row);
+        [i, j, k, [0.0, 0.0, 0.0, 1.0]]
+    }
+
+    /// Cubic millimetres of a voxel: the affine's determinant without its sign, which a sheared grid's spacings alone
+    /// would overstate.
+    ///
+    /// ```
+    /// use medseg_volume::Geometry;
+    /// let sheared = Geometry::from_affine([
+    ///     [1.0, 0.0, 3.0, 0.0],
+    ///     [0.0, 1.0, 0.0, 0.0],
+    ///     [0.0, 0.0, 4.0, 0.0],
+    ///     [0.0, 0.0, 0.0, 1.0],
+    /// ])?;
+    /// assert_eq!((sheared.voxel_volume_mm3(), sheared.spacing().d), (4.0, 5.0));
+    /// # Ok::<(), medseg_volume::VolumeError>(())
+    /// ```
+    #[must_use]
+    pub fn voxel_volume_mm3(&self) -> f64 {
+        determinant(&linear_part(&self.affine)).abs()
+    }
+
     /// Millimetres between neighbouring voxels along `[depth, height, width]`.
     #[must_use]
     pub fn spacing(&self) -> Dhw<f64> {
@@ -106,7 +148,7 @@ impl Geometry {
         self.spacing().zip(shape).map(|(spacing, voxels)| spacing * voxels as f64)
     }
 
-    /// How far the axes are from right angles: the largest cosine between two, 0 for orthogonal ones.
+    /// The largest cosine between two axes, 0 for orthogonal ones.
     #[must_use]
     pub fn skew(&self) -> f64 {
         let columns = self.columns();
@@ -183,7 +225,7 @@ impl Geometry {
         self.moved_to(scale.map(|s| 0.5 * s - 0.5), scale)
     }
 
-    /// Whether the voxels of a volume of this shape lie at the same places: none is more than `tolerance_mm` from its
+    /// True if the voxels of a volume of this shape lie at the same places: none is more than `tolerance_mm` from its
     /// counterpart.
     ///
     /// ```
@@ -232,7 +274,7 @@ impl Geometry {
         for (r, row) in affine.iter_mut().take(3).enumerate() {
             *row = [columns[0][r], columns[1][r], columns[2][r], origin[r]];
         }
-        Self { affine, inverse: invert(&linear_part(&affine)), nifti: None }
+        Self { affine, inverse: inverse(&linear_part(&affine)), nifti: None }
     }
 
     /// First voxel moved to `origin`, steps scaled.
@@ -253,33 +295,8 @@ impl Geometry {
     }
 }
 
-fn linear_part(a: &Affine) -> [[f64; 3]; 3] {
+fn linear_part(a: &Affine) -> Matrix3 {
     std::array::from_fn(|r| [a[r][0], a[r][1], a[r][2]])
-}
-
-pub(crate) fn column_norms(m: &[[f64; 3]; 3]) -> [f64; 3] {
-    std::array::from_fn(|c| m.iter().map(|row| row[c] * row[c]).sum::<f64>().sqrt())
-}
-
-fn determinant(m: &[[f64; 3]; 3]) -> f64 {
-    let [[a, b, c], [d, e, f], [g, h, i]] = *m;
-    a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
-}
-
-/// Inverse of a matrix of known, non-zero determinant.
-fn inverse(m: &[[f64; 3]; 3], determinant: f64) -> [[f64; 3]; 3] {
-    let [[a, b, c], [d, e, f], [g, h, i]] = *m;
-    let adjugate = [
-        [e * i - f * h, c * h - b * i, b * f - c * e],
-        [f * g - d * i, a * i - c * g, c * d - a * f],
-        [d * h - e * g, b * g - a * h, a * e - b * d],
-    ];
-    adjugate.map(|row| row.map(|v| v / determinant))
-}
-
-/// Inverse of any 3×3 matrix.
-pub(crate) fn invert(m: &[[f64; 3]; 3]) -> [[f64; 3]; 3] {
-    inverse(m, determinant(m))
 }
 
 #[cfg(test)]

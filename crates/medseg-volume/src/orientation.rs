@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::VolumeError;
-use crate::geometry::{column_norms, invert};
+use crate::matrix3::{Matrix3, nearest_rotation};
 
 /// The patient directions that a file's axes i, j, k point to, as letters: L or R, P or A, I or S.
 ///
@@ -20,7 +20,7 @@ use crate::geometry::{column_norms, invert};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Orientation {
-    /// For i, j, k: the world axis 0, 1, 2 (right, anterior, superior) and whether the axis runs towards it.
+    /// For i, j, k: the world axis 0, 1, 2 (right, anterior, superior), and true if the axis runs towards it.
     axes: [(usize, bool); 3],
 }
 
@@ -34,7 +34,7 @@ impl Orientation {
     /// i to the left, j to the back, k to the feet: slices from the head down as radiologists look at them.
     pub const LPI: Self = Self { axes: [(0, false), (1, false), (2, false)] };
 
-    /// For i, j, k: the world axis 0, 1, 2 (right, anterior, superior) and whether the axis runs towards it.
+    /// For i, j, k: the world axis 0, 1, 2 (right, anterior, superior), and true if the axis runs towards it.
     pub(crate) fn axes(self) -> [(usize, bool); 3] {
         self.axes
     }
@@ -42,7 +42,7 @@ impl Orientation {
     /// The closest assignment of axes to patient directions, as nibabel's `io_orientation` makes it: in the linear part's
     /// nearest rotation each axis takes the direction it has most of, the clearest axis first, so that the result does
     /// not depend on the axes' order.
-    pub(crate) fn closest(linear: &[[f64; 3]; 3]) -> Self {
+    pub(crate) fn closest(linear: &Matrix3) -> Self {
         let rotation = nearest_rotation(linear);
         let size = |world: usize, column: usize| rotation[world][column].abs();
         let clearness = |column: usize| (0..3).map(|world| size(world, column)).fold(0.0, f64::max);
@@ -61,22 +61,6 @@ impl Orientation {
     }
 }
 
-/// The polar factor of a matrix with its columns at unit length; Newton's iteration doubles its digits in every step.
-pub(crate) fn nearest_rotation(linear: &[[f64; 3]; 3]) -> [[f64; 3]; 3] {
-    let norms = column_norms(linear);
-    let mut m: [[f64; 3]; 3] = std::array::from_fn(|r| std::array::from_fn(|c| linear[r][c] / norms[c]));
-    for _ in 0..60 {
-        let inverse = invert(&m);
-        let next: [[f64; 3]; 3] = std::array::from_fn(|r| std::array::from_fn(|c| 0.5 * (m[r][c] + inverse[c][r])));
-        let change: f64 = (0..9).map(|n| (next[n / 3][n % 3] - m[n / 3][n % 3]).abs()).sum();
-        m = next;
-        if change < 1e-14 {
-            break;
-        }
-    }
-    m
-}
-
 impl fmt::Display for Orientation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.axes.iter().try_for_each(|(axis, positive)| write!(f, "{}", LETTERS[*axis][usize::from(*positive)]))
@@ -88,10 +72,7 @@ impl FromStr for Orientation {
 
     /// Reads one letter of R/L, A/P and S/I each, in any order and case.
     fn from_str(code: &str) -> Result<Self, VolumeError> {
-        let refused = || {
-            let rule = "it takes one letter of R/L, one of A/P and one of S/I, as in \"LPS\"";
-            VolumeError::Geometry(format!("{code:?} is no axis code: {rule}"))
-        };
+        let refused = || VolumeError::AxisCode(code.to_string());
         let find = |letter: char| {
             let letter = letter.to_ascii_uppercase();
             let world = LETTERS.iter().position(|pair| pair.contains(&letter))?;

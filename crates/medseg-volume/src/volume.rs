@@ -4,12 +4,12 @@ use ndarray::Array3;
 
 use crate::{Dhw, Geometry};
 
-/// A 3D image or mask: an array `[depth, height, width]` in C order (NIfTI's k, j, i), and where it lies.
+/// A 3D image or mask: an array `[depth, height, width]` in C order (NIfTI's k, j, i), and its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Volume<T> {
     /// The voxels.
     pub data: Array3<T>,
-    /// Where they lie.
+    /// Their place in the patient.
     pub geometry: Geometry,
 }
 
@@ -26,8 +26,11 @@ impl<T> Volume<T> {
 
     /// Other voxels on the same grid, such as a mask of this image.
     ///
-    /// The caller sees to it that `data` has this volume's shape; a different one is another grid.
+    /// # Panics
+    /// If `data` has another shape: that is another grid.
+    #[must_use]
     pub fn with_data<U>(&self, data: Array3<U>) -> Volume<U> {
+        assert_eq!(Dhw::from(data.dim()), self.shape(), "voxels on the grid of a volume have its shape");
         Volume { data, geometry: self.geometry.clone() }
     }
 

@@ -8,6 +8,7 @@ use dicom_dictionary_std::{tags, uids};
 
 use super::DicomError;
 use super::elements::{Elements, Head, WalkError};
+use crate::MalformedKind;
 
 /// Longest value that is read: a header's values are short.
 const LONGEST_VALUE: u64 = 1 << 12;
@@ -20,7 +21,7 @@ pub(super) struct Raw {
     pub lookup_table: bool,
     /// Pixels of floating point are there.
     pub float_pixels: bool,
-    /// Where the value of PixelData starts, and its length if that is known.
+    /// Start of PixelData's value, and its length if that is known.
     pub pixel_data: Option<(u64, Option<u64>)>,
 }
 
@@ -65,7 +66,9 @@ pub(super) fn read_meta(elements: &mut Elements<File>) -> Result<Option<String>,
     if directory {
         return Ok(None);
     }
-    syntax.map(Some).ok_or_else(|| WalkError::Malformed("the file names no transfer syntax".into()))
+    syntax
+        .map(Some)
+        .ok_or_else(|| WalkError::Malformed(MalformedKind::Header, "the file names no transfer syntax".into()))
 }
 
 /// Reads the wanted elements up to the pixels.
@@ -93,7 +96,7 @@ pub(super) fn read_data_set(elements: &mut Elements<File>) -> Result<Raw, WalkEr
 
 fn keep(elements: &mut Elements<File>, raw: &mut Raw, head: &Head) -> Result<(), WalkError> {
     if raw.values.iter().any(|(tag, _)| *tag == head.tag) {
-        return Err(WalkError::Malformed(format!("{} occurs twice", head.tag)));
+        return Err(WalkError::Malformed(MalformedKind::Header, format!("{} occurs twice", head.tag)));
     }
     let value = elements.value(head, LONGEST_VALUE)?;
     raw.values.push((head.tag, value));
@@ -109,7 +112,7 @@ fn text(value: &[u8]) -> String {
 pub(super) struct Values<'a> {
     pub path: &'a Path,
     pub raw: &'a Raw,
-    /// Whether numbers have their highest byte first.
+    /// True if numbers have their highest byte first.
     pub big: bool,
 }
 
@@ -126,9 +129,9 @@ impl Values<'_> {
     /// A 16-bit number.
     pub fn short(&self, tag: Tag, attribute: &'static str) -> Result<Option<u16>, DicomError> {
         let Some(value) = self.bytes(tag) else { return Ok(None) };
-        let two: [u8; 2] = value
-            .try_into()
-            .map_err(|_| DicomError::malformed(self.path, format!("{attribute} is no single number")))?;
+        let two: [u8; 2] = value.try_into().map_err(|_| {
+            DicomError::malformed(self.path, MalformedKind::Header, format!("{attribute} is no single number"))
+        })?;
         Ok(Some(if self.big { u16::from_be_bytes(two) } else { u16::from_le_bytes(two) }))
     }
 
@@ -145,7 +148,9 @@ impl Values<'_> {
         let numbers: Vec<f64> = text.split('\\').filter_map(decimal).collect();
         let complete = numbers.len() == text.split('\\').count();
         let numbers: Option<[f64; N]> = numbers.try_into().ok().filter(|_| complete);
-        let refused = || DicomError::malformed(self.path, format!("{attribute} is not {N} finite numbers"));
+        let refused = || {
+            DicomError::malformed(self.path, MalformedKind::Header, format!("{attribute} is not {N} finite numbers"))
+        };
         numbers.ok_or_else(refused).map(Some)
     }
 

@@ -15,6 +15,7 @@ use dicom_encoding::decode::implicit_le::ImplicitVRLittleEndianDecoder;
 use dicom_encoding::decode::{Decode, Error};
 
 use super::syntax::Encoding;
+use crate::MalformedKind;
 
 const ITEM: Tag = Tag(0xFFFE, 0xE000);
 const ITEM_END: Tag = Tag(0xFFFE, 0xE00D);
@@ -33,14 +34,14 @@ pub(super) struct Head {
 #[derive(Debug)]
 pub(super) enum WalkError {
     Io(io::Error),
-    /// What is wrong with the file.
-    Malformed(String),
+    /// A fault of the file.
+    Malformed(MalformedKind, String),
 }
 
 impl From<io::Error> for WalkError {
     fn from(error: io::Error) -> Self {
         if error.kind() == ErrorKind::UnexpectedEof {
-            return Self::Malformed("the file is truncated".into());
+            return Self::Malformed(MalformedKind::Truncated, "the file is truncated".into());
         }
         Self::Io(error)
     }
@@ -61,7 +62,7 @@ impl<R: Read + Seek> Elements<R> {
         Self { reader, encoding, position, end }
     }
 
-    /// Where the next byte lies in the file.
+    /// The position of the next byte in the file.
     pub(super) fn position(&self) -> u64 {
         self.position
     }
@@ -89,7 +90,7 @@ impl<R: Read + Seek> Elements<R> {
         }
         let head = self.head(self.encoding)?;
         if head.tag.group() == ITEM.group() {
-            return Err(WalkError::Malformed("an item outside a sequence".into()));
+            return Err(WalkError::Malformed(MalformedKind::Header, "an item outside a sequence".into()));
         }
         Ok(Some(head))
     }
@@ -98,7 +99,12 @@ impl<R: Read + Seek> Elements<R> {
     pub(super) fn value(&mut self, head: &Head, most: u64) -> Result<Vec<u8>, WalkError> {
         let length = match head.length {
             Some(length) if length <= most => length,
-            _ => return Err(WalkError::Malformed(format!("the value of {} is too long", head.tag))),
+            _ => {
+                return Err(WalkError::Malformed(
+                    MalformedKind::Header,
+                    format!("the value of {} is too long", head.tag),
+                ));
+            }
         };
         let mut value = vec![0; length as usize];
         self.reader.read_exact(&mut value)?;
@@ -157,15 +163,15 @@ impl<R: Read + Seek> Elements<R> {
         let length = header.len.get().map(u64::from);
         let left = self.end.saturating_sub(self.position);
         match length {
-            Some(length) if length > left => Err(WalkError::Malformed(format!(
-                "{} declares {length} bytes, but the file has {left} left",
-                header.tag()
-            ))),
+            Some(length) if length > left => Err(WalkError::Malformed(
+                MalformedKind::Header,
+                format!("{} declares {length} bytes, but the file has {left} left", header.tag()),
+            )),
             _ => Ok(Head { tag: header.tag(), vr: header.vr, length }),
         }
     }
 }
 
 fn damaged_head(_: &Error) -> WalkError {
-    WalkError::Malformed("the file is truncated or damaged at the head of an element".into())
+    WalkError::Malformed(MalformedKind::Header, "the file is truncated or damaged at the head of an element".into())
 }

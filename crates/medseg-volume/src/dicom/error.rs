@@ -1,9 +1,9 @@
-//! What can go wrong with DICOM series.
+//! Errors of DICOM series.
 
 use std::path::{Path, PathBuf};
 
 use super::SeriesSummary;
-use crate::VolumeError;
+use crate::{MalformedKind, UnsupportedKind, VolumeError};
 
 /// An error of reading a DICOM series; its message names the folder or the file and never a value that could tell who
 /// the patient is.
@@ -83,7 +83,7 @@ pub enum DicomError {
     UnevenSlices {
         /// The slice that is farthest off.
         file: PathBuf,
-        /// How far.
+        /// Its distance from its place on the grid.
         off_mm: f64,
         /// The mean step.
         step_mm: f64,
@@ -103,7 +103,7 @@ pub enum DicomError {
     Geometry {
         /// The folder.
         folder: PathBuf,
-        /// What is wrong.
+        /// The fault.
         reason: String,
     },
 }
@@ -114,12 +114,12 @@ impl DicomError {
         move |source| failed(source).into()
     }
 
-    pub(super) fn malformed(path: &Path, reason: impl Into<String>) -> Self {
-        VolumeError::malformed(path, reason).into()
+    pub(super) fn malformed(path: &Path, kind: MalformedKind, reason: impl Into<String>) -> Self {
+        VolumeError::malformed(path, kind, reason).into()
     }
 
-    pub(super) fn unsupported(path: &Path, reason: impl Into<String>) -> Self {
-        VolumeError::unsupported(path, reason).into()
+    pub(super) fn unsupported(path: &Path, kind: UnsupportedKind, reason: impl Into<String>) -> Self {
+        VolumeError::unsupported(path, kind, reason).into()
     }
 
     pub(super) fn limit(path: &Path, needed: u64, limit: u64) -> Self {

@@ -1,4 +1,4 @@
-//! What is read of a file before its pixels.
+//! A file's header: the elements before its pixels.
 
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
@@ -11,11 +11,12 @@ use super::data_set::{Values, read_data_set, read_meta};
 use super::elements::{Elements, WalkError};
 use super::pixels::{Pixels, pixels};
 use super::syntax::{Encoding, Syntax};
+use crate::{MalformedKind, UnsupportedKind};
 
 /// Bytes before a file's first element: the preamble and `DICM`.
 const PREAMBLE: usize = 132;
 
-/// What a file turned out to be.
+/// The kinds of file in a folder.
 #[derive(Debug)]
 pub(super) enum Found {
     /// An image with a place in the patient.
@@ -72,13 +73,18 @@ fn read_into(path: &Path, series: &mut Option<String>) -> Result<Found, DicomErr
     let mut elements = Elements::new(reader, Encoding::ExplicitLittle, PREAMBLE as u64, end);
     let fail = |error| match error {
         WalkError::Io(source) => DicomError::io("read", path)(source),
-        WalkError::Malformed(reason) => DicomError::malformed(path, reason),
+        WalkError::Malformed(kind, reason) => DicomError::malformed(path, kind, reason),
     };
     let Some(uid) = read_meta(&mut elements).map_err(fail)? else {
         return Ok(Found::Other);
     };
-    let syntax = Syntax::of(&uid)
-        .ok_or_else(|| DicomError::unsupported(path, "a transfer syntax that is not read: deflated or private"))?;
+    let syntax = Syntax::of(&uid).ok_or_else(|| {
+        DicomError::unsupported(
+            path,
+            UnsupportedKind::Compression,
+            "a transfer syntax that is not read: deflated or private",
+        )
+    })?;
     elements.set_encoding(syntax.encoding);
     let raw = read_data_set(&mut elements).map_err(fail)?;
     let values = Values { path, raw: &raw, big: syntax.encoding == Encoding::ExplicitBig };
@@ -94,12 +100,17 @@ fn interpret(values: &Values<'_>, syntax: Syntax, end: u64) -> Result<Found, Dic
         return Ok(Found::Other);
     }
     let Some(pixel_data) = values.raw.pixel_data else {
-        let float = || DicomError::unsupported(path, "pixels of floating point are not read");
+        let float =
+            || DicomError::unsupported(path, UnsupportedKind::Datatype, "pixels of floating point are not read");
         return if values.raw.float_pixels { Err(float()) } else { Ok(Found::Other) };
     };
     let [frames] = values.decimals(tags::NUMBER_OF_FRAMES, "NumberOfFrames")?.unwrap_or([1.0]);
     if ENHANCED.contains(&class.as_str()) || frames != 1.0 {
-        return Err(DicomError::unsupported(path, "an image of several frames (as enhanced CT and MR) is not read"));
+        return Err(DicomError::unsupported(
+            path,
+            UnsupportedKind::Channels,
+            "an image of several frames (as enhanced CT and MR) is not read",
+        ));
     }
     let position = values.decimals(tags::IMAGE_POSITION_PATIENT, "ImagePositionPatient")?;
     let orientation = values.decimals::<6>(tags::IMAGE_ORIENTATION_PATIENT, "ImageOrientationPatient")?;
@@ -137,13 +148,14 @@ fn rescale(values: &Values<'_>) -> Result<[f64; 2], DicomError> {
     if values.raw.lookup_table {
         return Err(DicomError::unsupported(
             values.path,
+            UnsupportedKind::LookupTable,
             "values by a lookup table (ModalityLUTSequence) are not read",
         ));
     }
     let [slope] = values.decimals(tags::RESCALE_SLOPE, "RescaleSlope")?.unwrap_or([1.0]);
     let [intercept] = values.decimals(tags::RESCALE_INTERCEPT, "RescaleIntercept")?.unwrap_or([0.0]);
     if slope == 0.0 {
-        return Err(DicomError::malformed(values.path, "RescaleSlope is 0"));
+        return Err(DicomError::malformed(values.path, MalformedKind::Header, "RescaleSlope is 0"));
     }
     Ok([slope, intercept])
 }
@@ -152,7 +164,11 @@ fn photometric(values: &Values<'_>) -> Result<String, DicomError> {
     let samples = values.short(tags::SAMPLES_PER_PIXEL, "SamplesPerPixel")?.unwrap_or(1);
     let photometric = values.text(tags::PHOTOMETRIC_INTERPRETATION);
     if samples != 1 || !matches!(photometric.as_str(), "MONOCHROME1" | "MONOCHROME2") {
-        return Err(DicomError::unsupported(values.path, "colour is not read, only MONOCHROME1 and MONOCHROME2"));
+        return Err(DicomError::unsupported(
+            values.path,
+            UnsupportedKind::Datatype,
+            "colour is not read, only MONOCHROME1 and MONOCHROME2",
+        ));
     }
     Ok(photometric)
 }

@@ -65,6 +65,7 @@ use series::Stack;
 
 /// Which series is read, and within which limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SeriesOptions {
     /// `SeriesInstanceUID` of the series; `None` for the only one of the folder.
     pub uid: Option<String>,
@@ -81,6 +82,36 @@ impl Default for SeriesOptions {
     /// The only series, no tilt, values as stored, 16 GiB.
     fn default() -> Self {
         Self { uid: None, accept_tilt: false, invert_monochrome1: false, max_bytes: 16 << 30 }
+    }
+}
+
+impl SeriesOptions {
+    /// Chooses a series by its `SeriesInstanceUID`.
+    #[must_use]
+    pub fn with_uid(mut self, uid: impl Into<String>) -> Self {
+        self.uid = Some(uid.into());
+        self
+    }
+
+    /// Accepts a gantry tilt, or not.
+    #[must_use]
+    pub fn with_accept_tilt(mut self, accept_tilt: bool) -> Self {
+        self.accept_tilt = accept_tilt;
+        self
+    }
+
+    /// Complements the stored values of MONOCHROME1 images, or not.
+    #[must_use]
+    pub fn with_invert_monochrome1(mut self, invert: bool) -> Self {
+        self.invert_monochrome1 = invert;
+        self
+    }
+
+    /// Sets the largest result in bytes.
+    #[must_use]
+    pub fn with_max_bytes(mut self, max_bytes: u64) -> Self {
+        self.max_bytes = max_bytes;
+        self
     }
 }
 
@@ -109,7 +140,7 @@ pub fn read_series(folder: impl AsRef<Path>) -> Result<Volume<f32>, DicomError> 
 ///
 /// ```no_run
 /// use medseg_volume::dicom::{SeriesOptions, read_series_with};
-/// let options = SeriesOptions { uid: Some("1.2.3.4".into()), ..SeriesOptions::default() };
+/// let options = SeriesOptions::default().with_uid("1.2.3.4");
 /// let (image, summary) = read_series_with("scan", &options)?;
 /// summary.warnings.iter().for_each(|warning| eprintln!("{warning}"));
 /// # Ok::<(), medseg_volume::dicom::DicomError>(())

@@ -7,6 +7,7 @@ use dicom_dictionary_std::tags;
 use super::DicomError;
 use super::data_set::Values;
 use super::syntax::{Compression, Syntax};
+use crate::{MalformedKind, UnsupportedKind};
 
 /// Stored pixels: how many, how wide, where in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub(super) struct Pixels {
     pub stored: u16,
     pub high_bit: u16,
     pub signed: bool,
-    /// Where the value of PixelData starts.
+    /// Start of PixelData's value.
     pub start: u64,
     /// Its length; `None` for encapsulated fragments.
     pub length: Option<u64>,
@@ -56,21 +57,35 @@ pub(super) fn pixels(
             Some(0) => false,
             Some(1) => true,
             None => return Err(values.missing("PixelRepresentation")),
-            Some(_) => return Err(DicomError::malformed(values.path, "PixelRepresentation is neither 0 nor 1")),
+            Some(_) => {
+                return Err(DicomError::malformed(
+                    values.path,
+                    MalformedKind::Header,
+                    "PixelRepresentation is neither 0 nor 1",
+                ));
+            }
         },
         start,
         length,
         end,
     };
     if ![8, 16, 32].contains(&allocated) {
-        return Err(DicomError::unsupported(values.path, format!("{allocated} bits a pixel are not read")));
+        return Err(DicomError::unsupported(
+            values.path,
+            UnsupportedKind::Datatype,
+            format!("{allocated} bits a pixel are not read"),
+        ));
     }
     let fits = stored >= 1 && pixels.high_bit < allocated && pixels.high_bit + 1 >= stored;
     if !fits {
-        return Err(DicomError::malformed(values.path, "BitsStored and HighBit do not fit in BitsAllocated"));
+        return Err(DicomError::malformed(
+            values.path,
+            MalformedKind::Header,
+            "BitsStored and HighBit do not fit in BitsAllocated",
+        ));
     }
     if pixels.count() == 0 {
-        return Err(DicomError::malformed(values.path, "Rows or Columns is 0"));
+        return Err(DicomError::malformed(values.path, MalformedKind::Header, "Rows or Columns is 0"));
     }
     check_length(values.path, syntax, &pixels)?;
     Ok(pixels)
@@ -83,10 +98,18 @@ fn check_length(path: &Path, syntax: &Syntax, pixels: &Pixels) -> Result<(), Dic
         (Compression::None, Some(length)) if length == expected || length == expected + expected % 2 => Ok(()),
         (Compression::None, Some(length)) => {
             let size = format!("{}x{} pixels of {} bits", pixels.rows, pixels.columns, pixels.allocated);
-            Err(DicomError::malformed(path, format!("PixelData has {length} bytes, {size} take {expected}")))
+            Err(DicomError::malformed(
+                path,
+                MalformedKind::Header,
+                format!("PixelData has {length} bytes, {size} take {expected}"),
+            ))
         }
-        (Compression::None, None) => Err(DicomError::malformed(path, "uncompressed PixelData of undefined length")),
-        (_, Some(_)) => Err(DicomError::malformed(path, "compressed PixelData that is not encapsulated")),
+        (Compression::None, None) => {
+            Err(DicomError::malformed(path, MalformedKind::Header, "uncompressed PixelData of undefined length"))
+        }
+        (_, Some(_)) => {
+            Err(DicomError::malformed(path, MalformedKind::Header, "compressed PixelData that is not encapsulated"))
+        }
         (_, None) => Ok(()),
     }
 }

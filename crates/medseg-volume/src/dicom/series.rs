@@ -63,7 +63,7 @@ pub(super) fn stack(folder: &Path, slices: Vec<Header>, options: &SeriesOptions)
     Ok(Stack { slices, summary })
 }
 
-/// What every slice of a volume shares.
+/// Checks what every slice of a volume shares.
 fn same_grid(first: &Header, other: &Header) -> Result<(), DicomError> {
     let near = |a: &[f64], b: &[f64], tolerance: f64| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= tolerance);
     let (a, b) = (&first.pixels, &other.pixels);

@@ -1,11 +1,11 @@
-//! What a folder holds, for people and for choosing.
+//! Descriptions of a folder's series, for people and for choosing.
 
 use std::fmt;
 
 use super::DicomError;
 use crate::{Dhw, Geometry};
 
-/// What a folder holds.
+/// The content of a folder.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FolderSummary {
@@ -40,13 +40,13 @@ pub struct SeriesSummary {
 pub struct VolumeSummary {
     /// Number of voxels along `[depth, height, width]`: slices, rows, columns.
     pub shape: Dhw<usize>,
-    /// Where the voxels lie (RAS+ millimetres); spacing and orientation are asked of it.
+    /// The place of the voxels (RAS+ millimetres); spacing and orientation are asked of it.
     pub geometry: Geometry,
     /// Type of the stored values before rescaling, such as `i12 in 16 bits`.
     pub datatype: String,
     /// The transfer syntax, such as `JPEG 2000`.
     pub syntax: String,
-    /// What is unusual but not wrong.
+    /// Unusual but not wrong properties.
     pub warnings: Vec<SeriesWarning>,
 }
 

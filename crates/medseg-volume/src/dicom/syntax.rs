@@ -2,7 +2,7 @@
 
 use dicom_dictionary_std::uids;
 
-/// How a file's elements are written.
+/// Encodings of a file's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
     ImplicitLittle,
@@ -10,7 +10,7 @@ pub(super) enum Encoding {
     ExplicitBig,
 }
 
-/// How pixels are written.
+/// Encodings of pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Compression {
     None,

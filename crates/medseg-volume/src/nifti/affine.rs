@@ -28,7 +28,7 @@ fn voxel_size(fields: &NiftiFields, warnings: &mut Vec<Warning>) -> [f64; 3] {
     })
 }
 
-/// How far a quaternion's squared length may be from 1 to count as a half turn, whose first part is 0; nibabel's rule.
+/// Largest difference from 1 of the squared length of a quaternion's last three parts in a half turn; nibabel's rule.
 fn slack(version: NiftiVersion) -> f64 {
     3.0 * match version {
         NiftiVersion::One => f64::from(f32::EPSILON),

@@ -30,7 +30,7 @@ pub(super) struct Parts {
 struct Reader {
     input: Input,
     parts: Parts,
-    /// What is left of the current run.
+    /// Bytes left of the current run.
     left: u64,
     started: bool,
 }
@@ -74,7 +74,7 @@ impl Reader {
 pub(super) enum Stop<E> {
     /// The file.
     Read(io::Error),
-    /// What was to be done with a chunk.
+    /// The conversion of a chunk.
     Convert(E),
 }
 

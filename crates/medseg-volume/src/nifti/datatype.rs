@@ -1,4 +1,4 @@
-//! How voxels are stored.
+//! Types of stored voxels.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What a file carries between its header and its voxels.
+//! Applications' data between a header and its voxels.
 
 use std::io::{self, Read};
 

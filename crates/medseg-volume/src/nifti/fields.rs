@@ -13,6 +13,7 @@ pub enum NiftiVersion {
 
 /// The geometry fields and the description of a NIfTI header, as the file has them; NIfTI-1's f32 are exact in f64.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct NiftiFields {
     /// The header's version, which a mask on this geometry is written with.
     pub version: NiftiVersion,
@@ -20,9 +21,9 @@ pub struct NiftiFields {
     pub pixdim: [f64; 8],
     /// Space and time units.
     pub xyzt_units: i32,
-    /// What the quaternion means; 0 if unused.
+    /// Meaning of the quaternion; 0 if unused.
     pub qform_code: i32,
-    /// What the matrix means; 0 if unused.
+    /// Meaning of the matrix; 0 if unused.
     pub sform_code: i32,
     /// Quaternion b, c, d.
     pub quatern: [f64; 3],

@@ -11,13 +11,14 @@ use super::header::{Header, VolumeInfo};
 use super::source::{Input, Source, partner};
 use super::voxel::{Decoder, Stored, Voxel};
 use super::{Datatype, StoredVoxels};
-use crate::{Dhw, Geometry, Volume, VolumeError};
+use crate::{Dhw, Geometry, MalformedKind, UnsupportedKind, Volume, VolumeError};
 
 /// Buffer that headers are read with.
 const HEADER_BUFFER: usize = 1 << 13;
 
 /// Limits and parts of reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ReadOptions {
     /// Largest result in bytes; a header that promises more is refused before memory is taken.
     pub max_bytes: u64,
@@ -36,6 +37,29 @@ impl Default for ReadOptions {
     }
 }
 
+impl ReadOptions {
+    /// Sets the largest result in bytes.
+    #[must_use]
+    pub fn with_max_bytes(mut self, max_bytes: u64) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
+
+    /// Reads only these slices along the depth axis, or all for `None`.
+    #[must_use]
+    pub fn with_slices(mut self, slices: impl Into<Option<Range<usize>>>) -> Self {
+        self.slices = slices.into();
+        self
+    }
+
+    /// Refuses what f32 would alter.
+    #[must_use]
+    pub fn with_exact(mut self, exact: bool) -> Self {
+        self.exact = exact;
+        self
+    }
+}
+
 /// A NIfTI file whose header was read and found sound; its voxels are read on request.
 ///
 /// ```
@@ -46,7 +70,7 @@ impl Default for ReadOptions {
 /// # write_image(&path, &Volume::new(ndarray::Array3::from_elem((30, 4, 5), -1000.0), geometry))?;
 /// let file = NiftiFile::open(&path)?;
 /// println!("{} voxels of {}", file.info().shape, file.info().datatype);
-/// let middle = file.image(&ReadOptions { slices: Some(10..12), ..ReadOptions::default() })?;
+/// let middle = file.image(&ReadOptions::default().with_slices(10..12))?;
 /// assert_eq!(middle.shape(), Dhw { d: 2, h: 4, w: 5 });
 /// assert_eq!(middle.geometry.voxel_to_world(Dhw::splat(0.0)), [0.0, 0.0, 50.0]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -54,7 +78,7 @@ impl Default for ReadOptions {
 #[derive(Clone, Debug)]
 pub struct NiftiFile {
     header: Header,
-    /// Where the voxels are.
+    /// The voxels' bytes.
     voxels: Source,
 }
 
@@ -70,14 +94,19 @@ impl NiftiFile {
         if let Some(header) = partner(path, "img", "hdr").filter(|header| header.exists()) {
             let file = Self::read_header(Source::Path(header.clone()))?;
             if file.header.single {
-                return Err(VolumeError::malformed(&header, "its magic number is not that of a .hdr/.img pair"));
+                return Err(VolumeError::malformed(
+                    &header,
+                    MalformedKind::Format,
+                    "its magic number is not that of a .hdr/.img pair",
+                ));
             }
             return Ok(Self { voxels: Source::Path(path.to_path_buf()), ..file });
         }
         let mut file = Self::read_header(Source::Path(path.to_path_buf()))?;
         if !file.header.single {
             let voxels: PathBuf = partner(path, "hdr", "img").ok_or_else(|| {
-                VolumeError::unsupported(path, "the header of a .hdr/.img pair, but its name does not end in .hdr")
+                let reason = "the header of a .hdr/.img pair, but its name does not end in .hdr";
+                VolumeError::unsupported(path, UnsupportedKind::Format, reason)
             })?;
             file.voxels = Source::Path(voxels);
         }
@@ -91,7 +120,8 @@ impl NiftiFile {
     pub fn from_bytes(bytes: impl Into<Arc<[u8]>>) -> Result<Self, VolumeError> {
         let file = Self::read_header(Source::Memory(bytes.into()))?;
         if !file.header.single {
-            return Err(VolumeError::unsupported(file.voxels.name(), "the header of a .hdr/.img pair without voxels"));
+            let reason = "the header of a .hdr/.img pair without voxels";
+            return Err(VolumeError::unsupported(file.voxels.name(), UnsupportedKind::Format, reason));
         }
         Ok(file)
     }
@@ -102,7 +132,13 @@ impl NiftiFile {
         Ok(Self { header, voxels: source })
     }
 
-    /// What the header says.
+    /// From a checked header and the bytes that its offset counts in.
+    #[cfg(feature = "nifti")]
+    pub(crate) fn from_header(header: Header, bytes: &[u8]) -> Self {
+        Self { header, voxels: Source::Memory(bytes.into()) }
+    }
+
+    /// The header's content.
     #[must_use]
     pub fn info(&self) -> &VolumeInfo {
         &self.header.info
@@ -147,7 +183,7 @@ impl NiftiFile {
         let slices = self.slices(options)?;
         let shape = Dhw { d: slices.len(), ..self.header.info.shape };
         let given = Dhw::from(out.dim());
-        let refused = |reason: String| VolumeError::unsupported(self.voxels.name(), reason);
+        let refused = |reason: String| VolumeError::unsupported(self.voxels.name(), UnsupportedKind::Request, reason);
         if given != shape {
             return Err(refused(format!("{shape} voxels cannot be read into an array of {given}")));
         }
@@ -205,7 +241,7 @@ impl NiftiFile {
             return Ok(());
         }
         let reason = format!("{shape} with {channels} channels or times is not a 3D volume");
-        Err(VolumeError::unsupported(self.voxels.name(), reason))
+        Err(VolumeError::unsupported(self.voxels.name(), UnsupportedKind::Channels, reason))
     }
 
     /// The slices to read.
@@ -214,7 +250,7 @@ impl NiftiFile {
         let wanted = options.slices.clone().unwrap_or_else(|| all.clone());
         if wanted.is_empty() || wanted.end > all.end {
             let reason = format!("slices {wanted:?} of {} cannot be read", all.end);
-            return Err(VolumeError::unsupported(self.voxels.name(), reason));
+            return Err(VolumeError::unsupported(self.voxels.name(), UnsupportedKind::Request, reason));
         }
         Ok(wanted)
     }
@@ -256,7 +292,8 @@ impl NiftiFile {
         let count = (dim.0 as u64) * (dim.1 as u64) * (dim.2 as u64) * (dim.3 as u64);
         let mut data: Vec<V> = self.zeroed(count, options)?;
         self.fill(input, slices, &mut data, convert)?;
-        Array4::from_shape_vec(dim, data).map_err(|e| VolumeError::malformed(path, e.to_string()))
+        Array4::from_shape_vec(dim, data)
+            .map_err(|e| VolumeError::malformed(path, MalformedKind::Header, e.to_string()))
     }
 
     /// Opens the voxels' file, which is long enough.
@@ -264,7 +301,7 @@ impl NiftiFile {
         let input = self.voxels.open(CHUNK)?;
         if self.header.offset.saturating_add(self.header.stored_bytes) > input.available {
             let reason = "too short for the dimensions in its header";
-            return Err(VolumeError::malformed(self.voxels.name(), reason));
+            return Err(VolumeError::malformed(self.voxels.name(), MalformedKind::Truncated, reason));
         }
         Ok(input)
     }
@@ -280,11 +317,13 @@ impl NiftiFile {
         let path = self.voxels.name();
         let size = self.header.info.datatype.bytes();
         read_parts(input, &self.parts(slices), size, out, convert).map_err(|stop| match stop {
-            Stop::Convert(reason) => VolumeError::malformed(path, reason),
+            Stop::Convert(reason) => VolumeError::malformed(path, MalformedKind::Value, reason),
             Stop::Read(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-                VolumeError::malformed(path, "it ends before its last voxel")
+                VolumeError::malformed(path, MalformedKind::Truncated, "it ends before its last voxel")
             }
-            Stop::Read(e) => VolumeError::malformed(path, format!("it cannot be read to the end: {e}")),
+            Stop::Read(e) => {
+                VolumeError::malformed(path, MalformedKind::Damaged, format!("it cannot be read to the end: {e}"))
+            }
         })
     }
 
@@ -295,14 +334,14 @@ impl NiftiFile {
         if needed > options.max_bytes {
             return Err(VolumeError::Limit { path: path.to_path_buf(), needed, limit: options.max_bytes });
         }
-        let out_of_memory = || VolumeError::malformed(path, format!("no memory for {needed} bytes of voxels"));
+        let out_of_memory = || VolumeError::OutOfMemory { path: path.to_path_buf(), needed };
         let count = usize::try_from(count).map_err(|_| out_of_memory())?;
         // `vec!` takes zeroed memory from the system without touching it, but ends the process if there is none.
         Vec::<V>::new().try_reserve_exact(count).map_err(|_| out_of_memory())?;
         Ok(vec![V::default(); count])
     }
 
-    /// Where the slices' bytes are.
+    /// The parts of the file that hold the slices.
     fn parts(&self, slices: &Range<usize>) -> Parts {
         let info = &self.header.info;
         let slice = (info.shape.h * info.shape.w * info.datatype.bytes()) as u64;

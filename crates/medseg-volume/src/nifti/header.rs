@@ -7,39 +7,41 @@ use super::affine::affine_of;
 use super::extension::{self, Extension};
 use super::layout::{LONGEST, RawHeader, version_of};
 use super::{Datatype, NiftiVersion, Warning};
-use crate::{Dhw, Geometry, VolumeError};
+use crate::error::GeometryFault;
+use crate::{Dhw, Geometry, MalformedKind, UnsupportedKind, VolumeError};
 
 /// Cosines between axes up to this are rounding.
 const MOST_SKEW: f64 = 1e-4;
 
-/// What a file holds, by its header.
+/// The content of a file by its header.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct VolumeInfo {
     /// Voxels along `[depth, height, width]`.
     pub shape: Dhw<usize>,
     /// Product of the further axes (time, channels); 1 for a 3D volume.
     pub channels: usize,
-    /// How voxels are stored.
+    /// The type of a stored voxel.
     pub datatype: Datatype,
-    /// Whether numbers are stored with their highest byte first.
+    /// True if numbers are stored with their highest byte first.
     pub big_endian: bool,
     /// Slope and intercept that stored values are scaled by, if the file has them.
     pub scaling: Option<(f64, f64)>,
-    /// Where the voxels lie.
+    /// The place of the voxels.
     pub geometry: Geometry,
     /// NIfTI's code for what the values mean; 1002 for label maps.
     pub intent_code: i32,
     /// The extensions between header and voxels.
     pub extensions: Vec<Extension>,
-    /// What is odd about the header.
+    /// Oddities of the header.
     pub warnings: Vec<Warning>,
 }
 
 /// A checked header with what reading the voxels needs.
 #[derive(Clone, Debug)]
-pub(super) struct Header {
+pub(crate) struct Header {
     pub info: VolumeInfo,
-    /// Whether the voxels are in the same file, not in the `.img` of a pair.
+    /// True if the voxels are in the same file, not in the `.img` of a pair.
     pub single: bool,
     /// Offset of the first voxel in the (unpacked) file that has them.
     pub offset: u64,
@@ -50,21 +52,35 @@ pub(super) struct Header {
 impl Header {
     /// Reads and checks a header and its extensions.
     pub fn read(input: &mut dyn Read, path: &Path) -> Result<Self, VolumeError> {
-        let bad = |reason: String| VolumeError::malformed(path, reason);
         let (raw, version) = read_raw(input, path)?;
+        let mut header = Self::of(&raw, path)?;
+        // A pair's extensions fill the rest of the header's file.
+        let room = if header.single { header.offset - version.header_bytes() as u64 } else { u64::MAX };
+        let (extensions, _) = extension::read(input, room, raw.big_endian, &mut header.info.warnings).map_err(|e| {
+            VolumeError::malformed(path, MalformedKind::Damaged, format!("the header cannot be read: {e}"))
+        })?;
+        header.info.extensions = extensions;
+        Ok(header)
+    }
+
+    /// Checks a header's fields, which have no extensions.
+    pub fn of(raw: &RawHeader, path: &Path) -> Result<Self, VolumeError> {
+        let bad = |reason: String| VolumeError::malformed(path, MalformedKind::Header, reason);
         let single = match raw.single {
             Some(single) => single,
             None if raw.no_magic => {
-                return Err(VolumeError::unsupported(path, "an Analyze 7.5 file, which says nothing of orientation"));
+                let reason = "an Analyze 7.5 file, which says nothing of orientation";
+                return Err(VolumeError::unsupported(path, UnsupportedKind::Format, reason));
             }
-            None => return Err(bad("no NIfTI magic number".into())),
+            None => return Err(VolumeError::malformed(path, MalformedKind::Format, "no NIfTI magic number")),
         };
-        let datatype = Datatype::from_code(raw.datatype).map_err(|e| VolumeError::unsupported(path, e))?;
+        let datatype = Datatype::from_code(raw.datatype)
+            .map_err(|e| VolumeError::unsupported(path, UnsupportedKind::Datatype, e))?;
         let mut warnings = Vec::new();
         if i64::from(raw.bitpix) != 8 * datatype.bytes() as i64 {
             warnings.push(Warning::BitsPerVoxel { stated: raw.bitpix, actual: 8 * datatype.bytes() });
         }
-        let (sides, channels) = sides(&raw, &mut warnings).map_err(bad)?;
+        let (sides, channels) = sides(raw, &mut warnings).map_err(bad)?;
         let stored_bytes = sides
             .iter()
             .try_fold(channels, |n, s| n.checked_mul(*s))
@@ -72,13 +88,10 @@ impl Header {
             .ok_or_else(|| bad("its dimensions overflow".into()))?;
         let count = |n: u64| usize::try_from(n).map_err(|_| bad("its dimensions overflow".into()));
         let shape = Dhw { d: count(sides[2])?, h: count(sides[1])?, w: count(sides[0])? };
-        let scaling = scaling(&raw, &mut warnings).map_err(bad)?;
-        let geometry = geometry(&raw, sides, &mut warnings).map_err(bad)?;
-        let offset = offset(&raw, version, single, &mut warnings).map_err(bad)?;
-        // A pair's extensions fill the rest of the header's file.
-        let room = if single { offset - version.header_bytes() as u64 } else { u64::MAX };
-        let (extensions, _) = extension::read(input, room, raw.big_endian, &mut warnings)
-            .map_err(|e| bad(format!("the header cannot be read: {e}")))?;
+        let scaling = scaling(raw, &mut warnings).map_err(bad)?;
+        let geometry = geometry(raw, sides, &mut warnings)
+            .map_err(|fault| VolumeError::malformed(path, MalformedKind::Geometry, format!("geometry: {fault}")))?;
+        let offset = offset(raw, single, &mut warnings).map_err(bad)?;
         let info = VolumeInfo {
             shape,
             channels: count(channels)?,
@@ -87,7 +100,7 @@ impl Header {
             scaling,
             geometry,
             intent_code: raw.intent_code,
-            extensions,
+            extensions: Vec::new(),
             warnings,
         };
         Ok(Self { info, single, offset, stored_bytes })
@@ -96,17 +109,19 @@ impl Header {
 
 /// The fields as they stand, of the version that the first one tells.
 fn read_raw(input: &mut dyn Read, path: &Path) -> Result<(RawHeader, NiftiVersion), VolumeError> {
-    let bad = |reason: String| VolumeError::malformed(path, reason);
+    let bad = |kind: MalformedKind, reason: String| VolumeError::malformed(path, kind, reason);
     let failed = |size: usize| {
         move |e: io::Error| match e.kind() {
-            io::ErrorKind::UnexpectedEof => bad(format!("shorter than a NIfTI header of {size} bytes")),
-            _ => bad(format!("the header cannot be read: {e}")),
+            io::ErrorKind::UnexpectedEof => {
+                bad(MalformedKind::Truncated, format!("shorter than a NIfTI header of {size} bytes"))
+            }
+            _ => bad(MalformedKind::Damaged, format!("the header cannot be read: {e}")),
         }
     };
     let mut bytes = [0; LONGEST];
     input.read_exact(&mut bytes[..4]).map_err(failed(NiftiVersion::One.header_bytes()))?;
     let (version, big_endian) = version_of([bytes[0], bytes[1], bytes[2], bytes[3]])
-        .ok_or_else(|| bad("not a NIfTI file (sizeof_hdr is neither 348 nor 540)".into()))?;
+        .ok_or_else(|| bad(MalformedKind::Format, "not a NIfTI file (sizeof_hdr is neither 348 nor 540)".into()))?;
     let bytes = &mut bytes[..version.header_bytes()];
     input.read_exact(&mut bytes[4..]).map_err(failed(version.header_bytes()))?;
     Ok((RawHeader::parse(bytes, version, big_endian), version))
@@ -149,9 +164,9 @@ fn scaling(raw: &RawHeader, warnings: &mut Vec<Warning>) -> Result<Option<(f64, 
     Ok(((slope, intercept) != (1.0, 0.0)).then_some((slope, intercept)))
 }
 
-fn geometry(raw: &RawHeader, sides: [u64; 3], warnings: &mut Vec<Warning>) -> Result<Geometry, String> {
+fn geometry(raw: &RawHeader, sides: [u64; 3], warnings: &mut Vec<Warning>) -> Result<Geometry, GeometryFault> {
     let affine = affine_of(&raw.fields, sides, warnings);
-    let geometry = Geometry::from_affine(affine).map_err(|e| e.to_string())?.with_fields(raw.fields);
+    let geometry = Geometry::checked(affine)?.with_fields(raw.fields);
     // The three lowest bits: 0 unknown, 1 metres, 2 millimetres, 3 micrometres.
     let units = raw.fields.xyzt_units & 7;
     if !matches!(units, 0 | 2) {
@@ -163,8 +178,8 @@ fn geometry(raw: &RawHeader, sides: [u64; 3], warnings: &mut Vec<Warning>) -> Re
     Ok(geometry)
 }
 
-fn offset(raw: &RawHeader, version: NiftiVersion, single: bool, warnings: &mut Vec<Warning>) -> Result<u64, String> {
-    let least = if single { version.first_voxel() } else { 0 };
+fn offset(raw: &RawHeader, single: bool, warnings: &mut Vec<Warning>) -> Result<u64, String> {
+    let least = if single { raw.fields.version.first_voxel() } else { 0 };
     let offset = raw.vox_offset;
     if offset == 0.0 {
         if single {

@@ -2,7 +2,7 @@
 
 use super::{NiftiFields, NiftiVersion};
 
-/// Where one version of the format keeps each field, and how wide its numbers are.
+/// Places of the fields in one version of the format, and the width of its numbers.
 struct Layout {
     /// Bytes of the header; also the value of its first field.
     size: usize,
@@ -114,9 +114,9 @@ impl NiftiVersion {
 }
 
 /// A header's fields as they stand in the file, unchecked.
-pub(super) struct RawHeader {
+pub(crate) struct RawHeader {
     pub big_endian: bool,
-    /// Whether there is no magic number at all, as in Analyze 7.5.
+    /// True if there is no magic number at all, as in Analyze 7.5.
     pub no_magic: bool,
     /// True for voxels in the same file, false for a `.hdr`/`.img` pair, none for another magic number.
     pub single: Option<bool>,

@@ -15,10 +15,16 @@ mod positioned;
 mod read;
 mod source;
 mod stored;
-mod temporary;
 mod voxel;
 mod warning;
 mod write;
+
+#[cfg(feature = "nifti")]
+pub(crate) use header::Header;
+#[cfg(feature = "nifti")]
+pub(crate) use layout::RawHeader;
+#[cfg(feature = "nifti")]
+pub(crate) use write::single_file_head;
 
 pub use datatype::Datatype;
 pub use extension::Extension;

@@ -1,4 +1,4 @@
-//! Where a file's bytes come from: the disk or memory, packed or not, in one file or a pair.
+//! The source of a file's bytes: the disk or memory, packed or not, in one file or a pair.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::gzip::{MAGIC, MOST_EXPANSION, Members};
-use crate::VolumeError;
+use crate::{MalformedKind, VolumeError};
 
 /// A file or its bytes.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ impl Source {
                 let file = File::open(path).map_err(failed)?;
                 let meta = file.metadata().map_err(failed)?;
                 if meta.is_dir() {
-                    return Err(VolumeError::malformed(path, "a folder, not a file"));
+                    return Err(VolumeError::malformed(path, MalformedKind::Format, "a folder, not a file"));
                 }
                 let again = file.try_clone().map_err(failed)?;
                 let input = input(file, meta.len(), buffer).map_err(failed)?;

@@ -8,7 +8,7 @@ pub trait Stored: Copy + PartialOrd + Send + Sync + Default + private::Bytes {
     const DATATYPE: Datatype;
 }
 
-/// What a stored number is converted with; not for other crates.
+/// Conversions of stored numbers; not for other crates.
 pub(crate) mod private {
     /// Conversions of a stored number.
     pub trait Bytes: Copy {
@@ -127,13 +127,13 @@ impl Voxel for u8 {
     }
 }
 
-/// How stored bytes are understood.
+/// The meaning of stored bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Decoder {
     pub datatype: Datatype,
     pub big_endian: bool,
     pub scaling: Option<(f64, f64)>,
-    /// Whether a whole number that f32 would round, or a finite one that it would make infinite, is an error.
+    /// True if a whole number that f32 would round, or a finite one that it would make infinite, is an error.
     pub exact: bool,
 }
 

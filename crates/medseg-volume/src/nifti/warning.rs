@@ -1,4 +1,4 @@
-//! What is odd about a file but has one sensible reading.
+//! Oddities of a file that have one sensible reading.
 
 use std::fmt;
 
@@ -10,9 +10,9 @@ pub enum Warning {
     NoOffset,
     /// Bits per voxel that contradict the datatype, which is believed.
     BitsPerVoxel {
-        /// What the header says.
+        /// The header's number.
         stated: i16,
-        /// What the datatype has.
+        /// The datatype's number.
         actual: usize,
     },
     /// A length of 0 of an axis after the third, taken as 1.

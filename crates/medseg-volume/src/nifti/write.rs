@@ -3,14 +3,15 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use medseg_files::AtomicFile;
 use ndarray::{Array4, ArrayView4, Axis, CowArray, Ix4};
 
 use super::affine::affine_of;
 use super::compress::{BLOCK, write_member};
 use super::extension::{self, Extension};
 use super::layout::RawHeader;
-use super::temporary::Temporary;
 use super::{NiftiFields, NiftiVersion, Stored};
+use crate::error::UnstorableFault;
 use crate::{Dhw, Geometry, Volume, VolumeError};
 
 /// Compression of label maps: higher levels make them a sixth smaller in twice the time, level 1 three times as large.
@@ -26,26 +27,58 @@ const FORM_ALIGNED: i32 = 2;
 /// Side of the cubes in which an array is brought into the file's order.
 const TILE: usize = 32;
 
-/// How a volume is written.
+/// Compression, version and further content of a file to be written.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct WriteOptions {
     /// gzip level 0 to 9; by default 2 for labels, smaller and quicker than other tools' fastest level, and 4 for images.
     pub level: Option<u32>,
     /// The format's version; by default that of the geometry's own header, or NIfTI-1, and NIfTI-2 where a side has more
     /// than 32767 voxels.
     pub version: Option<NiftiVersion>,
-    /// Whether the values are labels: sets the intent and the range shown.
+    /// Marks the values as labels: sets the intent and the range shown.
     pub labels: bool,
     /// Extensions to put between header and voxels.
     pub extensions: Vec<Extension>,
 }
 
+impl WriteOptions {
+    /// Sets the gzip level, 0 to 9, or `None` for the usual one.
+    #[must_use]
+    pub fn with_level(mut self, level: impl Into<Option<u32>>) -> Self {
+        self.level = level.into();
+        self
+    }
+
+    /// Sets the format's version.
+    #[must_use]
+    pub fn with_version(mut self, version: NiftiVersion) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// Marks the values as labels, or not.
+    #[must_use]
+    pub fn with_labels(mut self, labels: bool) -> Self {
+        self.labels = labels;
+        self
+    }
+
+    /// Puts extensions between header and voxels.
+    #[must_use]
+    pub fn with_extensions(mut self, extensions: Vec<Extension>) -> Self {
+        self.extensions = extensions;
+        self
+    }
+}
+
 /// Writes a label map as u8.
 ///
 /// The file is written under a temporary name in the same folder, synchronised, and renamed to `path` exactly as given;
-/// it is gzipped if the name ends in `.gz`. On a geometry read from a NIfTI file it gets that file's sform, qform, codes,
-/// pixdim, units and description bit for bit, unless they mean another place for a volume of this shape (a part of one
-/// without forms).
+/// it is gzipped if the name ends in `.gz`.
+///
+/// A geometry read from a NIfTI file gives the new file its sform, qform, codes, pixdim, units and description bit for
+/// bit. The exception is a crop of a file with neither sform nor qform: its voxel sizes alone would imply another origin.
 ///
 /// # Errors
 /// An empty volume, an affine beyond f32, or what the system says; the old file, if any, is left as it was.
@@ -62,7 +95,7 @@ pub struct WriteOptions {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn write_label(path: impl AsRef<Path>, volume: &Volume<u8>) -> Result<(), VolumeError> {
-    write_volume(path, volume, &WriteOptions { labels: true, ..WriteOptions::default() })
+    write_volume(path, volume, &WriteOptions::default().with_labels(true))
 }
 
 /// Writes an image as f32; otherwise as [`write_label`].
@@ -94,7 +127,7 @@ pub fn write_image_i16(path: impl AsRef<Path>, volume: &Volume<i16>) -> Result<(
 /// let geometry = Geometry::from_spacing(Dhw { d: 1.0, h: 0.1, w: 0.1 })?;
 /// let dose = Volume::new(ndarray::Array3::from_elem((4, 5, 6), 0.1f64), geometry);
 /// let comment = Extension { code: 6, data: b"planned".to_vec() };
-/// let options = WriteOptions { version: Some(NiftiVersion::Two), extensions: vec![comment], ..Default::default() };
+/// let options = WriteOptions::default().with_version(NiftiVersion::Two).with_extensions(vec![comment]);
 /// write_volume(folder.path().join("dose.nii"), &dose, &options)?;
 /// let info = read_info(folder.path().join("dose.nii"))?;
 /// assert_eq!(info.geometry, dose.geometry);
@@ -128,18 +161,19 @@ fn write<T: Stored>(
     geometry: &Geometry,
     options: &WriteOptions,
 ) -> Result<(), VolumeError> {
-    let unstorable = |reason: String| VolumeError::Unstorable { path: path.to_path_buf(), reason };
+    let unstorable = |fault| VolumeError::unstorable(path, fault);
     let head = head(&data, geometry, options).map_err(unstorable)?;
     let level = options.level.unwrap_or(if options.labels { LABEL_LEVEL } else { IMAGE_LEVEL });
     if level > 9 {
-        return Err(unstorable(format!("gzip has levels 0 to 9, not {level}")));
+        return Err(unstorable(UnstorableFault::Level(level)));
     }
     let data = in_file_order(data);
-    let voxels = data.as_slice().ok_or_else(|| unstorable("its voxels cannot be put in order".into()))?;
+    // In this order the voxels are a slice.
+    let voxels = data.as_slice().unwrap_or_default();
     let packed = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
     let failed = |e| VolumeError::io("write", path)(e);
-    let temporary = Temporary::beside(path).map_err(failed)?;
-    let mut to = BufWriter::with_capacity(BLOCK, &temporary.file);
+    let file = AtomicFile::create(path).map_err(failed)?;
+    let mut to = BufWriter::with_capacity(BLOCK, file.file());
     let blocks: Vec<&[T]> = voxels.chunks(BLOCK / size_of::<T>()).collect();
     let written = if packed {
         // The header is the first block.
@@ -152,7 +186,7 @@ fn write<T: Stored>(
     };
     written.and_then(|()| to.flush()).map_err(failed)?;
     drop(to);
-    temporary.rename(path).map_err(failed)
+    file.commit().map_err(failed)
 }
 
 fn write_plain<T: Stored>(to: &mut impl Write, head: &[u8], blocks: &[&[T]]) -> std::io::Result<()> {
@@ -166,32 +200,45 @@ fn write_plain<T: Stored>(to: &mut impl Write, head: &[u8], blocks: &[&[T]]) -> 
     Ok(())
 }
 
+/// Everything before the first voxel of a volume's file.
+#[cfg(feature = "nifti")]
+pub(crate) fn single_file_head<T: Stored>(
+    volume: &Volume<T>,
+    options: &WriteOptions,
+) -> Result<Vec<u8>, UnstorableFault> {
+    head(&volume.data.view().insert_axis(Axis(0)), &volume.geometry, options)
+}
+
 /// Everything before the first voxel.
-fn head<T: Stored>(data: &ArrayView4<'_, T>, geometry: &Geometry, options: &WriteOptions) -> Result<Vec<u8>, String> {
+fn head<T: Stored>(
+    data: &ArrayView4<'_, T>,
+    geometry: &Geometry,
+    options: &WriteOptions,
+) -> Result<Vec<u8>, UnstorableFault> {
     let (channels, d, h, w) = data.dim();
     let shape = Dhw { d, h, w };
     let sides = [w, h, d, channels].map(|n| n as u64);
     if data.is_empty() {
-        return Err(format!("{shape} with {channels} channels has no voxels"));
+        return Err(UnstorableFault::Empty(shape));
     }
     let mut fields = fields_of(geometry, [sides[0], sides[1], sides[2]]);
     let longest = sides.into_iter().max().unwrap_or(0);
     fields.version = match options.version {
         Some(version) if longest > version.longest_side() => {
-            return Err(format!("NIfTI-1 holds up to {} voxels along an axis, not {longest}", i16::MAX));
+            return Err(UnstorableFault::LongAxis(longest));
         }
         Some(version) => version,
         None if longest > fields.version.longest_side() => NiftiVersion::Two,
         None => fields.version,
     };
     if options.extensions.iter().any(|e| e.data.len() > i32::MAX as usize - 32) {
-        return Err("an extension has 2 GiB or more".into());
+        return Err(UnstorableFault::Extension);
     }
     let extensions = extension::to_bytes(&options.extensions);
     let mut dim = [1; 8];
     dim[0] = if channels == 1 { 3 } else { 4 };
     for (to, side) in dim[1..].iter_mut().zip(sides) {
-        *to = i64::try_from(side).map_err(|e| e.to_string())?;
+        *to = i64::try_from(side).map_err(|_| UnstorableFault::LongAxis(side))?;
     }
     let raw = RawHeader {
         big_endian: false,
@@ -211,8 +258,8 @@ fn head<T: Stored>(data: &ArrayView4<'_, T>, geometry: &Geometry, options: &Writ
     let mut bytes = raw.to_bytes();
     // NIfTI-1's numbers are f32.
     let kept = RawHeader::parse(&bytes, fields.version, false).fields;
-    Geometry::from_affine(affine_of(&kept, [sides[0], sides[1], sides[2]], &mut Vec::new()))
-        .map_err(|e| format!("its geometry does not fit into a header: {e}"))?;
+    Geometry::checked(affine_of(&kept, [sides[0], sides[1], sides[2]], &mut Vec::new()))
+        .map_err(UnstorableFault::Geometry)?;
     bytes.extend(extensions);
     Ok(bytes)
 }

@@ -7,7 +7,7 @@ const END: [u8; 4] = [0xFE, 0xFF, 0xDD, 0xE0];
 
 /// The one frame of encapsulated pixel data: its fragments joined, without the offset table before them.
 ///
-/// What follows the closing delimiter belongs to other elements and is ignored.
+/// Bytes after the closing delimiter belong to other elements and are ignored.
 pub(super) fn join(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     let (_offset_table, mut rest) = item(bytes)?.ok_or("encapsulated PixelData without an offset table")?;
     let mut frame: Option<Cow<'_, [u8]>> = None;

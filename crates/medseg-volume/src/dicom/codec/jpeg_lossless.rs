@@ -169,9 +169,9 @@ struct Bits<'a> {
     at: usize,
     /// The next bits, from the top.
     word: u64,
-    /// How many of them.
+    /// Number of them.
     count: u32,
-    /// How many of them are made up.
+    /// Number of them that are made up.
     beyond: u32,
 }
 

@@ -12,10 +12,11 @@ use super::header::Header;
 use super::pixels::Pixels;
 use super::syntax::{Compression, Encoding};
 use super::{DicomError, SeriesOptions};
+use crate::{MalformedKind, UnsupportedKind};
 
 /// Reads a slice's pixels and rescales them into `plane`, which has a place for each.
 pub(super) fn decode(header: &Header, options: &SeriesOptions, plane: &mut [f32]) -> Result<(), DicomError> {
-    let damaged = |reason: String| DicomError::malformed(&header.path, reason);
+    let damaged = |reason: String| DicomError::malformed(&header.path, MalformedKind::Damaged, reason);
     let bytes = read(header, options.max_bytes)?;
     let scale = Scale::of(header, options);
     if header.syntax.compression == Compression::None {
@@ -38,7 +39,7 @@ pub(super) fn decode(header: &Header, options: &SeriesOptions, plane: &mut [f32]
         }
         Compression::None | Compression::Other => {
             let reason = format!("compression {} is not read", header.syntax.name);
-            return Err(DicomError::unsupported(&header.path, reason));
+            return Err(DicomError::unsupported(&header.path, UnsupportedKind::Compression, reason));
         }
     }
     Ok(())
@@ -58,7 +59,8 @@ fn read(header: &Header, limit: u64) -> Result<Vec<u8>, DicomError> {
     bytes.try_reserve_exact(length as usize).map_err(|_| refused())?;
     file.take(length).read_to_end(&mut bytes).map_err(DicomError::io("read", &header.path))?;
     if bytes.len() as u64 != length {
-        return Err(DicomError::malformed(&header.path, "the file became shorter while it was read"));
+        let reason = "the file became shorter while it was read";
+        return Err(DicomError::malformed(&header.path, MalformedKind::Truncated, reason));
     }
     Ok(bytes)
 }
@@ -67,9 +69,11 @@ fn decode_native(header: &Header, bytes: &[u8], scale: &Scale, plane: &mut [f32]
     let width = header.pixels.width();
     match (header.syntax.encoding, width) {
         // An 8-bit image in 16-bit words has its bytes swapped here and not there; writers disagree.
-        (Encoding::ExplicitBig, 1) => {
-            Err(DicomError::unsupported(&header.path, "8-bit pixels in big endian are not read"))
-        }
+        (Encoding::ExplicitBig, 1) => Err(DicomError::unsupported(
+            &header.path,
+            UnsupportedKind::Datatype,
+            "8-bit pixels in big endian are not read",
+        )),
         (Encoding::ExplicitBig, _) => {
             scale.big(width, bytes, plane);
             Ok(())

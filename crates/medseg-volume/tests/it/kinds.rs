@@ -1,20 +1,16 @@
 //! NIfTI-2, pairs, extensions, parts of a file, and what is odd about a header.
 
-#[path = "support/header.rs"]
-mod header;
-mod support;
-
 use std::fs;
 use std::ops::Range;
 
-use header::Made;
+use crate::support::header::Made;
+use crate::support::{error, file, gzip, label_file, put};
 use medseg_volume::{
     Dhw, Extension, Geometry, NiftiFile, NiftiVersion, ReadOptions, StoredVoxels, Volume, VolumeError, Warning,
     WriteOptions, read_channels, read_image, read_image_with, read_info, read_label, read_stored, write_image,
     write_label, write_volume,
 };
 use ndarray::{Array3, s};
-use support::{error, file, gzip, label_file, put};
 
 /// 0, 1, 2, ...
 fn numbers(count: usize) -> Vec<u8> {
@@ -40,7 +36,7 @@ fn a_side_above_32767_makes_a_file_of_version_2() {
         assert_eq!(read_label(&path).unwrap(), volume);
         assert_eq!(read_info(&path).unwrap().geometry.nifti_fields().unwrap().version, NiftiVersion::Two);
     }
-    let options = WriteOptions { version: Some(NiftiVersion::One), ..WriteOptions::default() };
+    let options = WriteOptions::default().with_version(NiftiVersion::One);
     let error = write_volume(folder.path().join("b.nii"), &volume, &options).unwrap_err().to_string();
     assert!(error.contains("32767") && error.contains("40000"), "{error}");
 }
@@ -154,7 +150,7 @@ fn extensions_are_kept_and_written() {
 
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("b.nii.gz");
-        write_volume(&path, &label, &WriteOptions { extensions: want.to_vec(), ..WriteOptions::default() }).unwrap();
+        write_volume(&path, &label, &WriteOptions::default().with_extensions(want.to_vec())).unwrap();
         assert_eq!(read_info(&path).unwrap().extensions, want);
         assert_eq!(read_label(&path).unwrap(), label);
     }
@@ -196,14 +192,14 @@ fn a_range_of_slices_is_the_same_part_of_the_whole() {
         write_image(&path, &whole).unwrap();
         assert!(read_image(&path).unwrap() == whole, "{name}");
         for slices in [0..9, 0..1, 3..8, 8..9] {
-            let options = ReadOptions { slices: Some(slices.clone()), ..ReadOptions::default() };
+            let options = ReadOptions::default().with_slices(slices.clone());
             let part = read_image_with(&path, &options).unwrap();
             assert!(part.data == whole.data.slice(s![slices.clone(), .., ..]), "{name} {slices:?}");
             let first = Dhw { d: slices.start as f64, h: 0.0, w: 0.0 };
             assert_eq!(part.geometry.voxel_to_world(Dhw::splat(0.0)), whole.geometry.voxel_to_world(first));
         }
         for slices in [0..10, 9..9, Range { start: 5, end: 3 }, usize::MAX - 1..usize::MAX] {
-            let options = ReadOptions { slices: Some(slices.clone()), ..ReadOptions::default() };
+            let options = ReadOptions::default().with_slices(slices.clone());
             assert!(read_image_with(&path, &options).unwrap_err().to_string().contains("slices"), "{slices:?}");
         }
     }
@@ -243,7 +239,7 @@ fn a_large_file_on_disk_is_read_as_its_bytes_in_memory_are() {
         std::fs::write(&path, &bytes).unwrap();
         let (disk, memory) = (NiftiFile::open(&path).unwrap(), NiftiFile::from_bytes(bytes).unwrap());
         for slices in [None, Some(7..41)] {
-            let options = ReadOptions { slices, ..ReadOptions::default() };
+            let options = ReadOptions::default().with_slices(slices);
             let [disk, memory] = [&disk, &memory].map(|file| file.channels(&options).unwrap().0);
             let bits = |array: &ndarray::Array4<f32>| array.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
             assert!(disk.dim() == memory.dim() && bits(&disk) == bits(&memory), "{code} {big_endian} {options:?}");
@@ -278,7 +274,7 @@ fn an_image_is_read_into_memory_that_fits_and_no_other() {
     let mut out = Array3::from_elem((5, 3, 4), f32::NAN);
     let geometry = file.image_into(&ReadOptions::default(), &mut out.view_mut()).unwrap();
     assert!(out == image.data && geometry == image.geometry);
-    let part = ReadOptions { slices: Some(2..4), ..ReadOptions::default() };
+    let part = ReadOptions::default().with_slices(2..4);
     let geometry = file.image_into(&part, &mut out.slice_mut(s![..2, .., ..])).unwrap();
     assert!(out.slice(s![..2, .., ..]) == image.data.slice(s![2..4, .., ..]));
     assert_eq!(geometry, file.image(&part).unwrap().geometry);
@@ -296,7 +292,7 @@ fn slices_of_several_channels_are_taken_from_each() {
         let (whole, _) = file.channels(&ReadOptions::default()).unwrap();
         assert_eq!((whole.dim(), whole[[4, 3, 2, 1]]), ((5, 4, 3, 2), 119.0));
         for slices in [0..1, 1..3, 3..4] {
-            let options = ReadOptions { slices: Some(slices.clone()), ..ReadOptions::default() };
+            let options = ReadOptions::default().with_slices(slices.clone());
             assert!(file.channels(&options).unwrap().0 == whole.slice(s![.., slices, .., ..]));
         }
     }
@@ -312,7 +308,7 @@ fn a_part_of_an_uncompressed_file_does_not_read_the_rest() {
     if disk.set_len(352 + 3_000 * 3_000 * 30_000).is_err() {
         return;
     }
-    let options = ReadOptions { slices: Some(29_999..30_000), max_bytes: 9_000_000, ..ReadOptions::default() };
+    let options = ReadOptions::default().with_slices(29_999..30_000).with_max_bytes(9_000_000);
     assert!(matches!(read_image_with(&sparse.path, &options), Err(VolumeError::Limit { .. })));
     let label = NiftiFile::open(&sparse.path).unwrap().label(&options).unwrap();
     assert_eq!((label.data.len(), label.geometry.affine()[2][3]), (9_000_000, 3.0 * 29_999.0));
@@ -324,13 +320,13 @@ fn a_damaged_rest_of_a_packed_file_is_seen_although_it_was_not_asked_for() {
     let mut bytes = gzip(&made.file(&numbers(24_000)));
     let length = bytes.len();
     bytes[length - 8] ^= 1;
-    let options = ReadOptions { slices: Some(0..1), ..ReadOptions::default() };
+    let options = ReadOptions::default().with_slices(0..1);
     assert!(NiftiFile::from_bytes(bytes).unwrap().label(&options).is_err());
 }
 
 #[test]
 fn whole_numbers_that_f32_would_alter_are_the_nearest_or_refused_and_kept_as_stored() {
-    let exact = ReadOptions { exact: true, ..ReadOptions::default() };
+    let exact = ReadOptions::default().with_exact(true);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.nii");
     let geometry = Geometry::from_spacing(Dhw::splat(1.0)).unwrap();

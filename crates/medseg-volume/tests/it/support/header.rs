@@ -1,7 +1,6 @@
 //! NIfTI files of both versions and byte orders made by hand, field by field.
-#![allow(dead_code, reason = "each test file uses its own part")]
 
-/// What a made file has; the rest of its header is 0.
+/// Content of a made file; the rest of its header is 0.
 #[derive(Clone, Debug)]
 pub struct Made {
     pub version: u8,

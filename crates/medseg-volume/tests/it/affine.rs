@@ -1,9 +1,7 @@
 //! From a header's forms and spacing to the place of its voxels.
 
-mod support;
-
+use crate::support::{error, file, label_file, put};
 use medseg_volume::{Dhw, read_info};
-use support::{error, file, label_file, put};
 
 #[test]
 fn sform_comes_before_qform_and_qform_before_spacing() {

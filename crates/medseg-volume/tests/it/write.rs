@@ -1,17 +1,15 @@
 //! What is written: the geometry bit for bit, whole files or none.
 
-mod support;
-
 use std::fs;
 use std::io::Read;
 use std::path::Path;
 
+use crate::support::{label_file, put};
 use flate2::read::GzDecoder;
 use medseg_volume::{Dhw, Geometry, Volume, read_image, read_info, read_label, write_image_i16, write_label};
 use ndarray::{Array3, Axis, s};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use support::{label_file, put};
 
 /// The header of a file, unpacked.
 fn header(path: &Path) -> Vec<u8> {

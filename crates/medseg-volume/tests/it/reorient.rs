@@ -1,10 +1,8 @@
 //! Turning axes: every voxel stays where it is in the patient, and comes back exactly.
 
-mod support;
-
+use crate::support::codes;
 use medseg_volume::{AxisChange, Dhw, Geometry, Orientation, Volume};
 use ndarray::Array3;
-use support::codes;
 
 /// A volume of numbered voxels on a slightly oblique grid.
 fn numbered() -> Volume<u32> {

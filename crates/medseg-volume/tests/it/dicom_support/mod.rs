@@ -8,7 +8,7 @@ use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 
 pub const ROWS: usize = 3;
 pub const COLUMNS: usize = 4;
-/// What must never come out of the reader.
+/// A name that must never come out of the reader.
 pub const SECRET: &str = "Secret^Patient";
 
 /// One slice to be written.

@@ -1,5 +1,6 @@
 //! A small NIfTI-1 file made by hand, whose header bytes tests change; the axis codes.
-#![allow(dead_code, reason = "each test file uses its own part")]
+
+pub mod header;
 
 use std::fs;
 use std::io::Write;
@@ -44,7 +45,7 @@ pub fn voxels(bytes: &[u8]) -> Vec<f32> {
     read_image(&file("a.nii", bytes).path).unwrap().data.into_iter().collect()
 }
 
-/// What reading a file's bytes complains of.
+/// The error of reading a file's bytes.
 pub fn error(bytes: &[u8]) -> String {
     read_image(&file("a.nii", bytes).path).unwrap_err().to_string()
 }

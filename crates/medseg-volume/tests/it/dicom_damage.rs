@@ -21,7 +21,7 @@ fn golden() -> Vec<(String, Vec<u8>)> {
 /// Reads bytes as the only file of a folder.
 fn read(folder: &Path, bytes: &[u8]) -> Result<usize, DicomError> {
     fs::write(folder.join("slice"), bytes).unwrap();
-    let options = SeriesOptions { max_bytes: 64 << 20, ..SeriesOptions::default() };
+    let options = SeriesOptions::default().with_max_bytes(64 << 20);
     read_series_with(folder, &options).map(|(image, _)| image.data.len())
 }
 

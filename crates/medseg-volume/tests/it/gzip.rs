@@ -1,12 +1,10 @@
 //! gzip streams as other tools write and damage them.
 
-mod support;
-
 use std::io::Write;
 
+use crate::support::{COUNT, file, gzip, label_file};
 use flate2::{Compression, GzBuilder};
 use medseg_volume::read_label;
-use support::{COUNT, file, gzip, label_file};
 
 #[test]
 fn gzip_is_told_by_content_and_not_by_name() {

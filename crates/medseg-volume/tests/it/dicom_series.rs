@@ -1,13 +1,11 @@
 //! DICOM series that a scanner could have written: order, geometry, values, and what is refused.
 
-mod dicom_support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::dicom_support::{COLUMNS, ROWS, SECRET, Slice, folder};
 use dicom_dictionary_std::{tags, uids};
-use dicom_support::{COLUMNS, ROWS, SECRET, Slice, folder};
 use medseg_volume::dicom::{
     DicomError, SeriesOptions, SeriesWarning, VolumeSummary, describe_folder, read_series, read_series_with,
 };
@@ -138,7 +136,7 @@ fn a_tilt_is_refused_or_kept_as_a_shear() {
     let degrees = 0.25_f64.atan().to_degrees();
     let refused = read_series(folder.path()).unwrap_err();
     assert!(matches!(refused, DicomError::GantryTilt { degrees: found, .. } if (found - degrees).abs() < 1e-9));
-    let options = SeriesOptions { accept_tilt: true, ..SeriesOptions::default() };
+    let options = SeriesOptions::default().with_accept_tilt(true);
     let (image, summary) = read_series_with(folder.path(), &options).unwrap();
     assert!(matches!(summary.warnings[..], [SeriesWarning::GantryTilt { .. }]));
     let last = image.geometry.voxel_to_world(Dhw { d: 3.0, h: 0.0, w: 0.0 });
@@ -192,7 +190,7 @@ fn of_several_series_one_is_chosen() {
     let text = several.to_string();
     assert!(matches!(several, DicomError::SeveralSeries { .. }), "{text}");
     assert!(text.contains("1.2.3 (CT, 5 files, 5x3x4") && text.contains("9.8.7 (MR, 2 files"), "{text}");
-    let choose = |uid: &str| SeriesOptions { uid: Some(uid.into()), ..SeriesOptions::default() };
+    let choose = |uid: &str| SeriesOptions::default().with_uid(uid);
     let (image, _) = read_series_with(folder.path(), &choose("9.8.7")).unwrap();
     assert_eq!(image.shape().d, 2);
     let unknown = read_series_with(folder.path(), &choose("9")).unwrap_err();
@@ -261,7 +259,7 @@ fn monochrome1_keeps_its_values_unless_told_otherwise() {
     let (image, summary) = read(std::slice::from_ref(&slice)).unwrap();
     assert_eq!(image.data[[0, 0, 0]], 3.0);
     assert!(summary.warnings.contains(&SeriesWarning::Monochrome1));
-    let options = SeriesOptions { invert_monochrome1: true, ..SeriesOptions::default() };
+    let options = SeriesOptions::default().with_invert_monochrome1(true);
     let (image, _) = read_series_with(folder(&[slice]).path(), &options).unwrap();
     assert_eq!(image.data[[0, 0, 0]], 65532.0);
 }
@@ -271,7 +269,7 @@ fn lengths_beyond_the_file_and_results_beyond_the_limit_are_refused() {
     let short = Slice::at(0.0, 0).number(tags::ROWS, 60000).number(tags::COLUMNS, 60000);
     assert!(matches!(error(&[short]), DicomError::File(VolumeError::Malformed { .. })));
     let folder = folder(&five());
-    let options = SeriesOptions { max_bytes: (5 * ROWS * COLUMNS * 4 - 1) as u64, ..SeriesOptions::default() };
+    let options = SeriesOptions::default().with_max_bytes((5 * ROWS * COLUMNS * 4 - 1) as u64);
     let refused = read_series_with(folder.path(), &options).unwrap_err();
     assert!(matches!(refused, DicomError::File(VolumeError::Limit { needed: 240, limit: 239, .. })), "{refused}");
     // A value that declares 4 GiB: SOPInstanceUID in implicit little endian has a length of 32 bits.
@@ -355,7 +353,7 @@ fn values_equal_those_of_gdcm() {
     for (name, values) in expected {
         let folder = tempfile::tempdir().unwrap();
         fs::copy(golden.join(format!("{name}.dcm")), folder.path().join("slice")).unwrap();
-        let options = SeriesOptions { invert_monochrome1: true, ..SeriesOptions::default() };
+        let options = SeriesOptions::default().with_invert_monochrome1(true);
         let (image, _) = read_series_with(folder.path(), &options).unwrap_or_else(|error| panic!("{name}: {error}"));
         let values: Vec<f32> = values.iter().map(|value| *value as f32).collect();
         assert_eq!(image.data.iter().copied().collect::<Vec<_>>(), values, "{name}");

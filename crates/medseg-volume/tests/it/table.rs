@@ -1,17 +1,13 @@
 //! All orientations, straight and oblique, of all types, byte orders, scalings and versions: read as made, and written as
 //! read.
 
-#[path = "support/header.rs"]
-mod header;
-mod support;
-
-use header::Made;
+use crate::support::codes;
+use crate::support::header::Made;
 use medseg_volume::{
     Geometry, NiftiFile, NiftiVersion, Orientation, ReadOptions, Stored, StoredVoxels, Volume, WriteOptions,
     read_stored, write_channels,
 };
 use ndarray::{Array3, Array4};
-use support::codes;
 
 /// Along i, j, k.
 const SIDES: [u64; 3] = [4, 3, 2];
@@ -113,7 +109,7 @@ fn check_image(file: &NiftiFile, stored: &[f64], scaling: Option<(f64, f64)>) {
         let near = scaled(v) as f32;
         near.is_infinite() || (scaling.is_none() && whole && f64::from(near) != v)
     };
-    match file.image(&ReadOptions { exact: true, ..ReadOptions::default() }) {
+    match file.image(&ReadOptions::default().with_exact(true)) {
         Ok(exact) => assert!(exact == image && !stored.iter().any(|v| altered(*v)), "{info:?}"),
         // 64-bit values beyond 2⁵³ are altered although the f64 they were made of here is not.
         Err(e) => {
@@ -132,7 +128,7 @@ fn assert_kept<T: Stored>(values: &[T], wrap: impl Fn(Array4<T>) -> StoredVoxels
             let [x, y, z] = rows(code, oblique);
             let geometry = Geometry::from_affine([x, y, z, [0.0, 0.0, 0.0, 1.0]]).unwrap();
             let version = [NiftiVersion::One, NiftiVersion::Two][(n + usize::from(oblique)) % 2];
-            let options = WriteOptions { version: Some(version), ..WriteOptions::default() };
+            let options = WriteOptions::default().with_version(version);
             let path = folder.path().join(["a.nii", "a.nii.gz"][n / 2 % 2]);
             write_channels(&path, &data, &geometry, &options).unwrap();
             let (back, place) = read_stored(&path).unwrap();

@@ -2,18 +2,14 @@
 //!
 //! The large counts: `(ulimit -v 3145728; cargo test -p medseg-volume --test volume_mutations -- --ignored)`.
 
-#[path = "support/header.rs"]
-mod header;
-mod support;
-
 use std::fs;
 use std::time::{Duration, Instant};
 
-use header::Made;
+use crate::support::gzip;
+use crate::support::header::Made;
 use medseg_volume::{NiftiFile, ReadOptions};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use support::gzip;
 
 /// Sound files of both versions and byte orders, several types, with and without forms, extensions and scaling.
 fn sound_files() -> Vec<Vec<u8>> {
@@ -81,7 +77,7 @@ fn damage(bytes: &mut [u8], end: usize, rng: &mut ChaCha8Rng) {
 fn read_all(bytes: &[u8], rng: &mut ChaCha8Rng) -> bool {
     let started = Instant::now();
     let Ok(file) = NiftiFile::from_bytes(bytes) else { return false };
-    let options = ReadOptions { max_bytes: 1 << 30, ..ReadOptions::default() };
+    let options = ReadOptions::default().with_max_bytes(1 << 30);
     let image = file.image(&options);
     if let Ok(image) = &image {
         assert!(image.geometry.affine().iter().flatten().all(|v| v.is_finite()));
@@ -94,7 +90,7 @@ fn read_all(bytes: &[u8], rng: &mut ChaCha8Rng) -> bool {
         _ => {
             let start = rng.random_range(0..4);
             let slices = Some(start..start + rng.random_range(0..3));
-            drop(file.image(&ReadOptions { slices, ..options }));
+            drop(file.image(&options.with_slices(slices)));
         }
     }
     file.info().warnings.iter().for_each(|warning| drop(warning.to_string()));
@@ -169,7 +165,7 @@ fn damaged_files_never_panic() {
 fn headers_of_random_bytes_never_panic() {
     let mut rng = ChaCha8Rng::seed_from_u64(13);
     for _ in 0..20_000 {
-        let mut bytes = support::label_file();
+        let mut bytes = crate::support::label_file();
         rng.fill_bytes(&mut bytes[4..344]);
         // Some dimensions that get past the first check.
         bytes[40..42].copy_from_slice(&rng.random_range(0i16..8).to_le_bytes());
@@ -179,7 +175,7 @@ fn headers_of_random_bytes_never_panic() {
 
 #[test]
 fn no_bit_flip_in_a_packed_file_alters_a_voxel() {
-    let plain = support::label_file();
+    let plain = crate::support::label_file();
     let want = NiftiFile::from_bytes(plain.clone()).unwrap().stored(&ReadOptions::default()).unwrap();
     let packed = gzip(&plain);
     let mut harmless = 0;

@@ -1,11 +1,9 @@
 //! What other tools write and what careless readers get wrong.
 
-mod support;
-
+use crate::support::{COUNT, error, file, label_file, put, voxels, with_voxels};
 use medseg_volume::{
     Dhw, ReadOptions, VolumeError, read_channels, read_image, read_image_with, read_label, write_image,
 };
-use support::{COUNT, error, file, label_file, put, voxels, with_voxels};
 
 #[test]
 fn the_first_axis_of_the_file_is_the_last_of_the_array() {
@@ -157,7 +155,7 @@ fn further_axes_are_channels() {
 #[test]
 fn a_limit_refuses_before_memory_is_taken() {
     let small = file("a.nii", &label_file());
-    let options = |max_bytes| ReadOptions { max_bytes, ..ReadOptions::default() };
+    let options = |max_bytes| ReadOptions::default().with_max_bytes(max_bytes);
     let error = read_image_with(&small.path, &options(4 * COUNT as u64 - 1)).unwrap_err();
     assert!(matches!(error, VolumeError::Limit { needed: 96, limit: 95, .. }), "{error}");
     assert!(read_image_with(&small.path, &options(96)).is_ok());

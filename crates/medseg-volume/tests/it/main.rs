@@ -1,0 +1,22 @@
+//! All integration tests in one binary; `memory` measures its process and has its own.
+
+mod affine;
+mod bad_files;
+#[cfg(feature = "dicom")]
+mod dicom_damage;
+#[cfg(feature = "dicom")]
+mod dicom_series;
+#[cfg(feature = "dicom")]
+mod dicom_support;
+mod geometry;
+mod golden;
+mod gzip;
+#[cfg(feature = "nifti")]
+mod interop;
+mod kinds;
+mod mutations;
+mod reorient;
+mod support;
+mod table;
+mod traps;
+mod write;
