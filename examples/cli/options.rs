@@ -192,7 +192,7 @@ impl Options {
             config.seed = seed;
         }
         if let Some(choice) = self.intensity.as_deref().filter(|c| *c != "auto") {
-            config.data.intensity = parse_intensity(choice)?;
+            config.data.preprocessing.intensity = parse_intensity(choice)?;
         }
         let roi = self.roi.as_deref().map(parse_roi).transpose()?;
         for stage in config.stages_mut() {

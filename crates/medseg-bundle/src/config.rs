@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use medseg_inference::{Cascade, CascadeConfig, LabelInterpolation, MaskRule, PostProcessing, SlidingWindow};
+use medseg_inference::{Cascade, CascadeConfig, MaskRule, PostProcessing, SlidingWindow};
+use medseg_transforms::{LabelInterpolation, Preprocessing};
 use medseg_unet::UNetConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::error::BundleError;
-use crate::preprocessing::Preprocessing;
 
 /// Version of the layout that this crate reads and writes.
 pub const SCHEMA: u32 = 1;
@@ -40,8 +40,8 @@ pub struct BundleConfig {
     /// What is done to the mask, on the networks' grid.
     #[serde(default)]
     pub postprocessing: PostProcessing,
-    /// How labels come back to the image's grid where its voxels are not the networks'.
-    #[serde(default)]
+    /// Labels on the image's grid where its voxels are not the networks'.
+    #[serde(default = "linear")]
     pub restoring: LabelInterpolation,
     /// Where it comes from: versions, data, seed, scores; free text under free names.
     #[serde(default)]
@@ -49,6 +49,10 @@ pub struct BundleConfig {
     /// The stages' files; filled by [`Bundle::save`](crate::Bundle::save).
     #[serde(default)]
     pub weights: BTreeMap<String, WeightsFile>,
+}
+
+fn linear() -> LabelInterpolation {
+    LabelInterpolation::Linear
 }
 
 /// The networks of a bundle.
@@ -135,7 +139,7 @@ impl BundleConfig {
             preprocessing: Preprocessing::default(),
             stages,
             postprocessing: PostProcessing::default(),
-            restoring: LabelInterpolation::default(),
+            restoring: linear(),
             provenance: BTreeMap::new(),
             weights: BTreeMap::new(),
         }
@@ -161,7 +165,7 @@ impl BundleConfig {
             }
         }
         self.validate_labels()?;
-        self.preprocessing.validate()?;
+        self.preprocessing.validate().map_err(|e| BundleError::Config(format!("preprocessing: {e}")))?;
         self.postprocessing.validate().map_err(|e| BundleError::Config(format!("postprocessing: {e}")))?;
         let stages = match &self.stages {
             Stages::OneStage { window, .. } => window.validate(),

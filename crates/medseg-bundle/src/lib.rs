@@ -48,13 +48,12 @@ mod config;
 mod error;
 mod plan;
 mod predict;
-mod preprocessing;
 mod weights;
 
 pub use bundle::Bundle;
 pub use config::{BundleConfig, CONFIG_FILE, SCHEMA, Stages, WeightsFile};
 pub use error::BundleError;
 pub use medseg_inference::{NoProgress, PostProcessing, Progress};
+pub use medseg_transforms::{LabelInterpolation, Preprocessing};
 pub use plan::{MemoryPlan, PredictionPlan};
 pub use predict::{Prediction, PredictionReport};
-pub use preprocessing::Preprocessing;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use burn::tensor::Tensor;
-use medseg_inference::{BeyondMask, Cascade, CascadeReport, Dhw, LabelInterpolation, Progress, restore_labels};
+use medseg_inference::{BeyondMask, Cascade, CascadeReport, Dhw, Progress, restore_labels};
+use medseg_transforms::LabelInterpolation;
 use medseg_volume::{Geometry, Volume};
 use ndarray::{Array3, Axis};
 use serde::Serialize;
@@ -45,7 +46,7 @@ impl Prediction {
     pub fn coarse_mask(&self) -> Result<Option<Volume<u8>>, BundleError> {
         let (shape, geometry) = (self.mask.shape(), &self.mask.geometry);
         let restored =
-            |coarse| restore_labels(coarse, shape, geometry, LabelInterpolation::Nearest, BeyondMask::Border);
+            |coarse| restore_labels(coarse, shape, geometry, LabelInterpolation::NearestExact, BeyondMask::Border);
         Ok(self.coarse.as_ref().map(restored).transpose()?)
     }
 }

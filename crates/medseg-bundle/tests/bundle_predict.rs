@@ -7,9 +7,7 @@ use medseg_inference::{
 };
 use medseg_transforms::Intensity;
 use medseg_unet::UNetConfig;
-use medseg_volume::{
-    AxisChange, Geometry, Orientation, Volume, read_image, read_info, read_label, write_image, write_label,
-};
+use medseg_volume::{Axes, Geometry, Orientation, Volume, read_image, read_info, read_label, write_image, write_label};
 use ndarray::{Array3, Axis};
 
 /// The 48 orientations.
@@ -112,7 +110,7 @@ fn a_marker_stays_at_its_place_in_the_patient() {
             let saved = read_label(&mask_path).unwrap();
             assert_eq!(saved.geometry.affine(), image.geometry.affine());
             // The middle of the marked voxels, in millimetres, and nothing else.
-            let change = AxisChange::between(orientation, Orientation::RAS);
+            let change = Axes::between(orientation, Orientation::RAS);
             let in_ras = change.apply(&saved.data.view());
             let expected = Array3::from_shape_fn(in_ras.dim(), |(z, y, x)| {
                 u8::from((6..9).contains(&z) && (3..6).contains(&y) && (14..17).contains(&x))
@@ -201,7 +199,7 @@ fn the_plan_counts_windows_and_a_budget_is_kept_or_refused() {
     assert_eq!(plan.memory.image, 4 * 40 * 50 * 60);
     assert_eq!(plan.memory.prepared, 0);
     let turned =
-        bundle.plan(shape, &geometry.reoriented(shape, &AxisChange::between(Orientation::RAS, "LPS".parse().unwrap())));
+        bundle.plan(shape, &geometry.reoriented(shape, &Axes::between(Orientation::RAS, "LPS".parse().unwrap())));
     assert_eq!(turned.unwrap().memory.prepared, plan.memory.image);
 
     let before = bundle.predict(&image(), &mut NoProgress).unwrap().mask;

@@ -2,7 +2,7 @@
 
 use medseg_inference::{BeyondMask, Dhw, InferenceError, LabelInterpolation, restore_labels};
 use medseg_testing::Golden;
-use medseg_volume::{AxisChange, Geometry, Orientation, Volume};
+use medseg_volume::{Axes, Geometry, Orientation, Volume};
 use ndarray::Array3;
 use proptest::prelude::*;
 
@@ -42,7 +42,7 @@ fn labels(shape: Dhw<usize>) -> Array3<u8> {
 fn turned_axes_come_back_exactly_from_all_48_orientations() {
     let shape = Dhw { d: 3, h: 4, w: 5 };
     for orientation in orientations() {
-        let change = AxisChange::between(Orientation::RAS, orientation);
+        let change = Axes::between(Orientation::RAS, orientation);
         let input = Volume::new(labels(change.permuted(shape)), oblique().reoriented(shape, &change));
         assert_eq!(input.geometry.orientation(), orientation);
         let ras = input.reoriented(Orientation::RAS);
@@ -188,7 +188,7 @@ proptest! {
         orientation in 0_usize..48,
     ) {
         let (from, to) = (Dhw::from(from), Dhw::from(to));
-        let change = AxisChange::between(Orientation::RAS, orientations()[orientation]);
+        let change = Axes::between(Orientation::RAS, orientations()[orientation]);
         let target = oblique().reoriented(to, &change);
         let geometry = oblique().resized(to, from);
         let data = Array3::from_shape_fn((from.d, from.h, from.w), |(z, y, x)| values[(z * from.h + y) * from.w + x]);

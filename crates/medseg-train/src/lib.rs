@@ -45,7 +45,7 @@ mod stage;
 
 pub use config::{
     AdamWSettings, BestBy, BoxSource, CascadeSettings, Clip, CropSampling, DataConfig, DiskCacheSettings,
-    EarlyStopping, Experiment, ExperimentConfig, GradientSettings, LabelResize, LossSettings, OnBadCase, OnEmptyLabel,
+    EarlyStopping, Experiment, ExperimentConfig, GradientSettings, LossSettings, OnBadCase, OnEmptyLabel,
     OptimizerRule, OptimizerSettings, PrecisionSetting, Preset, SCHEMA, ScheduleUnit, SgdSettings, StageConfig,
     StageInput, WindowSettings,
 };

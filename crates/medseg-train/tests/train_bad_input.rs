@@ -169,7 +169,7 @@ fn impossible_settings_are_named_before_anything_is_written() {
         ("coarse", |c| c.coarse = None),
         ("labels", |c| c.data.labels = vec![0]),
         ("intensity", |c| {
-            c.data.intensity = medseg_transforms::Intensity::Window { low: 3.0, high: 3.0 };
+            c.data.preprocessing.intensity = medseg_transforms::Intensity::Window { low: 3.0, high: 3.0 };
         }),
         ("schema", |c| c.schema = 99),
     ];

@@ -107,7 +107,7 @@ fn an_empty_coarse_mask_searches_the_whole_volume_and_is_counted() {
     write_cases(&data);
     let mut config = tiny(Experiment::TwoStage);
     // A network that has learnt next to nothing from an image without contrast predicts either everything or nothing.
-    config.data.intensity = medseg_transforms::Intensity::Window { low: 5000.0, high: 6000.0 };
+    config.data.preprocessing.intensity = medseg_transforms::Intensity::Window { low: 5000.0, high: 6000.0 };
     let summary = run(&request(config, &data, &out)).unwrap().unwrap();
     let coarse = fs::read_to_string(out.join("metrics.csv")).unwrap();
     let volume: f64 = coarse.lines().nth(1).unwrap().split(',').nth(8).unwrap().parse().unwrap();

@@ -33,6 +33,7 @@ mod intensity;
 mod labels;
 mod model;
 mod pad;
+mod preprocessing;
 mod random_crop;
 mod recipe;
 mod resize;
@@ -55,9 +56,10 @@ pub use intensity::{
     GaussianSmooth, HistogramNormalize, Intensity, IntensityChange, NormalizeIntensity, ScaleIntensity,
     ScaleIntensityRange, ScaleIntensityRangePercentiles, SimulateLowResolution, percentiles,
 };
-pub use labels::{Activation, AsDiscrete, LabelMap, OtherLabels, argmax, one_hot, threshold};
+pub use labels::{Activation, AsDiscrete, LabelInterpolation, LabelMap, OtherLabels, argmax, one_hot, threshold};
 pub use model::{Applied, Draw, LazySample, Pipeline, Sample, Trace, Transform, Transformed};
 pub use pad::{PadMethod, SpatialPad};
+pub use preprocessing::Preprocessing;
 pub use random_crop::{CropDraw, LabelIndex, RandCropByPosNegLabel, corrected_center};
 pub use recipe::nnunet_augmentation;
 pub use resize::{Interpolation, resize, resize_nearest, resize_nearest_exact};

@@ -26,5 +26,5 @@ pub use nifti::{
     write_channels, write_image, write_image_i16, write_label, write_volume,
 };
 pub use orientation::Orientation;
-pub use reorient::AxisChange;
+pub use reorient::Axes;
 pub use volume::Volume;

@@ -1,29 +1,37 @@
 //! Turning a volume's axes to point another way, and back.
 
 use ndarray::{Array3, ArrayView3, Axis};
+use serde::{Deserialize, Serialize};
 
 use crate::{Dhw, Geometry, Orientation, Volume};
 
-/// A reordering of the array axes, some of them reversed; always reversible, and exact.
+/// A new order of the array axes, some of them reversed: a flip, a quarter turn or another orientation. Exact, and always
+/// reversible.
 ///
 /// ```
-/// use medseg_volume::{AxisChange, Orientation};
+/// use medseg_volume::{Axes, Orientation};
 /// use ndarray::Array3;
 ///
 /// let image = Array3::from_shape_fn((2, 3, 4), |(d, h, w)| 100 * d + 10 * h + w); // its axes i, j, k point LPS
-/// let change = AxisChange::between("LPS".parse()?, Orientation::RAS);
-/// let ras = change.apply(&image.view());
+/// let axes = Axes::between("LPS".parse()?, Orientation::RAS);
+/// let ras = axes.apply(&image.view());
 /// assert_eq!(ras[[0, 0, 0]], image[[0, 2, 3]]);
-/// assert_eq!(change.inverse().apply(&ras.view()), image);
+/// assert_eq!(axes.inverse().apply(&ras.view()), image);
 /// # Ok::<(), medseg_volume::VolumeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AxisChange {
-    /// For each new array axis (depth, height, width): the old one, and whether it is reversed.
-    from: [(usize, bool); 3],
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Axes {
+    /// The old axis (0 depth, 1 height, 2 width) of each new one.
+    pub order: [usize; 3],
+    /// True for each new axis that runs against its old one.
+    pub reversed: [bool; 3],
 }
 
-impl AxisChange {
+impl Axes {
+    /// The axes as they are.
+    pub const IDENTITY: Self = Self { order: [0, 1, 2], reversed: [false; 3] };
+
     /// From axes that point one way to axes that point another.
     #[must_use]
     pub fn between(from: Orientation, to: Orientation) -> Self {
@@ -34,41 +42,88 @@ impl AxisChange {
             let file_axis = old.iter().position(|(axis, _)| *axis == world).unwrap_or(2 - array_axis);
             (2 - file_axis, old[file_axis].1 != towards)
         };
-        Self { from: std::array::from_fn(source) }
+        let from: [(usize, bool); 3] = std::array::from_fn(source);
+        Self { order: from.map(|(old, _)| old), reversed: from.map(|(_, reversed)| reversed) }
     }
 
-    /// Whether nothing changes.
+    /// Reverses the axes that are true.
+    #[must_use]
+    pub fn flip(axes: Dhw<bool>) -> Self {
+        Self { reversed: axes.to_array(), ..Self::IDENTITY }
+    }
+
+    /// Quarter turns from the first axis of `plane` towards the second (numpy's `rot90`); negative ones go back.
+    ///
+    /// # Panics
+    /// If the plane's two axes are equal or not below 3.
+    #[must_use]
+    pub fn rotate90(times: i32, plane: (usize, usize)) -> Self {
+        let (a, b) = plane;
+        assert!(a < 3 && b < 3 && a != b, "a plane is two different axes of 0, 1, 2");
+        let mut axes = Self::IDENTITY;
+        match times.rem_euclid(4) {
+            1 => {
+                axes.order.swap(a, b);
+                axes.reversed[a] = true;
+            }
+            2 => (axes.reversed[a], axes.reversed[b]) = (true, true),
+            3 => {
+                axes.order.swap(a, b);
+                axes.reversed[b] = true;
+            }
+            _ => {}
+        }
+        axes
+    }
+
+    /// True if every axis occurs once, as in all but those read from a damaged file.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        (0..3).all(|axis| self.order.contains(&axis))
+    }
+
+    /// True if nothing changes.
     #[must_use]
     pub fn is_identity(&self) -> bool {
-        self.from.iter().enumerate().all(|(axis, (from, reversed))| axis == *from && !reversed)
+        *self == Self::IDENTITY
     }
 
     /// The change back.
     #[must_use]
     pub fn inverse(&self) -> Self {
-        let mut from = self.from;
-        for (new, (old, reversed)) in self.from.iter().enumerate() {
-            from[*old] = (new, *reversed);
+        let mut inverse = Self::IDENTITY;
+        for (new, old) in self.order.into_iter().enumerate() {
+            inverse.order[old] = new;
+            inverse.reversed[old] = self.reversed[new];
         }
-        Self { from }
+        inverse
     }
 
-    /// What belongs to the axes (a shape, a spacing) after the change.
+    /// First this, then `next`, as one change.
     #[must_use]
-    pub fn permuted<T: Copy>(&self, of_axes: Dhw<T>) -> Dhw<T> {
-        let of_axes = of_axes.to_array();
-        Dhw::from(self.from.map(|(old, _)| of_axes[old]))
+    pub fn then(&self, next: &Self) -> Self {
+        Self {
+            order: next.order.map(|middle| self.order[middle]),
+            reversed: std::array::from_fn(|new| self.reversed[next.order[new]] ^ next.reversed[new]),
+        }
     }
 
-    /// Where the first voxel of a part lies after the change: the part has `size` and starts at `start` in an array of
-    /// `shape`, all before the change.
+    /// Values along the old axes (a shape, a spacing) along the new ones.
+    #[must_use]
+    pub fn permuted<T: Copy>(&self, along: Dhw<T>) -> Dhw<T> {
+        let along = along.to_array();
+        Dhw::from(self.order.map(|old| along[old]))
+    }
+
+    /// First voxel, after the change, of a part of `size` voxels that starts at `start` in an array of `shape` before it.
     #[must_use]
     pub fn start(&self, start: Dhw<isize>, size: Dhw<usize>, shape: Dhw<usize>) -> Dhw<isize> {
         let (start, size, shape) = (start.to_array(), size.to_array(), shape.to_array());
-        let along = |(old, reversed): (usize, bool)| {
-            if reversed { shape[old] as isize - size[old] as isize - start[old] } else { start[old] }
+        let along = |new: usize| {
+            let old = self.order[new];
+            if self.reversed[new] { shape[old] as isize - size[old] as isize - start[old] } else { start[old] }
         };
-        Dhw::from(self.from.map(along))
+        Dhw::from(std::array::from_fn(along))
     }
 
     /// The voxels along the new axes, in C order.
@@ -80,31 +135,29 @@ impl AxisChange {
     /// The voxels along the new axes without a copy.
     #[must_use]
     pub fn view<'a, T>(&self, data: ArrayView3<'a, T>) -> ArrayView3<'a, T> {
-        let mut view = data.permuted_axes(self.from.map(|(old, _)| old));
-        for (axis, (_, reversed)) in self.from.iter().enumerate() {
-            if *reversed {
-                view.invert_axis(Axis(axis));
-            }
+        let mut view = data.permuted_axes(self.order);
+        for axis in (0..3).filter(|axis| self.reversed[*axis]) {
+            view.invert_axis(Axis(axis));
         }
         view
     }
 }
 
 impl Geometry {
-    /// The geometry of an array of `shape` (before the change) whose axes are changed: every voxel stays at its place in
+    /// The geometry of an array of `shape` (before the change) whose axes change: every voxel stays at its place in
     /// the patient. Unchanged, with its header fields, if the change is none.
     #[must_use]
-    pub fn reoriented(&self, shape: Dhw<usize>, change: &AxisChange) -> Self {
-        if change.is_identity() {
+    pub fn reoriented(&self, shape: Dhw<usize>, axes: &Axes) -> Self {
+        if axes.is_identity() {
             return self.clone();
         }
         let sides = shape.to_array();
         let mut first = [0.0; 3];
-        for (old, reversed) in change.from {
+        for (old, reversed) in axes.order.into_iter().zip(axes.reversed) {
             first[old] = if reversed { sides[old].saturating_sub(1) as f64 } else { 0.0 };
         }
         let (old_columns, mut columns) = (self.columns(), [[0.0; 3]; 3]);
-        for (new, (old, reversed)) in change.from.into_iter().enumerate() {
+        for (new, (old, reversed)) in axes.order.into_iter().zip(axes.reversed).enumerate() {
             columns[2 - new] = old_columns[2 - old].map(|v| if reversed { 0.0 - v } else { v });
         }
         self.with_axes(columns, self.voxel_to_world(Dhw::from(first)))
@@ -126,8 +179,8 @@ impl<T: Clone> Volume<T> {
     /// ```
     #[must_use]
     pub fn reoriented(&self, to: Orientation) -> Self {
-        let change = AxisChange::between(self.geometry.orientation(), to);
-        let geometry = self.geometry.reoriented(self.shape(), &change);
-        Self { data: change.apply(&self.data.view()), geometry }
+        let axes = Axes::between(self.geometry.orientation(), to);
+        let geometry = self.geometry.reoriented(self.shape(), &axes);
+        Self { data: axes.apply(&self.data.view()), geometry }
     }
 }

@@ -4,24 +4,13 @@ mod axes;
 mod linear;
 mod nearest;
 
+use medseg_transforms::LabelInterpolation;
 use medseg_volume::{Dhw, Geometry, Volume};
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
 use crate::error::InferenceError;
 use axes::AxisMaps;
-
-/// How labels between voxels are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LabelInterpolation {
-    /// The label of the nearest voxel centre; half-way the one at the higher index, as PyTorch's `nearest-exact`.
-    Nearest,
-    /// The label whose indicator (1 where the label is, 0 elsewhere), interpolated trilinearly, is largest; the lowest on a
-    /// tie. Smooth where a coarse mask becomes a fine one.
-    #[default]
-    Linear,
-}
 
 /// What stands beyond the outer faces of the mask's own grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -53,7 +42,7 @@ pub enum BeyondMask {
 /// let mut mask = Volume::new(Array3::<u8>::zeros((4, 3, 4)), ras.geometry.resized(from, to));
 /// mask.data[[1, 0, 0]] = 7;
 ///
-/// let how = (LabelInterpolation::Nearest, BeyondMask::Border);
+/// let how = (LabelInterpolation::NearestExact, BeyondMask::Border);
 /// let restored = restore_labels(&mask, input.shape(), &input.geometry, how.0, how.1)?;
 /// assert_eq!(restored.geometry, input.geometry);
 /// assert_eq!(restored.data[[1, 5, 7]], 7);
@@ -76,7 +65,9 @@ pub fn restore_labels(
     if !source.is_empty() && !labels.is_empty() {
         match interpolation {
             _ if maps.on_voxels() => nearest::fill(&source, &maps, beyond, &mut labels),
-            LabelInterpolation::Nearest => nearest::fill(&source, &maps, beyond, &mut labels),
+            LabelInterpolation::Nearest | LabelInterpolation::NearestExact => {
+                nearest::fill(&source, &maps, beyond, &mut labels);
+            }
             LabelInterpolation::Linear => linear::fill(&source, &maps, beyond, &mut labels),
         }
     }

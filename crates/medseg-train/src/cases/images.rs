@@ -26,12 +26,12 @@ impl ReadCase {
         let Some(label) = &case.label else {
             return Err(TrainError::Config(format!("case {} has no label to train or validate with", case.id)));
         };
-        let (mut image, label) = (read_image(&case.image)?, read_label(label)?);
+        let (image, label) = (read_image(&case.image)?, read_label(label)?);
         check_finite(&image, &case.image)?;
-        data.intensity.apply(&mut image.data);
-        let change = data.axis_change(&image.geometry);
-        let spacing = change.permuted(image.geometry.spacing());
-        Ok(Self { image: change.apply(&image.data.view()), label: change.apply(&label.data.view()), spacing })
+        // The label lies on the image's grid, which its own header may give with another rounding.
+        let label = data.preprocessing.apply_label(image.with_data(label.data), data.label_interpolation);
+        let image = data.preprocessing.apply(image);
+        Ok(Self { spacing: image.geometry.spacing(), image: image.data, label: label.data })
     }
 
     fn bytes(&self) -> usize {

@@ -4,28 +4,28 @@ use std::collections::BTreeMap;
 use std::io;
 
 use medseg_data::{CacheItem, CompactImage, CompactLabel, ItemReader, ItemWriter};
-use medseg_transforms::{BoxDhw, Intensity, LabelIndex, RandCropByPosNegLabel};
-use medseg_volume::{Dhw, Orientation};
+use medseg_transforms::{BoxDhw, LabelIndex, LabelInterpolation, Preprocessing, RandCropByPosNegLabel};
+use medseg_volume::Dhw;
 use ndarray::Array3;
 use serde::Serialize;
 
 use super::Prepared;
 use super::source::{Item, Role, Settings};
-use crate::config::{BoxSource, LabelResize, OnBadCase, OnEmptyLabel, StageInput};
+use crate::config::{BoxSource, OnBadCase, OnEmptyLabel, StageInput};
 
 /// All settings that a prepared case depends on.
 #[derive(Serialize)]
 pub(super) struct KeptUnder {
     role: Role,
     labels: Vec<u8>,
-    orientation: Option<Orientation>,
-    intensity: Intensity,
+    preprocessing: Preprocessing,
+    label_interpolation: LabelInterpolation,
     on_bad_case: OnBadCase,
     on_empty_label: OnEmptyLabel,
     classes: usize,
     input: StageInput,
     size: Dhw<usize>,
-    label_resize: LabelResize,
+    label_resize: LabelInterpolation,
     foreground_margin: usize,
     boxes: BoxSource,
     box_jitter: usize,
@@ -42,8 +42,8 @@ impl KeptUnder {
         Self {
             role,
             labels: data.labels.clone(),
-            orientation: data.orientation,
-            intensity: data.intensity,
+            preprocessing: data.preprocessing,
+            label_interpolation: data.label_interpolation,
             on_bad_case: data.on_bad_case,
             on_empty_label: data.on_empty_label,
             classes: stage.classes(),

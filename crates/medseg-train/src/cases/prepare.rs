@@ -3,7 +3,6 @@
 use medseg_data::{Case, rng_for};
 use medseg_transforms::{
     BoxDhw, Interpolation, LabelIndex, PadMethod, RandCropByPosNegLabel, SpatialPad, crop, foreground_box, resize,
-    resize_nearest, resize_nearest_exact,
 };
 use medseg_volume::{Dhw, Volume, read_label};
 use ndarray::Array3;
@@ -12,7 +11,7 @@ use super::images::ReadCase;
 use super::source::Settings;
 use super::{Role, images::Images, jitter};
 use crate::TrainError;
-use crate::config::{BoxSource, LabelResize, StageConfig, StageInput};
+use crate::config::{BoxSource, StageConfig, StageInput};
 use crate::stage::mix;
 
 /// A case as one stage needs it.
@@ -103,10 +102,7 @@ fn stage_grid(case: &Case, read: &ReadCase, label: Array3<u8>, settings: &Settin
     match stage.input {
         StageInput::Whole => (
             resize(&read.image.view(), stage.size, Interpolation::Trilinear { align_corners: false }),
-            match stage.label_resize {
-                LabelResize::Nearest => resize_nearest(&label.view(), stage.size),
-                LabelResize::NearestExact => resize_nearest_exact(&label.view(), stage.size),
-            },
+            stage.label_resize.resize(&label.view(), stage.size),
         ),
         StageInput::Crops => (read.image.clone(), label),
         StageInput::ForegroundCrops => {

@@ -6,14 +6,14 @@ mod optimizer;
 mod overrides;
 mod presets;
 mod stage;
+mod upgrade;
 
 use std::path::{Path, PathBuf};
 
 use medseg_data::SplitRule;
 use medseg_inference::Growth;
-use medseg_transforms::Intensity;
+use medseg_transforms::{LabelInterpolation, Preprocessing};
 use medseg_unet::Precision;
-use medseg_volume::{AxisChange, Geometry, Orientation};
 use serde::{Deserialize, Serialize};
 
 pub use gradient::{Clip, EarlyStopping, GradientSettings, ScheduleUnit};
@@ -22,13 +22,14 @@ pub use loss::LossSettings;
 pub use optimizer::{AdamWSettings, OptimizerRule, OptimizerSettings, SgdSettings};
 pub use presets::Preset;
 pub(crate) use presets::one_fall;
-pub use stage::{BestBy, BoxSource, CropSampling, LabelResize, StageConfig, StageInput, WindowSettings};
+pub use stage::{BestBy, BoxSource, CropSampling, StageConfig, StageInput, WindowSettings};
 
 use crate::TrainError;
 use crate::files::read_text;
+pub(crate) use upgrade::upgraded;
 
 /// Version of the configuration's layout that this crate reads and writes.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Which of the two experiments is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,12 +62,12 @@ pub struct DataConfig {
     /// Label values that count as foreground; empty means every value above 0. Where a network has several classes, the
     /// values in the order of the classes: class 1 is the first. Masks then hold these values.
     pub labels: Vec<u8>,
-    /// Turn every volume's axes to point this way before anything else, such as `RAS`; masks are turned back. As in the
-    /// file if not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub orientation: Option<Orientation>,
-    /// How intensities are brought to the network's range.
-    pub intensity: Intensity,
+    /// From a file's voxels to the networks': orientation, spacing, intensities, for training and prediction alike. Masks
+    /// are taken back to the file's grid.
+    pub preprocessing: Preprocessing,
+    /// Labels where `preprocessing.spacing_mm` resamples a training case.
+    #[serde(default = "nearest_exact")]
+    pub label_interpolation: LabelInterpolation,
     /// Which cases train and which validate.
     pub split: SplitRule,
     /// Memory for prepared cases, in MiB; what does not fit is prepared again in every epoch.
@@ -151,15 +152,6 @@ impl From<PrecisionSetting> for Precision {
     }
 }
 
-impl DataConfig {
-    /// What turns the axes of a volume with this geometry as the settings want them.
-    #[must_use]
-    pub fn axis_change(&self, geometry: &Geometry) -> AxisChange {
-        let from = geometry.orientation();
-        AxisChange::between(from, self.orientation.unwrap_or(from))
-    }
-}
-
 /// The box between the coarse and the fine stage.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -174,12 +166,6 @@ pub struct CascadeSettings {
     /// How the box follows a mask that it cuts; not at all if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub growth: Option<Growth>,
-}
-
-/// The part of a run's `config.json` that says how to repeat it.
-#[derive(Deserialize)]
-struct RunFile {
-    settings: ExperimentConfig,
 }
 
 /// A whole experiment.
@@ -217,6 +203,10 @@ fn automatic() -> String {
     "auto".into()
 }
 
+pub(crate) fn nearest_exact() -> LabelInterpolation {
+    LabelInterpolation::NearestExact
+}
+
 impl ExperimentConfig {
     /// The stages in training order with the names of their folders.
     #[must_use]
@@ -233,6 +223,7 @@ impl ExperimentConfig {
     }
 
     /// Reads a TOML file, or a JSON file if its name ends in `.json`; the `config.json` of a run gives that run's settings.
+    /// A file of an older [`SCHEMA`] is brought to this one.
     ///
     /// # Errors
     /// An unreadable file, an unknown key, a missing key or a value of the wrong type, naming file and place. The values
@@ -242,16 +233,18 @@ impl ExperimentConfig {
         let fail = |reason: String| TrainError::Config(format!("{}: {}", path.display(), reason.trim()));
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
             let parse = || {
-                let of_a_run = serde_json::from_str::<serde_json::Value>(&text)?.get("settings").is_some();
-                if of_a_run {
-                    Ok(serde_json::from_str::<RunFile>(&text)?.settings)
-                } else {
-                    serde_json::from_str(&text)
-                }
+                let mut file: serde_json::Value = serde_json::from_str(&text)?;
+                let of_a_run = file.get_mut("settings").map(serde_json::Value::take);
+                let old = of_a_run.is_some() || upgrade::is_old(&file);
+                // Straight from the text a mistake has its line.
+                if old { upgraded(of_a_run.unwrap_or(file)) } else { serde_json::from_str(&text) }
             };
-            parse().map_err(|e: serde_json::Error| fail(e.to_string()))
-        } else {
-            toml::from_str(&text).map_err(|e| fail(e.to_string()))
+            return parse().map_err(|e| fail(e.to_string()));
+        }
+        let file: toml::Table = toml::from_str(&text).map_err(|e| fail(e.to_string()))?;
+        match serde_json::to_value(&file) {
+            Ok(file) if upgrade::is_old(&file) => upgraded(file).map_err(|e| fail(e.to_string())),
+            _ => toml::from_str(&text).map_err(|e| fail(e.to_string())),
         }
     }
 
@@ -297,7 +290,8 @@ impl ExperimentConfig {
             return fail("cascade.growth.step_mm must be a number of millimetres that is not negative");
         }
         self.validate_classes()?;
-        self.data.intensity.validate().map_err(|e| TrainError::Config(format!("data.intensity: {e}")))?;
+        let preprocessing = self.data.preprocessing.validate();
+        preprocessing.map_err(|e| TrainError::Config(format!("data.preprocessing: {e}")))?;
         self.stages().into_iter().try_for_each(|(name, stage)| stage.validate(name))
     }
 

@@ -3,14 +3,14 @@
 use medseg_data::SplitRule;
 use medseg_losses::LevelWeights;
 use medseg_optim::{NovoGradConfig, ScheduleConfig};
-use medseg_transforms::Intensity;
+use medseg_transforms::{Intensity, LabelInterpolation, Preprocessing};
 use medseg_unet::{BlockKind, UNetConfig};
 use medseg_volume::{Dhw, Orientation};
 
 use super::{
     BestBy, BoxSource, CascadeSettings, CropSampling, DataConfig, Experiment, ExperimentConfig, GradientSettings,
-    LabelResize, LossSettings, OnBadCase, OnEmptyLabel, OptimizerRule, OptimizerSettings, PrecisionSetting, SCHEMA,
-    ScheduleUnit, StageConfig, StageInput, WindowSettings, automatic,
+    LossSettings, OnBadCase, OnEmptyLabel, OptimizerRule, OptimizerSettings, PrecisionSetting, SCHEMA, ScheduleUnit,
+    StageConfig, StageInput, WindowSettings, automatic,
 };
 
 /// A named set of settings.
@@ -39,8 +39,12 @@ impl Preset {
             data: DataConfig {
                 folder: None,
                 labels: Vec::new(),
-                orientation: (!paper).then_some(Orientation::RAS),
-                intensity: Intensity::Window { low: -300.0, high: 300.0 },
+                preprocessing: Preprocessing {
+                    orientation: (!paper).then_some(Orientation::RAS),
+                    spacing_mm: None,
+                    intensity: Intensity::Window { low: -300.0, high: 300.0 },
+                },
+                label_interpolation: LabelInterpolation::NearestExact,
                 split: if paper { paper_split(experiment) } else { SplitRule::default() },
                 cache_mib: 4096,
                 disk_cache: None,
@@ -69,7 +73,7 @@ impl Preset {
             network: UNetConfig { encoder: block, decoder: block, ..UNetConfig::default() },
             size: Dhw::splat(128),
             input,
-            label_resize: LabelResize::Nearest,
+            label_resize: LabelInterpolation::Nearest,
             foreground_margin: 30,
             epochs,
             validate_every: 10,
@@ -112,7 +116,7 @@ fn plain_stage() -> StageConfig {
         network: UNetConfig::default(),
         size: Dhw::splat(128),
         input: StageInput::Crops,
-        label_resize: LabelResize::NearestExact,
+        label_resize: LabelInterpolation::NearestExact,
         crops: CropSampling::default(),
         augmentation: Vec::new(),
         foreground_margin: 0,

@@ -3,7 +3,7 @@
 use medseg_inference::{Blend, SlidingWindow};
 use medseg_losses::{DeepSupervision, LevelWeights, LossError};
 use medseg_optim::{EmaConfig, Schedule, ScheduleConfig};
-use medseg_transforms::{Pipeline, Step};
+use medseg_transforms::{LabelInterpolation, Pipeline, Step};
 use medseg_unet::UNetConfig;
 use medseg_volume::Dhw;
 use serde::{Deserialize, Serialize};
@@ -36,17 +36,6 @@ pub enum BoxSource {
     Jittered,
     /// The boxes that the trained coarse network finds, as when predicting: the whole volume where it finds nothing.
     Predicted,
-}
-
-/// How a label is resized to the coarse grid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LabelResize {
-    /// PyTorch's and MONAI's `nearest`, as in the reference experiments: masks come out shifted by up to half a voxel.
-    Nearest,
-    /// The voxel at the centre, `nearest-exact`.
-    #[default]
-    NearestExact,
 }
 
 /// How random crops are drawn from a case.
@@ -101,8 +90,8 @@ pub struct StageConfig {
     /// What a training step sees.
     pub input: StageInput,
     /// How the label of a whole image is resized; unused when the input is crops.
-    #[serde(default)]
-    pub label_resize: LabelResize,
+    #[serde(default = "super::nearest_exact")]
+    pub label_resize: LabelInterpolation,
     /// How crops are drawn; unused when the input is the whole image.
     pub crops: CropSampling,
     /// Random changes of every crop (or whole image) of a training step, drawn anew in every epoch: steps of

@@ -21,7 +21,7 @@ pub(crate) struct Dataset {
     pub folder: PathBuf,
     /// Sorted by name.
     pub cases: Vec<Case>,
-    /// Of every case's image, with its axes turned as the settings want them.
+    /// Of every case's image, on the networks' grid.
     pub shapes: Vec<Dhw<usize>>,
     /// Which case does what.
     pub split: Split,
@@ -98,7 +98,7 @@ impl Dataset {
             let id = PhantomConfig::case_id(index);
             cases.push(Case { id, image: file("image"), label: Some(file("label")) });
             let image = phantom.generate(index)?.0;
-            shapes.push(config.axis_change(&image.geometry).permuted(image.shape()));
+            shapes.push(config.preprocessing.grid(image.shape(), &image.geometry).0);
         }
         let split = PHANTOM_SPLIT.split(&cases)?;
         Ok(Self { folder, cases, shapes, split, unreadable: Vec::new() })
@@ -127,6 +127,6 @@ impl Dataset {
 
 /// Checks the headers of the cases.
 fn shapes(cases: &[Case], config: &DataConfig) -> Result<Vec<Dhw<usize>>, TrainError> {
-    let shape = |info: VolumeInfo| config.axis_change(&info.geometry).permuted(info.shape);
+    let shape = |info: VolumeInfo| config.preprocessing.grid(info.shape, &info.geometry).0;
     cases.iter().map(|case| Ok(shape(check_case(case)?))).collect()
 }

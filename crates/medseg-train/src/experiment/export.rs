@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use medseg_bundle::{Bundle, BundleConfig, CONFIG_FILE, Preprocessing, Stages};
+use medseg_bundle::{Bundle, BundleConfig, CONFIG_FILE, Stages};
 use medseg_inference::{CascadeConfig, MaskRule, PostProcessing};
 use medseg_volume::Dhw;
 
@@ -28,8 +28,7 @@ pub fn open_bundle(folder: &Path, device: &Device) -> Result<Bundle, TrainError>
 pub(super) fn bundle_config(record: &RunRecord) -> BundleConfig {
     let settings = &record.settings;
     let mut config = BundleConfig::new(settings.experiment.name(), stages(settings));
-    config.preprocessing =
-        Preprocessing { orientation: settings.data.orientation, spacing_mm: None, intensity: settings.data.intensity };
+    config.preprocessing = settings.data.preprocessing;
     if settings.largest_component {
         config.postprocessing = PostProcessing::default().keep_largest(1);
     }

@@ -56,7 +56,7 @@ pub(crate) fn fit_intensity(
         let Some(image) = usable(config, read_image(&case.image).map_err(TrainError::from))? else { continue };
         let lowest = image.data.iter().copied().fold(f32::INFINITY, f32::min);
         if lowest > AIR {
-            config.data.intensity = Intensity::ZScore { nonzero: false };
+            config.data.preprocessing.intensity = Intensity::ZScore { nonzero: false };
             observer.message("intensities are not Hounsfield units: z-score for each case (see --intensity)");
             return Ok(());
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::RunRequest;
-use crate::config::ExperimentConfig;
+use crate::config::{ExperimentConfig, upgraded};
 use crate::files::{create_dir, read_text, write_atomic};
 use crate::{Observer, TrainError};
 
@@ -67,8 +67,16 @@ impl RunRecord {
     /// Reads `config.json` of a run.
     pub fn read(folder: &Path) -> Result<Self, TrainError> {
         let text = read_text(&folder.join("config.json"))?;
-        serde_json::from_str(&text)
-            .map_err(|e| TrainError::NotARun { path: folder.to_path_buf(), reason: format!("config.json: {e}") })
+        let parse = || {
+            let mut record: serde_json::Value = serde_json::from_str(&text)?;
+            let settings = upgraded(record["settings"].take())?;
+            record["settings"] = serde_json::to_value(settings)?;
+            serde_json::from_value(record)
+        };
+        parse().map_err(|e: serde_json::Error| TrainError::NotARun {
+            path: folder.to_path_buf(),
+            reason: format!("config.json: {e}"),
+        })
     }
 
     pub fn text(&self) -> String {

@@ -135,7 +135,7 @@ fn draw(
     reference: Option<&Array3<u8>>,
     prediction: &Prediction,
 ) -> Result<Vec<u8>, TrainError> {
-    let window = match run.config().data.intensity {
+    let window = match run.config().data.preprocessing.intensity {
         Intensity::Window { low, high } => [low, high],
         _ => display_window(&image.data),
     };

@@ -2,10 +2,12 @@
 
 mod activation;
 mod discrete;
+mod interpolation;
 mod label_map;
 mod one_hot;
 
 pub use activation::Activation;
 pub use discrete::{AsDiscrete, argmax, threshold};
+pub use interpolation::LabelInterpolation;
 pub use label_map::{LabelMap, OtherLabels};
 pub use one_hot::one_hot;

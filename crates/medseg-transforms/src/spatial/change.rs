@@ -47,7 +47,7 @@ impl SpatialChange {
     pub fn shape(&self, before: Dhw<usize>) -> Dhw<usize> {
         match self {
             Self::Crop { region, .. } => region.size,
-            Self::Axes(axes) => axes.shape(before),
+            Self::Axes(axes) => axes.permuted(before),
             Self::Resample(resample) => resample.shape,
         }
     }
@@ -57,7 +57,7 @@ impl SpatialChange {
     pub fn map(&self, before: Dhw<usize>) -> VoxelMap {
         match self {
             Self::Crop { region, .. } => VoxelMap::translation(region.start.map(|v| v as f64)),
-            Self::Axes(axes) => axes.map(before),
+            Self::Axes(axes) => VoxelMap::permuting(axes, before),
             Self::Resample(resample) => resample.map,
         }
     }

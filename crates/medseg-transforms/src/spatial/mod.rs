@@ -1,6 +1,5 @@
 //! Changes of the grid: what they are, how they are joined, and how they are carried out.
 
-mod axes;
 mod change;
 mod elastic;
 mod gather;
@@ -9,7 +8,8 @@ mod sampling;
 mod separable;
 mod voxel_map;
 
-pub use axes::Axes;
+pub use medseg_volume::Axes;
+
 pub use change::{Resample, SpatialChange};
 pub use elastic::{Elastic, deform, smoothed_offsets};
 pub(crate) use gather::displaced;

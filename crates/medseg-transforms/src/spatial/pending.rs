@@ -51,7 +51,7 @@ impl Pending {
     /// Nothing, on a sample of `shape`.
     pub fn new(shape: Dhw<usize>) -> Self {
         let whole = BoxDhw::whole(shape);
-        Self { bounds: whole, shape, visible: whole, outside: 0.0, way: Way::Exact(Axes::SAME) }
+        Self { bounds: whole, shape, visible: whole, outside: 0.0, way: Way::Exact(Axes::IDENTITY) }
     }
 
     /// One change, on a sample of `shape`.
@@ -108,16 +108,13 @@ impl Pending {
 
     fn then_axes(&self, turn: &Axes) -> Self {
         let mut next = self.clone();
-        next.shape = turn.shape(self.shape);
+        next.shape = turn.permuted(self.shape);
         next.visible = turned(&self.visible, self.shape, turn);
         match &mut next.way {
             Way::Exact(axes) => {
-                *axes = Axes {
-                    order: turn.order.map(|middle| axes.order[middle]),
-                    reversed: std::array::from_fn(|n| axes.reversed[turn.order[n]] ^ turn.reversed[n]),
-                };
+                *axes = axes.then(turn);
             }
-            Way::Sampled(sampled) => sampled.after = sampled.after.after(&turn.map(self.shape)),
+            Way::Sampled(sampled) => sampled.after = sampled.after.after(&VoxelMap::permuting(turn, self.shape)),
         }
         next
     }
@@ -134,7 +131,7 @@ impl Pending {
                 if kernel == Kernel::Area && !untouched {
                     return None;
                 }
-                let to_bounds = axes.map(self.bounds.size);
+                let to_bounds = VoxelMap::permuting(axes, self.bounds.size);
                 let stored = VoxelMap::translation(self.bounds.start.map(|v| v as f64)).after(&to_bounds);
                 let before = stored.after(&resample.map);
                 Sampled { kernel, padding, before, elastic: new_elastic, after: VoxelMap::IDENTITY }
@@ -297,10 +294,5 @@ fn intersection(a: &BoxDhw, b: &BoxDhw) -> BoxDhw {
 
 /// A box of a volume of `shape` after a turn.
 fn turned(region: &BoxDhw, shape: Dhw<usize>, turn: &Axes) -> BoxDhw {
-    let (start, size, shape) = (region.start.to_array(), region.size.to_array(), shape.to_array());
-    let new_start = |n: usize| {
-        let old = turn.order[n];
-        if turn.reversed[n] { shape[old] as isize - start[old] - size[old] as isize } else { start[old] }
-    };
-    BoxDhw { start: Dhw::from(std::array::from_fn(new_start)), size: turn.shape(region.size) }
+    BoxDhw { start: turn.start(region.start, region.size, shape), size: turn.permuted(region.size) }
 }

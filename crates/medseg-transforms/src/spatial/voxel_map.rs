@@ -1,6 +1,6 @@
 //! From the voxels of one grid to those of another.
 
-use medseg_volume::{Dhw, Geometry};
+use medseg_volume::{Axes, Dhw, Geometry};
 use serde::{Deserialize, Serialize};
 
 use crate::TransformError;
@@ -47,6 +47,18 @@ impl VoxelMap {
             return Self::scaling(sides.map(scale), Dhw::splat(0.0));
         }
         Self::scaling(sides.map(|(f, t)| f / t), sides.map(|(f, t)| 0.5 * f / t - 0.5))
+    }
+
+    /// From voxels along new axes to those along the old ones of a volume of `shape`.
+    #[must_use]
+    pub fn permuting(axes: &Axes, shape: Dhw<usize>) -> Self {
+        let shape = shape.to_array();
+        let mut map = Self { linear: [[0.0; 3]; 3], offset: [0.0; 3] };
+        for (new, (old, reversed)) in axes.order.into_iter().zip(axes.reversed).enumerate() {
+            map.linear[old][new] = if reversed { -1.0 } else { 1.0 };
+            map.offset[old] = if reversed { shape[old].saturating_sub(1) as f64 } else { 0.0 };
+        }
+        map
     }
 
     /// Where a position lies in the old grid.

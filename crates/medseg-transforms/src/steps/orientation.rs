@@ -1,10 +1,10 @@
 //! Turning the axes to point another way.
 
-use medseg_volume::{AxisChange, Orientation};
+use medseg_volume::{Axes, Orientation};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{Axes, Draw, LazySample, SpatialChange, Transform, TransformError};
+use crate::{Draw, LazySample, SpatialChange, Transform, TransformError};
 
 /// MONAI's `Orientation`: the axes i, j, k (width, height, depth) point closest to the given directions. Exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ impl Transform for Reorient {
     }
 
     fn draw(&self, sample: &mut LazySample, _: &mut dyn Rng) -> Result<Draw, TransformError> {
-        let axes = Axes::reorient(&AxisChange::between(sample.geometry().orientation(), self.to));
+        let axes = Axes::between(sample.geometry().orientation(), self.to);
         Ok(if axes.is_identity() { Draw::Skip } else { SpatialChange::Axes(axes).into() })
     }
 }

@@ -1,6 +1,6 @@
 //! Voxels and millimetres on grids of any rotation, shear and spacing.
 
-use medseg_volume::{AxisChange, Dhw, Geometry, Orientation};
+use medseg_volume::{Axes, Dhw, Geometry, Orientation};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -58,7 +58,7 @@ fn any_grid_turned_to_an_orientation_has_it() {
         let grid = random(&mut rng);
         for code in ["RAS", "LPS", "SLP", "AIR"] {
             let to: Orientation = code.parse().unwrap();
-            let turned = grid.reoriented(Dhw::from([4, 5, 6]), &AxisChange::between(grid.orientation(), to));
+            let turned = grid.reoriented(Dhw::from([4, 5, 6]), &Axes::between(grid.orientation(), to));
             assert_eq!(turned.orientation(), to, "{:?}", grid.affine());
         }
     }

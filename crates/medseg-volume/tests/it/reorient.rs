@@ -1,7 +1,7 @@
 //! Turning axes: every voxel stays where it is in the patient, and comes back exactly.
 
 use crate::support::codes;
-use medseg_volume::{AxisChange, Dhw, Geometry, Orientation, Volume};
+use medseg_volume::{Axes, Dhw, Geometry, Orientation, Volume};
 use ndarray::Array3;
 
 /// A volume of numbered voxels on a slightly oblique grid.
@@ -49,7 +49,7 @@ fn turning_back_gives_the_same_voxels_and_the_same_grid() {
     let volume = numbered();
     for code in codes() {
         let turned = volume.reoriented(code);
-        let change = AxisChange::between(volume.geometry.orientation(), code);
+        let change = Axes::between(volume.geometry.orientation(), code);
         assert_eq!(change.permuted(volume.shape()), turned.shape());
         assert_eq!(change.inverse().apply(&turned.data.view()), volume.data);
         let back = turned.reoriented(volume.geometry.orientation());
@@ -67,7 +67,7 @@ fn a_part_is_found_again() {
         data.slice(ndarray::s![from.d..from.d + size.d, from.h..from.h + size.h, from.w..from.w + size.w]).to_owned()
     };
     for code in codes() {
-        let change = AxisChange::between(volume.geometry.orientation(), code);
+        let change = Axes::between(volume.geometry.orientation(), code);
         let turned = change.apply(&volume.data.view());
         let new_start = change.start(start, size, volume.shape());
         let expected = change.apply(&part(&volume.data, start, size).view());

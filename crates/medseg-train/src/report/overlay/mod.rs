@@ -4,7 +4,7 @@ mod contour;
 mod plane;
 mod view;
 
-use medseg_volume::{AxisChange, Geometry, Orientation};
+use medseg_volume::{Axes, Geometry, Orientation};
 use ndarray::Array3;
 
 use super::picture::Picture;
@@ -41,7 +41,7 @@ pub fn overlay(
         let reason = "image, prediction and reference differ in shape".into();
         return Err(TrainError::Drawing { what: "an overlay".into(), reason });
     }
-    let change = AxisChange::between(geometry.orientation(), Orientation::LPI);
+    let change = Axes::between(geometry.orientation(), Orientation::LPI);
     let (image, prediction) = (change.view(image.view()), change.view(prediction.view()));
     let reference = reference.map(|r| change.view(r.view()));
     let spacing = change.permuted(geometry.spacing()).to_array();
