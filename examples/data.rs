@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use medseg::data::phantom::PhantomConfig;
-use medseg::data::{Foreground, Loader, LoaderOptions, SplitRule, Subject, check_cases, discover};
+use medseg::data::{Loader, LoaderOptions, SplitRule, check_cases, discover};
 
 fn main() -> ExitCode {
     match run() {
@@ -37,10 +37,11 @@ fn run() -> Result<(), Box<dyn Error>> {
     // Two threads read and unpack the next cases while this one uses the last; the order stays.
     let ids: Vec<String> = cases.iter().map(|case| case.id.clone()).collect();
     let options = LoaderOptions { workers: 2, prefetch: 2 };
-    let subjects = Loader::new(cases.len(), options, move |i| Subject::read(&cases[i], &Foreground::any()));
-    for (id, subject) in ids.iter().zip(subjects) {
-        let subject = subject?;
-        println!("{id}: {} foreground voxels, {} KiB", subject.foreground_voxels(), subject.bytes() / 1024);
+    let samples = Loader::new(cases.len(), options, move |i| cases[i].read());
+    for (id, sample) in ids.iter().zip(samples) {
+        let sample = sample?;
+        let foreground = sample.label.iter().flatten().filter(|value| **value > 0).count();
+        println!("{id}: {} voxels, {foreground} of them foreground", sample.shape());
     }
     Ok(())
 }

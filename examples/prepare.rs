@@ -8,10 +8,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use medseg::data::{
-    DataError, Foreground, LabelSampling, Offline, OfflineCase, OfflineOutcome, OfflineReport, OfflineStep, discover,
-};
+use medseg::data::{DataError, Offline, OfflineCase, OfflineOutcome, OfflineReport, OfflineStep, discover};
 use medseg::train::Observer;
+use medseg::transforms::LabelInterpolation;
 use medseg::volume::Dhw;
 
 /// Makes the data set of one stage of the two-stage experiment out of the original one.
@@ -82,12 +81,12 @@ fn main() -> ExitCode {
 
 /// Whether every case is there.
 fn prepare(options: &Options, size: Dhw<usize>) -> Result<bool, DataError> {
-    let label = if options.exact_labels { LabelSampling::NearestExact } else { LabelSampling::Nearest };
+    let label = if options.exact_labels { LabelInterpolation::NearestExact } else { LabelInterpolation::Nearest };
     let step = match options.step {
         Step::Resized => OfflineStep::Resized { size, label },
         Step::Foreground => OfflineStep::Foreground { margin: options.margin },
     };
-    let offline = Offline { step, foreground: Foreground::values(options.labels.clone()) };
+    let offline = Offline { step, foreground: options.labels.clone(), ..Offline::default() };
     let cases = discover(&options.data)?;
     let plan = offline.plan(&cases, &options.out)?;
     let mut bar = cli::Bar::new();

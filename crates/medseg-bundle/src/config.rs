@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use medseg_inference::{Cascade, CascadeConfig, MaskRule, PostProcessing, SlidingWindow};
-use medseg_transforms::{LabelInterpolation, Preprocessing};
+use medseg_transforms::{LabelInterpolation, LabelMap, OtherLabels, Preprocessing};
 use medseg_unet::UNetConfig;
 use serde::{Deserialize, Serialize};
 
@@ -200,7 +200,7 @@ impl BundleConfig {
 
     /// The value in masks of every class number; 0 stays 0.
     pub(crate) fn value_of_class(&self) -> [u8; 256] {
-        std::array::from_fn(|class| self.label_values.get(&(class as u8)).copied().unwrap_or(class as u8))
+        LabelMap { to: self.label_values.clone(), others: OtherLabels::Keep }.table()
     }
 
     /// Reads `bundle.json` of a folder; the schema before all else, so that a newer bundle is called that.

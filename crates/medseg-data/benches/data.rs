@@ -10,12 +10,11 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use medseg_data::{
-    CachedDataset, Case, CompactImage, CompactLabel, CompactSubject, DataError, DiskCache, Foreground, Loader,
-    LoaderOptions, Subject,
+    CachedDataset, Case, CompactImage, CompactLabel, CompactSample, DataError, DiskCache, Loader, LoaderOptions,
 };
-use medseg_transforms::{BoxDhw, Intensity, PadMethod, SpatialPad, crop};
+use medseg_transforms::{BoxDhw, Intensity, PadMethod, Sample, SpatialPad, crop};
 use medseg_volume::{Dhw, Geometry, Volume, write_image_i16, write_label};
-use ndarray::Array3;
+use ndarray::{Array3, Axis};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -41,29 +40,29 @@ fn write_case(folder: &Path) -> Case {
 }
 
 /// What the experiments do once a case.
-fn windowed(case: &Case) -> Result<Subject, DataError> {
-    let mut subject = Subject::read(case, &Foreground::any())?;
-    Intensity::Window { low: -300.0, high: 300.0 }.apply(&mut subject.image);
+fn windowed(case: &Case) -> Result<Sample, DataError> {
+    let mut sample = case.read()?;
+    Intensity::Window { low: -300.0, high: 300.0 }.apply(&mut sample.image);
     let pad = SpatialPad { size: Dhw::splat(128), method: PadMethod::Symmetric };
-    subject.image = pad.apply(&subject.image.view(), 0.0);
-    subject.label = subject.label.map(|label| pad.apply(&label.view(), 0));
-    Ok(subject)
+    sample.image = pad.apply(&sample.image.index_axis(Axis(0), 0), 0.0).insert_axis(Axis(0));
+    sample.label = sample.label.map(|label| pad.apply(&label.view(), 0));
+    Ok(sample)
 }
 
-fn compact(case: &Case) -> Result<CompactSubject, DataError> {
-    windowed(case).map(|subject| CompactSubject::new(&subject))
+fn compact(case: &Case) -> Result<CompactSample, DataError> {
+    windowed(case).map(|sample| CompactSample::new(&sample))
 }
 
-fn dataset(case: &Case, budget: usize) -> CachedDataset<CompactSubject> {
-    CachedDataset::new(vec![case.clone()], budget, compact, CompactSubject::bytes)
+fn dataset(case: &Case, budget: usize) -> CachedDataset<CompactSample> {
+    CachedDataset::new(vec![case.clone()], budget, compact, CompactSample::bytes)
 }
 
 fn caches(c: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let case = write_case(folder.path());
-    let subject = windowed(&case).expect("a subject");
-    let packed = CompactSubject::new(&subject);
-    println!("{} bytes as arrays, {} compact", subject.bytes(), packed.bytes());
+    let sample = windowed(&case).expect("a sample");
+    let packed = CompactSample::new(&sample);
+    println!("{} bytes as arrays, {} compact", 4 * sample.image.len(), packed.bytes());
 
     let mut group = c.benchmark_group("cache");
     group.sample_size(10);
@@ -76,18 +75,18 @@ fn caches(c: &mut Criterion) {
     let kept = dataset(&case, usize::MAX);
     group.bench_function("memory", |b| b.iter(|| kept.get(0).expect("an item")));
     group.finish();
-    codes(c, &subject, &packed);
+    codes(c, &sample, &packed);
 }
 
-fn codes(c: &mut Criterion, subject: &Subject, packed: &CompactSubject) {
+fn codes(c: &mut Criterion, sample: &Sample, packed: &CompactSample) {
     let mut group = c.benchmark_group("compact");
     group.sample_size(10);
-    let (image, label) = (subject.image.view(), subject.label.as_ref().expect("a label").view());
+    let (image, label) = (sample.image.index_axis(Axis(0), 0), sample.label.as_ref().expect("a label").view());
     group.bench_function("pack image", |b| b.iter(|| CompactImage::new(&image)));
     group.bench_function("pack label", |b| b.iter(|| CompactLabel::new(&label)));
     let region = BoxDhw { start: Dhw { d: 30, h: 100, w: 90 }, size: Dhw::splat(128) };
     group.bench_function("crop of an array", |b| b.iter(|| crop(&image, &region, 0.0)));
-    group.bench_function("crop of a compact image", |b| b.iter(|| packed.image.crop(&region, 0.0)));
+    group.bench_function("crop of a compact image", |b| b.iter(|| packed.channels[0].crop(&region, 0.0)));
     group.bench_function("crop of a compact label", |b| b.iter(|| packed.label.as_ref().map(|l| l.crop(&region, 0))));
     group.finish();
 }

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 use crate::DataError;
-use crate::cache_estimate::CacheEstimate;
 use crate::cache_stats::{CacheStats, Counters};
 use crate::case::Case;
 use crate::disk::{CacheItem, CacheKey, DiskCache, Found};
@@ -29,7 +28,7 @@ type Store<T> = dyn Fn(&CacheKey, &T) -> Result<bool, DataError> + Send + Sync;
 /// case at the same time prepare it once, unless it is one that does not fit. Besides what is kept, each thread holds
 /// the one item that it prepares.
 ///
-/// Keep compact items: [`CompactSubject`](crate::CompactSubject) and its parts take half the bytes or less.
+/// Keep compact items: [`CompactSample`](crate::CompactSample) and its parts take half the bytes or less.
 ///
 /// # Examples
 /// ```
@@ -161,15 +160,6 @@ impl<T> CachedDataset<T> {
     /// How often which of the ways to an item was taken so far.
     pub fn stats(&self) -> CacheStats {
         self.counters.read()
-    }
-
-    /// What keeping all items would take, from the bytes that `size_of` expects of each case (its header tells).
-    ///
-    /// # Errors
-    /// The first error of `size_of`.
-    pub fn estimate<E>(&self, size_of: impl FnMut(&Case) -> Result<usize, E>) -> Result<CacheEstimate, E> {
-        let sizes = self.cases.iter().map(size_of).collect::<Result<Vec<_>, E>>()?;
-        Ok(CacheEstimate::new(&sizes, self.budget))
     }
 
     /// The item of the case with this index.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use medseg_transforms::Sample;
+use medseg_volume::{read_image, read_label};
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
@@ -25,6 +27,30 @@ impl Case {
     pub fn unlabelled(image: impl Into<PathBuf>) -> Result<Self, DataError> {
         let image = image.into();
         Ok(Self { id: case_id(&image)?, image, label: None })
+    }
+
+    /// Reads image and label into memory, with the intensities and label values of the files, on the image's grid.
+    ///
+    /// # Errors
+    /// [`DataError::Prepare`] naming the case, if a file cannot be read or image and label have different shapes. Grids are
+    /// compared by [`check_case`](crate::check_case).
+    pub fn read(&self) -> Result<Sample, DataError> {
+        self.read_files().map_err(|error| error.in_case(self))
+    }
+
+    fn read_files(&self) -> Result<Sample, DataError> {
+        let image = read_image(&self.image)?;
+        let label = self.label.as_deref().map(read_label).transpose()?;
+        if let (Some(path), Some(label)) = (&self.label, &label)
+            && label.shape() != image.shape()
+        {
+            return Err(DataError::GridMismatch {
+                image: self.image.clone(),
+                label: path.clone(),
+                difference: format!("{} against {} voxels", image.shape(), label.shape()),
+            });
+        }
+        Ok(Sample::new(self.id.clone(), image.data, label.map(|label| label.data), image.geometry))
     }
 }
 

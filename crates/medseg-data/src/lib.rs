@@ -1,9 +1,8 @@
 //! Cases, splits, caches, loaders and a synthetic abdominal CT phantom for 3D segmentation.
 //!
-//! - [`discover`] finds the cases of a folder, [`check_case`] compares the headers of an image and its label,
-//!   [`inspect_case`] looks at their voxels; [`Offline`] makes the experiments' resized and cropped data sets;
+//! - [`discover`] finds the cases of a folder, [`check_case`] compares the headers of an image and its label; [`Offline`] makes the experiments' resized and cropped data sets;
 //! - [`SplitRule`] splits them into training and validation, [`Split`] keeps the lists as `split.json`;
-//! - [`Subject::read`] reads a case; [`CachedDataset`] keeps prepared cases within a byte budget, and, with a
+//! - [`Case::read`] reads one as a [`Sample`](medseg_transforms::Sample); [`CachedDataset`] keeps prepared cases within a byte budget, and, with a
 //!   [`DiskCache`], for the next run; [`CompactImage`] and [`CompactLabel`] take half the memory or less, exactly;
 //! - [`Loader`] prepares the next items on worker threads, in order; [`rng_for`] gives each (epoch, case) its own
 //!   random numbers, so that a run's result does not depend on the number of threads;
@@ -13,7 +12,7 @@
 //! Make two small phantoms, find them, split them, and load them ahead of their use:
 //! ```
 //! use medseg_data::phantom::PhantomConfig;
-//! use medseg_data::{Foreground, Loader, LoaderOptions, SplitRule, Subject, check_cases, discover};
+//! use medseg_data::{Loader, LoaderOptions, SplitRule, check_cases, discover};
 //!
 //! let folder = std::env::temp_dir().join(format!("medseg-data-doc-{}", std::process::id()));
 //! let config = PhantomConfig { cases: 2, scale: 0.25, ..PhantomConfig::default() };
@@ -24,11 +23,8 @@
 //! let split = SplitRule::default().split(&cases)?;
 //! assert_eq!((split.train.len(), split.validation.len()), (1, 1));
 //!
-//! let subjects = Loader::new(cases.len(), LoaderOptions::default(), move |index| {
-//!     Subject::read(&cases[index], &Foreground::any())
-//! });
-//! for subject in subjects {
-//!     assert!(subject?.foreground_voxels() > 0);
+//! for sample in Loader::new(cases.len(), LoaderOptions::default(), move |index| cases[index].read()) {
+//!     assert!(sample?.label.unwrap().iter().any(|value| *value > 0));
 //! }
 //! # std::fs::remove_dir_all(&folder)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -42,7 +38,6 @@
 
 mod atomic_file;
 mod cache;
-mod cache_estimate;
 mod cache_fill;
 mod cache_stats;
 mod case;
@@ -51,29 +46,24 @@ mod compact;
 mod discover;
 mod disk;
 mod error;
-mod inspect;
 mod loader;
 mod offline;
 pub mod phantom;
 mod random;
 mod split;
 mod split_rule;
-mod subject;
 
 pub use cache::CachedDataset;
-pub use cache_estimate::CacheEstimate;
 pub use cache_fill::FillProgress;
 pub use cache_stats::CacheStats;
 pub use case::Case;
 pub use check::{GRID_TOLERANCE_MM, check_case, check_case_within, check_cases};
-pub use compact::{CompactImage, CompactLabel, CompactSubject};
+pub use compact::{CompactImage, CompactLabel, CompactSample};
 pub use discover::discover;
 pub use disk::{CacheItem, CacheKey, DiskCache, ItemReader, ItemWriter};
 pub use error::DataError;
-pub use inspect::{CaseFacts, inspect_case};
 pub use loader::{Loader, LoaderOptions};
-pub use offline::{LabelSampling, Offline, OfflineCase, OfflineOutcome, OfflinePlan, OfflineReport, OfflineStep};
-pub use random::{epoch_order, rng_for};
+pub use offline::{Offline, OfflineCase, OfflineOutcome, OfflinePlan, OfflineReport, OfflineStep};
+pub use random::{epoch_order, fnv1a, mix, rng_for};
 pub use split::Split;
 pub use split_rule::SplitRule;
-pub use subject::{Foreground, Subject};

@@ -1,4 +1,4 @@
-//! Random numbers that depend on the seed, the epoch and the case alone.
+//! Random numbers and seeds that depend on the seed, the epoch and the case alone.
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -36,6 +36,23 @@ pub fn epoch_order(seed: u64, epoch: u32, count: usize) -> Vec<usize> {
     order
 }
 
+/// A seed that depends on every bit of its parts (SplitMix64's finaliser; Steele, Lea and Flood, 2014).
+#[must_use]
+pub fn mix(seed: u64, a: u64, b: u64) -> u64 {
+    [a, b].into_iter().fold(seed, |state, part| {
+        let mut z = (state ^ part).wrapping_add(0x9E37_79B9_7F4A_7C15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    })
+}
+
+/// The FNV-1a hash: a number for a name, the same on every machine.
+#[must_use]
+pub fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +67,14 @@ mod tests {
         assert_eq!(order, epoch_order(1, 2, 50));
         assert_ne!(order, epoch_order(1, 3, 50));
         assert_ne!(order, epoch_order(2, 2, 50));
+    }
+
+    #[test]
+    fn the_hash_is_fnv1a() {
+        assert_eq!(
+            [fnv1a(b""), fnv1a(b"a"), fnv1a(b"foobar")],
+            [0xcbf2_9ce4_8422_2325, 0xaf63_dc4c_8601_ec8c, 0x8594_4171_f739_67e8]
+        );
     }
 
     #[test]

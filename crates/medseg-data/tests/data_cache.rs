@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use medseg_data::{CacheEstimate, CachedDataset, Case};
+use medseg_data::{CachedDataset, Case};
 
 fn cases(count: usize) -> Vec<Case> {
     (0..count).map(|n| Case::unlabelled(format!("{n}.nii")).unwrap()).collect()
@@ -165,22 +165,6 @@ fn the_bytes_alive_are_those_kept_and_one_item_a_thread() {
     assert!(most <= budget + threads * 100, "{most} bytes");
     drop(data);
     assert_eq!(ALIVE.load(Ordering::SeqCst), 0);
-}
-
-#[test]
-fn the_estimate_tells_beforehand_what_will_be_kept() {
-    let (data, prepared) = counted(5, 350);
-    let estimate = data.estimate(|_| Ok::<_, String>(100)).unwrap();
-    assert_eq!(estimate, CacheEstimate { cases: 5, bytes: 500, budget: 350, kept_cases: 3 });
-    assert!(!estimate.fits() && prepared.load(Ordering::SeqCst) == 0);
-    assert_eq!(data.estimate(|case| Err::<usize, _>(case.id.clone())), Err("0".to_string()));
-
-    let mebibyte = 1 << 20;
-    let large = CacheEstimate::new(&[3 * mebibyte; 4], 7 * mebibyte);
-    let text = "4 cases of 12.0 MiB in all, of which 2 fit 7.0 MiB of memory and 2 are prepared anew each time";
-    assert_eq!(large.to_string(), text);
-    assert_eq!(CacheEstimate::new(&[mebibyte], mebibyte).to_string(), "1 case of 1.0 MiB in all, kept in memory");
-    assert_eq!(CacheEstimate::new(&[usize::MAX, 5], usize::MAX).bytes, usize::MAX);
 }
 
 #[test]

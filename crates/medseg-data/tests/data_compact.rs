@@ -1,7 +1,7 @@
 //! Compact images and labels give back what was put in, as a whole and in parts.
 
-use medseg_data::{CompactImage, CompactLabel, CompactSubject, Subject};
-use medseg_transforms::{BoxDhw, Intensity, crop};
+use medseg_data::{CompactImage, CompactLabel, CompactSample};
+use medseg_transforms::{BoxDhw, Intensity, Sample, crop};
 use medseg_volume::{Dhw, Geometry};
 use ndarray::Array3;
 use proptest::prelude::*;
@@ -77,11 +77,15 @@ fn a_windowed_ct_halves_and_its_label_all_but_vanishes() {
     Intensity::Window { low: -300.0, high: 300.0 }.apply(&mut ct);
     let label = Array3::from_shape_fn((40, 60, 60), |(z, y, x)| u8::from(ball(z, y, x) < 18.0));
     let geometry = Geometry::from_spacing(Dhw { d: 5.0, h: 0.8, w: 0.8 }).unwrap();
-    let subject = Subject { id: "ct".into(), image: ct, label: Some(label), geometry };
-    let compact = CompactSubject::new(&subject);
-    assert_eq!(compact.to_subject().unwrap(), subject);
-    assert!(compact.bytes() * 2 < subject.bytes(), "{} of {}", compact.bytes(), subject.bytes());
-    assert!(compact.label.as_ref().unwrap().bytes() * 10 < subject.image.len());
+    let bytes = 5 * ct.len();
+    let sample = Sample::new("ct", ct, Some(label), geometry);
+    let compact = CompactSample::new(&sample);
+    assert_eq!(compact.to_sample(), sample);
+    assert!(compact.bytes() * 2 < bytes, "{} of {bytes}", compact.bytes());
+    assert!(compact.label.as_ref().unwrap().bytes() * 10 < sample.image.len());
+    let two = ndarray::concatenate![ndarray::Axis(0), sample.image, sample.image.mapv(|v| 1.0 - v)];
+    let two = Sample { image: two, ..sample };
+    assert_eq!(CompactSample::new(&two).to_sample(), two);
 }
 
 proptest! {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use medseg_data::{CacheKey, CachedDataset, Case, CompactSubject, DiskCache, Subject};
+use medseg_data::{CacheKey, CachedDataset, Case, CompactSample, DiskCache};
+use medseg_transforms::Sample;
 use medseg_volume::{Dhw, Geometry};
 use ndarray::Array3;
 use tempfile::{TempDir, tempdir};
@@ -96,24 +97,24 @@ fn damage_anywhere_is_found_and_made_good() {
     let geometry = Geometry::from_spacing(Dhw { d: 2.0, h: 1.0, w: 1.0 }).unwrap();
     let image = Array3::from_shape_fn((2, 3, 4), |(z, y, x)| (z + y * x) as f32);
     let label = Some(image.mapv(|v| u8::from(v > 3.0)));
-    let item = CompactSubject::new(&Subject { id: "0".into(), image, label, geometry });
+    let item = CompactSample::new(&Sample::new("0", image, label, geometry));
     let key = CacheKey::new(&cases[0], &"settings").unwrap();
     disk.store(&key, &item).unwrap();
     let path = entries(disk.folder()).remove(0);
     let whole = fs::read(&path).unwrap();
-    assert_eq!(disk.load::<CompactSubject>(&key), Some(item));
+    assert_eq!(disk.load::<CompactSample>(&key), Some(item));
     for at in 0..whole.len() {
         for change in [1, 0x80, 0xff] {
             let mut bytes = whole.clone();
             bytes[at] ^= change;
             fs::write(&path, bytes).unwrap();
-            assert_eq!(disk.load::<CompactSubject>(&key), None, "byte {at}");
+            assert_eq!(disk.load::<CompactSample>(&key), None, "byte {at}");
         }
         fs::write(&path, &whole[..at]).unwrap();
-        assert_eq!(disk.load::<CompactSubject>(&key), None, "cut at {at}");
+        assert_eq!(disk.load::<CompactSample>(&key), None, "cut at {at}");
     }
     fs::write(&path, [&whole[..], &[0]].concat()).unwrap();
-    assert_eq!(disk.load::<CompactSubject>(&key), None);
+    assert_eq!(disk.load::<CompactSample>(&key), None);
     fs::write(&path, &whole).unwrap();
     assert!(disk.load::<Vec<u8>>(&key).is_none(), "another type");
 

@@ -4,9 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use medseg_data::{
-    Case, Foreground, LabelSampling, Offline, OfflineOutcome, OfflineReport, OfflineStep, check_case, discover,
-};
+use medseg_data::{Case, Offline, OfflineOutcome, OfflineReport, OfflineStep, check_case, discover};
+use medseg_transforms::LabelInterpolation;
 use medseg_transforms::{Interpolation, resize, resize_nearest, resize_nearest_exact};
 use medseg_volume::{Datatype, Dhw, Geometry, Volume, read_image, read_info, read_label, write_image, write_label};
 use ndarray::Array3;
@@ -42,7 +41,7 @@ fn run(offline: &Offline, cases: &[Case], out: &Path) -> OfflineReport {
 }
 
 fn foreground(margin: usize) -> Offline {
-    Offline { step: OfflineStep::Foreground { margin }, foreground: Foreground::any() }
+    Offline { step: OfflineStep::Foreground { margin }, ..Offline::default() }
 }
 
 #[test]
@@ -75,7 +74,7 @@ fn margins_are_cut_at_the_border_and_label_values_chosen() {
     let out = folder.path().join("all");
     run(&foreground(1000), &cases, &out);
     assert_eq!(read_info(out.join("image/a.nii.gz")).unwrap().shape.to_array(), [12, 20, 24]);
-    let two = Offline { foreground: Foreground::values([2]), ..foreground(0) };
+    let two = Offline { foreground: vec![2], ..foreground(0) };
     run(&two, &cases, &folder.path().join("two"));
     assert_eq!(read_info(folder.path().join("two/label/a.nii.gz")).unwrap().shape.to_array(), [3, 4, 4]);
 }
@@ -85,7 +84,7 @@ fn the_resized_step_interpolates_and_covers_the_same_space() {
     let (folder, cases) = set(&["a"]);
     let (image, label) = (read_image(&cases[0].image).unwrap(), read_label(cases[0].label.as_ref().unwrap()).unwrap());
     let size = Dhw { d: 8, h: 8, w: 10 };
-    for (name, sampling) in [("n", LabelSampling::Nearest), ("e", LabelSampling::NearestExact)] {
+    for (name, sampling) in [("n", LabelInterpolation::Nearest), ("e", LabelInterpolation::NearestExact)] {
         let step = OfflineStep::Resized { size, label: sampling };
         let out = folder.path().join(name);
         run(&Offline { step, ..Offline::default() }, &cases, &out);
@@ -166,7 +165,7 @@ fn a_bad_case_is_named_and_the_others_are_made() {
 fn impossible_requests_are_refused_before_anything_is_written() {
     let (folder, cases) = set(&["a"]);
     let out = folder.path().join("out");
-    let empty = OfflineStep::Resized { size: Dhw { d: 128, h: 0, w: 128 }, label: LabelSampling::Nearest };
+    let empty = OfflineStep::Resized { size: Dhw { d: 128, h: 0, w: 128 }, label: LabelInterpolation::Nearest };
     let refused = |offline: &Offline, cases: &[Case], out: &Path| {
         offline.run(cases, out, 1, &mut |_| ()).unwrap_err().to_string()
     };

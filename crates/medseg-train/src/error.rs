@@ -160,6 +160,14 @@ impl TrainError {
         Self::Io { action, path: path.to_path_buf(), source }
     }
 
+    /// For a cache, which names the case where that is not done yet.
+    pub(crate) fn boxed(self) -> Box<dyn std::error::Error + Send + Sync> {
+        match self {
+            Self::Data(error) => Box::new(error),
+            other => Box::new(other),
+        }
+    }
+
     pub(crate) fn in_case(self, id: &str) -> Self {
         match self {
             Self::Case { .. } => self,

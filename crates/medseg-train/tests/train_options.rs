@@ -301,6 +301,23 @@ fn bad_cases_are_named_and_left_out_where_the_settings_allow_it() {
 }
 
 #[test]
+fn a_run_may_resample_and_its_masks_come_back_to_the_files_grid() {
+    let folder = Folder::with_cases();
+    let mut config = tiny(Experiment::OneStage);
+    let spacing = medseg_volume::Dhw { d: 8.0, h: 4.0, w: 4.0 };
+    config.set("data.preprocessing.spacing_mm = [8.0, 4.0, 4.0]").unwrap();
+    let out = folder.dir.path().join("resampled");
+    run(&request(config, &folder.data(), &out)).unwrap();
+    let bundle = medseg_bundle::Bundle::open(out.join("bundle"), &Device::flex()).unwrap();
+    assert_eq!(bundle.config().preprocessing.spacing_mm, Some(spacing));
+    let mask = read_label(out.join("predictions/phantom_005.nii.gz")).unwrap();
+    let image = read_image(folder.data().join("image/phantom_005.nii.gz")).unwrap();
+    assert_eq!((mask.shape(), &mask.geometry), (image.shape(), &image.geometry));
+    let (networks, _) = bundle.config().preprocessing.grid(image.shape(), &image.geometry);
+    assert_ne!(networks.voxels(), image.shape().voxels());
+}
+
+#[test]
 fn a_second_run_takes_its_cases_from_the_disk_cache() {
     let folder = Folder::with_cases();
     let run_coarse = |name: &str, cached: bool| {

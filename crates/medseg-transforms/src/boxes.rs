@@ -1,7 +1,7 @@
 //! Boxes of voxels, cutting them out and putting them back.
 
 use medseg_volume::Dhw;
-use ndarray::{Array3, ArrayView3, s};
+use ndarray::{Array3, ArrayView3, ArrayViewMut3, s};
 use serde::{Deserialize, Serialize};
 
 /// A box of voxels; it may reach outside the volume, where a crop is filled.
@@ -46,11 +46,24 @@ pub fn crop<T: Copy>(volume: &ArrayView3<'_, T>, region: &BoxDhw, outside: T) ->
         return volume.slice(slice_of(inside.start, inside.size)).to_owned();
     }
     let mut part = Array3::from_elem((d, h, w), outside);
-    let at = inside.start.zip(region.start).map(|(i, r)| i - r);
-    if inside.size.voxels() > 0 {
-        part.slice_mut(slice_of(at, inside.size)).assign(&volume.slice(slice_of(inside.start, inside.size)));
-    }
+    crop_into(volume, region, &mut part.view_mut());
     part
+}
+
+/// Cuts a box out into an array of its size, whose voxels outside the volume stay as they are; values are converted where
+/// the types differ.
+///
+/// # Panics
+/// If `part` does not have the box's size.
+pub fn crop_into<T: Copy + Into<U>, U>(volume: &ArrayView3<'_, T>, region: &BoxDhw, part: &mut ArrayViewMut3<'_, U>) {
+    assert_eq!(Dhw::from(part.dim()), region.size, "the part does not have the size of its box");
+    let inside = region.clipped(volume.dim().into());
+    if inside.size.voxels() == 0 {
+        return;
+    }
+    let at = inside.start.zip(region.start).map(|(i, r)| i - r);
+    let from = volume.slice(slice_of(inside.start, inside.size));
+    part.slice_mut(slice_of(at, inside.size)).zip_mut_with(&from, |to, value| *to = (*value).into());
 }
 
 /// Puts a cut-out box back where it was: the inverse of [`crop`]. What lies outside the volume is left out.

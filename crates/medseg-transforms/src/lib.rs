@@ -43,7 +43,7 @@ mod steps;
 /// The crates whose types are in [`Transform`]'s methods.
 pub use {rand, serde_json};
 
-pub use boxes::{BoxDhw, crop, paste};
+pub use boxes::{BoxDhw, crop, crop_into, paste};
 pub use components::{
     Components, Connectivity, FillHoles, KeepLargestComponents, RemoveSmallObjects, fill_holes, keep_largest,
     label_components, remove_components, remove_small_objects,

@@ -3,7 +3,7 @@
 mod image;
 mod label;
 mod palette;
-mod subject;
+mod sample;
 
 use medseg_transforms::BoxDhw;
 use medseg_volume::Dhw;
@@ -11,7 +11,7 @@ use ndarray::Array3;
 
 pub use image::CompactImage;
 pub use label::CompactLabel;
-pub use subject::CompactSubject;
+pub use sample::CompactSample;
 
 /// Cuts a box out of voxels in C order; `read` copies the voxels from a position on.
 fn cut<T: Copy>(shape: Dhw<usize>, region: &BoxDhw, outside: T, read: impl Fn(usize, &mut [T])) -> Array3<T> {

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use crate::DataError;
 use crate::case::Case;
+use crate::random::fnv1a;
 
 /// Changed whenever the layout of an entry changes, or what one of the same key should hold.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Everything that the content of an entry of a [`DiskCache`](crate::DiskCache) depends on: the case's files by path,
 /// length and time of change, the settings of the preparation, and the versions of the program and the format.
@@ -85,23 +86,5 @@ impl FileState {
             Ok(Self { path: path.to_string_lossy().into_owned(), bytes: state.len(), changed })
         };
         found().map_err(DataError::io(path))
-    }
-}
-
-/// The FNV-1a hash.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fnv1a;
-
-    #[test]
-    fn the_hash_is_fnv1a() {
-        assert_eq!(
-            [fnv1a(b""), fnv1a(b"a"), fnv1a(b"foobar")],
-            [0xcbf2_9ce4_8422_2325, 0xaf63_dc4c_8601_ec8c, 0x8594_4171_f739_67e8]
-        );
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use medseg_transforms::{LabelInterpolation, LabelMap};
 use medseg_volume::{Volume, read_image, read_label, write_image, write_image_i16, write_label};
 use ndarray::Array3;
 
@@ -46,8 +47,15 @@ fn written(case: &Case, offline: &Offline, out: &Path) -> Result<OfflineOutcome,
     let in_case = |error: medseg_volume::VolumeError| DataError::from(error).in_case(case);
     let image = read_image(&case.image).map_err(in_case)?;
     let label = read_label(case.label.as_ref().unwrap_or(&case.image)).map_err(in_case)?;
-    let warning = warning(case, &image.data, &label.data, offline);
-    let (image, label) = offline.step.apply(image, label, &offline.foreground);
+    let foreground = LabelMap::foreground_of(&offline.foreground);
+    let warning = warning(case, &image.data, &label.data, &foreground);
+    let (image, label) = match &offline.preprocessing {
+        Some(preprocessing) => {
+            (preprocessing.apply(image), preprocessing.apply_label(label, LabelInterpolation::NearestExact))
+        }
+        None => (image, label),
+    };
+    let (image, label) = offline.step.apply(image, label, &foreground);
     let made = result(case, out);
     write_intensities(&made.image, &image).map_err(in_case)?;
     // Last, so that a case with its label is whole.
@@ -55,9 +63,10 @@ fn written(case: &Case, offline: &Offline, out: &Path) -> Result<OfflineOutcome,
     Ok(OfflineOutcome::Written { shape: image.shape(), warning })
 }
 
-fn warning(case: &Case, image: &Array3<f32>, label: &Array3<u8>, offline: &Offline) -> Option<String> {
+fn warning(case: &Case, image: &Array3<f32>, label: &Array3<u8>, foreground: &LabelMap) -> Option<String> {
     let strange = image.iter().filter(|v| !v.is_finite()).count();
-    let empty = !label.iter().any(|v| offline.foreground.contains(*v));
+    let classes = foreground.table();
+    let empty = label.iter().all(|v| classes[usize::from(*v)] == 0);
     let reasons = [
         (strange > 0).then(|| format!("{strange} voxels of the image are not finite")),
         empty.then(|| "no voxel of the label counts as foreground".to_string()),

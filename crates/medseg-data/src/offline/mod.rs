@@ -6,16 +6,16 @@ mod step;
 
 use std::path::Path;
 
+use medseg_transforms::Preprocessing;
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
 use crate::atomic_file::{read_json, write_json};
 use crate::case::Case;
 use crate::loader::{Loader, LoaderOptions};
-use crate::subject::Foreground;
 
 pub use report::{OfflineCase, OfflineOutcome, OfflinePlan, OfflineReport};
-pub use step::{LabelSampling, OfflineStep};
+pub use step::OfflineStep;
 
 /// The settings a folder was made with.
 const SETTINGS: &str = "prepare.json";
@@ -24,8 +24,8 @@ const VERSION: u32 = 1;
 /// Makes a data set of another: `origin/` → `resized/`, or `origin/` → `foreground/`.
 ///
 /// The result has `image/` and `label/`, which [`discover`](crate::discover) finds, and `prepare.json` with these
-/// settings. Intensities and label values stay as they are (but for interpolation), and every voxel keeps its place in
-/// the patient: the written affines follow the resize or the crop.
+/// settings. Without [`preprocessing`](Self::preprocessing) intensities and label values stay as they are (but for
+/// interpolation), and every voxel keeps its place in the patient: the written affines follow the resize or the crop.
 ///
 /// # Examples
 /// ```
@@ -42,13 +42,16 @@ const VERSION: u32 = 1;
 /// assert!(check_case(&discover(&out)?[0])?.shape.voxels() < check_case(&cases[0])?.shape.voxels());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Offline {
-    /// What is done to each case.
+    /// Brings image and label to a network's grid and range before the step; as in the files if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preprocessing: Option<Preprocessing>,
+    /// The change of each case.
     pub step: OfflineStep,
-    /// Label values that count as foreground.
-    pub foreground: Foreground,
+    /// Label values that count as foreground; every value above 0 if there is none.
+    pub foreground: Vec<u8>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,6 +70,8 @@ impl Offline {
     pub fn plan(&self, cases: &[Case], out: impl AsRef<Path>) -> Result<OfflinePlan, DataError> {
         let out = out.as_ref();
         self.step.validate()?;
+        let preprocessing = self.preprocessing.map_or(Ok(()), |p| p.validate());
+        preprocessing.map_err(|e| refused(format!("preprocessing: {e}")))?;
         refuse_own_folder(cases, out)?;
         self.check_settings(out)?;
         let labelled: Vec<&Case> = cases.iter().filter(|case| case.label.is_some()).collect();

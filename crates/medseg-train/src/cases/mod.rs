@@ -1,13 +1,19 @@
-//! From files to what a stage trains and validates on.
+//! From files to what a stage trains and validates on: a case's files are read as a `Sample`, a stage makes a
+//! `TrainingCase` of it, a training step draws a `Batch` from that.
 
-mod images;
-mod jitter;
-mod kept;
-mod prepare;
+mod batch;
+mod boxes;
+mod cache_key;
+mod labels;
+mod role;
+mod samples;
 mod source;
-mod step;
+mod stored;
+mod training_case;
 
-pub(crate) use images::{Images, check_finite};
-pub(crate) use prepare::{Prepared, load_label, load_reference, no_foreground};
-pub(crate) use source::{CaseSource, Role, Settings};
-pub(crate) use step::TrainingStep;
+pub(crate) use batch::Batch;
+pub(crate) use labels::{load_label, load_reference, no_foreground};
+pub(crate) use role::{Preparation, Role};
+pub(crate) use samples::{Samples, check_finite};
+pub(crate) use source::CaseSource;
+pub(crate) use training_case::TrainingCase;

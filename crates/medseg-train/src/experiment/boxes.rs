@@ -8,9 +8,10 @@ use medseg_data::Case;
 use medseg_inference::{Cascade, CascadeConfig, Fallback, NoProgress};
 use medseg_transforms::BoxDhw;
 use medseg_unet::load_weights;
+use ndarray::Axis;
 
 use super::export::cascade_config;
-use crate::cases::Images;
+use crate::cases::Samples;
 use crate::config::{ExperimentConfig, OnBadCase, StageConfig};
 use crate::files::write_atomic;
 use crate::stage::StageRun;
@@ -23,7 +24,7 @@ pub(super) fn predicted_boxes(
     coarse: &StageConfig,
     out: &Path,
     cases: &[Case],
-    images: &Images,
+    samples: &Samples,
     device: &Device,
     observer: &mut dyn Observer,
 ) -> Result<HashMap<String, BoxDhw>, TrainError> {
@@ -40,14 +41,15 @@ pub(super) fn predicted_boxes(
     let mut boxes = BTreeMap::new();
     for (done, case) in cases.iter().enumerate() {
         observer.advance(done, &case.id);
-        let read = match images.get(case) {
+        let sample = match samples.get(case) {
             Err(_) if config.data.on_bad_case == OnBadCase::Skip => continue,
             read => read?,
         };
         let mut find = |windows: Tensor<5>| network.forward(windows);
         let mut nothing = |windows: Tensor<5>| windows.full_like(-1.0);
-        let image = read.image.view();
-        let found = cascade.predict(&image, read.spacing, device, &mut find, &mut nothing, &mut NoProgress);
+        let image = sample.image.index_axis(Axis(0), 0);
+        let found =
+            cascade.predict(&image, sample.geometry.spacing(), device, &mut find, &mut nothing, &mut NoProgress);
         let report = found.map_err(|e| TrainError::from(e).in_case(&case.id))?.report;
         let roi = if report.coarse_missed {
             observer.warn(&format!("case {}: the coarse network found nothing; its box is the whole volume", case.id));

@@ -11,6 +11,8 @@ mod predict;
 mod request;
 mod results;
 mod run;
+#[cfg(test)]
+mod same_voxels;
 mod trained;
 
 pub use export::open_bundle;

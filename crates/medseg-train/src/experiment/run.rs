@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use medseg_data::{Case, DiskCache};
+use medseg_data::{Case, DiskCache, mix};
 use medseg_device::{free_memory, reserved_bytes};
 use medseg_unet::Norm;
 
@@ -18,11 +18,11 @@ use super::predict::predict_cases;
 use super::results::{TrainedStage, write_results};
 use super::trained::TrainedRun;
 use super::{Part, RunRequest};
-use crate::cases::{CaseSource, Images, Role, Settings, load_label};
+use crate::cases::{CaseSource, Preparation, Role, Samples, load_label};
 use crate::config::{BoxSource, DataConfig, ExperimentConfig, OnBadCase};
 use crate::files::create_dir;
 use crate::report::{Recorder, Summary};
-use crate::stage::{StageRun, mix};
+use crate::stage::StageRun;
 use crate::{Observer, TrainError};
 
 /// Trains every stage, predicts the held-out cases and writes the report.
@@ -182,7 +182,7 @@ fn train_stages(
     let cases = [data.select(&data.split.train)?, data.select(&data.split.validation)?];
     // Two stages read the same files: half of the memory keeps what was read, half what the stage at work makes of it.
     let shared = if config.coarse.is_some() { (config.data.cache_mib << 20) / 2 } else { 0 };
-    let images = Images::new(cases.concat(), &config.data, shared);
+    let samples = Samples::new(cases.concat(), &config.data, shared);
     let disk = match &config.data.disk_cache {
         Some(settings) => Some(Arc::new(DiskCache::open(&settings.folder, settings.mib << 20)?)),
         None => None,
@@ -198,14 +198,14 @@ fn train_stages(
         let boxes = match &config.coarse {
             Some(coarse) if name == "fine" && stage.boxes == BoxSource::Predicted => {
                 create_dir(&request.out.join(name))?;
-                predicted_boxes(config, coarse, &request.out, &cases.concat(), &images, &devices[0], observer)?
+                predicted_boxes(config, coarse, &request.out, &cases.concat(), &samples, &devices[0], observer)?
             }
             _ => HashMap::new(),
         };
-        let settings = Settings { disk: disk.clone(), ..Settings::of(config, stage, seed, boxes) };
+        let preparation = Preparation::new(config, stage, seed, boxes).with_disk(disk.clone());
         let budget = (config.data.cache_mib << 20) - shared;
         let source = |cases: &Vec<Case>, all: usize, role| {
-            CaseSource::new(cases.clone(), &images, &settings, role, budget / all.max(1) * cases.len())
+            CaseSource::new(cases.clone(), &samples, &preparation, role, budget / all.max(1) * cases.len())
         };
         let all = cases[0].len() + cases[1].len();
         let (training, validation) = (source(&cases[0], all, Role::Training), source(&cases[1], all, Role::Validation));

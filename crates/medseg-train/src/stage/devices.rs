@@ -9,11 +9,11 @@ use medseg_unet::UNet;
 
 use super::objective::Objective;
 use crate::TrainError;
-use crate::cases::TrainingStep;
+use crate::cases::Batch;
 
 /// A case of a step and the seed of its dropout.
 pub(super) struct Work {
-    pub step: TrainingStep,
+    pub batch: Batch,
     pub seed: u64,
 }
 
@@ -89,8 +89,8 @@ fn one_case(network: &UNet, objective: &Objective, work: Work, device: &Device) 
     /// Dropout draws from a generator that all devices of a backend share: seeding it and the forward pass that draws from
     /// it are one. The backward passes of several devices run side by side.
     static GENERATOR: Mutex<()> = Mutex::new(());
-    let case = work.step.case.clone();
-    let (image, target) = work.step.into_tensors(device);
+    let case = work.batch.case.clone();
+    let (image, target) = work.batch.into_tensors(device);
     let loss = {
         let _mine = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
         device.seed(work.seed);

@@ -5,15 +5,15 @@ use std::time::Instant;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
-use medseg_data::{Loader, LoaderOptions, epoch_order};
+use medseg_data::{Loader, LoaderOptions, epoch_order, mix};
 use medseg_optim::Schedule;
 use medseg_unet::UNet;
 
 use super::devices::{Devices, Work, Worked};
 use super::gradients::average;
 use super::objective::Objective;
-use super::training::{Progress, StageRun, mix};
-use crate::cases::{CaseSource, TrainingStep};
+use super::training::{Progress, StageRun};
+use crate::cases::{Batch, CaseSource};
 use crate::config::ScheduleUnit;
 use crate::{Observer, TrainError};
 
@@ -37,7 +37,7 @@ struct Sums {
     cases: usize,
 }
 
-type Loaded = Result<(Option<TrainingStep>, Option<String>), TrainError>;
+type Loaded = Result<(Option<Batch>, Option<String>), TrainError>;
 
 impl StageRun<'_> {
     /// Trains on every case once, in a shuffled order.
@@ -79,7 +79,7 @@ impl StageRun<'_> {
         let (source, seed, number) = (Arc::clone(training), self.seed, epoch as u32);
         let order = epoch_order(seed, number, source.len());
         let options = LoaderOptions { workers: self.workers, prefetch: PREFETCH.max(group) };
-        Loader::new(source.len(), options, move |i| source.training_step(seed, number, order[i]))
+        Loader::new(source.len(), options, move |i| source.batch(seed, number, order[i]))
     }
 
     /// The cases of one step, those left out apart; warnings are passed on in the first epoch.
@@ -93,13 +93,13 @@ impl StageRun<'_> {
         let mut work = Vec::with_capacity(positions.len());
         for position in positions {
             let Some(loaded) = loader.next() else { break };
-            let (step, warning) = loaded?;
+            let (batch, warning) = loaded?;
             if let Some(warning) = warning.filter(|_| epoch == 1) {
                 observer.warn(&warning);
             }
             // The channels that dropout leaves out are drawn by the device: the same for the same epoch and position.
             let seed = mix(self.seed, epoch as u64, position as u64);
-            work.extend(step.map(|step| Work { step, seed }));
+            work.extend(batch.map(|batch| Work { batch, seed }));
         }
         Ok(work)
     }

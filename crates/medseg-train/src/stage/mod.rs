@@ -11,4 +11,4 @@ mod validation;
 
 pub(crate) use checkpoint::{Checkpoints, StageState};
 pub use history::{EpochRecord, history_csv, history_jsonl};
-pub(crate) use training::{StageRun, mix};
+pub(crate) use training::StageRun;

@@ -235,13 +235,3 @@ impl StageRun<'_> {
         )
     }
 }
-
-/// A seed that depends on every bit of its parts (SplitMix64's finaliser).
-pub(crate) fn mix(seed: u64, a: u64, b: u64) -> u64 {
-    [a, b].into_iter().fold(seed, |state, part| {
-        let mut z = (state ^ part).wrapping_add(0x9E37_79B9_7F4A_7C15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    })
-}

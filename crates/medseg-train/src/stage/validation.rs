@@ -7,7 +7,7 @@ use medseg_unet::UNet;
 use ndarray::{Array3, ArrayView4, Axis};
 
 use super::StageRun;
-use crate::cases::{CaseSource, Prepared};
+use crate::cases::{CaseSource, TrainingCase};
 use crate::config::StageInput;
 use crate::{Observer, TrainError};
 
@@ -62,7 +62,7 @@ impl Validated {
     }
 }
 
-fn predict(run: &StageRun<'_>, network: &UNet, case: &Prepared) -> Result<Array3<u8>, TrainError> {
+fn predict(run: &StageRun<'_>, network: &UNet, case: &TrainingCase) -> Result<Array3<u8>, TrainError> {
     let mut predictor = |windows: Tensor<5>| network.forward(windows);
     let image = case.image.view().insert_axis(Axis(0));
     let device = run.device();

@@ -60,6 +60,36 @@ impl LabelMap {
         Self { to: values.iter().map(|value| (*value, 1)).collect(), others: OtherLabels::Become(0) }
     }
 
+    /// The foreground's values become 1, all others 0; none named means every value above 0.
+    #[must_use]
+    pub fn foreground_of(values: &[u8]) -> Self {
+        if values.is_empty() { Self::foreground() } else { Self::merged(values) }
+    }
+
+    /// The given values become 1, 2, 3, ... in their order, all others 0.
+    #[must_use]
+    pub fn numbered(values: &[u8]) -> Self {
+        Self { to: values.iter().copied().zip(1..).collect(), others: OtherLabels::Become(0) }
+    }
+
+    /// The given values stay, all others become 0.
+    #[must_use]
+    pub fn only(values: &[u8]) -> Self {
+        Self { to: values.iter().map(|value| (*value, *value)).collect(), others: OtherLabels::Become(0) }
+    }
+
+    /// The new value of every old one; a refused value stays.
+    #[must_use]
+    pub fn table(&self) -> [u8; 256] {
+        std::array::from_fn(|value| {
+            let other = match self.others {
+                OtherLabels::Become(other) => other,
+                OtherLabels::Keep | OtherLabels::Refuse => value as u8,
+            };
+            self.to.get(&(value as u8)).copied().unwrap_or(other)
+        })
+    }
+
     /// Gives every voxel its new value.
     ///
     /// # Errors
@@ -73,13 +103,7 @@ impl LabelMap {
         {
             return Err(TransformError::parameter("label value", value, "is not one that has a new value"));
         }
-        let new: [u8; 256] = std::array::from_fn(|value| {
-            let other = match self.others {
-                OtherLabels::Become(other) => other,
-                OtherLabels::Keep | OtherLabels::Refuse => value as u8,
-            };
-            self.to.get(&(value as u8)).copied().unwrap_or(other)
-        });
+        let new = self.table();
         Zip::from(label).par_for_each(|value| *value = new[usize::from(*value)]);
         Ok(())
     }

@@ -1,17 +1,40 @@
-//! Boxes as a coarse network might find them: the reference's with faces that are a little off.
+//! The boxes that cases are cut to: the reference's, the coarse network's, or the reference's with faces that are a
+//! little off, as a coarse network might find them.
 
-use medseg_transforms::{BoxDhw, crop};
+use medseg_data::{fnv1a, mix, rng_for};
+use medseg_transforms::{BoxDhw, foreground_box};
 use medseg_volume::Dhw;
 use ndarray::Array3;
 use rand::{Rng, RngExt};
 
-use super::Prepared;
-use super::prepare::reference_box;
-use crate::config::StageConfig;
+use super::{Preparation, TrainingCase};
+use crate::config::{BoxSource, StageConfig};
+
+/// The box a case is cut to.
+pub(super) fn case_box(id: &str, label: &Array3<u8>, preparation: &Preparation) -> BoxDhw {
+    let stage = &preparation.stage;
+    let shape = Dhw::from(label.dim());
+    match stage.boxes {
+        BoxSource::Reference => reference_box(label, stage.foreground_margin),
+        // Of validation cases one box each, so that epochs can be compared.
+        BoxSource::Jittered => {
+            let mut rng = rng_for(mix(preparation.seed, fnv1a(id.as_bytes()), 0), 0, 0);
+            jittered(reference_box(label, stage.foreground_margin), stage.box_jitter, shape, &mut rng)
+        }
+        BoxSource::Predicted => preparation.boxes.get(id).copied().unwrap_or_else(|| BoxDhw::whole(shape)),
+    }
+}
+
+/// The foreground's box with a margin, cut at the border; the whole volume if there is no foreground.
+pub(super) fn reference_box(label: &Array3<u8>, margin: usize) -> BoxDhw {
+    let shape = Dhw::from(label.dim());
+    foreground_box(&label.view(), |v| *v != 0, Dhw::splat(margin))
+        .map_or_else(|| BoxDhw::whole(shape), |b| b.clipped(shape))
+}
 
 /// The box that is moved, in voxels of the widest that it can become, and that widest one in voxels of the label.
 pub(super) fn range(label: &Array3<u8>, stage: &StageConfig) -> (BoxDhw, BoxDhw) {
-    let shape = Dhw::from(<[usize; 3]>::from(label.dim()));
+    let shape = Dhw::from(label.dim());
     let roi = reference_box(label, stage.foreground_margin);
     let by = stage.box_jitter;
     let (start, size) = (roi.start.to_array(), roi.size.to_array());
@@ -42,23 +65,18 @@ pub(super) fn jittered(roi: BoxDhw, by: usize, shape: Dhw<usize>, rng: &mut impl
     }
 }
 
-impl Prepared {
+impl TrainingCase {
     /// The case cut to the box with its faces moved by this draw, ready for crops; `None` if its box stays as it is.
     pub fn cut_anew(&self, stage: &StageConfig, rng: &mut impl Rng) -> Option<Self> {
-        let shape = Dhw::from(<[usize; 3]>::from(self.label.dim()));
-        let roi = jittered(self.jitter?, stage.box_jitter, shape, rng);
-        let (image, label) = (crop(&self.image.view(), &roi, 0.0), crop(&self.label.view(), &roi, 0));
-        let cut = Self { image, label, index: None, jitter: None, empty: self.empty };
-        Some(cut.for_crops(stage))
+        let roi = jittered(self.jitter?, stage.box_jitter, self.shape(), rng);
+        Some(self.cut(&roi).for_crops(stage))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use medseg_data::rng_for;
-
     use super::*;
-    use crate::config::{BoxSource, Experiment, Preset, StageInput};
+    use crate::config::{Experiment, Preset, StageInput};
 
     fn stage() -> StageConfig {
         let mut stage = Preset::Quick.config(Experiment::TwoStage).fine;
@@ -104,14 +122,23 @@ mod tests {
         let mut label = Array3::<u8>::zeros(image.dim());
         label.slice_mut(ndarray::s![6..10, 6..10, 6..10]).fill(1);
         let (roi, widest) = range(&label, &stage);
-        let (image, label) = (crop(&image.view(), &widest, 0.0), crop(&label.view(), &widest, 0));
-        let case = Prepared { image, label, index: None, jitter: Some(roi), empty: false };
+        let case = TrainingCase { jitter: Some(roi), ..TrainingCase::plain(image, label).cut(&widest) };
         let cut = |number| case.cut_anew(&stage, &mut rng_for(3, number, 0)).unwrap();
         let corners: std::collections::BTreeSet<_> = (0..40).map(|n| cut(n).image[[0, 0, 0]].to_bits()).collect();
         assert!(corners.len() > 20, "{} corners in 40 epochs", corners.len());
         let (first, again) = (cut(7), cut(7));
         assert!(first.index.is_some() && first.image == again.image && first.label == again.label);
-        let still = Prepared { jitter: None, ..cut(7) };
+        let still = TrainingCase { jitter: None, ..cut(7) };
         assert!(still.cut_anew(&stage, &mut rng_for(3, 0, 0)).is_none());
+    }
+
+    #[test]
+    fn the_reference_box_is_cut_at_the_border_and_covers_all_without_foreground() {
+        let mut label = Array3::zeros((10, 12, 14));
+        let all = Dhw::from([10, 12, 14]);
+        assert_eq!(reference_box(&label, 3).size, all);
+        label[[1, 6, 7]] = 1;
+        let roi = reference_box(&label, 3);
+        assert_eq!((roi.start, roi.size), (Dhw::from([0, 3, 4]), Dhw::from([5, 7, 7])));
     }
 }

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use medseg_data::{Case, Foreground, Subject, check_case, check_case_within, check_cases};
+use medseg_data::{Case, check_case, check_case_within, check_cases};
+use medseg_transforms::LabelMap;
 use medseg_volume::{Geometry, Volume, write_image_i16, write_label};
 use ndarray::Array3;
 use tempfile::tempdir;
@@ -60,39 +61,28 @@ fn a_difference_names_both_files_and_itself() {
 }
 
 #[test]
-fn subjects_hold_intensities_and_a_binary_label() {
+fn samples_hold_the_files_intensities_and_label_values() {
     let dir = tempdir().unwrap();
     let case = case(dir.path(), (4, 5, 6), GRID);
-    let subject = Subject::read(&case, &Foreground::values([1, 3])).unwrap();
-    assert_eq!(subject.image[[3, 4, 5]], 345.0);
-    let expected = Array3::from_shape_fn((4, 5, 6), |(k, _, _)| (k % 2) as u8);
-    assert_eq!(subject.label, Some(expected));
-    assert_eq!((subject.foreground_voxels(), subject.bytes()), (60, 4 * 120 + 120));
-
-    let any = Subject::read(&case, &Foreground::any()).unwrap();
-    assert_eq!(any.foreground_voxels(), 90);
-    let unlabelled = Subject::read(&Case { label: None, ..case }, &Foreground::any()).unwrap();
-    assert_eq!((unlabelled.foreground_voxels(), unlabelled.bytes()), (0, 480));
+    let sample = case.read().unwrap();
+    assert_eq!((sample.id.as_str(), sample.image[[0, 3, 4, 5]]), ("scan", 345.0));
+    assert_eq!(sample.geometry.affine(), GRID);
+    let mut label = sample.label.unwrap();
+    assert_eq!(label, Array3::from_shape_fn((4, 5, 6), |(k, _, _)| k as u8));
+    LabelMap::foreground_of(&[1, 3]).apply(&mut label).unwrap();
+    assert_eq!(label, Array3::from_shape_fn((4, 5, 6), |(k, _, _)| (k % 2) as u8));
+    assert_eq!(Case { label: None, ..case }.read().unwrap().label, None);
 }
 
 #[test]
 fn unreadable_and_unequal_files_are_named() {
     let dir = tempdir().unwrap();
     let unequal = case(dir.path(), (4, 5, 7), GRID);
-    let message = Subject::read(&unequal, &Foreground::any()).unwrap_err().to_string();
+    let message = unequal.read().unwrap_err().to_string();
     assert!(message.contains("scan.nii.gz") && message.contains("4x5x7"), "{message}");
     let missing = Case { label: Some(dir.path().join("gone.nii.gz")), ..unequal.clone() };
     assert!(check_case(&missing).unwrap_err().to_string().contains("gone.nii.gz"));
-    assert!(Subject::read(&missing, &Foreground::any()).unwrap_err().to_string().contains("gone.nii.gz"));
+    assert!(missing.read().unwrap_err().to_string().contains("gone.nii.gz"));
     std::fs::write(&unequal.image, b"no volume").unwrap();
     assert!(check_case(&unequal).unwrap_err().to_string().contains("scan.nii.gz"));
-}
-
-#[test]
-fn foreground_is_a_list_in_json() {
-    assert_eq!(serde_json::from_str::<Foreground>("[1, 2]").unwrap(), Foreground::values([1, 2]));
-    assert_eq!(serde_json::to_string(&Foreground::any()).unwrap(), "[]");
-    assert!(serde_json::from_str::<Foreground>("[300]").is_err());
-    assert!(Foreground::any().contains(255) && !Foreground::any().contains(0));
-    assert!(Foreground::values([0]).contains(0) && !Foreground::values([2]).contains(1));
 }

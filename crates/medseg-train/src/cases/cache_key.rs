@@ -1,0 +1,56 @@
+//! Names for cases on the disk: everything that they depend on.
+
+use std::collections::BTreeMap;
+
+use medseg_transforms::{BoxDhw, LabelInterpolation, Preprocessing};
+use medseg_volume::Dhw;
+use serde::Serialize;
+
+use super::{Preparation, Role};
+use crate::config::{BoxSource, OnBadCase, OnEmptyLabel, StageInput};
+
+/// The settings that a prepared case depends on.
+#[derive(Serialize)]
+pub(super) struct PreparationKey {
+    role: Role,
+    labels: Vec<u8>,
+    preprocessing: Preprocessing,
+    label_interpolation: LabelInterpolation,
+    on_bad_case: OnBadCase,
+    on_empty_label: OnEmptyLabel,
+    classes: usize,
+    input: StageInput,
+    size: Dhw<usize>,
+    label_resize: LabelInterpolation,
+    foreground_margin: usize,
+    boxes: BoxSource,
+    box_jitter: usize,
+    /// For boxes that are jittered once a case.
+    seed: Option<u64>,
+    /// Start and size of every predicted box.
+    predicted: BTreeMap<String, [[i64; 3]; 2]>,
+}
+
+impl PreparationKey {
+    pub fn new(preparation: &Preparation, role: Role) -> Self {
+        let (data, stage) = (&preparation.data, &preparation.stage);
+        let numbers = |b: &BoxDhw| [b.start.to_array().map(|v| v as i64), b.size.to_array().map(|v| v as i64)];
+        Self {
+            role,
+            labels: data.labels.clone(),
+            preprocessing: data.preprocessing,
+            label_interpolation: data.label_interpolation,
+            on_bad_case: data.on_bad_case,
+            on_empty_label: data.on_empty_label,
+            classes: stage.classes(),
+            input: stage.input,
+            size: stage.size,
+            label_resize: stage.label_resize,
+            foreground_margin: stage.foreground_margin,
+            boxes: stage.boxes,
+            box_jitter: stage.box_jitter,
+            seed: (stage.boxes == BoxSource::Jittered && role == Role::Validation).then_some(preparation.seed),
+            predicted: preparation.boxes.iter().map(|(case, b)| (case.clone(), numbers(b))).collect(),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The cases as the networks' grid shows them, shared by the stages.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use medseg_data::{CachedDataset, Case, CompactSample};
+use medseg_transforms::Sample;
+
+use crate::TrainError;
+use crate::config::DataConfig;
+
+/// Reads a labelled case and preprocesses it as prediction does. Label values stay those of the file.
+pub(super) fn read_sample(case: &Case, data: &DataConfig) -> Result<Sample, TrainError> {
+    if case.label.is_none() {
+        return Err(TrainError::Config(format!("case {} has no label to train or validate with", case.id)));
+    }
+    let sample = case.read()?;
+    check_finite(sample.image.iter(), &case.image)?;
+    Ok(data.preprocessing.apply_to_sample(sample, data.label_interpolation))
+}
+
+/// Refuses an image that holds NaN or infinite voxels.
+pub(crate) fn check_finite<'a>(mut voxels: impl Iterator<Item = &'a f32>, path: &Path) -> Result<(), TrainError> {
+    // Most images have none, and a sum over all voxels is not needed then.
+    if voxels.all(|v| v.is_finite()) {
+        return Ok(());
+    }
+    let voxels = 1 + voxels.filter(|v| !v.is_finite()).count();
+    Err(TrainError::NotFinite { path: path.to_path_buf(), voxels })
+}
+
+/// Every case of a run, read once as far as a budget allows.
+pub(crate) struct Samples {
+    data: DataConfig,
+    index: HashMap<String, usize>,
+    /// None where nothing may be kept.
+    cache: Option<CachedDataset<CompactSample>>,
+}
+
+impl Samples {
+    /// Reads nothing yet; `budget` is in bytes.
+    pub fn new(cases: Vec<Case>, data: &DataConfig, budget: usize) -> Arc<Self> {
+        let index = cases.iter().enumerate().map(|(at, case)| (case.id.clone(), at)).collect();
+        let settings = data.clone();
+        let load = move |case: &Case| match read_sample(case, &settings) {
+            Ok(sample) => Ok(CompactSample::new(&sample)),
+            Err(error) => Err(error.boxed()),
+        };
+        let cache = (budget > 0).then(|| CachedDataset::new(cases, budget, load, CompactSample::bytes));
+        Arc::new(Self { data: data.clone(), index, cache })
+    }
+
+    /// A case's image and label.
+    pub fn get(&self, case: &Case) -> Result<Sample, TrainError> {
+        let Some(at) = self.index.get(&case.id) else {
+            return Err(TrainError::Config(format!("case {} is none of this run's", case.id)));
+        };
+        match &self.cache {
+            Some(cache) => Ok(cache.get(*at)?.to_sample()),
+            None => read_sample(case, &self.data),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Training cases as a folder keeps them between runs.
+
+use std::io;
+
+use medseg_data::{CacheItem, CompactImage, CompactLabel, ItemReader, ItemWriter};
+use medseg_transforms::{BoxDhw, LabelIndex, RandCropByPosNegLabel};
+use medseg_volume::Dhw;
+use ndarray::Array3;
+
+use super::TrainingCase;
+use super::training_case::Outcome;
+
+/// Voxels that crops may be centred on; cheaper to find again than to keep.
+fn index_of(label: &Array3<u8>) -> LabelIndex {
+    let any = RandCropByPosNegLabel { size: Dhw::splat(1), pos: 1.0, neg: 1.0, samples: 1 };
+    any.index(&label.view())
+}
+
+impl CacheItem for Outcome {
+    fn write(&self, to: &mut ItemWriter<'_>) -> io::Result<()> {
+        // The reason why a case is left out may change without its files; it is looked at again.
+        let Self::Usable(case) = self else {
+            return Err(io::Error::other("a case that is left out is not kept"));
+        };
+        let TrainingCase { image, label, index, jitter, warning } = case.as_ref();
+        to.json(&(warning, index.is_some(), jitter))?;
+        CompactImage::new(&image.view()).write(to)?;
+        CompactLabel::new(&label.view()).write(to)
+    }
+
+    fn read(from: &mut ItemReader<'_>) -> io::Result<Self> {
+        let (warning, indexed, jitter): (Option<String>, bool, Option<BoxDhw>) = from.json()?;
+        let (image, label) = (CompactImage::read(from)?.to_array(), CompactLabel::read(from)?.to_array());
+        if image.dim() != label.dim() {
+            return Err(ItemReader::damaged("image and label differ in shape"));
+        }
+        let index = indexed.then(|| index_of(&label));
+        Ok(Self::Usable(Box::new(TrainingCase { image, label, index, jitter, warning })))
+    }
+}

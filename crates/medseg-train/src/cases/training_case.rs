@@ -1,0 +1,141 @@
+//! A case as one stage needs it: made once and kept.
+
+use medseg_data::Case;
+use medseg_transforms::{
+    BoxDhw, Interpolation, LabelIndex, PadMethod, RandCropByPosNegLabel, Sample, SpatialPad, crop, resize,
+};
+use medseg_volume::Dhw;
+use ndarray::{Array3, Axis};
+
+use super::boxes::{case_box, range};
+use super::labels::{class_map, no_foreground};
+use super::{Preparation, Role, Samples};
+use crate::TrainError;
+use crate::config::{BoxSource, OnBadCase, OnEmptyLabel, StageConfig, StageInput};
+
+/// A case on a stage's grid, with everything that does not change from epoch to epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TrainingCase {
+    /// Intensities as the network expects them.
+    pub image: Array3<f32>,
+    /// The class of every voxel: 0 background, 1 the only class or the first.
+    pub label: Array3<u8>,
+    /// Voxels that crops may be centred on; only for training on crops.
+    pub index: Option<LabelIndex>,
+    /// The box whose faces are moved anew for every training step, in voxels of the arrays, which hold all it can become.
+    pub jitter: Option<BoxDhw>,
+    /// The user should know this about the case; it begins with its name.
+    pub warning: Option<String>,
+}
+
+/// A case that can be used, or the reason why it is left out.
+pub(crate) enum Outcome {
+    Usable(Box<TrainingCase>),
+    LeftOut(String),
+}
+
+impl Outcome {
+    /// The case, if it can be used, and the warning, if there is one.
+    pub fn parts(&self) -> (Option<&TrainingCase>, Option<&str>) {
+        match self {
+            Self::Usable(case) => (Some(case), case.warning.as_deref()),
+            Self::LeftOut(why) => (None, Some(why)),
+        }
+    }
+
+    /// Bytes in memory.
+    pub fn bytes(&self) -> usize {
+        self.parts().0.map_or(0, TrainingCase::bytes)
+    }
+}
+
+impl TrainingCase {
+    /// Prepares a case, or says why it is left out, where the settings allow that.
+    pub fn prepare(
+        case: &Case,
+        samples: &Samples,
+        preparation: &Preparation,
+        role: Role,
+    ) -> Result<Outcome, TrainError> {
+        let data = &preparation.data;
+        let prepared = samples.get(case).and_then(|sample| Self::new(sample, preparation, role));
+        let (mut prepared, empty) = match prepared {
+            Ok(prepared) => prepared,
+            Err(e) if data.on_bad_case == OnBadCase::Skip && !e.is_usage() => {
+                return Ok(Outcome::LeftOut(format!("case {} is left out: {e}", case.id)));
+            }
+            Err(e) => return Err(e),
+        };
+        prepared.warning = empty.then(|| no_foreground(case));
+        match (&prepared.warning, data.on_empty_label) {
+            (Some(warning), OnEmptyLabel::Skip) => Ok(Outcome::LeftOut(format!("{warning}; it is left out"))),
+            (Some(_), OnEmptyLabel::Stop) => {
+                Err(TrainError::EmptyLabel { path: case.label.clone().unwrap_or_else(|| case.image.clone()) })
+            }
+            _ => Ok(Outcome::Usable(Box::new(prepared))),
+        }
+    }
+
+    /// Resizes a sample, leaves it whole or cuts it to its box, as the stage wants it; true if it has no foreground.
+    fn new(sample: Sample, preparation: &Preparation, role: Role) -> Result<(Self, bool), TrainError> {
+        let (stage, id) = (&preparation.stage, sample.id);
+        let image = sample.image.index_axis_move(Axis(0), 0);
+        let mut label = sample.label.unwrap_or_else(|| Array3::zeros(image.dim()));
+        class_map(&preparation.data.labels, stage.classes()).apply(&mut label)?;
+        let empty = label.iter().all(|v| *v == 0);
+        if role == Role::Training && stage.boxes == BoxSource::Jittered {
+            let (roi, widest) = range(&label, stage);
+            return Ok((Self { jitter: Some(roi), ..Self::plain(image, label).cut(&widest) }, empty));
+        }
+        let case = match stage.input {
+            StageInput::Whole => Self::plain(
+                resize(&image.view(), stage.size, Interpolation::Trilinear { align_corners: false }),
+                stage.label_resize.resize(&label.view(), stage.size),
+            ),
+            StageInput::Crops => Self::plain(image, label),
+            StageInput::ForegroundCrops => {
+                let roi = case_box(&id, &label, preparation);
+                Self::plain(image, label).cut(&roi)
+            }
+        };
+        let on_crops = role == Role::Training && stage.input != StageInput::Whole;
+        Ok((if on_crops { case.for_crops(stage) } else { case }, empty))
+    }
+
+    /// Image and label alone.
+    pub(super) fn plain(image: Array3<f32>, label: Array3<u8>) -> Self {
+        Self { image, label, index: None, jitter: None, warning: None }
+    }
+
+    /// Image and label in a box.
+    pub(super) fn cut(&self, roi: &BoxDhw) -> Self {
+        Self::plain(crop(&self.image.view(), roi, 0.0), crop(&self.label.view(), roi, 0))
+    }
+
+    /// Padded to the size of a crop and indexed.
+    pub fn for_crops(self, stage: &StageConfig) -> Self {
+        let pad = SpatialPad { size: stage.size, method: PadMethod::Symmetric };
+        let padded = if pad.padding(self.shape()) == Dhw::splat((0, 0)) {
+            self
+        } else {
+            let (image, label) = (pad.apply(&self.image.view(), 0.0), pad.apply(&self.label.view(), 0));
+            Self { image, label, ..self }
+        };
+        Self { index: Some(crop_sampler(stage).index(&padded.label.view())), ..padded }
+    }
+
+    /// Voxels along `[depth, height, width]`.
+    pub fn shape(&self) -> Dhw<usize> {
+        self.label.dim().into()
+    }
+
+    /// Bytes in memory.
+    pub fn bytes(&self) -> usize {
+        self.image.len() * 4 + self.label.len() + self.index.as_ref().map_or(0, LabelIndex::bytes)
+    }
+}
+
+/// The random crops of a stage.
+pub(super) fn crop_sampler(stage: &StageConfig) -> RandCropByPosNegLabel {
+    RandCropByPosNegLabel { size: stage.size, pos: stage.crops.pos, neg: stage.crops.neg, samples: stage.crops.samples }
+}
