@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use medseg::train::{DiskCacheSettings, Experiment, ExperimentConfig, Part, Preset, RunRequest, TrainError};
+use medseg::train::{DiskCacheConfig, Experiment, ExperimentConfig, Part, Preset, RunRequest, TrainError};
 use medseg::transforms::{Intensity, nnunet_augmentation};
 use medseg::volume::Dhw;
 
@@ -186,7 +186,7 @@ impl Options {
             config.data.labels.clone_from(labels);
         }
         if let Some(folder) = &self.cache {
-            config.data.disk_cache = Some(DiskCacheSettings::new(folder));
+            config.data.disk_cache = Some(DiskCacheConfig::new(folder));
         }
         if let Some(seed) = self.seed {
             config.seed = seed;

@@ -44,10 +44,9 @@ pub mod report;
 mod stage;
 
 pub use config::{
-    AdamWSettings, BestBy, BoxSource, CascadeSettings, Clip, CropSampling, DataConfig, DiskCacheSettings,
-    EarlyStopping, Experiment, ExperimentConfig, GradientSettings, LossSettings, OnBadCase, OnEmptyLabel,
-    OptimizerRule, OptimizerSettings, PrecisionSetting, Preset, SCHEMA, ScheduleUnit, SgdSettings, StageConfig,
-    StageInput, WindowSettings,
+    AdamWConfig, BestBy, BoxSource, CascadeSettings, Clip, CropSampling, DataConfig, DiskCacheConfig, EarlyStopping,
+    Experiment, ExperimentConfig, GradientConfig, LossConfig, OnBadCase, OnEmptyLabel, OptimizerConfig, OptimizerRule,
+    PrecisionSetting, Preset, SCHEMA, ScheduleUnit, SgdConfig, StageConfig, StageInput, WindowSettings,
 };
 pub use error::TrainError;
 pub use experiment::{

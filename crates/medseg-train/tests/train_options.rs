@@ -10,8 +10,8 @@ use medseg_bundle::{Bundle, NoProgress};
 use medseg_losses::DiceCrossEntropyLossConfig;
 use medseg_optim::{EmaConfig, Polynomial, ScheduleConfig};
 use medseg_train::{
-    AdamWSettings, BoxSource, Clip, DiskCacheSettings, EarlyStopping, Experiment, ExperimentConfig, LossSettings,
-    OptimizerRule, Part, PrecisionSetting, RunRequest, ScheduleUnit, SgdSettings, run_experiment_on,
+    AdamWConfig, BoxSource, Clip, DiskCacheConfig, EarlyStopping, Experiment, ExperimentConfig, LossConfig,
+    OptimizerRule, Part, PrecisionSetting, RunRequest, ScheduleUnit, SgdConfig, run_experiment_on,
 };
 use medseg_transforms::nnunet_augmentation;
 use medseg_volume::{read_image, read_label, write_label};
@@ -56,9 +56,9 @@ fn losses(history: &[String]) -> Vec<f64> {
 fn every_option_changes_the_training_and_leaves_it_finite() {
     type Change = fn(&mut ExperimentConfig);
     let changes: [(&str, Change); 10] = [
-        ("loss", |c| c.fine.loss = LossSettings::DiceCrossEntropy(DiceCrossEntropyLossConfig::default())),
-        ("adamw", |c| c.fine.optimizer.rule = OptimizerRule::AdamW(AdamWSettings::default())),
-        ("sgd", |c| c.fine.optimizer.rule = OptimizerRule::Sgd(SgdSettings::default())),
+        ("loss", |c| c.fine.loss = LossConfig::DiceCrossEntropy(DiceCrossEntropyLossConfig::default())),
+        ("adamw", |c| c.fine.optimizer.rule = OptimizerRule::AdamW(AdamWConfig::default())),
+        ("sgd", |c| c.fine.optimizer.rule = OptimizerRule::Sgd(SgdConfig::default())),
         ("schedule", |c| {
             c.fine.schedule = ScheduleConfig::Polynomial(Polynomial { total_epochs: 3, power: 0.9 });
         }),
@@ -322,7 +322,7 @@ fn a_second_run_takes_its_cases_from_the_disk_cache() {
     let folder = Folder::with_cases();
     let run_coarse = |name: &str, cached: bool| {
         let mut config = tiny(Experiment::TwoStage);
-        config.data.disk_cache = cached.then(|| DiskCacheSettings::new(folder.dir.path().join("cache")));
+        config.data.disk_cache = cached.then(|| DiskCacheConfig::new(folder.dir.path().join("cache")));
         let out = folder.dir.path().join(name);
         let request = RunRequest { part: Some(Part::Coarse), ..request(config, &folder.data(), &out) };
         run(&request).map(|_| history(&out.join("coarse")))

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// From the gradients of single cases to that of one optimiser step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct GradientSettings {
+pub struct GradientConfig {
     /// Cases whose gradients are averaged for one step of the optimiser. Several devices share these cases, so that this
     /// number, and not that of the devices, decides the result.
     pub accumulate: usize,
@@ -18,7 +18,7 @@ pub struct GradientSettings {
     pub checkpointing: bool,
 }
 
-impl Default for GradientSettings {
+impl Default for GradientConfig {
     /// A step for each case, no limit, everything kept.
     fn default() -> Self {
         Self { accumulate: 1, clip: None, checkpointing: false }
@@ -74,8 +74,8 @@ mod tests {
 
     #[test]
     fn a_clip_is_read_by_kind_and_unknown_keys_are_refused() {
-        let settings: GradientSettings = toml::from_str("clip = { kind = \"norm\", max = 2.0 }").unwrap();
-        assert_eq!(settings, GradientSettings { clip: Some(Clip::Norm { max: 2.0 }), ..GradientSettings::default() });
-        assert!(toml::from_str::<GradientSettings>("clip = { kind = \"norm\", maximum = 2.0 }").is_err());
+        let settings: GradientConfig = toml::from_str("clip = { kind = \"norm\", max = 2.0 }").unwrap();
+        assert_eq!(settings, GradientConfig { clip: Some(Clip::Norm { max: 2.0 }), ..GradientConfig::default() });
+        assert!(toml::from_str::<GradientConfig>("clip = { kind = \"norm\", maximum = 2.0 }").is_err());
     }
 }

@@ -13,16 +13,16 @@ use crate::TrainError;
 /// Which loss is minimised; in a file the entry `kind` chooses it and the other entries are that loss's own.
 ///
 /// ```
-/// use medseg_train::LossSettings;
+/// use medseg_train::LossConfig;
 ///
 /// let text = "kind = \"dice_cross_entropy\"\nlambda_ce = 0.5\ndice = { activation = \"softmax\", to_onehot_y = true }";
-/// let loss: LossSettings = toml::from_str(text)?;
+/// let loss: LossConfig = toml::from_str(text)?;
 /// assert_eq!(loss.name(), "dice_cross_entropy");
 /// # Ok::<(), toml::de::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum LossSettings {
+pub enum LossConfig {
     /// See [`DiceLossConfig`].
     Dice(DiceLossConfig),
     /// See [`DiceCrossEntropyLossConfig`].
@@ -39,7 +39,7 @@ pub enum LossSettings {
     CrossEntropy(CrossEntropyLossConfig),
 }
 
-impl Default for LossSettings {
+impl Default for LossConfig {
     /// Dice with sigmoid, the loss of the experiments.
     fn default() -> Self {
         Self::Dice(DiceLossConfig::default())
@@ -61,7 +61,7 @@ macro_rules! each {
     };
 }
 
-impl LossSettings {
+impl LossConfig {
     /// The entry `kind`.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -98,7 +98,7 @@ impl LossSettings {
     }
 
     /// Refuses what cannot work with this many output channels; the message begins with the setting's name.
-    pub(crate) fn check(&self, channels: usize) -> Result<(), String> {
+    pub(crate) fn validate(&self, channels: usize) -> Result<(), String> {
         if self.clone().for_channels(channels) != *self {
             return Err(match channels {
                 1 => "one output channel needs activation = \"sigmoid\" and to_onehot_y = false".into(),
@@ -146,7 +146,7 @@ impl Loss {
 mod tests {
     use super::*;
 
-    fn all() -> Vec<LossSettings> {
+    fn all() -> Vec<LossConfig> {
         let kinds =
             ["dice", "dice_cross_entropy", "dice_focal", "generalized_dice", "tversky", "focal", "cross_entropy"];
         kinds.iter().map(|kind| toml::from_str(&format!("kind = {kind:?}")).unwrap()).collect()
@@ -155,22 +155,22 @@ mod tests {
     #[test]
     fn every_loss_fits_one_channel_by_default_and_several_when_told() {
         for loss in all() {
-            loss.check(1).unwrap();
-            assert!(loss.check(3).unwrap_err().contains("softmax"), "{}", loss.name());
-            loss.clone().for_channels(3).check(3).unwrap();
-            assert!(loss.for_channels(3).check(1).unwrap_err().contains("sigmoid"));
+            loss.validate(1).unwrap();
+            assert!(loss.validate(3).unwrap_err().contains("softmax"), "{}", loss.name());
+            loss.clone().for_channels(3).validate(3).unwrap();
+            assert!(loss.for_channels(3).validate(1).unwrap_err().contains("sigmoid"));
         }
     }
 
     #[test]
     fn unknown_kinds_and_keys_and_wrong_weights_are_named() {
-        let error = |text: &str| toml::from_str::<LossSettings>(text).unwrap_err().to_string();
+        let error = |text: &str| toml::from_str::<LossConfig>(text).unwrap_err().to_string();
         assert!(error("kind = \"hinge\"").contains("hinge"));
         assert!(error("kind = \"dice\"\njacard = true").contains("jacard"));
-        let loss: LossSettings =
+        let loss: LossConfig =
             toml::from_str("kind = \"dice\"\nactivation = \"softmax\"\nto_onehot_y = true\nweight = [1.0, 2.0]")
                 .unwrap();
-        assert!(loss.check(3).unwrap_err().contains('2'));
+        assert!(loss.validate(3).unwrap_err().contains('2'));
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
         let device = burn::tensor::Device::flex();
         let logits = Tensor::<5>::zeros([1, 3, 2, 2, 2], &device);
         let target = Tensor::<5>::ones([1, 1, 2, 2, 2], &device);
-        let settings = LossSettings::CrossEntropy(CrossEntropyLossConfig::default()).for_channels(3);
+        let settings = LossConfig::CrossEntropy(CrossEntropyLossConfig::default()).for_channels(3);
         let loss = settings.init().unwrap().forward(logits, target).into_scalar::<f32>();
         assert!((loss - 3f32.ln()).abs() < 1e-6, "{loss}");
     }

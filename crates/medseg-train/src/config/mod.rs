@@ -16,10 +16,10 @@ use medseg_transforms::{LabelInterpolation, Preprocessing};
 use medseg_unet::Precision;
 use serde::{Deserialize, Serialize};
 
-pub use gradient::{Clip, EarlyStopping, GradientSettings, ScheduleUnit};
+pub use gradient::{Clip, EarlyStopping, GradientConfig, ScheduleUnit};
 pub(crate) use loss::Loss;
-pub use loss::LossSettings;
-pub use optimizer::{AdamWSettings, OptimizerRule, OptimizerSettings, SgdSettings};
+pub use loss::LossConfig;
+pub use optimizer::{AdamWConfig, OptimizerConfig, OptimizerRule, SgdConfig};
 pub use presets::Preset;
 pub(crate) use presets::one_fall;
 pub use stage::{BestBy, BoxSource, CropSampling, StageConfig, StageInput, WindowSettings};
@@ -74,7 +74,7 @@ pub struct DataConfig {
     pub cache_mib: usize,
     /// A folder where prepared cases are kept for later runs, which then start at once; none is used if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub disk_cache: Option<DiskCacheSettings>,
+    pub disk_cache: Option<DiskCacheConfig>,
     /// Threads that prepare the next steps while the network works; results do not depend on it.
     pub workers: usize,
     /// What to do about a case whose files cannot be read or whose image holds numbers that are not finite.
@@ -89,15 +89,15 @@ pub struct DataConfig {
 /// that matter, so runs may share a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DiskCacheSettings {
+pub struct DiskCacheConfig {
     /// The folder; made if it is not there.
     pub folder: PathBuf,
     /// The most it may take, in MiB: entries that were not used for longest go first.
-    #[serde(default = "DiskCacheSettings::default_mib")]
+    #[serde(default = "DiskCacheConfig::default_mib")]
     pub mib: u64,
 }
 
-impl DiskCacheSettings {
+impl DiskCacheConfig {
     /// In this folder, up to 64 GiB.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), mib: Self::default_mib() }

@@ -1,8 +1,6 @@
 //! The optimiser of a stage.
 
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::momentum::MomentumConfig;
-use burn::optim::{AdamWConfig, ModuleOptimizer, SgdConfig};
+use burn::optim::{self, ModuleOptimizer};
 use medseg_optim::NovoGradConfig;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +9,7 @@ use crate::TrainError;
 /// Learning rate and rule of the optimiser.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OptimizerSettings {
+pub struct OptimizerConfig {
     /// Learning rate at the schedule's maxima.
     pub lr: f64,
     /// How gradients become steps.
@@ -26,9 +24,9 @@ pub enum OptimizerRule {
     /// See [`NovoGradConfig`]; the experiments' optimiser.
     NovoGrad(NovoGradConfig),
     /// Adam with decoupled weight decay, Burn's.
-    AdamW(AdamWSettings),
+    AdamW(AdamWConfig),
     /// Stochastic gradient descent with momentum, Burn's.
-    Sgd(SgdSettings),
+    Sgd(SgdConfig),
 }
 
 impl Default for OptimizerRule {
@@ -40,7 +38,7 @@ impl Default for OptimizerRule {
 /// AdamW's settings; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct AdamWSettings {
+pub struct AdamWConfig {
     /// Decay of the first moment, 0 to below 1.
     pub beta_1: f64,
     /// Decay of the second moment, 0 to below 1.
@@ -51,7 +49,7 @@ pub struct AdamWSettings {
     pub weight_decay: f64,
 }
 
-impl Default for AdamWSettings {
+impl Default for AdamWConfig {
     fn default() -> Self {
         Self { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay: 0.01 }
     }
@@ -60,7 +58,7 @@ impl Default for AdamWSettings {
 /// SGD's settings; the default is nnU-Net's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct SgdSettings {
+pub struct SgdConfig {
     /// Share of the last step that goes on, 0 to below 1.
     pub momentum: f64,
     /// Nesterov's form of the momentum.
@@ -69,15 +67,15 @@ pub struct SgdSettings {
     pub weight_decay: f64,
 }
 
-impl Default for SgdSettings {
+impl Default for SgdConfig {
     fn default() -> Self {
         Self { momentum: 0.99, nesterov: true, weight_decay: 3e-5 }
     }
 }
 
-impl OptimizerSettings {
+impl OptimizerConfig {
     /// Refuses impossible values; the message begins with the setting's name.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    pub(crate) fn validate(&self) -> Result<(), String> {
         if !(self.lr.is_finite() && self.lr > 0.0) {
             return Err(format!("lr must be a positive number, not {}", self.lr));
         }
@@ -107,16 +105,17 @@ impl OptimizerSettings {
     pub(crate) fn init(&self) -> Result<ModuleOptimizer, TrainError> {
         Ok(match self.rule {
             OptimizerRule::NovoGrad(c) => c.init()?,
-            OptimizerRule::AdamW(c) => AdamWConfig::new()
+            OptimizerRule::AdamW(c) => optim::AdamWConfig::new()
                 .with_beta_1(c.beta_1 as f32)
                 .with_beta_2(c.beta_2 as f32)
                 .with_epsilon(c.epsilon as f32)
                 .with_weight_decay(c.weight_decay as f32)
                 .init(),
             OptimizerRule::Sgd(c) => {
-                let momentum = MomentumConfig { momentum: c.momentum, dampening: 0.0, nesterov: c.nesterov };
-                let decay = WeightDecayConfig { penalty: c.weight_decay as f32 };
-                SgdConfig::new().with_momentum(Some(momentum)).with_weight_decay(Some(decay)).init()
+                let momentum =
+                    optim::momentum::MomentumConfig { momentum: c.momentum, dampening: 0.0, nesterov: c.nesterov };
+                let decay = optim::decay::WeightDecayConfig { penalty: c.weight_decay as f32 };
+                optim::SgdConfig::new().with_momentum(Some(momentum)).with_weight_decay(Some(decay)).init()
             }
         })
     }
@@ -126,7 +125,7 @@ impl OptimizerSettings {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> OptimizerSettings {
+    fn read(text: &str) -> OptimizerConfig {
         toml::from_str(text).unwrap()
     }
 
@@ -134,10 +133,10 @@ mod tests {
     fn rules_are_chosen_by_kind_and_novograd_is_the_default() {
         assert_eq!(read("lr = 0.1").rule, OptimizerRule::default());
         let adamw = read("lr = 0.1\nrule = { kind = \"adamw\", weight_decay = 0.5 }");
-        assert_eq!(adamw.rule, OptimizerRule::AdamW(AdamWSettings { weight_decay: 0.5, ..AdamWSettings::default() }));
+        assert_eq!(adamw.rule, OptimizerRule::AdamW(AdamWConfig { weight_decay: 0.5, ..AdamWConfig::default() }));
         for text in ["novograd", "adamw", "sgd"] {
             let settings = read(&format!("lr = 0.1\nrule = {{ kind = {text:?} }}"));
-            settings.check().unwrap();
+            settings.validate().unwrap();
             settings.init().unwrap();
         }
     }
@@ -150,8 +149,8 @@ mod tests {
             ("lr = 1.0\nrule = { kind = \"adamw\", beta_1 = -0.5 }", "beta_1"),
             ("lr = 1.0\nrule = { kind = \"sgd\", momentum = 1.5 }", "momentum"),
         ] {
-            assert!(read(text).check().unwrap_err().contains(name), "{text}");
+            assert!(read(text).validate().unwrap_err().contains(name), "{text}");
         }
-        assert!(toml::from_str::<OptimizerSettings>("lr = 1.0\nrule = { kind = \"sgd\", beta_1 = 1.0 }").is_err());
+        assert!(toml::from_str::<OptimizerConfig>("lr = 1.0\nrule = { kind = \"sgd\", beta_1 = 1.0 }").is_err());
     }
 }

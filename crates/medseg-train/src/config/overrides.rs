@@ -63,7 +63,7 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Experiment, OptimizerRule, Preset, SgdSettings};
+    use crate::config::{Experiment, OptimizerRule, Preset, SgdConfig};
 
     #[test]
     fn nested_settings_are_set_and_the_others_stay() {
@@ -74,7 +74,7 @@ mod tests {
         config.set("fine.boxes=predicted").unwrap();
         config.set("fine.ema.decay=0.9").unwrap();
         assert_eq!(config.coarse.as_ref().unwrap().epochs, 3);
-        assert_eq!(config.fine.optimizer.rule, OptimizerRule::Sgd(SgdSettings::default()));
+        assert_eq!(config.fine.optimizer.rule, OptimizerRule::Sgd(SgdConfig::default()));
         assert_eq!(config.fine.ema.unwrap().decay, 0.9);
         assert_eq!(config.fine.epochs, original.fine.epochs);
         config.validate().unwrap();

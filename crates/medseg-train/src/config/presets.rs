@@ -8,8 +8,8 @@ use medseg_unet::{BlockKind, UNetConfig};
 use medseg_volume::{Dhw, Orientation};
 
 use super::{
-    BestBy, BoxSource, CascadeSettings, CropSampling, DataConfig, Experiment, ExperimentConfig, GradientSettings,
-    LossSettings, OnBadCase, OnEmptyLabel, OptimizerRule, OptimizerSettings, PrecisionSetting, SCHEMA, ScheduleUnit,
+    BestBy, BoxSource, CascadeSettings, CropSampling, DataConfig, Experiment, ExperimentConfig, GradientConfig,
+    LossConfig, OnBadCase, OnEmptyLabel, OptimizerConfig, OptimizerRule, PrecisionSetting, SCHEMA, ScheduleUnit,
     StageConfig, StageInput, WindowSettings, automatic,
 };
 
@@ -101,8 +101,8 @@ fn paper_split(experiment: Experiment) -> SplitRule {
     }
 }
 
-fn novograd(lr: f64) -> OptimizerSettings {
-    OptimizerSettings { lr, rule: OptimizerRule::NovoGrad(NovoGradConfig::default()) }
+fn novograd(lr: f64) -> OptimizerConfig {
+    OptimizerConfig { lr, rule: OptimizerRule::NovoGrad(NovoGradConfig::default()) }
 }
 
 /// One fall of the cosine over this many epochs, so that the learning rate ends near 0.
@@ -124,13 +124,13 @@ fn plain_stage() -> StageConfig {
         box_jitter: 0,
         epochs: 1,
         validate_every: 1,
-        loss: LossSettings::default(),
+        loss: LossConfig::default(),
         deep_supervision_weights: LevelWeights::Halving,
         orthogonality: 0.0,
         optimizer: novograd(0.01),
         schedule: one_fall(1),
         schedule_unit: ScheduleUnit::Epoch,
-        gradient: GradientSettings::default(),
+        gradient: GradientConfig::default(),
         ema: None,
         early_stopping: None,
         window: WindowSettings { overlap: 0.25, batch: 4, gaussian: true },

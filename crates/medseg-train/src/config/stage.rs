@@ -8,7 +8,7 @@ use medseg_unet::UNetConfig;
 use medseg_volume::Dhw;
 use serde::{Deserialize, Serialize};
 
-use super::{Clip, EarlyStopping, GradientSettings, LossSettings, OptimizerSettings, ScheduleUnit};
+use super::{Clip, EarlyStopping, GradientConfig, LossConfig, OptimizerConfig, ScheduleUnit};
 use crate::TrainError;
 
 /// What one training step sees of a case.
@@ -112,7 +112,7 @@ pub struct StageConfig {
     pub validate_every: usize,
     /// What is minimised.
     #[serde(default)]
-    pub loss: LossSettings,
+    pub loss: LossConfig,
     /// How much the outputs of a network with `deep_supervision` count, from full resolution down.
     #[serde(default)]
     pub deep_supervision_weights: LevelWeights,
@@ -121,7 +121,7 @@ pub struct StageConfig {
     #[serde(default)]
     pub orthogonality: f64,
     /// The optimiser.
-    pub optimizer: OptimizerSettings,
+    pub optimizer: OptimizerConfig,
     /// The learning rate's course, in epochs; see [`ScheduleConfig`].
     pub schedule: ScheduleConfig,
     /// Whether it moves with every epoch or with every step.
@@ -129,7 +129,7 @@ pub struct StageConfig {
     pub schedule_unit: ScheduleUnit,
     /// Accumulation, clipping and checkpointing of gradients.
     #[serde(default)]
-    pub gradient: GradientSettings,
+    pub gradient: GradientConfig,
     /// Validate and keep an exponential moving average of the weights instead of the weights themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ema: Option<EmaConfig>,
@@ -166,8 +166,8 @@ impl StageConfig {
         if self.validate_every == 0 {
             return fail("validate_every must be at least 1".into());
         }
-        self.optimizer.check().or_else(|e| fail(format!("optimizer.{e}")))?;
-        self.loss.check(self.network.out_channels).or_else(|e| fail(format!("loss: {e}")))?;
+        self.optimizer.validate().or_else(|e| fail(format!("optimizer.{e}")))?;
+        self.loss.validate(self.network.out_channels).or_else(|e| fail(format!("loss: {e}")))?;
         if !(self.orthogonality.is_finite() && self.orthogonality >= 0.0) {
             return fail(format!("orthogonality must be a factor that is not negative, not {}", self.orthogonality));
         }
