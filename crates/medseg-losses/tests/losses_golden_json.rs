@@ -1,4 +1,4 @@
-//! Every other loss against values and gradients of MONAI and PyTorch, written by `benches/peers/losses_golden.py`.
+//! Every other loss against values and gradients of MONAI and PyTorch, written by `tests/golden/generate.py`.
 
 use std::collections::BTreeMap;
 

@@ -19,7 +19,7 @@ impl Case {
 
     fn mask(&self, name: &str) -> Array5<u8> {
         let values = self.0.tensor(name);
-        Array5::from_shape_vec(values.sides::<5>(), values.u8()).unwrap()
+        Array5::from_shape_vec(values.dims::<5>(), values.u8()).unwrap()
     }
 
     fn check(&self, name: &str, got: &[f64]) {

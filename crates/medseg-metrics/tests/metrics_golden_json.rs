@@ -1,4 +1,4 @@
-//! Counts, overlap scores, surface Dice and lesions against MONAI and scipy, written by `benches/peers/metrics_golden.py`.
+//! Counts, overlap scores, surface Dice and lesions against MONAI and scipy, written by `tests/golden/generate.py`.
 
 use std::collections::BTreeMap;
 

@@ -224,7 +224,7 @@ fn configurations_round_trip_and_unknown_entries_are_refused() {
 
 #[test]
 fn warm_up_and_polynomial_equal_monai_and_pytorch() {
-    // Written by benches/peers/schedules_golden.py.
+    // Written by tests/golden/generate.py.
     let text = std::fs::read_to_string("tests/golden/schedules.json").expect("the golden values");
     let file: serde_json::Value = serde_json::from_str(&text).unwrap();
     let base = file["base_lr"].as_f64().unwrap();

@@ -1,5 +1,10 @@
 """Writes crates/medseg-optim/tests/golden/schedules.json: learning rates of MONAI's warm-up cosine and PyTorch's polynomial
-schedule, one an epoch. Run from the repository's root."""
+schedule, one an epoch.
+
+Run from the repository's root, with monai and torch installed:
+
+    python crates/medseg-optim/tests/golden/generate.py
+"""
 
 import json
 from pathlib import Path

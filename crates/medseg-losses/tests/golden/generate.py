@@ -1,7 +1,11 @@
 """Writes crates/medseg-losses/tests/golden/losses.json: values and gradients of MONAI's and PyTorch's losses.
 
-Run from the repository's root. Each case names the loss, its settings as medseg-losses spells them, and the target that it
-is given; logits and targets are shared. Computed in double precision where the reference allows it."""
+Run from the repository's root, with monai, torch and numpy installed:
+
+    python crates/medseg-losses/tests/golden/generate.py
+
+Each case names the loss, its settings as medseg-losses spells them, and the target that it is given; logits and targets are
+shared. Computed in double precision where the reference allows it."""
 
 import json
 from pathlib import Path

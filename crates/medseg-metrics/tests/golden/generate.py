@@ -1,6 +1,9 @@
 """Writes crates/medseg-metrics/tests/golden/scores.json: what MONAI and scipy say of small masks, empty ones among them.
 
-Run from the repository's root."""
+Run from the repository's root, with monai, torch, numpy and scipy installed:
+
+    python crates/medseg-metrics/tests/golden/generate.py
+"""
 
 import json
 import math
