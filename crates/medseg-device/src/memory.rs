@@ -26,7 +26,7 @@ pub fn free_memory(device: &Device) -> Option<DeviceMemory> {
     }
 }
 
-/// Whether the device computes in memory that Burn manages for it, as GPUs do and the CPU backends do not.
+/// Returns true if Burn manages the device's memory: for GPUs, not for the CPU backends.
 ///
 /// Its kernels are then chosen by trying them out once for every shape, so that it pays to keep to few shapes.
 #[must_use]
@@ -55,7 +55,7 @@ pub fn within_memory<T>(name: &str, f: impl FnOnce() -> T) -> Result<T, DeviceEr
     })
 }
 
-/// Whether a message of Burn's or of a driver says that memory was short.
+/// Returns true if a message of Burn or of a driver says that memory was short.
 #[must_use]
 pub fn is_out_of_memory(message: &str) -> bool {
     let message = message.to_ascii_lowercase();

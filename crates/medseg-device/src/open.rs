@@ -10,7 +10,7 @@ use crate::{DeviceChoice, DeviceError};
 pub struct Chosen {
     /// The device, without autodiff.
     pub device: Device,
-    /// What to call it in messages: its name and, for a GPU, its make.
+    /// Name for messages; for a GPU with its make.
     pub name: String,
     /// For `auto`: why each device that would have been better was not taken.
     pub passed_over: Vec<DeviceError>,
@@ -26,7 +26,7 @@ impl DeviceChoice {
     /// The device, after it has shown that it works.
     ///
     /// # Errors
-    /// What is missing; for [`DeviceChoice::Auto`] only where no CPU backend is built in either.
+    /// [`DeviceError`] names the missing part; for [`DeviceChoice::Auto`] only where no CPU backend is built in either.
     pub fn open(self) -> Result<Chosen, DeviceError> {
         match self {
             Self::Auto => first_that_works(&[cuda, gpu_of_webgpu]),

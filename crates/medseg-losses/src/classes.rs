@@ -14,7 +14,7 @@ pub(crate) struct Classes {
 }
 
 impl Classes {
-    /// Whether logits and target fit together and the weights, if any, are as many as the classes left.
+    /// Refuses logits and target that do not fit together, and weights for another number of classes.
     pub fn check(&self, logits: [usize; 5], target: [usize; 5], weight: Option<&[f64]>) -> Result<(), LossError> {
         let channels = logits[1];
         let mut expected = logits;
@@ -69,7 +69,7 @@ pub(crate) fn sum_volume(values: Tensor<5>, batch: bool) -> Tensor<2> {
     if batch { sums.sum_dim(0) } else { sums }
 }
 
-/// Panics with the loss's name if a check refused.
+/// Panics with the loss's name if the shapes were refused.
 pub(crate) fn expect_fit(loss: &str, checked: Result<(), LossError>) {
     if let Err(error) = checked {
         panic!("{loss}: {error}");

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use crate::LossError;
 use crate::error::require_weights;
 
-/// How much the outputs of a deeply supervised network count, from the full resolution down.
+/// Weights of the outputs of a deeply supervised network, from the full resolution down.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -24,11 +24,11 @@ use crate::{Activation, LossError, Reduction};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DiceLossConfig {
-    /// What turns the input into probabilities.
+    /// Activation that turns the input into probabilities.
     pub activation: Activation,
     /// The target holds class numbers in one channel rather than one channel for each class.
     pub to_onehot_y: bool,
-    /// Whether channel 0 enters the loss.
+    /// Counts channel 0 in the loss.
     pub include_background: bool,
     /// Squares probabilities and target in the denominator.
     pub squared_pred: bool,
@@ -42,7 +42,7 @@ pub struct DiceLossConfig {
     pub smooth_nr: f64,
     /// Added to the denominator. With 0, a class absent from both prediction and target gives NaN.
     pub smooth_dr: f64,
-    /// How the losses of all samples and classes become one number.
+    /// Reduction of the losses of all samples and classes to one number.
     pub reduction: Reduction,
     /// A factor for the loss of each class that enters it, not normalised.
     pub weight: Option<Vec<f64>>,
@@ -155,7 +155,7 @@ impl DiceLoss {
         self.weigh(losses)
     }
 
-    /// Whether [`forward`](Self::forward) can work with tensors of these shapes.
+    /// Checks that [`forward`](Self::forward) accepts tensors of these shapes.
     ///
     /// # Errors
     /// [`LossError::ShapeMismatch`]; [`LossError::WeightCount`] if there are weights for another number of classes.

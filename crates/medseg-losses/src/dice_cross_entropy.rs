@@ -85,7 +85,7 @@ impl DiceCrossEntropyLoss {
         dice.mul_scalar(self.lambda_dice) + self.cross_entropy.forward(logits, target).mul_scalar(self.lambda_ce)
     }
 
-    /// Whether [`forward`](Self::forward) can work with tensors of these shapes.
+    /// Checks that [`forward`](Self::forward) accepts tensors of these shapes.
     ///
     /// # Errors
     /// As [`DiceLoss::check_shapes`] and [`CrossEntropyLoss::check_shapes`].

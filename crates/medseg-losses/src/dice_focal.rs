@@ -10,7 +10,7 @@ use crate::{Activation, DiceLoss, DiceLossConfig, FocalLoss, FocalLossConfig, Lo
 pub struct DiceFocalLossConfig {
     /// The Dice part. Its one-hot, background, weights and reduction are the focal part's too.
     pub dice: DiceLossConfig,
-    /// What the focal part makes of the logits: MONAI always takes the sigmoid there.
+    /// Activation of the focal part: MONAI always takes the sigmoid there.
     pub focal_activation: Activation,
     /// Exponent of the focal part.
     pub gamma: f64,
@@ -93,7 +93,7 @@ impl DiceFocalLoss {
         dice.mul_scalar(self.lambda_dice) + self.focal.forward(logits, target).mul_scalar(self.lambda_focal)
     }
 
-    /// Whether [`forward`](Self::forward) can work with tensors of these shapes.
+    /// Checks that [`forward`](Self::forward) accepts tensors of these shapes.
     ///
     /// # Errors
     /// As [`DiceLoss::check_shapes`].

@@ -18,7 +18,7 @@ pub struct FocalLossConfig {
     pub activation: Activation,
     /// The target holds class numbers in one channel rather than one channel for each class.
     pub to_onehot_y: bool,
-    /// Whether channel 0 enters the loss. With softmax the probabilities are still those over all channels.
+    /// Counts channel 0 in the loss. With softmax the probabilities are still those over all channels.
     pub include_background: bool,
     /// Exponent; 0 is cross-entropy, larger values look less at what is right already.
     pub gamma: f64,
@@ -126,7 +126,7 @@ impl FocalLoss {
         }
     }
 
-    /// Whether [`forward`](Self::forward) can work with tensors of these shapes.
+    /// Checks that [`forward`](Self::forward) accepts tensors of these shapes.
     ///
     /// # Errors
     /// [`LossError::ShapeMismatch`]; [`LossError::WeightCount`] if there are weights for another number of classes.

@@ -5,7 +5,7 @@ use crate::classes::{Classes, expect_fit, sum_volume};
 use crate::error::require_not_negative;
 use crate::{Activation, LossError, Reduction};
 
-/// How much a class weighs in [`GeneralizedDiceLoss`], from the number `n` of its target voxels.
+/// Weight of a class in [`GeneralizedDiceLoss`], from the number `n` of its target voxels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClassWeighting {
@@ -22,13 +22,13 @@ pub enum ClassWeighting {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GeneralizedDiceLossConfig {
-    /// What turns the input into probabilities.
+    /// Activation that turns the input into probabilities.
     pub activation: Activation,
     /// The target holds class numbers in one channel rather than one channel for each class.
     pub to_onehot_y: bool,
-    /// Whether channel 0 enters the loss.
+    /// Counts channel 0 in the loss.
     pub include_background: bool,
-    /// How much each class weighs.
+    /// Weight of each class.
     pub weighting: ClassWeighting,
     /// Counts over the whole batch before the quotient is taken.
     pub batch: bool,
@@ -37,7 +37,7 @@ pub struct GeneralizedDiceLossConfig {
     pub smooth_nr: f64,
     /// Added to the denominator.
     pub smooth_dr: f64,
-    /// How the losses of all samples become one number.
+    /// Reduces the losses of all samples to one number.
     pub reduction: Reduction,
 }
 
@@ -117,7 +117,7 @@ impl GeneralizedDiceLoss {
         config.reduction.apply(losses)
     }
 
-    /// Whether [`forward`](Self::forward) can work with tensors of these shapes.
+    /// Checks that [`forward`](Self::forward) accepts tensors of these shapes.
     ///
     /// # Errors
     /// [`LossError::ShapeMismatch`].

@@ -1,7 +1,7 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// What turns logits into probabilities.
+/// Activation that turns logits into probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
@@ -14,7 +14,7 @@ pub enum Activation {
     None,
 }
 
-/// How the losses of all samples and classes become one number.
+/// Reduction of the losses of all samples and classes to one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {

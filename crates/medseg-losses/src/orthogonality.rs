@@ -1,7 +1,7 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
-/// How far the kernels of a convolution are from orthonormal: `‖W Wᵀ - I‖²`, shape `[1]`.
+/// Distance of a convolution's kernels from an orthonormal set: `‖W Wᵀ - I‖²`, shape `[1]`.
 ///
 /// `W` has one row for each slice of `kernel` `[out, in, depth, height, width]` along its first axis (input channels for
 /// a transposed convolution). With more rows than columns they cannot all be orthogonal; then the columns are compared,

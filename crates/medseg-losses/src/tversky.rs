@@ -9,11 +9,11 @@ use crate::{Activation, LossError, Reduction};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TverskyLossConfig {
-    /// What turns the input into probabilities.
+    /// Activation that turns the input into probabilities.
     pub activation: Activation,
     /// The target holds class numbers in one channel rather than one channel for each class.
     pub to_onehot_y: bool,
-    /// Whether channel 0 enters the loss.
+    /// Counts channel 0 in the loss.
     pub include_background: bool,
     /// Weight of false positives.
     pub alpha: f64,
@@ -25,7 +25,7 @@ pub struct TverskyLossConfig {
     pub smooth_nr: f64,
     /// Added to the denominator.
     pub smooth_dr: f64,
-    /// How the losses of all samples and classes become one number.
+    /// Reduction of the losses of all samples and classes to one number.
     pub reduction: Reduction,
 }
 
@@ -107,7 +107,7 @@ impl TverskyLoss {
         config.reduction.apply(losses)
     }
 
-    /// Whether [`forward`](Self::forward) can work with tensors of these shapes.
+    /// Checks that [`forward`](Self::forward) accepts tensors of these shapes.
     ///
     /// # Errors
     /// [`LossError::ShapeMismatch`].

@@ -44,7 +44,7 @@ impl EmaConfig {
     }
 }
 
-/// What must be saved of an [`Ema`] besides its module.
+/// State of an [`Ema`] to save besides its module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmaState {

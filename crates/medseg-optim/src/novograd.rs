@@ -97,7 +97,7 @@ pub struct NovoGrad {
     config: NovoGradConfig,
 }
 
-/// What [`NovoGrad`] remembers of one parameter tensor of rank `D`.
+/// State of [`NovoGrad`] for one parameter tensor of rank `D`.
 #[derive(Clone, Debug)]
 pub struct NovoGradState<const D: usize> {
     momentum: Tensor<D>,

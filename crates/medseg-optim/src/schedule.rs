@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::require_not_negative;
 use crate::{CosineWarmRestarts, OptimError, Polynomial, WarmupCosine};
 
-/// Which schedule an experiment uses, apart from the base rate.
+/// Choice of a schedule, apart from the base rate.
 ///
 /// In a configuration file the entry `kind` chooses it:
 ///
@@ -70,7 +70,7 @@ impl ScheduleConfig {
     }
 }
 
-/// Where a schedule stands: all that must be saved to go on later with the same settings.
+/// Position of a schedule: all that must be saved to go on later with the same settings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleState {

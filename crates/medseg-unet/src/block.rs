@@ -107,7 +107,7 @@ impl Block {
         }
     }
 
-    /// What the fused operations are to do with `conv`'s output x, with channel dropout if the network has it.
+    /// Parameters of the fused norm and activation of `conv`'s output x, with channel dropout if the network has it.
     fn fused(&self, conv: &Conv, x: &Tensor<5>) -> Option<NormRelu> {
         let slope = self.fusible()?;
         let [batch, channels, ..] = x.dims();

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Activation, Norm, UNetError};
 
-/// What a stage is made of.
+/// Kind of a stage's block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BlockKind {
@@ -16,7 +16,7 @@ pub enum BlockKind {
     ResFourLayer,
 }
 
-/// How the decoder doubles the number of voxels along each axis.
+/// The decoder's doubling of the number of voxels along each axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Upsample {
@@ -44,18 +44,17 @@ pub struct UNetConfig {
     pub pool_kernel: usize,
     /// The decoder's upsampling.
     pub upsample: Upsample,
-    /// What follows every convolution of a block.
+    /// Norm after every convolution of a block.
     pub norm: Norm,
-    /// What follows every norm but a shortcut's.
+    /// Activation after every norm but a shortcut's.
     pub activation: Activation,
     /// Probability that a channel (or element) is left out in training.
     pub dropout: f64,
     /// Leave out whole channels instead of single elements.
     pub channel_dropout: bool,
-    /// Whether the blocks' convolutions have a bias; an instance or batch norm behind it
-    /// makes it irrelevant.
+    /// Gives the blocks' convolutions a bias; an instance or batch norm behind it makes it irrelevant.
     pub conv_bias: bool,
-    /// Whether the last convolution, and those of deep supervision, have a bias.
+    /// Gives the last convolution, and those of deep supervision, a bias.
     pub final_bias: bool,
     /// Number of further 1×1×1 convolutions to logits at the decoder's next lower levels, for
     /// [`UNet::forward_deep`](crate::UNet::forward_deep); at most the number of levels less 2.

@@ -10,7 +10,7 @@ use crate::layout::ConvLayout;
 use crate::norm::NormLayer;
 use crate::parameters::Parameters;
 
-/// What a stage reads.
+/// Input of a stage.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "made and read at once, never stored")]
 pub(crate) enum StageInput {

@@ -1,4 +1,4 @@
-//! What a network costs, before it is run.
+//! Cost of a network, before it is run.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What can go wrong with networks and their files.
+//! Errors of networks and their files.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ pub enum UNetError {
     /// A weight file could not be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
         /// The file.
         path: PathBuf,
@@ -24,7 +24,7 @@ pub enum UNetError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// The weights are not those of the network.

@@ -1,4 +1,4 @@
-//! What a network holds and computes, by name.
+//! Parameters, gradients and stage outputs of a network, by name.
 
 use burn::tensor::{Gradients, Tensor, TensorData};
 

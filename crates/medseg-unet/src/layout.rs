@@ -1,4 +1,4 @@
-//! Which layers a network has, in the order of the forward pass: names, channels, kernels, levels.
+//! Layers of a network in the order of the forward pass: names, channels, kernels, levels.
 
 use crate::{BlockKind, Norm, UNetConfig, Upsample};
 

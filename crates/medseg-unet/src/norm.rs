@@ -17,7 +17,7 @@ pub(crate) const EPS: f64 = 1e-5;
 pub enum Norm {
     /// Every channel of every image alone; the same in training and prediction. PyTorch's `InstanceNorm3d`.
     Instance {
-        /// Whether a weight and a bias a channel follow.
+        /// Adds a weight and a bias per channel.
         affine: bool,
     },
     /// Every group of neighbouring channels of every image, with a weight and a bias a channel. PyTorch's `GroupNorm`.
@@ -41,12 +41,12 @@ impl Default for Norm {
 }
 
 impl Norm {
-    /// Whether it has a weight and a bias.
+    /// Returns true if it has a weight and a bias.
     pub(crate) fn affine(self) -> bool {
         self != Self::Instance { affine: false }
     }
 
-    /// Whether it keeps statistics for predictions.
+    /// Returns true if it saves running statistics for predictions.
     pub(crate) fn keeps_statistics(self) -> bool {
         matches!(self, Self::Batch { .. })
     }

@@ -191,7 +191,7 @@ impl UNet {
     }
 }
 
-/// What one of the last convolutions makes, in f32 at least: losses and probabilities need the digits.
+/// Output of one of the last convolutions, in f32 at least: losses and probabilities need the digits.
 fn logits(conv: &Conv, x: Tensor<5>) -> Tensor<5> {
     let y = conv.forward(StageInput::One(x), Precision::F32);
     match y.dtype() {

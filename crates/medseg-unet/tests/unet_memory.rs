@@ -1,4 +1,4 @@
-//! What a training step keeps of its forward pass, as the system measures it. The only test of its process.
+//! Memory that a training step saves of its forward pass, as the system measures it. The only test of its process.
 #![cfg(target_os = "linux")]
 
 use burn::tensor::{Device, Tensor};

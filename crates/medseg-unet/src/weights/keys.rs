@@ -1,12 +1,14 @@
-//! What a PyTorch state dict calls the weights.
+//! Names of the weights in PyTorch's state dicts.
 
 use std::collections::BTreeMap;
 
 use crate::layout::Layout;
 use crate::{BlockKind, UNetConfig};
 
-/// How a state dict of PyTorch calls a network's tensors, and in which order it holds the axes of kernels: what
-/// [`load_state_dict_with`](crate::load_state_dict_with) found, and what [`save_state_dict`](crate::save_state_dict) writes.
+/// Names of a network's tensors in a state dict of PyTorch, and the order of its kernels' axes.
+///
+/// [`load_state_dict_with`](crate::load_state_dict_with) finds them and [`save_state_dict`](crate::save_state_dict)
+/// writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateDictKeys {
     /// By this crate's names.

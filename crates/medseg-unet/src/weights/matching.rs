@@ -1,4 +1,4 @@
-//! Which key of a state dict stands for which tensor of a network.
+//! Matches the keys of a state dict with the tensors of a network.
 //!
 //! Stages are found by name. Inside one, modules may be nested and called anything: convolutions are told apart by their
 //! kernel (that of a shortcut is 1×1×1) and stand in the natural order of their names, and a norm belongs to the convolution
@@ -11,10 +11,10 @@ use crate::layout::{ConvLayout, Layout};
 /// Shapes by key.
 type Shapes = BTreeMap<String, Vec<usize>>;
 
-/// What was found.
+/// Result of the matching.
 #[derive(Debug, Default)]
 pub(super) struct Matched {
-    /// What stands before the stages' names, such as `module.`; empty or with a dot at its end.
+    /// Prefix of the stages' names, such as `module.`; empty or with a dot at its end.
     pub prefix: String,
     /// Keys, without the prefix, by this crate's names.
     pub keys: BTreeMap<String, String>,
@@ -54,7 +54,7 @@ pub(super) fn match_keys(found: &Shapes, layout: &Layout, prefix: Option<&str>) 
     Ok(Matched { prefix, keys, missing, unexpected })
 }
 
-/// What stands before the first stage's name.
+/// Prefix of the first stage's name.
 fn only_prefix(found: &Shapes, first_stage: &str) -> Result<String, String> {
     let prefixes: BTreeSet<String> = found
         .keys()

@@ -13,7 +13,7 @@ use crate::layout::Layout;
 use crate::parameters::Parameters;
 use crate::{UNet, UNetConfig, UNetError};
 
-/// How a state dict is read; the default takes exactly the network's weights, as they lie.
+/// Options of reading a state dict; the default takes exactly the network's weights, in their stored order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateDictOptions {
     /// Refuse missing and unexpected keys. Without, missing tensors keep their initial values and both are reported in
@@ -21,8 +21,8 @@ pub struct StateDictOptions {
     pub strict: bool,
     /// The network was trained on arrays indexed (x, y, z): its kernels' axes are reversed to `[depth, height, width]`.
     pub reversed_axes: bool,
-    /// What stands before the stages' names, such as `state_dict.module`; other keys are left alone. If not given, it is
-    /// what stands before `conv0_0`.
+    /// Prefix of the stages' names, such as `state_dict.module`; other keys are left alone. If not given, it is the
+    /// prefix of `conv0_0`.
     pub prefix: Option<String>,
     /// Seed of the initial values that missing tensors keep.
     pub seed: u64,
@@ -39,7 +39,7 @@ impl Default for StateDictOptions {
 pub struct LoadedStateDict {
     /// The network.
     pub network: UNet,
-    /// What the file calls its tensors, without the prefix: for writing it back with [`save_state_dict`].
+    /// Names of the tensors in the file, without the prefix: for writing it back with [`save_state_dict`].
     pub keys: StateDictKeys,
     /// Tensors of the network, by this crate's names, that the file lacks.
     pub missing: Vec<String>,

@@ -11,7 +11,7 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use crate::UNetError;
 
-/// What is written.
+/// Format of a weight file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileKind {
     Safetensors,
@@ -19,7 +19,7 @@ pub(super) enum FileKind {
 }
 
 impl FileKind {
-    /// What the name's ending asks for.
+    /// The format that the name's ending asks for.
     pub fn of(path: &Path) -> Result<Self, UNetError> {
         match path.extension().and_then(|e| e.to_str()) {
             Some("safetensors") => Ok(Self::Safetensors),

@@ -1,4 +1,4 @@
-//! What [`describe`] promises.
+//! Promises of [`describe`].
 
 use burn::module::Module;
 use burn::tensor::Device;

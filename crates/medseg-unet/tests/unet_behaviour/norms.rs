@@ -25,7 +25,7 @@ fn moments(values: &[f64]) -> (f64, f64) {
     (mean, values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64)
 }
 
-/// What the network's first convolution makes of x, by Burn, as channels of samples: `[sample][channel][voxel]`.
+/// Output of the network's first convolution, by Burn, as channels of samples: `[sample][channel][voxel]`.
 fn first_convolution(network: &UNet, x: Tensor<5>) -> Vec<Vec<Vec<f64>>> {
     let weight = Tensor::<5>::from_data(network.named_parameters()[0].1.clone(), &x.device());
     let options = medseg_ops::ConvOptions { padding: [1; 3], ..Default::default() };

@@ -9,7 +9,7 @@ use burn::tensor::{DType, Device};
 use case::Case;
 use steps::StepTolerance;
 
-/// How far the network may be from the expected values.
+/// Tolerances of the expected values.
 struct Tolerance {
     output: f64,
     /// Of the largest entry of a parameter's gradient.

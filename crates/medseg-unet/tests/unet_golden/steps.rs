@@ -9,7 +9,7 @@ use medseg_unet::UNet;
 use crate::case::Case;
 use crate::checks::{check_output, check_sampled, dice, named, number};
 
-/// How far the network may be from the expected values after the steps.
+/// Tolerances of the expected values after the steps.
 pub struct StepTolerance {
     pub loss: f64,
     pub parameter: f64,

@@ -1,4 +1,4 @@
-//! How modules may be called, and what is reported of keys that do not fit.
+//! Names that modules may have, and the report of keys that do not fit.
 
 use std::collections::BTreeMap;
 use std::path::Path;

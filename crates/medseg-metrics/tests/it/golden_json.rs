@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use medseg_metrics::{
-    CaseMetrics, Confusion, EmptyPolicy, LesionDetection, Spacing, SurfaceDistances, confusion, lesion_detection,
+    CaseMetrics, Confusion, Dhw, EmptyPolicy, LesionDetection, SurfaceDistances, confusion, lesion_detection,
 };
+use medseg_testing::is_close;
 use ndarray::Array3;
 use serde::Deserialize;
 use serde_json::Value;
@@ -33,8 +34,7 @@ fn number(value: &Value) -> f64 {
 
 fn assert_close(what: &str, got: f64, want: &Value) {
     let want = number(want);
-    let close = got == want || (got.is_nan() && want.is_nan()) || (got - want).abs() <= 2e-6 * (1.0 + want.abs());
-    assert!(close, "{what}: {got}, not {want}");
+    assert!(is_close(got, want, 2e-6, 2e-6), "{what}: {got}, not {want}");
 }
 
 fn mask(shape: [usize; 3], voxels: &[usize]) -> Array3<u8> {
@@ -52,7 +52,7 @@ fn scores_equal_the_references() {
     for (index, case) in file.cases.iter().enumerate() {
         let (predicted, reference) = (mask(file.shape, &case.predicted), mask(file.shape, &case.reference));
         let (predicted, reference) = (predicted.view(), reference.view());
-        let spacing = Spacing(case.spacing);
+        let spacing = Dhw::from(case.spacing);
 
         let counts = confusion(predicted, reference).unwrap();
         let [tp, fp, tn, fn_] = case.confusion;

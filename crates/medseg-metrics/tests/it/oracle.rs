@@ -1,8 +1,7 @@
 //! The fast distance code against the definition, on random masks.
 
-use medseg_metrics::{
-    CaseMetrics, DistanceMetric, Spacing, SurfaceDistances, confusion, distance_transform, mask_surface,
-};
+use medseg_metrics::{CaseMetrics, Dhw, DistanceMetric, SurfaceDistances, confusion, distance_transform, mask_surface};
+use medseg_testing::is_close;
 use ndarray::{Array3, ArrayView3};
 use proptest::prelude::*;
 
@@ -70,7 +69,7 @@ fn sorted(mut values: Vec<f64>) -> Vec<f64> {
 }
 
 fn close(got: f64, want: f64) -> bool {
-    got == want || (got.is_nan() && want.is_nan()) || (got - want).abs() <= 1e-9 * want.abs()
+    is_close(got, want, 1e-9, 0.0)
 }
 
 /// Apart by no more than the rounding of a sum of three squares.
@@ -101,7 +100,7 @@ proptest! {
     #[test]
     fn distance_transform_is_exact((mask, _) in pair(), spacing in spacing()) {
         let features = voxels(mask.view());
-        let got = distance_transform(mask.view(), Spacing(spacing)).unwrap();
+        let got = distance_transform(mask.view(), Dhw::from(spacing)).unwrap();
         for ((d, h, w), &got) in got.indexed_iter() {
             let want = nearest(&[d, h, w], &features, spacing, DistanceMetric::Euclidean);
             prop_assert!(same_but_for_rounding(got, want), "at {:?}: {} instead of {}", (d, h, w), got, want);
@@ -118,7 +117,7 @@ proptest! {
         let (from, to) = (naive_surface(&a), naive_surface(&b));
         prop_assume!(!from.is_empty() && !to.is_empty());
         for metric in [DistanceMetric::Euclidean, DistanceMetric::Chessboard, DistanceMetric::Taxicab] {
-            let got = SurfaceDistances::with_metric(a.view(), b.view(), Spacing(spacing), metric).unwrap();
+            let got = SurfaceDistances::with_metric(a.view(), b.view(), Dhw::from(spacing), metric).unwrap();
             let want = |from: &[[usize; 3]], to: &[[usize; 3]]| {
                 sorted(from.iter().map(|v| nearest(v, to, spacing, metric)).collect())
             };
@@ -135,14 +134,14 @@ proptest! {
 
     #[test]
     fn a_row_agrees_with_its_parts((a, b) in pair(), spacing in spacing(), tolerance in 0.0..4.0_f64) {
-        let row = CaseMetrics::evaluate(a.view(), b.view(), Spacing(spacing), tolerance).unwrap();
+        let row = CaseMetrics::evaluate(a.view(), b.view(), Dhw::from(spacing), tolerance).unwrap();
         let counts = confusion(a.view(), b.view()).unwrap();
         prop_assert!(close(row.dice, counts.dice(Default::default())));
         prop_assert!(close(row.iou, counts.iou(Default::default())));
-        prop_assert!(close(row.volume_ml_predicted, counts.volume_ml_predicted(Spacing(spacing)).unwrap()));
-        prop_assert!(close(row.volume_ml_reference, counts.volume_ml_reference(Spacing(spacing)).unwrap()));
+        prop_assert!(close(row.volume_ml_predicted, counts.volume_ml_predicted(Dhw::from(spacing)).unwrap()));
+        prop_assert!(close(row.volume_ml_reference, counts.volume_ml_reference(Dhw::from(spacing)).unwrap()));
         prop_assert_eq!(counts.tp + counts.fp + counts.fn_ + counts.tn, a.len() as u64);
-        let distances = SurfaceDistances::new(a.view(), b.view(), Spacing(spacing)).unwrap();
+        let distances = SurfaceDistances::new(a.view(), b.view(), Dhw::from(spacing)).unwrap();
         if counts.predicted() > 0 && counts.reference() > 0 {
             prop_assert!(close(row.hd95_mm, distances.hd(95.0).unwrap()));
             prop_assert!(close(row.assd_mm, distances.assd()));
@@ -155,8 +154,8 @@ proptest! {
 
     #[test]
     fn swapping_the_masks_keeps_symmetric_scores((a, b) in pair(), spacing in spacing()) {
-        let forward = SurfaceDistances::new(a.view(), b.view(), Spacing(spacing)).unwrap();
-        let back = SurfaceDistances::new(b.view(), a.view(), Spacing(spacing)).unwrap();
+        let forward = SurfaceDistances::new(a.view(), b.view(), Dhw::from(spacing)).unwrap();
+        let back = SurfaceDistances::new(b.view(), a.view(), Dhw::from(spacing)).unwrap();
         prop_assert!(close(forward.hd95(), back.hd95()));
         prop_assert!(close(forward.hausdorff(), back.hausdorff()));
         prop_assert!(close(forward.assd(), back.assd()));
@@ -170,7 +169,7 @@ proptest! {
     fn distances_equal_brute_force_bit_for_bit((a, b) in pair(), spacing in exact_spacing(), tolerance in 0.0..9.0_f64) {
         let (from, to) = (naive_surface(&a), naive_surface(&b));
         prop_assume!(!from.is_empty() && !to.is_empty());
-        let got = SurfaceDistances::new(a.view(), b.view(), Spacing(spacing)).unwrap();
+        let got = SurfaceDistances::new(a.view(), b.view(), Dhw::from(spacing)).unwrap();
         let want = |from: &[[usize; 3]], to: &[[usize; 3]]| {
             sorted(from.iter().map(|v| nearest(v, to, spacing, DistanceMetric::Euclidean)).collect())
         };
@@ -181,7 +180,7 @@ proptest! {
         prop_assert_eq!(got.hausdorff(), hd);
         prop_assert!(close(got.hd95(), hd95) && close(got.assd(), assd));
         prop_assert_eq!(got.surface_dice(tolerance).unwrap(), surface_dice);
-        let field = distance_transform(a.view(), Spacing(spacing)).unwrap();
+        let field = distance_transform(a.view(), Dhw::from(spacing)).unwrap();
         let features = voxels(a.view());
         for ((d, h, w), &got) in field.indexed_iter() {
             prop_assert_eq!(got, nearest(&[d, h, w], &features, spacing, DistanceMetric::Euclidean));
@@ -208,7 +207,7 @@ proptest! {
 
     #[test]
     fn distant_masks_equal_brute_force_bit_for_bit((a, b) in scattered(), spacing in exact_spacing()) {
-        let got = SurfaceDistances::new(a.view(), b.view(), Spacing(spacing)).unwrap();
+        let got = SurfaceDistances::new(a.view(), b.view(), Dhw::from(spacing)).unwrap();
         let (from, to) = (naive_surface(&a), naive_surface(&b));
         let want = from.iter().map(|v| nearest(v, &to, spacing, DistanceMetric::Euclidean)).collect();
         prop_assert_eq!(sorted(got.predicted_to_reference().to_vec()), sorted(want));
@@ -223,7 +222,7 @@ fn many_distant_voxels_use_up_the_looks_of_a_plane_and_are_still_exact() {
     let mut dot = Array3::<u8>::zeros((31, 40, 40));
     dot[[30, 39, 39]] = 1;
     let spacing = [1.0, 1.0, 1.0];
-    let got = SurfaceDistances::new(plate.view(), dot.view(), Spacing(spacing)).unwrap();
+    let got = SurfaceDistances::new(plate.view(), dot.view(), Dhw::from(spacing)).unwrap();
     let want =
         naive_surface(&plate).iter().map(|v| distance(v, &[30, 39, 39], spacing, DistanceMetric::Euclidean)).collect();
     assert_eq!(sorted(got.predicted_to_reference().to_vec()), sorted(want));

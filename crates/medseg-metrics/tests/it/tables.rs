@@ -1,8 +1,9 @@
 //! Rows of scores for each class, tables as CSV and JSON, and the comparison of two methods.
 
 use medseg_metrics::{
-    CaseMetrics, EmptyPolicy, MetricsError, PairedDifference, ScoreTable, Spacing, SurfaceDistances, confusion_of_class,
+    CaseMetrics, Dhw, EmptyPolicy, MetricsError, PairedDifference, ScoreTable, SurfaceDistances, confusion_of_class,
 };
+use medseg_testing::is_close;
 use ndarray::Array3;
 use proptest::prelude::*;
 
@@ -16,7 +17,7 @@ fn table(rows: &[(&str, f64)]) -> ScoreTable {
 fn a_class_scores_as_its_binary_mask_does() {
     let labels = |shift: usize| Array3::from_shape_fn((6, 9, 8), |(d, h, w)| ((d + (h + shift) / 2 + w / 3) % 4) as u8);
     let (predicted, reference) = (labels(1), labels(0));
-    let (spacing, empty) = (Spacing([2.0, 0.7, 0.9]), EmptyPolicy::ScoreAll);
+    let (spacing, empty) = (Dhw::from([2.0, 0.7, 0.9]), EmptyPolicy::ScoreAll);
     let classes = [1, 3, 0, 9];
     let rows =
         CaseMetrics::evaluate_classes(predicted.view(), reference.view(), &classes, spacing, 1.0, empty).unwrap();
@@ -25,9 +26,9 @@ fn a_class_scores_as_its_binary_mask_does() {
         let (p, r) = (binary(&predicted), binary(&reference));
         let want = CaseMetrics::evaluate_with(p.view(), r.view(), spacing, 1.0, empty).unwrap();
         for ((name, got), want) in CaseMetrics::NAMES.iter().zip(row.values()).zip(want.values()) {
-            assert!(got == want || (got.is_nan() && want.is_nan()), "{name} of class {class}: {got}, not {want}");
+            assert!(is_close(got, want, 0.0, 0.0), "{name} of class {class}: {got}, not {want}");
         }
-        let distances = SurfaceDistances::of_class(predicted.view(), reference.view(), class, spacing).unwrap();
+        let distances = SurfaceDistances::for_class(predicted.view(), reference.view(), class, spacing).unwrap();
         assert_eq!(distances, SurfaceDistances::new(p.view(), r.view(), spacing).unwrap());
         let counts = confusion_of_class(predicted.view(), reference.view(), class).unwrap();
         let difference = counts.volume_difference_ml(spacing).unwrap();
@@ -39,7 +40,7 @@ fn a_class_scores_as_its_binary_mask_does() {
 #[test]
 fn names_are_those_of_the_serialised_row() {
     let mask = Array3::<u8>::ones((2, 2, 2));
-    let row = CaseMetrics::evaluate(mask.view(), mask.view(), Spacing::UNIT, 1.0).unwrap();
+    let row = CaseMetrics::evaluate(mask.view(), mask.view(), Dhw::splat(1.0), 1.0).unwrap();
     let json: serde_json::Value = serde_json::to_value(row).unwrap();
     for (name, value) in CaseMetrics::NAMES.iter().zip(row.values()) {
         assert_eq!(json[name].as_f64(), (!value.is_nan()).then_some(value), "{name}");
@@ -119,7 +120,7 @@ fn methods_are_compared_case_by_case_whatever_the_order() {
     }
     let twice = table(&[("a", 0.9), ("a", 0.8)]);
     assert!(twice.compare(&twice, "case", "dice", 10, 1).is_err());
-    let unpaired = PairedDifference::of(&[0.1], &[0.1, 0.2], 10, 1);
+    let unpaired = PairedDifference::new(&[0.1], &[0.1, 0.2], 10, 1);
     assert_eq!(unpaired, Err(MetricsError::UnpairedScores { a: 1, b: 2 }));
 }
 
@@ -128,9 +129,9 @@ fn pairing_sees_a_difference_that_the_spread_of_cases_hides() {
     // Scores vary by tenths between cases, the methods differ by a hundredth in each.
     let theirs: Vec<f64> = (0..20).map(|i| 0.5 + 0.02 * f64::from((i * 7) % 20)).collect();
     let ours: Vec<f64> = theirs.iter().enumerate().map(|(i, s)| s + 0.01 + 0.001 * (i % 3) as f64).collect();
-    let (low, high) = PairedDifference::of(&ours, &theirs, 2000, 5).unwrap().ci95.unwrap();
+    let (low, high) = PairedDifference::new(&ours, &theirs, 2000, 5).unwrap().ci95.unwrap();
     assert!(0.01 <= low && low < high && high <= 0.012, "{low} to {high}");
-    let swapped = PairedDifference::of(&theirs, &ours, 2000, 5).unwrap();
+    let swapped = PairedDifference::new(&theirs, &ours, 2000, 5).unwrap();
     assert!(swapped.summary.mean < 0.0 && swapped.ci95.unwrap().1 < 0.0);
 }
 

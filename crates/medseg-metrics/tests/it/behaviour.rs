@@ -1,16 +1,14 @@
 //! Rules of the interface: empty masks, errors, layouts, threads, statistics, serialisation.
 
 use medseg_metrics::{
-    CaseMetrics, ClassDice, Confusion, EmptyPolicy, MetricsError, Reduction, Spacing, Summary, SurfaceDistances,
-    bootstrap_ci95, confusion, confusion_of_class, distance_transform, mean_ignoring_nan, reduce,
+    CaseMetrics, ClassDice, Confusion, Dhw, EmptyPolicy, MetricReduction, MetricsError, ScoreTable, Summary,
+    SurfaceDistances, bootstrap_ci95, confusion, confusion_of_class, distance_transform, mean_ignoring_nan, reduce,
 };
+use medseg_testing::{assert_send_sync, is_close, noise};
 use ndarray::{Array3, Array4, array, s};
 
 fn ball(radius: f64, centre: [f64; 3]) -> Array3<u8> {
-    Array3::from_shape_fn((40, 48, 56), |(d, h, w)| {
-        let squared = (d as f64 - centre[0]).powi(2) + (h as f64 - centre[1]).powi(2) + (w as f64 - centre[2]).powi(2);
-        u8::from(squared <= radius * radius)
-    })
+    medseg_testing::ball([40, 48, 56], centre, radius)
 }
 
 fn empty() -> Array3<u8> {
@@ -34,9 +32,10 @@ fn empty_masks_follow_the_chosen_policy() {
         (&none, &some, ScoreAll, 0.0),
     ];
     for (predicted, reference, policy, want) in table {
-        let case = CaseMetrics::evaluate_with(predicted.view(), reference.view(), Spacing::UNIT, 1.0, policy).unwrap();
+        let case =
+            CaseMetrics::evaluate_with(predicted.view(), reference.view(), Dhw::splat(1.0), 1.0, policy).unwrap();
         for got in [case.dice, case.iou, case.surface_dice] {
-            assert!(got == want || (got.is_nan() && want.is_nan()), "{policy:?}: {got} instead of {want}");
+            assert!(is_close(got, want, 0.0, 0.0), "{policy:?}: {got} instead of {want}");
         }
         assert!(case.hd95_mm.is_nan() && case.assd_mm.is_nan());
     }
@@ -47,14 +46,14 @@ fn empty_masks_follow_the_chosen_policy() {
 fn distances_to_an_empty_mask_are_infinite_and_percentiles_of_them_do_not_exist() {
     let (none, some) = (empty(), ball(3.0, [20.0; 3]));
     for (predicted, reference) in [(&none, &some), (&some, &none)] {
-        let distances = SurfaceDistances::new(predicted.view(), reference.view(), Spacing::UNIT).unwrap();
+        let distances = SurfaceDistances::new(predicted.view(), reference.view(), Dhw::splat(1.0)).unwrap();
         assert_eq!(distances.hausdorff(), f64::INFINITY);
         assert_eq!(distances.assd(), f64::INFINITY);
         assert!(distances.hd95().is_nan());
         assert_eq!(distances.surface_dice(100.0).unwrap(), 0.0);
         assert_eq!(distances.surface_dice(f64::INFINITY).unwrap(), 0.0);
     }
-    let nothing = SurfaceDistances::new(none.view(), none.view(), Spacing::UNIT).unwrap();
+    let nothing = SurfaceDistances::new(none.view(), none.view(), Dhw::splat(1.0)).unwrap();
     assert!(nothing.hausdorff().is_nan() && nothing.assd().is_nan() && nothing.surface_dice(1.0).unwrap().is_nan());
 }
 
@@ -64,23 +63,23 @@ fn wrong_input_is_an_error_that_names_it() {
     let mismatch = MetricsError::ShapeMismatch { predicted: [2, 3, 4], reference: [2, 3, 5] };
     assert_eq!(confusion(a.view(), b.view()), Err(mismatch.clone()));
     assert_eq!(confusion_of_class(a.view(), b.view(), 1), Err(mismatch.clone()));
-    assert_eq!(SurfaceDistances::new(a.view(), b.view(), Spacing::UNIT), Err(mismatch.clone()));
-    assert_eq!(CaseMetrics::evaluate(a.view(), b.view(), Spacing::UNIT, 1.0), Err(mismatch.clone()));
+    assert_eq!(SurfaceDistances::new(a.view(), b.view(), Dhw::splat(1.0)), Err(mismatch.clone()));
+    assert_eq!(CaseMetrics::evaluate(a.view(), b.view(), Dhw::splat(1.0), 1.0), Err(mismatch.clone()));
     assert!(mismatch.to_string().contains("[2, 3, 4]") && mismatch.to_string().contains("[2, 3, 5]"));
 
     for mm in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        let spacing = Spacing([1.0, mm, 1.0]);
+        let spacing = Dhw::from([1.0, mm, 1.0]);
         let is_spacing = |e: &MetricsError| matches!(e, MetricsError::InvalidSpacing(_));
         assert!(distance_transform(a.view(), spacing).is_err_and(|e| is_spacing(&e)));
         assert!(CaseMetrics::evaluate(a.view(), a.view(), spacing, 1.0).is_err_and(|e| is_spacing(&e)));
     }
-    let distances = SurfaceDistances::new(a.view(), a.view(), Spacing::UNIT).unwrap();
+    let distances = SurfaceDistances::new(a.view(), a.view(), Dhw::splat(1.0)).unwrap();
     for percentile in [-1.0, 100.5, f64::NAN] {
         assert!(matches!(distances.hd(percentile), Err(MetricsError::InvalidPercentile(_))));
         assert!(matches!(distances.hd_directed(percentile), Err(MetricsError::InvalidPercentile(_))));
     }
     assert_eq!(distances.surface_dice(-0.5), Err(MetricsError::InvalidTolerance(-0.5)));
-    assert!(CaseMetrics::evaluate(a.view(), a.view(), Spacing::UNIT, f64::NAN).is_err());
+    assert!(CaseMetrics::evaluate(a.view(), a.view(), Dhw::splat(1.0), f64::NAN).is_err());
 }
 
 #[test]
@@ -93,7 +92,7 @@ fn class_dice_refuses_arrays_with_the_wrong_channels() {
         let metric = ClassDice { num_classes: Some(classes), ..ClassDice::default() };
         assert_eq!(metric.evaluate(two.view(), two.view()), Err(MetricsError::InvalidClassCount(classes)));
     }
-    let ragged = reduce(&[vec![0.5, 0.5], vec![0.5]], Reduction::Mean);
+    let ragged = reduce(&[vec![0.5, 0.5], vec![0.5]], MetricReduction::Mean);
     assert_eq!(ragged, Err(MetricsError::RaggedScores { row: 1, found: 1, expected: 2 }));
 }
 
@@ -107,7 +106,7 @@ fn counts_give_the_scores_worked_out_by_hand() {
     assert_eq!(counts.recall(), 0.6);
     assert_eq!(counts.specificity(), 88.0 / 90.0);
     assert!((counts.relative_volume_difference() + 0.2).abs() < 1e-15);
-    assert!((counts.volume_ml_reference(Spacing([10.0; 3])).unwrap() - 10.0).abs() < 1e-12);
+    assert!((counts.volume_ml_reference(Dhw::splat(10.0)).unwrap() - 10.0).abs() < 1e-12);
     assert_eq!((counts + counts).tp, 12);
     let nothing = Confusion { tn: 3, ..Confusion::default() };
     assert!(nothing.precision().is_nan() && nothing.recall().is_nan());
@@ -125,7 +124,7 @@ fn any_non_zero_value_is_foreground_but_a_class_is_one_value() {
 #[test]
 fn memory_layout_does_not_matter() {
     let (a, b) = (ball(9.0, [18.0, 22.0, 27.0]), ball(10.0, [20.0, 24.0, 26.0]));
-    let spacing = Spacing([3.0, 0.8, 1.1]);
+    let spacing = Dhw::from([3.0, 0.8, 1.1]);
     let plain = CaseMetrics::evaluate(a.view(), b.view(), spacing, 1.0).unwrap();
     // The same voxels, stored with the width axis outermost and every other one skipped.
     let transposed = a.t().as_standard_layout().into_owned();
@@ -142,7 +141,7 @@ fn results_are_the_same_bits_for_any_number_of_threads() {
     let with_threads = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let spacing = Spacing([2.5, 0.71, 0.93]);
+            let spacing = Dhw::from([2.5, 0.71, 0.93]);
             let row = CaseMetrics::evaluate(a.view(), b.view(), spacing, 1.0).unwrap();
             let distances = SurfaceDistances::new(a.view(), b.view(), spacing).unwrap();
             let transform = distance_transform(a.view(), spacing).unwrap();
@@ -163,7 +162,7 @@ fn parallel_slabs_give_known_distances() {
     reference.slice_mut(s![0..4, .., ..]).fill(1);
     let mut predicted = Array3::<u8>::zeros((10, 12, 12));
     predicted.slice_mut(s![0..6, .., ..]).fill(1);
-    let distances = SurfaceDistances::new(predicted.view(), reference.view(), Spacing([2.5, 1.0, 1.0])).unwrap();
+    let distances = SurfaceDistances::new(predicted.view(), reference.view(), Dhw::from([2.5, 1.0, 1.0])).unwrap();
     // The upper face of the prediction lies two slices, 5 mm, above the reference's.
     assert_eq!(distances.hausdorff(), 5.0);
     assert_eq!(distances.surface_dice(5.0).unwrap(), 1.0);
@@ -174,34 +173,30 @@ fn parallel_slabs_give_known_distances() {
 fn volumes_without_voxels_are_empty_not_a_failure() {
     let none = Array3::<u8>::zeros((0, 4, 4));
     assert_eq!(confusion(none.view(), none.view()).unwrap(), Confusion::default());
-    assert!(distance_transform(none.view(), Spacing::UNIT).unwrap().is_empty());
-    assert!(CaseMetrics::evaluate(none.view(), none.view(), Spacing::UNIT, 1.0).unwrap().dice.is_nan());
+    assert!(distance_transform(none.view(), Dhw::splat(1.0)).unwrap().is_empty());
+    assert!(CaseMetrics::evaluate(none.view(), none.view(), Dhw::splat(1.0), 1.0).unwrap().dice.is_nan());
 }
 
 #[test]
 fn statistics_leave_nan_out() {
     let scores = [0.5, f64::NAN, 0.9, 0.7, 0.7];
-    let summary = Summary::of(&scores);
+    let summary = Summary::from_values(&scores);
     assert_eq!((summary.count, summary.missing), (4, 1));
     assert!((mean_ignoring_nan(&scores) - 0.7).abs() < 1e-15);
     assert_eq!((summary.median, summary.min, summary.max), (0.7, 0.5, 0.9));
     assert!((summary.std - (0.08_f64 / 3.0).sqrt()).abs() < 1e-12);
-    let none = Summary::of(&[f64::NAN]);
+    let none = Summary::from_values(&[f64::NAN]);
     assert!(none.mean.is_nan() && none.median.is_nan() && none.std.is_nan());
-    assert!(Summary::of(&[0.4]).std.is_nan());
+    assert!(Summary::from_values(&[0.4]).std.is_nan());
 }
 
 #[test]
 fn bootstrap_interval_covers_the_mean_about_as_often_as_it_says() {
     // Uniform draws from a small generator: mean 0.5. 95 % intervals of 30 values undercover slightly.
-    let mut state = 12345_u64;
-    let mut uniform = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f64 / (1_u64 << 24) as f64
-    };
+    let mut uniform = noise(400 * 30, 12345).into_iter();
     let mut covered = 0;
     for seed in 0..400 {
-        let values: Vec<f64> = (0..30).map(|_| uniform()).collect();
+        let values: Vec<f64> = uniform.by_ref().take(30).collect();
         let (low, high) = bootstrap_ci95(&values, 500, seed).unwrap();
         assert!(low < high);
         covered += u32::from(low <= 0.5 && 0.5 <= high);
@@ -221,7 +216,7 @@ fn bootstrap_needs_finite_values() {
 
 #[test]
 fn a_row_without_scores_survives_json() {
-    let case = CaseMetrics::evaluate(empty().view(), empty().view(), Spacing::UNIT, 1.0).unwrap();
+    let case = CaseMetrics::evaluate(empty().view(), empty().view(), Dhw::splat(1.0), 1.0).unwrap();
     let text = serde_json::to_string(&case).unwrap();
     assert!(text.contains("\"dice\":null") && text.contains("\"volume_ml_predicted\":0.0"));
     let back: CaseMetrics = serde_json::from_str(&text).unwrap();
@@ -230,8 +225,8 @@ fn a_row_without_scores_survives_json() {
 
 #[test]
 fn public_types_can_cross_threads() {
-    fn check<T: Send + Sync>() {}
-    check::<CaseMetrics>();
-    check::<SurfaceDistances>();
-    check::<MetricsError>();
+    assert_send_sync::<CaseMetrics>();
+    assert_send_sync::<ScoreTable>();
+    assert_send_sync::<SurfaceDistances>();
+    assert_send_sync::<MetricsError>();
 }

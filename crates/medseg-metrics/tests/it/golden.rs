@@ -1,6 +1,6 @@
 //! The stored results of the reference implementation (MONAI): every file in `tests/golden` is one case.
 
-use medseg_metrics::{ClassDice, DistanceMetric, EmptyPolicy, Reduction, Spacing, SurfaceDistances, reduce};
+use medseg_metrics::{ClassDice, Dhw, DistanceMetric, EmptyPolicy, MetricReduction, SurfaceDistances, reduce};
 use medseg_testing::Golden;
 use ndarray::{Array5, ArrayView4, Axis};
 use serde_json::Value;
@@ -26,7 +26,7 @@ impl Case {
         self.0.check(name, got.iter().copied());
     }
 
-    fn check_reduction(&self, prefix: &str, reduction: Reduction, rows: &[Vec<f64>], count: &str) {
+    fn check_reduction(&self, prefix: &str, reduction: MetricReduction, rows: &[Vec<f64>], count: &str) {
         let reduced = reduce(rows, reduction).unwrap();
         self.check(prefix, &reduced.values);
         let counts: Vec<f64> = reduced.counts.iter().map(|&n| n as f64).collect();
@@ -37,13 +37,13 @@ impl Case {
 #[test]
 fn dice_metric_equals_the_reference() {
     let reductions = [
-        ("none", Reduction::None),
-        ("mean", Reduction::Mean),
-        ("sum", Reduction::Sum),
-        ("mean_batch", Reduction::MeanBatch),
-        ("sum_batch", Reduction::SumBatch),
-        ("mean_channel", Reduction::MeanChannel),
-        ("sum_channel", Reduction::SumChannel),
+        ("none", MetricReduction::None),
+        ("mean", MetricReduction::Mean),
+        ("sum", MetricReduction::Sum),
+        ("mean_batch", MetricReduction::MeanBatch),
+        ("sum_batch", MetricReduction::SumBatch),
+        ("mean_channel", MetricReduction::MeanChannel),
+        ("sum_channel", MetricReduction::SumChannel),
     ];
     for golden in Case::all("dice_metric") {
         let params = golden.params();
@@ -94,7 +94,7 @@ fn check_rows(golden: &Case, name: &str, rows: &[Vec<f64>]) {
     golden.check(name, &rows.concat());
     if golden.0.has(&format!("{name}_agg_mean")) {
         let (value, count) = (format!("{name}_agg_mean"), format!("{name}_not_nans"));
-        golden.check_reduction(&value, Reduction::Mean, rows, &count);
+        golden.check_reduction(&value, MetricReduction::Mean, rows, &count);
     }
 }
 
@@ -119,10 +119,10 @@ fn surface_rows(golden: &Case, setting: &Value, score: impl Fn(&SurfaceDistances
         .collect()
 }
 
-fn spacing_of(value: &Value) -> Spacing {
+fn spacing_of(value: &Value) -> Dhw<f64> {
     match value {
-        Value::Null => Spacing::UNIT,
-        Value::Array(mm) => Spacing(std::array::from_fn(|axis| mm[axis].as_f64().unwrap())),
-        number => Spacing([number.as_f64().unwrap(); 3]),
+        Value::Null => Dhw::splat(1.0),
+        Value::Array(mm) => Dhw::from(std::array::from_fn(|axis| mm[axis].as_f64().unwrap())),
+        number => Dhw::splat(number.as_f64().unwrap()),
     }
 }
