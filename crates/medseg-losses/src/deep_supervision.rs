@@ -1,3 +1,5 @@
+//! Losses over the outputs of several resolutions.
+
 use burn::tensor::{Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +76,7 @@ impl DeepSupervision {
     ///
     /// # Panics
     /// If there are no logits or [`weights`](Self::weights) refuses their number.
+    #[must_use]
     pub fn forward(
         &self,
         logits: &[Tensor<5>],

@@ -1,3 +1,5 @@
+//! Errors of this crate.
+
 use thiserror::Error;
 
 /// Settings or shapes that a loss cannot work with.

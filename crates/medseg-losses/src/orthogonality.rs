@@ -1,3 +1,5 @@
+//! A penalty that keeps kernels orthogonal.
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
@@ -19,6 +21,7 @@ use burn::tensor::Tensor;
 ///
 /// # Source
 /// "Soft orthogonality" of Bansal et al. (arXiv:1810.09102).
+#[must_use]
 pub fn orthogonality_penalty(kernel: Tensor<5>) -> Tensor<1> {
     let [rows, inputs, depth, height, width] = kernel.dims();
     let columns = inputs * depth * height * width;
@@ -45,6 +48,7 @@ pub fn orthogonality_penalty(kernel: Tensor<5>) -> Tensor<1> {
 /// let penalty = module_orthogonality_penalty(&convolution).expect("a kernel").mul_scalar(1e-4);
 /// assert!(penalty.into_scalar::<f32>() > 0.0);
 /// ```
+#[must_use]
 pub fn module_orthogonality_penalty<M: Module>(module: &M) -> Option<Tensor<1>> {
     let mut kernels = Kernels { penalty: None };
     module.visit(&mut kernels);

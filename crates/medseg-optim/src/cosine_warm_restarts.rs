@@ -1,8 +1,10 @@
+//! Cosine annealing with warm restarts.
+
 use std::f64::consts::PI;
 
 use crate::OptimError;
+use crate::cycle::{Cycle, ScheduleState};
 use crate::error::{require, require_not_negative};
-use crate::schedule::{Cycle, ScheduleState};
 
 /// Cosine annealing with warm restarts: PyTorch's `CosineAnnealingWarmRestarts`.
 ///
@@ -59,17 +61,20 @@ impl CosineWarmRestarts {
     }
 
     /// The learning rate to use now.
+    #[must_use]
     pub fn lr(&self) -> f64 {
         let angle = PI * self.cycle.done / self.cycle.length as f64;
         self.eta_min + (self.base_lr - self.eta_min) * (1.0 + angle.cos()) / 2.0
     }
 
     /// Epochs done in the present cycle (PyTorch's `T_cur`).
+    #[must_use]
     pub fn t_cur(&self) -> f64 {
         self.cycle.done
     }
 
     /// Length of the present cycle in epochs (PyTorch's `T_i`).
+    #[must_use]
     pub fn t_i(&self) -> u64 {
         self.cycle.length
     }
@@ -116,6 +121,7 @@ impl CosineWarmRestarts {
     }
 
     /// The position, to be saved.
+    #[must_use]
     pub fn state(&self) -> ScheduleState {
         ScheduleState { epoch: self.epoch, cycle: Some(self.cycle) }
     }

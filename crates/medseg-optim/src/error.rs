@@ -1,3 +1,5 @@
+//! Errors of this crate.
+
 use thiserror::Error;
 
 /// A setting or a position that an optimizer or a schedule cannot work with.

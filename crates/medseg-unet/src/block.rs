@@ -6,7 +6,7 @@ use medseg_ops::{NormRelu, Precision, dropout, dropout_factors, dropout3d, norm_
 
 use crate::conv::{Conv, StageInput};
 use crate::layout::StageLayout;
-use crate::norm::EPS;
+use crate::norm_layer::EPS;
 use crate::parameters::Parameters;
 use crate::{Activation, BlockKind, Norm, UNetConfig};
 

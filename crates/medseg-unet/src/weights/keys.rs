@@ -21,7 +21,7 @@ impl StateDictKeys {
     /// This crate's names (`conv0_0.conv1.weight`, ...): those of [`UNet::named_parameters`](crate::UNet::named_parameters).
     #[must_use]
     pub fn own(config: &UNetConfig) -> Self {
-        let names = Layout::of(config).tensors().into_iter().map(|(name, _)| (name.clone(), name));
+        let names = Layout::new(config).tensors().into_iter().map(|(name, _)| (name.clone(), name));
         Self { keys: names.collect(), reversed_axes: false }
     }
 
@@ -30,7 +30,7 @@ impl StateDictKeys {
     /// shortcut `conv0_0.unet_unit.0.conv.weight`; the norms' are called `norm` instead of `conv`.
     #[must_use]
     pub fn reference(config: &UNetConfig) -> Self {
-        let layout = Layout::of(config);
+        let layout = Layout::new(config);
         let mut keys = Self::own(config).keys;
         for stage in layout.encoder.iter().chain(&layout.decoder) {
             for conv in &stage.convs {

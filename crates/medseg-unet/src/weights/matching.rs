@@ -24,8 +24,9 @@ pub(super) struct Matched {
     pub unexpected: Vec<String>,
 }
 
-/// Matches all keys that start with the prefix, or with the only one there is.
-pub(super) fn match_keys(found: &Shapes, layout: &Layout, prefix: Option<&str>) -> Result<Matched, String> {
+/// Matches all keys that start with the prefix, or with the only one there is; the error lists the prefixes of several
+/// networks.
+pub(super) fn match_keys(found: &Shapes, layout: &Layout, prefix: Option<&str>) -> Result<Matched, Vec<String>> {
     let prefix = match prefix {
         Some("") => String::new(),
         Some(given) => format!("{}.", given.trim_end_matches('.')),
@@ -55,7 +56,7 @@ pub(super) fn match_keys(found: &Shapes, layout: &Layout, prefix: Option<&str>) 
 }
 
 /// Prefix of the first stage's name.
-fn only_prefix(found: &Shapes, first_stage: &str) -> Result<String, String> {
+fn only_prefix(found: &Shapes, first_stage: &str) -> Result<String, Vec<String>> {
     let prefixes: BTreeSet<String> = found
         .keys()
         .filter_map(|key| {
@@ -66,11 +67,7 @@ fn only_prefix(found: &Shapes, first_stage: &str) -> Result<String, String> {
         .collect();
     match prefixes.len() {
         0 | 1 => Ok(prefixes.into_iter().next().unwrap_or_default()),
-        _ => {
-            let shown: Vec<String> =
-                prefixes.iter().take(4).map(|p| format!("\"{}\"", p.trim_end_matches('.'))).collect();
-            Err(format!("it holds several networks, under {}; choose one by its prefix", shown.join(", ")))
-        }
+        _ => Err(prefixes.iter().map(|prefix| prefix.trim_end_matches('.').to_string()).collect()),
     }
 }
 

@@ -34,8 +34,9 @@ impl Default for StateDictOptions {
     }
 }
 
-/// A network out of a state dict, and what did not fit.
+/// A network out of a state dict, and the keys that did not fit.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct LoadedStateDict {
     /// The network.
     pub network: UNet,
@@ -84,12 +85,11 @@ pub(super) fn load(
     options: &StateDictOptions,
     device: &Device,
 ) -> Result<LoadedStateDict, UNetError> {
-    let bad = UNetError::malformed(path);
-    let layout = Layout::of(config);
+    let layout = Layout::new(config);
     let shapes = file.tensors.iter().map(|(key, tensor)| (key.clone(), tensor.shape.clone())).collect();
     let matched = match match_keys(&shapes, &layout, options.prefix.as_deref()) {
         Ok(matched) => matched,
-        Err(reason) => return Err(bad(reason)),
+        Err(prefixes) => return Err(UNetError::SeveralNetworks { path: path.to_path_buf(), prefixes }),
     };
     let stored = |name: &str| {
         let key = format!("{}{}", matched.prefix, matched.keys.get(name)?);
@@ -134,8 +134,9 @@ pub(super) fn load(
 /// A name that does not end in `.safetensors`, or what the system says, naming the file.
 pub fn save_state_dict(network: &UNet, path: impl AsRef<Path>, keys: &StateDictKeys) -> Result<(), UNetError> {
     let path = path.as_ref();
-    if FileKind::of(path)? != FileKind::Safetensors {
-        return Err(UNetError::malformed(path)("a state dict is written to a .safetensors file".into()));
+    if FileKind::from_name(path)? != FileKind::Safetensors {
+        let expected = "a state dict is written to a .safetensors file";
+        return Err(UNetError::Ending { path: path.to_path_buf(), expected });
     }
     let tensors = network.named_parameters().into_iter().chain(network.named_statistics());
     let mut renamed = Vec::new();
@@ -152,7 +153,7 @@ fn reverse_data(data: TensorData) -> Result<TensorData, UNetError> {
     Ok(TensorData::new(with_reversed_axes(&shape, &values), reversed(&shape)))
 }
 
-/// The shape of a kernel with its last three axes turned round; of anything else the same.
+/// The shape of a kernel with its last three axes reversed; of anything else the same.
 fn reversed(shape: &[usize]) -> Vec<usize> {
     match shape {
         [a, b, x, y, z] => vec![*a, *b, *z, *y, *x],
@@ -160,16 +161,16 @@ fn reversed(shape: &[usize]) -> Vec<usize> {
     }
 }
 
-/// The values of a kernel with its last three axes turned round; of anything else the same.
+/// The values of a kernel with its last three axes reversed; of anything else the same.
 fn with_reversed_axes(shape: &[usize], values: &[f32]) -> Vec<f32> {
     let [a, b, x, y, z] = *shape else { return values.to_vec() };
-    let mut turned = Vec::with_capacity(values.len());
+    let mut out = Vec::with_capacity(values.len());
     for kernel in 0..a * b {
         for k in 0..z {
             for j in 0..y {
-                turned.extend((0..x).map(|i| values[((kernel * x + i) * y + j) * z + k]));
+                out.extend((0..x).map(|i| values[((kernel * x + i) * y + j) * z + k]));
             }
         }
     }
-    turned
+    out
 }

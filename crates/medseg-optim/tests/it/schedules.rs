@@ -4,7 +4,7 @@ use burn::lr_scheduler::{LrScheduler, LrSchedulerRecord};
 use medseg_optim::{
     CosineWarmRestarts, Cycle, OptimError, Polynomial, Schedule, ScheduleConfig, ScheduleState, WarmupCosine,
 };
-use medseg_testing::Golden;
+use medseg_testing::{Golden, is_close};
 
 #[test]
 fn warm_restarts_equal_pytorch() {
@@ -14,7 +14,7 @@ fn warm_restarts_equal_pytorch() {
 fn check_case(case: &Golden) {
     let (file, params) = (&case.name, &case.params);
     let whole = |name: &str| params[name].as_u64().unwrap();
-    let close = |got: f64, want: f64| (got - want).abs() <= case.atol + case.rtol * want.abs();
+    let close = |got: f64, want: f64| is_close(got, want, case.rtol, case.atol);
     let [steps, lrs, t_cur, t_i, bases] =
         ["steps", "lrs", "t_cur", "t_i", "base_lrs"].map(|name| &case.tensor(name).values);
     for (group, &base) in bases.iter().enumerate() {
@@ -236,8 +236,7 @@ fn warm_up_and_polynomial_equal_monai_and_pytorch() {
         for (epoch, want) in case["rates"].as_array().unwrap().iter().enumerate() {
             let (got, want) = (schedule.lr(), want.as_f64().unwrap());
             // PyTorch multiplies the rate of the epoch before, which adds up roundings.
-            let close = (got - want).abs() <= 1e-10 * want + 1e-18;
-            assert!(close, "{config:?}: epoch {epoch} is {got}, not {want}");
+            assert!(is_close(got, want, 1e-10, 1e-18), "{config:?}: epoch {epoch} is {got}, not {want}");
             schedule.step();
         }
     }

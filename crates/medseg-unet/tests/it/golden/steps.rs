@@ -6,8 +6,8 @@ use burn::tensor::{DType, Device};
 use medseg_optim::NovoGradConfig;
 use medseg_unet::UNet;
 
-use crate::case::Case;
-use crate::checks::{check_output, check_sampled, dice, named, number};
+use super::case::Case;
+use super::checks::{check_output, check_sampled, dice, named, number};
 
 /// Tolerances of the expected values after the steps.
 pub struct StepTolerance {

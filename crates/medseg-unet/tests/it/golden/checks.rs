@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{DType, Tensor, TensorData};
-use medseg_losses::{Activation, DiceLoss, DiceLossConfig};
+use medseg_losses::{DiceLoss, DiceLossConfig, Probabilities};
 use medseg_unet::UNet;
 
-use crate::case::Case;
-use crate::{SINGLE, Tolerance};
+use super::case::Case;
+use super::{SINGLE, Tolerance};
 
 pub fn dice() -> DiceLoss {
-    DiceLossConfig { activation: Activation::Sigmoid, ..DiceLossConfig::default() }.init().unwrap()
+    DiceLossConfig { activation: Probabilities::Sigmoid, ..DiceLossConfig::default() }.init().unwrap()
 }
 
 /// A loss as a number.

@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use medseg_unet::{UNetConfig, Upsample};
 
-use crate::networks::{noise, small};
+use super::networks::{noise, small};
 
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use medseg_unet::{Activation, BlockKind, Norm, UNet, UNetConfig, load_weights, save_weights};
 
-use crate::networks::{noise, values};
+use super::networks::{noise, values};
 
 /// A network whose first stage is one convolution behind the other with the given norm.
 fn network(norm: Norm, device: &Device) -> UNet {

@@ -5,7 +5,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
 use medseg_unet::{UNet, UNetConfig, Upsample};
 
-use crate::networks::{layer_options, noise};
+use super::networks::{layer_options, noise};
 
 /// Turns a network to f64 and moves one of its tensors, counted in Burn's order, along that tensor's direction.
 struct Widen {

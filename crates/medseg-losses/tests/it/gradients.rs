@@ -1,17 +1,17 @@
 //! Gradients of the losses of regions and voxels, and of the orthogonality penalty, against central differences in f64;
 //! extreme logits; settings that are refused.
 
-mod support;
-
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv3d, Conv3dConfig};
 use burn::tensor::{DType, Device, Tensor};
 use medseg_losses::{
-    Activation, ClassWeighting, CrossEntropyLossConfig, DeepSupervision, DiceFocalLossConfig, DiceLossConfig,
-    FocalLossConfig, GeneralizedDiceLossConfig, LevelWeights, LossError, Reduction, TverskyLossConfig,
+    ClassWeighting, CrossEntropyLossConfig, DeepSupervision, DiceFocalLossConfig, DiceLossConfig, FocalLossConfig,
+    GeneralizedDiceLossConfig, LevelWeights, LossError, Probabilities, Reduction, TverskyLossConfig,
     module_orthogonality_penalty, orthogonality_penalty,
 };
-use support::{check_gradient, noise, tensor};
+use medseg_testing::noise;
+
+use crate::support::{check_gradient, tensor};
 
 const SHAPE: [usize; 5] = [2, 3, 2, 3, 2];
 
@@ -22,7 +22,7 @@ fn losses() -> Vec<(&'static str, Loss)> {
     let focal = FocalLossConfig::default();
     let generalized = GeneralizedDiceLossConfig::default();
     let tversky = TverskyLossConfig::default();
-    let softmax = Activation::Softmax;
+    let softmax = Probabilities::Softmax;
     let weight = Some(vec![0.5, 2.0, 1.25]);
     let mut all: Vec<(&'static str, Loss)> = Vec::new();
     for config in [
@@ -51,12 +51,13 @@ fn losses() -> Vec<(&'static str, Loss)> {
         let loss = config.init().unwrap();
         all.push(("Tversky", Box::new(move |x, y| loss.forward(x, y))));
     }
-    for (activation, weight) in [(Activation::Sigmoid, None), (Activation::Sigmoid, weight.clone()), (softmax, weight)]
+    for (activation, weight) in
+        [(Probabilities::Sigmoid, None), (Probabilities::Sigmoid, weight.clone()), (softmax, weight)]
     {
         let loss = CrossEntropyLossConfig { activation, weight, ..CrossEntropyLossConfig::default() }.init().unwrap();
         all.push(("cross-entropy", Box::new(move |x, y| loss.forward(x, y))));
     }
-    for focal_activation in [Activation::Sigmoid, softmax] {
+    for focal_activation in [Probabilities::Sigmoid, softmax] {
         let loss = DiceFocalLossConfig { focal_activation, ..DiceFocalLossConfig::default() }.init().unwrap();
         all.push(("Dice and focal", Box::new(move |x, y| loss.forward(x, y))));
     }
@@ -116,7 +117,7 @@ fn special_cases_agree_with_each_other() {
         let (a, b) = (a.into_scalar::<f64>(), b.into_scalar::<f64>());
         assert!((a - b).abs() < 1e-12, "{what}: {a} and {b}");
     };
-    for activation in [Activation::Sigmoid, Activation::Softmax] {
+    for activation in [Probabilities::Sigmoid, Probabilities::Softmax] {
         let (smooth_nr, smooth_dr) = (0.0, 0.0);
         let tversky = TverskyLossConfig { activation, smooth_nr, smooth_dr, ..TverskyLossConfig::default() };
         let dice = DiceLossConfig { activation, smooth_nr, smooth_dr, ..DiceLossConfig::default() };
@@ -206,9 +207,9 @@ fn settings_that_make_no_sense_are_refused_by_name() {
     refused(FocalLossConfig { gamma: -1.0, ..focal.clone() }.init().map(drop), "gamma");
     refused(FocalLossConfig { alpha: Some(1.5), ..focal.clone() }.init().map(drop), "alpha");
     refused(FocalLossConfig { weight: Some(vec![]), ..focal.clone() }.init().map(drop), "weight");
-    refused(FocalLossConfig { activation: Activation::None, ..focal.clone() }.init().map(drop), "logits");
+    refused(FocalLossConfig { activation: Probabilities::Given, ..focal.clone() }.init().map(drop), "logits");
     let without = FocalLossConfig {
-        activation: Activation::Softmax,
+        activation: Probabilities::Softmax,
         alpha: Some(0.5),
         include_background: false,
         ..focal.clone()
@@ -223,7 +224,7 @@ fn settings_that_make_no_sense_are_refused_by_name() {
         DiceFocalLossConfig { lambda_focal: -1.0, ..DiceFocalLossConfig::default() }.init().map(drop),
         "lambda_focal",
     );
-    let none = CrossEntropyLossConfig { activation: Activation::None, ..CrossEntropyLossConfig::default() };
+    let none = CrossEntropyLossConfig { activation: Probabilities::Given, ..CrossEntropyLossConfig::default() };
     refused(none.init().map(drop), "logits");
     refused(DeepSupervision::new(LevelWeights::Given(vec![])).map(drop), "weight");
     let given = DeepSupervision::new(LevelWeights::Given(vec![1.0, 0.5])).unwrap();

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use medseg_unet::UNetConfig;
 
-use crate::networks::{kinds, noise, small, values};
+use super::networks::{kinds, noise, small, values};
 
 #[test]
 fn odd_sides_are_padded_and_cut_back() {

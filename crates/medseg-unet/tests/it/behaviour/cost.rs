@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use medseg_unet::{BlockKind, NetworkCost, StageCost, UNetConfig, Upsample, describe};
 
-use crate::networks::kinds;
+use super::networks::kinds;
 
 #[test]
 fn the_cost_counts_every_parameter() {

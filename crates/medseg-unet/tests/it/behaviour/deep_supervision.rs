@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use medseg_unet::{UNetConfig, Upsample};
 
-use crate::networks::{noise, small, values};
+use super::networks::{noise, small, values};
 
 #[test]
 fn the_lower_logits_are_those_of_the_decoders_own_stages() {

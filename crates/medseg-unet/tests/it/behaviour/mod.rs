@@ -13,4 +13,4 @@ mod threads;
 mod training;
 
 /// Burn's generator is one for the whole process: tests that draw from it take turns.
-static GENERATOR: std::sync::Mutex<()> = std::sync::Mutex::new(());
+pub static GENERATOR: std::sync::Mutex<()> = std::sync::Mutex::new(());

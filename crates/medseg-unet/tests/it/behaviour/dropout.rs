@@ -4,8 +4,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use medseg_unet::UNetConfig;
 
-use crate::GENERATOR;
-use crate::networks::{noise, small, values};
+use super::GENERATOR;
+use super::networks::{noise, small, values};
 
 #[test]
 fn training_drops_as_the_seed_says() {

@@ -4,8 +4,8 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
 use medseg_optim::NovoGradConfig;
 
-use crate::GENERATOR;
-use crate::networks::{kinds, noise};
+use super::GENERATOR;
+use super::networks::{kinds, noise};
 
 #[test]
 fn every_kind_learns_with_every_parameter() {
@@ -20,7 +20,7 @@ fn every_kind_learns_with_every_parameter() {
         let network = config.init_seeded(1, &device).unwrap();
         let before = network.named_parameters();
         // Two voxels along each side at the bottom: the norm of a single one would be 0.
-        let side = 2 * config.side_multiple();
+        let side = 2 * config.size_multiple();
         let outputs = network.forward_deep(noise([1, config.in_channels, side, side, side], 2, &device));
         assert_eq!(outputs[0].dims(), [1, config.out_channels, side, side, side]);
         let losses = outputs.into_iter().map(|y| (y.clone() - noise(y.dims(), 3, &device)).powi_scalar(2).mean());

@@ -3,10 +3,10 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, Tensor};
 
-use crate::Tolerance;
-use crate::case::Case;
-use crate::checks::{check_loss_and_gradients, check_output};
-use crate::steps::{StepTolerance, check_steps};
+use super::Tolerance;
+use super::case::Case;
+use super::checks::{check_loss_and_gradients, check_output};
+use super::steps::{StepTolerance, check_steps};
 
 /// The expected values were computed in f64 and stored as f32.
 const DOUBLE: Tolerance =

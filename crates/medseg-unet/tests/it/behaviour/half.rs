@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Device};
 use medseg_unet::UNetConfig;
 
-use crate::networks::{kinds, noise, values};
+use super::networks::{kinds, noise, values};
 
 /// Cosine of the angle between two lists of numbers.
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
@@ -16,7 +16,7 @@ fn every_kind_computes_and_learns_in_bf16_nearly_what_it_does_in_f32() {
     let device = Device::flex().autodiff();
     for config in kinds().into_iter().map(|config| UNetConfig { dropout: 0.0, ..config }) {
         let network = config.init_seeded(1, &device).unwrap();
-        let side = 2 * config.side_multiple();
+        let side = 2 * config.size_multiple();
         let x = noise([1, config.in_channels, side, side, side], 2, &device);
         let run = |dtype: DType| {
             let outputs = network.forward_deep(x.clone().cast(dtype));

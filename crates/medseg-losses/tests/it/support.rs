@@ -1,17 +1,6 @@
-//! Fixed numbers, tensors of them, and gradients beside central differences.
+//! Tensors of fixed numbers, and gradients beside central differences.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-
-/// Fixed numbers between 0 and 1 from a small generator.
-pub fn noise(n: usize, seed: u64) -> Vec<f64> {
-    let mut state = seed;
-    (0..n)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 40) as f64 / (1_u64 << 24) as f64
-        })
-        .collect()
-}
 
 pub fn tensor(values: &[f64], shape: [usize; 5], dtype: DType, device: &Device) -> Tensor<5> {
     Tensor::from_data(TensorData::new(values.to_vec(), shape), (device, dtype))

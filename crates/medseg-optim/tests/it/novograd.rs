@@ -4,7 +4,7 @@ use burn::module::{Module, Param, ParamId};
 use burn::optim::{GradientsParams, Optimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use medseg_optim::{NovoGrad, NovoGradConfig, NovoGradState, OptimError};
-use medseg_testing::Golden;
+use medseg_testing::{Golden, assert_close};
 use serde_json::Value;
 
 fn optimizer(settings: &Value) -> NovoGrad {
@@ -25,11 +25,8 @@ fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
     tensor.to_data().try_to_vec::<f32>().unwrap()
 }
 
-fn assert_close(golden: &Golden, what: &str, got: &[f32], want: &[f64]) {
-    for (got, want) in got.iter().map(|v| f64::from(*v)).zip(want) {
-        let close = (got - want).abs() <= golden.atol + golden.rtol * want.abs();
-        assert!(close, "{}: {what} is {got}, not {want}", golden.name);
-    }
+fn check(golden: &Golden, what: &str, got: &[f32], want: &[f64]) {
+    assert_close(&format!("{}: {what}", golden.name), got, want, golden.rtol, golden.atol);
 }
 
 /// Steps one parameter of a golden case; rank does not enter the arithmetic, so it is kept flat.
@@ -49,9 +46,9 @@ fn replay(golden: &Golden, index: usize, device: &Device) {
             let gradient = flat(&gradients[t * n..][..n]);
             (parameter, state) = optimizer.step(lr.values[t * lr.shape[1] + index], parameter, gradient, state);
         }
-        assert_close(golden, &format!("p{index} after step {t}"), &values(&parameter), &expected[t * n..][..n]);
+        check(golden, &format!("p{index} after step {t}"), &values(&parameter), &expected[t * n..][..n]);
         match &state {
-            Some(state) => assert_close(golden, "squared norm", &values(&state.squared_norm()), &norms[t..=t]),
+            Some(state) => check(golden, "squared norm", &values(&state.squared_norm()), &norms[t..=t]),
             None => assert!(norms[t].is_nan()),
         }
     }
@@ -119,11 +116,11 @@ fn training_a_small_network_equals_the_reference() {
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
             model = module_optimizer.step(params["lr"].as_f64().unwrap(), model, gradients);
         }
-        assert_close(&golden, "losses", &losses, &golden.tensor("losses").values);
-        assert_close(&golden, "w1", &values(&model.w1.val()), &golden.tensor("w1.expected").values);
-        assert_close(&golden, "b1", &values(&model.b1.val()), &golden.tensor("b1.expected").values);
-        assert_close(&golden, "w2", &values(&model.w2.val()), &golden.tensor("w2.expected").values);
-        assert_close(&golden, "b2", &values(&model.b2.val()), &golden.tensor("b2.expected").values);
+        check(&golden, "losses", &losses, &golden.tensor("losses").values);
+        check(&golden, "w1", &values(&model.w1.val()), &golden.tensor("w1.expected").values);
+        check(&golden, "b1", &values(&model.b1.val()), &golden.tensor("b1.expected").values);
+        check(&golden, "w2", &values(&model.w2.val()), &golden.tensor("w2.expected").values);
+        check(&golden, "b2", &values(&model.b2.val()), &golden.tensor("b2.expected").values);
     }
 }
 

@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use medseg_unet::{Activation, Norm, UNetConfig, describe};
 
-use crate::networks::{kinds, small};
+use super::networks::{kinds, small};
 
 #[test]
 fn a_seed_decides_the_weights_whatever_the_device() {

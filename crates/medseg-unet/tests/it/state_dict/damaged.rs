@@ -6,7 +6,7 @@ use std::fs;
 use burn::tensor::Device;
 use medseg_unet::{UNetConfig, load_state_dict, load_state_dict_with, load_weights};
 
-use crate::golden::Case;
+use super::golden::Case;
 
 #[test]
 fn cut_and_changed_checkpoints_are_errors_or_other_numbers() {

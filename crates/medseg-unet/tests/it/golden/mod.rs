@@ -5,9 +5,9 @@ mod checks;
 mod double;
 mod steps;
 
+use self::case::Case;
+use self::steps::StepTolerance;
 use burn::tensor::{DType, Device};
-use case::Case;
-use steps::StepTolerance;
 
 /// Tolerances of the expected values.
 struct Tolerance {
