@@ -114,7 +114,7 @@ fn cuda_path() -> Option<PathBuf> {
     cubecl_cuda::install::cuda_path()
 }
 
-/// A blank and the version of the driver's kernel module, where the system tells.
+/// A blank and the version of the driver's kernel module, where the system reports it.
 fn driver_version() -> String {
     let text = std::fs::read_to_string("/proc/driver/nvidia/version").unwrap_or_default();
     version_in(&text).map_or_else(String::new, |version| format!(" {version}"))

@@ -39,7 +39,7 @@ pub enum DeviceError {
     Driver {
         /// The requested device.
         device: DeviceChoice,
-        /// A blank and the version, where the system tells.
+        /// A blank and the version, where the system reports it.
         version: String,
         /// The driver's own words.
         reason: String,
@@ -52,7 +52,7 @@ pub enum DeviceError {
     OldDriver {
         /// The requested device.
         device: DeviceChoice,
-        /// A blank and the version, where the system tells.
+        /// A blank and the version, where the system reports it.
         version: String,
     },
     /// There are fewer devices.
@@ -142,7 +142,7 @@ fn devices(found: usize) -> String {
 mod tests {
     use super::*;
 
-    /// Every error a user can meet on a machine, with what its message has to name.
+    /// Every error a user can meet on a machine, with the part that its message must name.
     #[test]
     fn messages_are_one_line_that_names_the_device_and_what_to_do() {
         let device = DeviceChoice::Cuda(1);

@@ -7,6 +7,7 @@ use crate::quiet::{one_line, quietly};
 
 /// Memory of a device, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DeviceMemory {
     /// Not in use by any program.
     pub free: u64,
@@ -14,7 +15,7 @@ pub struct DeviceMemory {
     pub total: u64,
 }
 
-/// Memory of a device, if it has its own and tells: NVIDIA GPUs do.
+/// Memory of a device, if it has its own and reports it: NVIDIA GPUs do.
 #[must_use]
 pub fn free_memory(device: &Device) -> Option<DeviceMemory> {
     #[cfg(feature = "cuda")]
@@ -34,10 +35,9 @@ pub fn has_own_memory(device: &Device) -> bool {
     device.memory_pool_usage().is_some()
 }
 
-/// Bytes that Burn has taken of the device's memory by now, in use or kept for tensors to come; `None` for the CPU backends.
+/// Bytes that Burn has taken of the device's memory by now, in use or reserved for tensors to come; `None` for the CPU backends.
 ///
-/// Burn keeps what it has taken, unless told otherwise, so that this is the most that was needed up to now, and the most that
-/// tuning took.
+/// Burn keeps what it has taken, unless configured otherwise, so this is the peak up to now, tuning included.
 #[must_use]
 pub fn reserved_bytes(device: &Device) -> Option<u64> {
     device.memory_pool_usage().map(|usage| usage.bytes_reserved)

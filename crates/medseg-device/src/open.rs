@@ -7,6 +7,7 @@ use crate::{DeviceChoice, DeviceError};
 
 /// A device that works.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Chosen {
     /// The device, without autodiff.
     pub device: Device,
@@ -58,26 +59,26 @@ impl DeviceChoice {
     }
 }
 
-/// The first of `gpus` that works, else the CPU. What is not built in is told only where no GPU's backend is.
+/// The first of `gpus` that works, else the CPU. A backend that is not built in is reported only where none is.
 fn first_that_works(gpus: &[fn() -> Result<Chosen, DeviceError>]) -> Result<Chosen, DeviceError> {
     let mut passed_over = Vec::new();
     for gpu in gpus {
         match gpu() {
-            Ok(chosen) => return Ok(Chosen { passed_over: told(passed_over), ..chosen }),
+            Ok(chosen) => return Ok(Chosen { passed_over: reportable(passed_over), ..chosen }),
             Err(reason) => passed_over.push(reason),
         }
     }
     let chosen = cpu().or_else(|missing| ndarray().map_err(|_| missing))?;
-    Ok(Chosen { passed_over: told(passed_over), ..chosen })
+    Ok(Chosen { passed_over: reportable(passed_over), ..chosen })
 }
 
-/// The reasons of the machine; where there is none, the first backend that is not built in.
-fn told(reasons: Vec<DeviceError>) -> Vec<DeviceError> {
+/// Reasons of the machine first; if there are none, one hint at a backend that is not built in.
+fn reportable(reasons: Vec<DeviceError>) -> Vec<DeviceError> {
     let (not_built_in, of_the_machine): (Vec<_>, Vec<_>) = reasons.into_iter().partition(DeviceError::is_not_built_in);
     if of_the_machine.is_empty() { not_built_in.into_iter().take(1).collect() } else { of_the_machine }
 }
 
-/// A device that has to show that it works.
+/// A device, after it has shown that it works.
 fn tried(choice: DeviceChoice, device: Device, name: String) -> Result<Chosen, DeviceError> {
     let trial = |reason| DeviceError::Trial { device: choice, reason };
     try_out(&device).map_err(trial)?;

@@ -26,8 +26,8 @@ pub fn orthogonality_penalty(kernel: Tensor<5>) -> Tensor<1> {
     let [rows, inputs, depth, height, width] = kernel.dims();
     let columns = inputs * depth * height * width;
     let matrix = kernel.reshape([rows, columns]);
-    let turned = matrix.clone().transpose();
-    let gram = if rows <= columns { matrix.matmul(turned) } else { turned.matmul(matrix) };
+    let transposed = matrix.clone().transpose();
+    let gram = if rows <= columns { matrix.matmul(transposed) } else { transposed.matmul(matrix) };
     let identity = Tensor::<2>::eye(rows.min(columns), &gram.device()).cast(gram.dtype());
     let off = gram - identity;
     (off.clone() * off).sum()
@@ -65,8 +65,8 @@ impl ModuleVisitor for Kernels {
             return;
         }
         let kernel = param.val();
-        let sides: [usize; 5] = std::array::from_fn(|axis| kernel.dims()[axis]);
-        let penalty = orthogonality_penalty(kernel.reshape(sides));
+        let shape: [usize; 5] = std::array::from_fn(|axis| kernel.dims()[axis]);
+        let penalty = orthogonality_penalty(kernel.reshape(shape));
         self.penalty = Some(match self.penalty.take() {
             Some(sum) => sum + penalty,
             None => penalty,

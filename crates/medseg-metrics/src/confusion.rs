@@ -64,7 +64,7 @@ fn count(
     count_with(predicted, reference, &inside, &inside)
 }
 
-/// Counts with a membership rule for each side.
+/// Counts with a membership rule for each mask.
 pub(crate) fn count_with(
     predicted: ArrayView3<u8>,
     reference: ArrayView3<u8>,

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-/// Why a metric could not be computed.
+/// Errors of scores and tables.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum MetricsError {

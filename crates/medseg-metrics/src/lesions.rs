@@ -10,7 +10,7 @@ use crate::{EmptyPolicy, MetricsError};
 /// Counts of lesions found, missed and made up.
 ///
 /// A lesion is a connected component of 26 neighbours. Reference lesions are found or missed; predicted lesions are right
-/// or made up. Both kinds of hit are kept, because one prediction may cover two lesions of the reference, or two
+/// or made up. Both kinds of hit are counted, because one prediction may cover two lesions of the reference, or two
 /// predictions one lesion. Counts of several cases can be added up (`+`).
 ///
 /// ```

@@ -80,7 +80,7 @@ impl UNet {
 
     /// Logits of a batch of images.
     ///
-    /// Sizes that are not multiples of [`UNetConfig::size_multiple`] are padded with zeros on both sides (an odd voxel at
+    /// Sizes that are not multiples of [`UNetConfig::size_multiple`] are padded with zeros at both ends (an odd voxel at
     /// the end) and the result is cut back. The zeros take part in the norms, so multiples are best.
     ///
     /// On an autodiff device dropout is active and batch norms use the batch's statistics; predict with `network.valid()`

@@ -1,6 +1,6 @@
 //! Matches the keys of a state dict with the tensors of a network.
 //!
-//! Stages are found by name. Inside one, modules may be nested and called anything: convolutions are told apart by their
+//! Stages are found by name. Inside one, modules may be nested and called anything: convolutions are distinguished by their
 //! kernel (that of a shortcut is 1×1×1) and stand in the natural order of their names, and a norm belongs to the convolution
 //! of the same rank in the same module.
 
