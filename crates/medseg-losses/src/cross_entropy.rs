@@ -21,9 +21,9 @@ pub struct CrossEntropyLossConfig {
     /// With softmax the weight of each class, with sigmoid the factor of the positive term of each channel (PyTorch's
     /// `pos_weight`). One for each channel.
     pub weight: Option<Vec<f64>>,
-    /// Over voxels, samples and, with sigmoid, channels. The mean of weighted class numbers is divided by the sum of the
-    /// weights met (NaN if that is 0), that of a target with one channel for each class by the number of voxels, as in
-    /// PyTorch.
+    /// Over voxels, samples and, with sigmoid, channels. As in PyTorch, the mean over weighted class numbers is divided
+    /// by the sum of their weights (NaN if that is 0). With one channel for each class it is divided by the number of
+    /// voxels.
     pub reduction: Reduction,
 }
 

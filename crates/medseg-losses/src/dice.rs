@@ -107,8 +107,8 @@ impl DiceLossConfig {
 
 /// Dice loss: MONAI's `DiceLoss`, for 3D.
 ///
-/// With `I`, `P`, `G` the sums over a volume of `p g`, `p` and `g`, `p` the probability and `g` the target, the loss of
-/// one class of one sample is
+/// Let `p` be the probability, `g` the target, and `I`, `P`, `G` the sums of `p g`, `p` and `g` over a volume. The loss
+/// of one class of one sample is
 ///
 /// ```text
 /// 1 - (2 I + smooth_nr) / (P + G + smooth_dr)

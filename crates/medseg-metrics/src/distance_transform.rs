@@ -54,10 +54,9 @@ pub fn distance_transform(features: ArrayView3<u8>, spacing: Dhw<f64>) -> Result
 
 /// Distances in millimetres from every non-zero voxel of `from` to the nearest non-zero voxel of `to`, in C order.
 ///
-/// Each voxel looks at the columns around it, nearest first, which is quick where the two lie close together, as surfaces
-/// of a prediction and its reference do. Voxels that would look for too long are left to the distance transform of their
-/// plane, so that the time stays linear in the number of voxels. Which way a voxel goes does not depend on the number of
-/// threads.
+/// Each voxel looks at the columns around it, nearest first. That is quick where the two lie close together, as a
+/// prediction and its reference do. Voxels that would look for too long are left to the distance transform of their
+/// plane: time stays linear in the number of voxels. Which way a voxel goes does not depend on the number of threads.
 pub(crate) fn distances_between(from: &[u8], to: &[u8], dims: [usize; 3], spacing: [f64; 3]) -> Vec<f64> {
     let plane_len = dims[1] * dims[2];
     let columns = DepthSteps::new(to, dims);

@@ -41,8 +41,8 @@ pub struct LesionDetection {
 
 /// Counts the lesions of a binary prediction against a reference; every value but 0 is foreground.
 ///
-/// A lesion of either mask is a hit if at least one of its voxels, and at least the share `min_overlap` of them, is
-/// foreground in the other mask. 0 asks for any overlap, the usual rule; 1 for the whole lesion.
+/// A lesion of either mask is a hit if enough of its voxels are foreground in the other mask: at least one, and at
+/// least the share `min_overlap`. 0 asks for any overlap, the usual rule; 1 for the whole lesion.
 ///
 /// # Errors
 /// [`MetricsError::ShapeMismatch`]; [`MetricsError::InvalidOverlap`] unless `min_overlap` is between 0 and 1.

@@ -25,8 +25,8 @@ pub enum DistanceMetric {
 
 /// Distances between the surfaces of a prediction and a reference, from which every surface score is read.
 ///
-/// For each [surface voxel](crate::mask_surface) of one mask the distance from its centre to the centre of the nearest
-/// surface voxel of the other, in both directions.
+/// Each is the distance between the centres of a [surface voxel](crate::mask_surface) and the nearest surface voxel of
+/// the other mask. Both directions are measured.
 ///
 /// Empty masks follow MONAI: if both are empty there are no distances and every score is NaN; if one is empty, every
 /// surface voxel of the other is infinitely far away, in both directions.
@@ -182,9 +182,9 @@ impl SurfaceDistances {
     /// Surface Dice (normalised surface distance) at a tolerance, 0 to 1.
     ///
     /// The share of surface voxels, of both masks taken together, that lie within `tolerance_mm` (inclusive) of the
-    /// other surface. Surfaces are sets of border voxels, each of which counts once (MONAI's `compute_surface_dice`
-    /// with `use_subvoxels=False`), not triangles weighted by area as in the original paper (Nikolov et al. 2018):
-    /// values of the two definitions differ a little. 0 if one mask is empty, NaN if both are.
+    /// other surface. Surfaces are sets of border voxels, each of which counts once: MONAI's `compute_surface_dice`
+    /// with `use_subvoxels=False`. Nikolov et al. (2018) weight triangles by area instead: values of the two
+    /// definitions differ a little. 0 if one mask is empty, NaN if both are.
     ///
     /// # Errors
     /// [`MetricsError::InvalidTolerance`] if the tolerance is negative or NaN.

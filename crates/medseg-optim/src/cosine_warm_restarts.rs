@@ -8,9 +8,9 @@ use crate::error::{require, require_not_negative};
 
 /// Cosine annealing with warm restarts: PyTorch's `CosineAnnealingWarmRestarts`.
 ///
-/// Within a cycle of `T` epochs the rate falls from `base_lr` to `eta_min` along half a cosine,
-/// `eta_min + (base_lr - eta_min) (1 + cos(π t / T)) / 2`, then jumps back up, and the next cycle is `t_mult` times as
-/// long. Only the rate restarts: weights and optimizer state go on.
+/// Within a cycle of `T` epochs the rate falls from `base_lr` to `eta_min` along half a cosine: `eta_min + (base_lr -
+/// eta_min) (1 + cos(π t / T)) / 2`. Then it jumps back up, and the next cycle is `t_mult` times as long. Only the rate
+/// restarts: weights and optimizer state go on.
 ///
 /// # Counting
 /// [`lr`](Self::lr) of a new schedule is the rate of epoch 1. Call [`step`](Self::step) once at the end of each epoch:
@@ -91,8 +91,8 @@ impl CosineWarmRestarts {
 
     /// Goes to a point in time, in epochs since the start; fractions are welcome: PyTorch's `step(epoch)`.
     ///
-    /// The cycle is recomputed by a logarithm, as PyTorch does. Where rounding puts that logarithm a hair below a whole
-    /// number (`t_mult` 3 after five cycles, for one), the first instant of a cycle counts as the last of the cycle
+    /// The cycle is recomputed by a logarithm, as PyTorch does. Rounding may put that logarithm just below a whole
+    /// number, as for `t_mult` 3 after five cycles. The first instant of a cycle then counts as the last of the cycle
     /// before: `eta_min` where [`step`](Self::step) gives `base_lr`.
     ///
     /// # Errors

@@ -98,16 +98,16 @@ impl NovoGradConfig {
 ///
 /// # What it is not
 /// NovoGrad has no orthogonal regularisation and clips no gradient. It normalises each tensor's gradient by a running
-/// second moment of its norm, so the first step has unit length in every tensor however small or large its gradient
-/// is: a bias moves as far as a big kernel, and learning rates are not those of Adam. Gradients can be clipped before the
-/// step ([`clip_global_norm`](crate::clip_global_norm), or tensor by tensor
-/// [`ModuleOptimizer::with_grad_clipping`]), a penalty belongs to the loss.
-/// `weight_decay` enters after the normalisation but before the momentum: neither the L2 penalty that MONAI's
-/// documentation calls it, nor AdamW's direct shrinkage.
+/// second moment of its norm. The first step therefore has unit length in every tensor, however small or large its
+/// gradient is: a bias moves as far as a big kernel, and learning rates are not those of Adam. Gradients can be clipped
+/// before the step ([`clip_global_norm`](crate::clip_global_norm), or tensor by tensor
+/// [`ModuleOptimizer::with_grad_clipping`]), a penalty belongs to the loss. `weight_decay` enters after the
+/// normalisation but before the momentum: neither the L2 penalty that MONAI's documentation calls it, nor AdamW's
+/// direct shrinkage.
 ///
 /// # Source
 /// Ginsburg et al., "Stochastic Gradient Methods with Layer-wise Adaptive Moments for Training of Deep Networks"
-/// (arXiv:1905.11286), in the form of MONAI's `Novograd`, whose steps it reproduces to rounding.
+/// (arXiv:1905.11286). The form is that of MONAI's `Novograd`, whose steps it reproduces to rounding.
 ///
 /// # Cost
 /// Seven passes over a parameter tensor (nine with weight decay), two of them for the norm. `v` stays on the device,

@@ -53,8 +53,8 @@ impl UNetConfig {
         self.init_seeded(seed, device)
     }
 
-    /// A network with Kaiming-normal weights (fan_in, gain √2, of a leaky ReLU √(2 / (1 + slope²))), zero biases and norms
-    /// that scale by 1, the same for the same seed on every device.
+    /// A network with Kaiming-normal weights, zero biases and norms that scale by 1. The same seed gives the same
+    /// weights on every device. The mode is fan_in, the gain √2, or √(2 / (1 + slope²)) with a leaky ReLU.
     ///
     /// # Errors
     /// As [`validate`](Self::validate).
@@ -80,8 +80,8 @@ impl UNet {
 
     /// Logits of a batch of images.
     ///
-    /// Sizes that are not multiples of [`UNetConfig::size_multiple`] are padded with zeros at both ends (an odd voxel at
-    /// the end) and the result is cut back. The zeros take part in the norms, so multiples are best.
+    /// Sizes that are not multiples of [`UNetConfig::size_multiple`] are padded with zeros at both ends, an odd voxel
+    /// at the end. The result is cut back. The zeros take part in the norms, so multiples are best.
     ///
     /// On an autodiff device dropout is active and batch norms use the batch's statistics; predict with `network.valid()`
     /// on a device without.
@@ -188,8 +188,8 @@ impl UNet {
         max_pool3d(x, self.config.pool_kernel, 2, usize::from(self.config.pool_kernel == 3))
     }
 
-    /// The same network computing in these numbers: [`Precision::Bf16`] is the faster choice for predictions on a CPU that
-    /// has the instructions, and for predictions and training on a GPU, where it halves the memory too
+    /// The same network computing in these numbers: [`Precision::Bf16`] is faster for predictions on a CPU that has the
+    /// instructions. On a GPU it is faster for predictions and training, and halves the memory
     /// ([`Precision::activations`]). Weights and logits stay in f32. Not part of the settings, nor of weight files.
     #[must_use]
     pub fn with_precision(self, precision: Precision) -> Self {

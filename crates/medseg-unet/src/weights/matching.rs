@@ -1,8 +1,8 @@
 //! Matches the keys of a state dict with the tensors of a network.
 //!
-//! Stages are found by name. Inside one, modules may be nested and called anything: convolutions are distinguished by their
-//! kernel (that of a shortcut is 1×1×1) and stand in the natural order of their names, and a norm belongs to the convolution
-//! of the same rank in the same module.
+//! Stages are found by name. Inside one, modules may be nested and called anything: a shortcut is known by its 1×1×1
+//! kernel, and the other convolutions stand in the natural order of their names. A norm belongs to the convolution of
+//! the same rank in the same module.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -59,14 +59,14 @@ pub fn load_state_dict(path: impl AsRef<Path>, config: &UNetConfig, device: &Dev
 
 /// Loads a state dict into a network of these settings.
 ///
-/// Stages have the names of [`UNet::named_parameters`] (`conv0_0`, ..., `final`); inside, modules may be nested and called
-/// anything, such as `conv0_0.residual_unit.0.conv.weight`: a shortcut is known by its 1×1×1 kernel, the other convolutions
-/// stand in the natural order of their names, and a norm belongs to the convolution of its rank in the same module. f16, bf16
-/// and f64 become f32. Nothing in a pickle is run.
+/// Stages have the names of [`UNet::named_parameters`] (`conv0_0`, ..., `final`); inside, modules may be nested and
+/// called anything, such as `conv0_0.residual_unit.0.conv.weight`: a shortcut is known by its 1×1×1 kernel, and the
+/// other convolutions stand in the natural order of their names. A norm belongs to the convolution of the same rank in
+/// the same module. f16, bf16 and f64 become f32. Nothing in a pickle is run.
 ///
 /// # Errors
-/// Impossible settings, an unreadable or damaged file, several networks in it and no prefix, weights of another shape, and,
-/// unless the options say otherwise, every missing and unexpected key.
+/// Impossible settings, an unreadable or damaged file, several networks in it and no prefix, or weights of another
+/// shape. Also every missing and unexpected key, unless the options allow them.
 pub fn load_state_dict_with(
     path: impl AsRef<Path>,
     config: &UNetConfig,
