@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use medseg::metrics::{CaseMetrics, Spacing};
+use medseg::metrics::CaseMetrics;
 use medseg::volume::{Dhw, Geometry, Volume, read_label};
 use ndarray::Array3;
 
@@ -30,7 +30,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     if !predicted.geometry.same_grid(&reference.geometry, reference.shape(), 0.1) {
         return Err("the two masks lie on different grids".into());
     }
-    let spacing = Spacing(reference.geometry.spacing().to_array());
+    let spacing = reference.geometry.spacing();
     let scores = CaseMetrics::evaluate(predicted.data.view(), reference.data.view(), spacing, 2.0)?;
     println!("Dice {:.4}, IoU {:.4}", scores.dice, scores.iou);
     println!(

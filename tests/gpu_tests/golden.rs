@@ -16,7 +16,7 @@ pub fn check(golden: &Golden, op: impl Fn(Tensor<5>) -> Tensor<5>, least: f64) {
     let device = gpu().autodiff();
     let tensor = |name: &str| {
         let stored = golden.tensor(name);
-        let data = TensorData::new(stored.f32(), stored.sides::<5>());
+        let data = TensorData::new(stored.f32(), stored.dims::<5>());
         Tensor::<5>::from_data(data, &device).cast(DType::F32)
     };
     let as_f64 = |x: Tensor<5>| values(x).into_iter().map(f64::from);

@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 use medseg::losses::{
-    Activation, CrossEntropyLossConfig, DiceCrossEntropyLossConfig, DiceFocalLossConfig, DiceLossConfig,
-    FocalLossConfig, GeneralizedDiceLossConfig, TverskyLossConfig,
+    CrossEntropyLossConfig, DiceCrossEntropyLossConfig, DiceFocalLossConfig, DiceLossConfig, FocalLossConfig,
+    GeneralizedDiceLossConfig, Probabilities, TverskyLossConfig,
 };
 use medseg::ops::{ConvOptions, conv3d};
 
@@ -14,7 +14,7 @@ type Loss = Box<dyn Fn(Tensor<5>, Tensor<5>) -> Tensor<1>>;
 /// For this many channels.
 fn losses(channels: usize) -> Vec<(&'static str, Loss)> {
     let (activation, to_onehot_y) =
-        if channels == 1 { (Activation::Sigmoid, false) } else { (Activation::Softmax, true) };
+        if channels == 1 { (Probabilities::Sigmoid, false) } else { (Probabilities::Softmax, true) };
     let dice = DiceLossConfig { activation, to_onehot_y, ..DiceLossConfig::default() };
     let mut all: Vec<(&'static str, Loss)> = Vec::new();
     for (name, config) in [

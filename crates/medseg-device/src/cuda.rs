@@ -1,4 +1,4 @@
-//! What CUDA needs, asked for in the order in which Burn would need it, before Burn panics for want of it.
+//! Requirements of CUDA, checked in the order in which Burn needs them, before Burn panics for want of one.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -49,7 +49,7 @@ pub(crate) fn memory(device: &Device) -> Option<DeviceMemory> {
     Some(DeviceMemory { free: free as u64, total: total as u64 })
 }
 
-/// How many GPUs the driver has.
+/// Number of the driver's GPUs.
 fn count(device: DeviceChoice) -> Result<usize, DeviceError> {
     match quietly(CudaContext::device_count) {
         Ok(Ok(count)) => Ok(usize::try_from(count).unwrap_or(0)),
@@ -109,12 +109,12 @@ fn check_headers(device: DeviceChoice, toolkit: Option<&Path>) -> Result<(), Dev
     }
 }
 
-/// Where CubeCL looks for the toolkit.
+/// The folder in which CubeCL looks for the toolkit.
 fn cuda_path() -> Option<PathBuf> {
     cubecl_cuda::install::cuda_path()
 }
 
-/// A blank and the version of the driver's kernel module, where the system tells.
+/// A blank and the version of the driver's kernel module, where the system reports it.
 fn driver_version() -> String {
     let text = std::fs::read_to_string("/proc/driver/nvidia/version").unwrap_or_default();
     version_in(&text).map_or_else(String::new, |version| format!(" {version}"))

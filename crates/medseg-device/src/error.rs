@@ -1,21 +1,21 @@
-//! Why a device cannot be had.
+//! Errors of choosing and opening a device.
 
 use crate::DeviceChoice;
 
-/// Why a device cannot be had; each message is one line that says what to do.
+/// Reason that a device cannot be used; each message is one line that says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
     /// No device has this name.
     #[error("device {name:?} is unknown; use auto, cpu, ndarray, cuda, cuda:N, webgpu or webgpu:N")]
     Unknown {
-        /// What was asked for.
+        /// The requested device.
         name: String,
     },
-    /// What follows the colon is no device number.
+    /// The text after the colon is not a device number.
     #[error("device {name}: {number:?} is not a device number")]
     Number {
-        /// What was asked for.
+        /// The requested device.
         name: String,
         /// Its part after the colon.
         number: String,
@@ -23,7 +23,7 @@ pub enum DeviceError {
     /// This program was built without the device's backend.
     #[error("{device} is not built in: build with `--features {feature}`")]
     NotBuiltIn {
-        /// What was asked for.
+        /// The requested device.
         device: DeviceChoice,
         /// The feature that builds it in.
         feature: &'static str,
@@ -31,15 +31,15 @@ pub enum DeviceError {
     /// There is no NVIDIA driver.
     #[error("{device}: this machine has no NVIDIA driver (libcuda was not found): install it, or use --device cpu")]
     NoDriver {
-        /// What was asked for.
+        /// The requested device.
         device: DeviceChoice,
     },
     /// The NVIDIA driver does not start.
     #[error("{device}: the NVIDIA driver{version} does not start: {reason}; does nvidia-smi work?")]
     Driver {
-        /// What was asked for.
+        /// The requested device.
         device: DeviceChoice,
-        /// A blank and the version, where the system tells.
+        /// A blank and the version, where the system reports it.
         version: String,
         /// The driver's own words.
         reason: String,
@@ -50,17 +50,17 @@ pub enum DeviceError {
          an older toolkit, first in LD_LIBRARY_PATH and as CUDA_PATH"
     )]
     OldDriver {
-        /// What was asked for.
+        /// The requested device.
         device: DeviceChoice,
-        /// A blank and the version, where the system tells.
+        /// A blank and the version, where the system reports it.
         version: String,
     },
     /// There are fewer devices.
     #[error("{device}: {found} found, counted from 0{hint}", found = devices(*found))]
     NoDevice {
-        /// What was asked for.
+        /// The requested device.
         device: DeviceChoice,
-        /// How many there are.
+        /// Number of devices.
         found: usize,
         /// A semicolon and what to do, or nothing.
         hint: &'static str,
@@ -68,7 +68,7 @@ pub enum DeviceError {
     /// The only adapter is a software one, which `auto` does not take.
     #[error("{device} is no GPU but software, slower than the CPU backend: name it to use it")]
     SoftwareOnly {
-        /// What was looked at.
+        /// The device that was found.
         device: DeviceChoice,
     },
     /// CUDA's run-time compiler is missing.
@@ -77,7 +77,7 @@ pub enum DeviceError {
          LD_LIBRARY_PATH"
     )]
     NoCompiler {
-        /// What was asked for.
+        /// The requested device.
         device: DeviceChoice,
     },
     /// CUDA's headers are missing, which the run-time compiler needs.
@@ -85,11 +85,11 @@ pub enum DeviceError {
         "{device}: CUDA's header {header} was not found in {folder}: install the CUDA toolkit, and set CUDA_PATH to it"
     )]
     NoHeaders {
-        /// What was asked for.
+        /// The requested device.
         device: DeviceChoice,
         /// The header.
         header: &'static str,
-        /// Where it was looked for.
+        /// The searched folder.
         folder: String,
     },
     /// CUDA's run-time compiler does not know this GPU: it is too new for it, or too old.
@@ -97,7 +97,7 @@ pub enum DeviceError {
         "{device}: the CUDA toolkit's NVRTC does not compile for this GPU ({gpu}): {reason}; use another version of the toolkit"
     )]
     UnknownGpu {
-        /// What was asked for.
+        /// The requested device.
         device: DeviceChoice,
         /// The compute capability.
         gpu: String,
@@ -107,9 +107,9 @@ pub enum DeviceError {
     /// A first small computation failed.
     #[error("{device}: a first computation failed: {reason}")]
     Trial {
-        /// What was asked for.
+        /// The requested device.
         device: DeviceChoice,
-        /// What was said of it.
+        /// The backend's message.
         reason: String,
     },
     /// A computation wanted more memory than the device has.
@@ -117,7 +117,7 @@ pub enum DeviceError {
     OutOfMemory {
         /// The device's name.
         device: String,
-        /// What was said of it.
+        /// The backend's message.
         reason: String,
     },
 }
@@ -142,7 +142,7 @@ fn devices(found: usize) -> String {
 mod tests {
     use super::*;
 
-    /// Every error a user can meet on a machine, with what its message has to name.
+    /// Every error a user can meet on a machine, with the part that its message must name.
     #[test]
     fn messages_are_one_line_that_names_the_device_and_what_to_do() {
         let device = DeviceChoice::Cuda(1);

@@ -7,6 +7,7 @@ use crate::quiet::{one_line, quietly};
 
 /// Memory of a device, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DeviceMemory {
     /// Not in use by any program.
     pub free: u64,
@@ -14,7 +15,7 @@ pub struct DeviceMemory {
     pub total: u64,
 }
 
-/// Memory of a device, if it has its own and tells: NVIDIA GPUs do.
+/// Memory of a device, if it has its own and reports it: NVIDIA GPUs do.
 #[must_use]
 pub fn free_memory(device: &Device) -> Option<DeviceMemory> {
     #[cfg(feature = "cuda")]
@@ -26,7 +27,7 @@ pub fn free_memory(device: &Device) -> Option<DeviceMemory> {
     }
 }
 
-/// Whether the device computes in memory that Burn manages for it, as GPUs do and the CPU backends do not.
+/// Returns true if Burn manages the device's memory: for GPUs, not for the CPU backends.
 ///
 /// Its kernels are then chosen by trying them out once for every shape, so that it pays to keep to few shapes.
 #[must_use]
@@ -34,10 +35,9 @@ pub fn has_own_memory(device: &Device) -> bool {
     device.memory_pool_usage().is_some()
 }
 
-/// Bytes that Burn has taken of the device's memory by now, in use or kept for tensors to come; `None` for the CPU backends.
+/// Bytes that Burn has taken of the device's memory by now, in use or reserved for tensors to come; `None` for the CPU backends.
 ///
-/// Burn keeps what it has taken, unless told otherwise, so that this is the most that was needed up to now, and the most that
-/// tuning took.
+/// Burn keeps what it has taken, unless configured otherwise, so this is the peak up to now, tuning included.
 #[must_use]
 pub fn reserved_bytes(device: &Device) -> Option<u64> {
     device.memory_pool_usage().map(|usage| usage.bytes_reserved)
@@ -55,7 +55,7 @@ pub fn within_memory<T>(name: &str, f: impl FnOnce() -> T) -> Result<T, DeviceEr
     })
 }
 
-/// Whether a message of Burn's or of a driver says that memory was short.
+/// Returns true if a message of Burn or of a driver says that memory was short.
 #[must_use]
 pub fn is_out_of_memory(message: &str) -> bool {
     let message = message.to_ascii_lowercase();

@@ -7,10 +7,11 @@ use crate::{DeviceChoice, DeviceError};
 
 /// A device that works.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Chosen {
     /// The device, without autodiff.
     pub device: Device,
-    /// What to call it in messages: its name and, for a GPU, its make.
+    /// Name for messages; for a GPU with its make.
     pub name: String,
     /// For `auto`: why each device that would have been better was not taken.
     pub passed_over: Vec<DeviceError>,
@@ -26,7 +27,7 @@ impl DeviceChoice {
     /// The device, after it has shown that it works.
     ///
     /// # Errors
-    /// What is missing; for [`DeviceChoice::Auto`] only where no CPU backend is built in either.
+    /// [`DeviceError`] names the missing part; for [`DeviceChoice::Auto`] only where no CPU backend is built in either.
     pub fn open(self) -> Result<Chosen, DeviceError> {
         match self {
             Self::Auto => first_that_works(&[cuda, gpu_of_webgpu]),
@@ -58,26 +59,26 @@ impl DeviceChoice {
     }
 }
 
-/// The first of `gpus` that works, else the CPU. What is not built in is told only where no GPU's backend is.
+/// The first of `gpus` that works, else the CPU. A backend that is not built in is reported only where none is.
 fn first_that_works(gpus: &[fn() -> Result<Chosen, DeviceError>]) -> Result<Chosen, DeviceError> {
     let mut passed_over = Vec::new();
     for gpu in gpus {
         match gpu() {
-            Ok(chosen) => return Ok(Chosen { passed_over: told(passed_over), ..chosen }),
+            Ok(chosen) => return Ok(Chosen { passed_over: reportable(passed_over), ..chosen }),
             Err(reason) => passed_over.push(reason),
         }
     }
     let chosen = cpu().or_else(|missing| ndarray().map_err(|_| missing))?;
-    Ok(Chosen { passed_over: told(passed_over), ..chosen })
+    Ok(Chosen { passed_over: reportable(passed_over), ..chosen })
 }
 
-/// The reasons of the machine; where there is none, the first backend that is not built in.
-fn told(reasons: Vec<DeviceError>) -> Vec<DeviceError> {
+/// Reasons of the machine first; if there are none, one hint at a backend that is not built in.
+fn reportable(reasons: Vec<DeviceError>) -> Vec<DeviceError> {
     let (not_built_in, of_the_machine): (Vec<_>, Vec<_>) = reasons.into_iter().partition(DeviceError::is_not_built_in);
     if of_the_machine.is_empty() { not_built_in.into_iter().take(1).collect() } else { of_the_machine }
 }
 
-/// A device that has to show that it works.
+/// A device, after it has shown that it works.
 fn tried(choice: DeviceChoice, device: Device, name: String) -> Result<Chosen, DeviceError> {
     let trial = |reason| DeviceError::Trial { device: choice, reason };
     try_out(&device).map_err(trial)?;

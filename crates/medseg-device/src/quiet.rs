@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unwind, s
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 
-/// What was said in panics, and the last one's payload.
+/// Messages of panics, and the last one's payload.
 pub(crate) struct Panicked {
     /// The messages of all threads with their places, in their order.
     pub(crate) messages: Vec<String>,
@@ -50,7 +50,7 @@ type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 struct Listening {
     /// Each with its thread, the innermost last.
     listeners: Vec<(ThreadId, Messages)>,
-    /// What prints where nobody listens.
+    /// The hook that prints where nobody listens.
     printing: Option<Hook>,
 }
 

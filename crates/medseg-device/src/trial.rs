@@ -14,7 +14,7 @@ pub(crate) fn try_out(device: &Device) -> Result<(), String> {
     if values == [1.5, 4.5, 9.5] { Ok(()) } else { Err(wrong(values)) }
 }
 
-/// Whether the device adds up many values, as losses do: one software adapter was seen not to.
+/// Checks that the device adds up many values, as losses do: one software adapter was seen not to.
 pub(crate) fn add_up(device: &Device) -> Result<(), String> {
     const ROW: usize = 1 << 18;
     let ones = || Tensor::<2>::ones([4, ROW], device);

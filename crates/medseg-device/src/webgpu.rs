@@ -17,7 +17,7 @@ fn adapters(number: usize) -> Result<Vec<Device>, DeviceError> {
     Ok(gpus)
 }
 
-/// Whether the adapter is no GPU.
+/// Returns true if the adapter is software, not a GPU.
 pub(crate) fn is_software(device: &Device) -> bool {
     *device == Device::wgpu(DeviceKind::Cpu)
 }

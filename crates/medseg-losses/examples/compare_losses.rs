@@ -1,4 +1,4 @@
-//! What each loss says of the same mistakes: a ball that is shifted, too small, too large, or missed.
+//! Compares the losses on the same mistakes: a ball that is shifted, too small, too large, or missed.
 //!
 //! `cargo run -p medseg-losses --example compare_losses`
 

@@ -1,21 +1,23 @@
+//! Choice of the channels that enter a loss, and their probabilities.
+
 use burn::tensor::{Tensor, activation};
 
 use crate::target::{one_hot, summable};
-use crate::{Activation, LossError};
+use crate::{LossError, Probabilities};
 
-/// Which channels enter a loss, and how they become probabilities: the steps that all losses of regions share.
+/// Channels that enter a loss, and their probabilities: the steps that all losses of regions share.
 ///
 /// With a single channel, softmax, one-hot and leaving the background out have no effect, as in MONAI.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Classes {
-    pub activation: Activation,
+    pub activation: Probabilities,
     pub to_onehot_y: bool,
     pub include_background: bool,
 }
 
 impl Classes {
-    /// Whether logits and target fit together and the weights, if any, are as many as the classes left.
-    pub fn check(&self, logits: [usize; 5], target: [usize; 5], weight: Option<&[f64]>) -> Result<(), LossError> {
+    /// Refuses logits and target that do not fit together, and weights for another number of classes.
+    pub fn validate(&self, logits: [usize; 5], target: [usize; 5], weight: Option<&[f64]>) -> Result<(), LossError> {
         let channels = logits[1];
         let mut expected = logits;
         if self.to_onehot_y && channels > 1 {
@@ -38,9 +40,9 @@ impl Classes {
         let channels = logits.dims()[1];
         let logits = summable(logits);
         let probabilities = match self.activation {
-            Activation::Sigmoid => activation::sigmoid(logits),
-            Activation::Softmax if channels > 1 => activation::softmax(logits, 1),
-            Activation::Softmax | Activation::None => logits,
+            Probabilities::Sigmoid => activation::sigmoid(logits),
+            Probabilities::Softmax if channels > 1 => activation::softmax(logits, 1),
+            Probabilities::Softmax | Probabilities::Given => logits,
         };
         (self.without_background(probabilities), self.target(target, channels))
     }
@@ -69,7 +71,7 @@ pub(crate) fn sum_volume(values: Tensor<5>, batch: bool) -> Tensor<2> {
     if batch { sums.sum_dim(0) } else { sums }
 }
 
-/// Panics with the loss's name if a check refused.
+/// Panics with the loss's name if the shapes were refused.
 pub(crate) fn expect_fit(loss: &str, checked: Result<(), LossError>) {
     if let Err(error) = checked {
         panic!("{loss}: {error}");

@@ -1,40 +1,59 @@
+//! Binary and categorical cross-entropy.
+
 use burn::tensor::{Tensor, activation};
 use serde::{Deserialize, Serialize};
 
 use crate::classes::{Classes, expect_fit};
 use crate::error::require_weights;
+use crate::setters::setters;
 use crate::target::summable;
 use crate::weights::per_class;
-use crate::{Activation, LossError, Reduction};
+use crate::{LossError, Probabilities, Reduction};
 
 /// Settings of [`CrossEntropyLoss`].
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CrossEntropyLossConfig {
     /// Sigmoid for the binary cross-entropy of each channel, softmax for the categorical one over the channels.
-    pub activation: Activation,
+    pub activation: Probabilities,
     /// The target holds class numbers in one channel rather than one channel for each class.
     pub to_onehot_y: bool,
     /// With softmax the weight of each class, with sigmoid the factor of the positive term of each channel (PyTorch's
     /// `pos_weight`). One for each channel.
     pub weight: Option<Vec<f64>>,
-    /// Over voxels, samples and, with sigmoid, channels. The mean of weighted class numbers is divided by the sum of the
-    /// weights met (NaN if that is 0), that of a target with one channel for each class by the number of voxels, as in
-    /// PyTorch.
+    /// Over voxels, samples and, with sigmoid, channels. As in PyTorch, the mean over weighted class numbers is divided
+    /// by the sum of their weights (NaN if that is 0). With one channel for each class it is divided by the number of
+    /// voxels.
     pub reduction: Reduction,
 }
 
+setters!(CrossEntropyLossConfig {
+    with_activation: activation, Probabilities;
+    with_to_onehot_y: to_onehot_y, bool;
+    with_weight: weight, Option<Vec<f64>>;
+    with_reduction: reduction, Reduction;
+});
+
 impl CrossEntropyLossConfig {
-    /// The loss with these settings.
+    /// Refuses impossible settings.
     ///
     /// # Errors
     /// [`LossError::OutOfRange`] names a weight that is negative or not finite; [`LossError::Contradiction`] for
-    /// [`Activation::None`] or an empty list of weights.
-    pub fn init(&self) -> Result<CrossEntropyLoss, LossError> {
+    /// [`Probabilities::Given`] or an empty list of weights.
+    pub fn validate(&self) -> Result<(), LossError> {
         require_weights(self.weight.as_deref())?;
-        if self.activation == Activation::None {
+        if self.activation == Probabilities::Given {
             return Err(LossError::Contradiction("cross-entropy needs logits: activation must be sigmoid or softmax"));
         }
+        Ok(())
+    }
+
+    /// The loss with these settings.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate).
+    pub fn init(&self) -> Result<CrossEntropyLoss, LossError> {
+        self.validate()?;
         Ok(CrossEntropyLoss { config: self.clone() })
     }
 }
@@ -66,24 +85,25 @@ impl CrossEntropyLoss {
     ///
     /// # Panics
     /// If [`check_shapes`](Self::check_shapes) refuses the shapes.
+    #[must_use]
     pub fn forward(&self, logits: Tensor<5>, target: Tensor<5>) -> Tensor<1> {
         expect_fit("cross-entropy", self.check_shapes(logits.dims(), target.dims()));
         let channels = logits.dims()[1];
         let target = self.classes().target(target, channels);
         let logits = summable(logits);
-        if channels > 1 && self.config.activation == Activation::Softmax {
+        if channels > 1 && self.config.activation == Probabilities::Softmax {
             self.categorical(logits, target)
         } else {
             self.binary(logits, target)
         }
     }
 
-    /// Whether [`forward`](Self::forward) can work with tensors of these shapes.
+    /// Checks that [`forward`](Self::forward) accepts tensors of these shapes.
     ///
     /// # Errors
     /// [`LossError::ShapeMismatch`]; [`LossError::WeightCount`] if there are weights for another number of channels.
     pub fn check_shapes(&self, logits: [usize; 5], target: [usize; 5]) -> Result<(), LossError> {
-        self.classes().check(logits, target, None)?;
+        self.classes().validate(logits, target, None)?;
         match &self.config.weight {
             Some(weight) if weight.len() != logits[1] => {
                 Err(LossError::WeightCount { found: weight.len(), classes: logits[1] })

@@ -1,10 +1,12 @@
+//! Losses over the outputs of several resolutions.
+
 use burn::tensor::{Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::LossError;
 use crate::error::require_weights;
 
-/// How much the outputs of a deeply supervised network count, from the full resolution down.
+/// Weights of the outputs of a deeply supervised network, from the full resolution down.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -31,7 +33,7 @@ pub enum LevelWeights {
 ///
 /// let device = Device::flex();
 /// let target = Tensor::<5>::ones([1, 1, 8, 8, 8], &device);
-/// let logits = [8, 4, 2].map(|side| Tensor::<5>::zeros([1, 1, side, side, side], &device));
+/// let logits = [8, 4, 2].map(|size| Tensor::<5>::zeros([1, 1, size, size, size], &device));
 /// let dice = DiceLossConfig::default().init()?;
 /// let supervised = DeepSupervision::new(LevelWeights::Halving)?;
 /// let loss = supervised.forward(&logits, &target, |logits, target| dice.forward(logits, target));
@@ -74,6 +76,7 @@ impl DeepSupervision {
     ///
     /// # Panics
     /// If there are no logits or [`weights`](Self::weights) refuses their number.
+    #[must_use]
     pub fn forward(
         &self,
         logits: &[Tensor<5>],
@@ -90,18 +93,18 @@ impl DeepSupervision {
     }
 }
 
-/// The voxels of `target` whose centres lie nearest to those of a grid of other sides.
-fn nearest_exact(mut target: Tensor<5>, sides: [usize; 3]) -> Tensor<5> {
-    for (axis, side) in sides.into_iter().enumerate() {
+/// The voxels of `target` whose centres lie nearest to those of a grid of another shape.
+fn nearest_exact(mut target: Tensor<5>, shape: [usize; 3]) -> Tensor<5> {
+    for (axis, size) in shape.into_iter().enumerate() {
         let full = target.dims()[axis + 2];
-        if full == side {
+        if full == size {
             continue;
         }
         // PyTorch computes source positions in single precision.
-        let scale = full as f32 / side as f32;
+        let scale = full as f32 / size as f32;
         let source = |at: usize| (((at as f32 + 0.5) * scale) as i64).min(full as i64 - 1);
-        let indices: Vec<i64> = (0..side).map(source).collect();
-        let indices = Tensor::<1, Int>::from_data(TensorData::new(indices, [side]), &target.device());
+        let indices: Vec<i64> = (0..size).map(source).collect();
+        let indices = Tensor::<1, Int>::from_data(TensorData::new(indices, [size]), &target.device());
         target = target.select(axis + 2, indices);
     }
     target

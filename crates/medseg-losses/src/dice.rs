@@ -1,19 +1,22 @@
+//! Soft Dice and Jaccard loss.
+
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::classes::{Classes, expect_fit, sum_volume};
 use crate::error::{require_not_negative, require_weights};
-use crate::{Activation, LossError, Reduction};
+use crate::setters::setters;
+use crate::{LossError, Probabilities, Reduction};
 
 /// Settings of [`DiceLoss`].
 ///
 /// The default is MONAI's `DiceLoss(sigmoid=True)`, the loss for one foreground class. For several classes:
 ///
 /// ```
-/// use medseg_losses::{Activation, DiceLossConfig};
+/// use medseg_losses::{Probabilities, DiceLossConfig};
 ///
 /// let config = DiceLossConfig {
-///     activation: Activation::Softmax,
+///     activation: Probabilities::Softmax,
 ///     to_onehot_y: true,
 ///     include_background: false,
 ///     ..DiceLossConfig::default()
@@ -24,11 +27,11 @@ use crate::{Activation, LossError, Reduction};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DiceLossConfig {
-    /// What turns the input into probabilities.
-    pub activation: Activation,
+    /// Activation that turns the input into probabilities.
+    pub activation: Probabilities,
     /// The target holds class numbers in one channel rather than one channel for each class.
     pub to_onehot_y: bool,
-    /// Whether channel 0 enters the loss.
+    /// Counts channel 0 in the loss.
     pub include_background: bool,
     /// Squares probabilities and target in the denominator.
     pub squared_pred: bool,
@@ -42,7 +45,7 @@ pub struct DiceLossConfig {
     pub smooth_nr: f64,
     /// Added to the denominator. With 0, a class absent from both prediction and target gives NaN.
     pub smooth_dr: f64,
-    /// How the losses of all samples and classes become one number.
+    /// Reduction of the losses of all samples and classes to one number.
     pub reduction: Reduction,
     /// A factor for the loss of each class that enters it, not normalised.
     pub weight: Option<Vec<f64>>,
@@ -51,7 +54,7 @@ pub struct DiceLossConfig {
 impl Default for DiceLossConfig {
     fn default() -> Self {
         Self {
-            activation: Activation::Sigmoid,
+            activation: Probabilities::Sigmoid,
             to_onehot_y: false,
             include_background: true,
             squared_pred: false,
@@ -66,24 +69,46 @@ impl Default for DiceLossConfig {
     }
 }
 
+setters!(DiceLossConfig {
+    with_activation: activation, Probabilities;
+    with_to_onehot_y: to_onehot_y, bool;
+    with_include_background: include_background, bool;
+    with_squared_pred: squared_pred, bool;
+    with_jaccard: jaccard, bool;
+    with_batch: batch, bool;
+    with_soft_label: soft_label, bool;
+    with_smooth_nr: smooth_nr, f64;
+    with_smooth_dr: smooth_dr, f64;
+    with_reduction: reduction, Reduction;
+    with_weight: weight, Option<Vec<f64>>;
+});
+
 impl DiceLossConfig {
-    /// The loss with these settings.
+    /// Refuses impossible settings.
     ///
     /// # Errors
     /// [`LossError::OutOfRange`] names a smoothing term or weight that is negative or not finite;
     /// [`LossError::Contradiction`] if the list of weights is empty.
-    pub fn init(&self) -> Result<DiceLoss, LossError> {
+    pub fn validate(&self) -> Result<(), LossError> {
         require_not_negative("smooth_nr", self.smooth_nr)?;
         require_not_negative("smooth_dr", self.smooth_dr)?;
-        require_weights(self.weight.as_deref())?;
+        require_weights(self.weight.as_deref())
+    }
+
+    /// The loss with these settings.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate).
+    pub fn init(&self) -> Result<DiceLoss, LossError> {
+        self.validate()?;
         Ok(DiceLoss { config: self.clone() })
     }
 }
 
 /// Dice loss: MONAI's `DiceLoss`, for 3D.
 ///
-/// With `I`, `P`, `G` the sums over a volume of `p g`, `p` and `g`, `p` the probability and `g` the target, the loss of
-/// one class of one sample is
+/// Let `p` be the probability, `g` the target, and `I`, `P`, `G` the sums of `p g`, `p` and `g` over a volume. The loss
+/// of one class of one sample is
 ///
 /// ```text
 /// 1 - (2 I + smooth_nr) / (P + G + smooth_dr)
@@ -122,6 +147,7 @@ pub struct DiceLoss {
 
 impl DiceLoss {
     /// The settings.
+    #[must_use]
     pub fn config(&self) -> &DiceLossConfig {
         &self.config
     }
@@ -134,6 +160,7 @@ impl DiceLoss {
     ///
     /// # Panics
     /// If [`check_shapes`](Self::check_shapes) refuses the shapes.
+    #[must_use]
     pub fn forward(&self, logits: Tensor<5>, target: Tensor<5>) -> Tensor<1> {
         self.config.reduction.apply(self.forward_no_reduction(logits, target))
     }
@@ -144,6 +171,7 @@ impl DiceLoss {
     ///
     /// # Panics
     /// If [`check_shapes`](Self::check_shapes) refuses the shapes.
+    #[must_use]
     pub fn forward_no_reduction(&self, logits: Tensor<5>, target: Tensor<5>) -> Tensor<2> {
         expect_fit("Dice loss", self.check_shapes(logits.dims(), target.dims()));
         let (probabilities, target) = self.classes().probabilities(logits, target);
@@ -155,12 +183,12 @@ impl DiceLoss {
         self.weigh(losses)
     }
 
-    /// Whether [`forward`](Self::forward) can work with tensors of these shapes.
+    /// Checks that [`forward`](Self::forward) accepts tensors of these shapes.
     ///
     /// # Errors
     /// [`LossError::ShapeMismatch`]; [`LossError::WeightCount`] if there are weights for another number of classes.
     pub fn check_shapes(&self, logits: [usize; 5], target: [usize; 5]) -> Result<(), LossError> {
-        self.classes().check(logits, target, self.config.weight.as_deref())
+        self.classes().validate(logits, target, self.config.weight.as_deref())
     }
 
     pub(crate) fn classes(&self) -> Classes {

@@ -1,7 +1,10 @@
+//! Dice plus cross-entropy.
+
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::error::require_not_negative;
+use crate::setters::setters;
 use crate::{CrossEntropyLoss, CrossEntropyLossConfig, DiceLoss, DiceLossConfig, LossError};
 
 /// Settings of [`DiceCrossEntropyLoss`].
@@ -24,12 +27,27 @@ impl Default for DiceCrossEntropyLossConfig {
     }
 }
 
+setters!(DiceCrossEntropyLossConfig {
+    with_dice: dice, DiceLossConfig;
+    with_lambda_dice: lambda_dice, f64;
+    with_lambda_ce: lambda_ce, f64;
+    with_ce_weight: ce_weight, Option<Vec<f64>>;
+});
+
 impl DiceCrossEntropyLossConfig {
+    /// Refuses impossible settings.
+    ///
+    /// # Errors
+    /// As [`init`](Self::init).
+    pub fn validate(&self) -> Result<(), LossError> {
+        self.init().map(drop)
+    }
+
     /// The loss with these settings.
     ///
     /// # Errors
     /// Those of [`DiceLossConfig::init`]; [`LossError::OutOfRange`] names a factor that is negative or not finite;
-    /// [`LossError::Contradiction`] if the activation is [`Activation::None`](crate::Activation::None): cross-entropy needs logits.
+    /// [`LossError::Contradiction`] if the activation is [`Probabilities::Given`](crate::Probabilities::Given): cross-entropy needs logits.
     pub fn init(&self) -> Result<DiceCrossEntropyLoss, LossError> {
         require_not_negative("lambda_dice", self.lambda_dice)?;
         require_not_negative("lambda_ce", self.lambda_ce)?;
@@ -80,12 +98,13 @@ impl DiceCrossEntropyLoss {
     ///
     /// # Panics
     /// If [`check_shapes`](Self::check_shapes) refuses the shapes.
+    #[must_use]
     pub fn forward(&self, logits: Tensor<5>, target: Tensor<5>) -> Tensor<1> {
         let dice = self.dice.forward(logits.clone(), target.clone());
         dice.mul_scalar(self.lambda_dice) + self.cross_entropy.forward(logits, target).mul_scalar(self.lambda_ce)
     }
 
-    /// Whether [`forward`](Self::forward) can work with tensors of these shapes.
+    /// Checks that [`forward`](Self::forward) accepts tensors of these shapes.
     ///
     /// # Errors
     /// As [`DiceLoss::check_shapes`] and [`CrossEntropyLoss::check_shapes`].

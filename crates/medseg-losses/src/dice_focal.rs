@@ -1,8 +1,11 @@
+//! Dice plus focal loss.
+
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::error::require_not_negative;
-use crate::{Activation, DiceLoss, DiceLossConfig, FocalLoss, FocalLossConfig, LossError};
+use crate::setters::setters;
+use crate::{DiceLoss, DiceLossConfig, FocalLoss, FocalLossConfig, LossError, Probabilities};
 
 /// Settings of [`DiceFocalLoss`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -10,8 +13,8 @@ use crate::{Activation, DiceLoss, DiceLossConfig, FocalLoss, FocalLossConfig, Lo
 pub struct DiceFocalLossConfig {
     /// The Dice part. Its one-hot, background, weights and reduction are the focal part's too.
     pub dice: DiceLossConfig,
-    /// What the focal part makes of the logits: MONAI always takes the sigmoid there.
-    pub focal_activation: Activation,
+    /// Probabilities of the focal part: MONAI always takes the sigmoid there.
+    pub focal_activation: Probabilities,
     /// Exponent of the focal part.
     pub gamma: f64,
     /// Balance of the focal part, see [`FocalLossConfig::alpha`].
@@ -26,7 +29,7 @@ impl Default for DiceFocalLossConfig {
     fn default() -> Self {
         Self {
             dice: DiceLossConfig::default(),
-            focal_activation: Activation::Sigmoid,
+            focal_activation: Probabilities::Sigmoid,
             gamma: 2.0,
             alpha: None,
             lambda_dice: 1.0,
@@ -35,7 +38,24 @@ impl Default for DiceFocalLossConfig {
     }
 }
 
+setters!(DiceFocalLossConfig {
+    with_dice: dice, DiceLossConfig;
+    with_focal_activation: focal_activation, Probabilities;
+    with_gamma: gamma, f64;
+    with_alpha: alpha, Option<f64>;
+    with_lambda_dice: lambda_dice, f64;
+    with_lambda_focal: lambda_focal, f64;
+});
+
 impl DiceFocalLossConfig {
+    /// Refuses impossible settings.
+    ///
+    /// # Errors
+    /// As [`init`](Self::init).
+    pub fn validate(&self) -> Result<(), LossError> {
+        self.init().map(drop)
+    }
+
     /// The loss with these settings.
     ///
     /// # Errors
@@ -45,7 +65,7 @@ impl DiceFocalLossConfig {
     pub fn init(&self) -> Result<DiceFocalLoss, LossError> {
         require_not_negative("lambda_dice", self.lambda_dice)?;
         require_not_negative("lambda_focal", self.lambda_focal)?;
-        if self.dice.activation == Activation::None {
+        if self.dice.activation == Probabilities::Given {
             return Err(LossError::Contradiction("focal loss needs logits: activation must be sigmoid or softmax"));
         }
         let focal = FocalLossConfig {
@@ -88,12 +108,13 @@ impl DiceFocalLoss {
     ///
     /// # Panics
     /// If [`DiceLoss::check_shapes`] refuses the shapes.
+    #[must_use]
     pub fn forward(&self, logits: Tensor<5>, target: Tensor<5>) -> Tensor<1> {
         let dice = self.dice.forward(logits.clone(), target.clone());
         dice.mul_scalar(self.lambda_dice) + self.focal.forward(logits, target).mul_scalar(self.lambda_focal)
     }
 
-    /// Whether [`forward`](Self::forward) can work with tensors of these shapes.
+    /// Checks that [`forward`](Self::forward) accepts tensors of these shapes.
     ///
     /// # Errors
     /// As [`DiceLoss::check_shapes`].

@@ -1,3 +1,5 @@
+//! Errors of this crate.
+
 use thiserror::Error;
 
 /// Settings or shapes that a loss cannot work with.
@@ -9,9 +11,9 @@ pub enum LossError {
     OutOfRange {
         /// Name of the setting.
         parameter: &'static str,
-        /// What it was set to.
+        /// Its value.
         value: f64,
-        /// What it may be.
+        /// Its allowed range.
         expected: &'static str,
     },
     /// Settings that contradict each other.

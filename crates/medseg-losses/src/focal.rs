@@ -1,11 +1,14 @@
+//! Focal loss.
+
 use burn::tensor::{Tensor, activation};
 use serde::{Deserialize, Serialize};
 
 use crate::classes::{Classes, expect_fit};
 use crate::error::{require_not_negative, require_weights};
+use crate::setters::setters;
 use crate::target::summable;
 use crate::weights::per_class;
-use crate::{Activation, LossError, Reduction};
+use crate::{LossError, Probabilities, Reduction};
 
 /// Below this, `1 - p` counts as this: its power has no finite slope at 0 for exponents below 1.
 const SMALLEST_DOUBT: f64 = 1e-20;
@@ -15,10 +18,10 @@ const SMALLEST_DOUBT: f64 = 1e-20;
 #[serde(default, deny_unknown_fields)]
 pub struct FocalLossConfig {
     /// Sigmoid (binary and multi-label) or softmax.
-    pub activation: Activation,
+    pub activation: Probabilities,
     /// The target holds class numbers in one channel rather than one channel for each class.
     pub to_onehot_y: bool,
-    /// Whether channel 0 enters the loss. With softmax the probabilities are still those over all channels.
+    /// Counts channel 0 in the loss. With softmax the probabilities are still those over all channels.
     pub include_background: bool,
     /// Exponent; 0 is cross-entropy, larger values look less at what is right already.
     pub gamma: f64,
@@ -35,7 +38,7 @@ pub struct FocalLossConfig {
 impl Default for FocalLossConfig {
     fn default() -> Self {
         Self {
-            activation: Activation::Sigmoid,
+            activation: Probabilities::Sigmoid,
             to_onehot_y: false,
             include_background: true,
             gamma: 2.0,
@@ -46,28 +49,47 @@ impl Default for FocalLossConfig {
     }
 }
 
+setters!(FocalLossConfig {
+    with_activation: activation, Probabilities;
+    with_to_onehot_y: to_onehot_y, bool;
+    with_include_background: include_background, bool;
+    with_gamma: gamma, f64;
+    with_alpha: alpha, Option<f64>;
+    with_weight: weight, Option<Vec<f64>>;
+    with_reduction: reduction, Reduction;
+});
+
 impl FocalLossConfig {
-    /// The loss with these settings.
+    /// Refuses impossible settings.
     ///
     /// # Errors
     /// [`LossError::OutOfRange`] names a number out of its range; [`LossError::Contradiction`] for
-    /// [`Activation::None`], an empty list of weights, or softmax with `alpha` but without the background, which is the
+    /// [`Probabilities::Given`], an empty list of weights, or softmax with `alpha` but without the background, which is the
     /// class that `1 - alpha` is for.
-    pub fn init(&self) -> Result<FocalLoss, LossError> {
+    pub fn validate(&self) -> Result<(), LossError> {
         require_not_negative("gamma", self.gamma)?;
         if let Some(value) = self.alpha.filter(|alpha| !(0.0..=1.0).contains(alpha)) {
             return Err(LossError::OutOfRange { parameter: "alpha", value, expected: "between 0 and 1" });
         }
         require_weights(self.weight.as_deref())?;
         match self.activation {
-            Activation::None => {
+            Probabilities::Given => {
                 Err(LossError::Contradiction("focal loss needs logits: activation must be sigmoid or softmax"))
             }
-            Activation::Softmax if self.alpha.is_some() && !self.include_background => {
+            Probabilities::Softmax if self.alpha.is_some() && !self.include_background => {
                 Err(LossError::Contradiction("softmax with alpha needs include_background"))
             }
-            _ => Ok(FocalLoss { config: self.clone() }),
+            _ => Ok(()),
         }
+    }
+
+    /// The loss with these settings.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate).
+    pub fn init(&self) -> Result<FocalLoss, LossError> {
+        self.validate()?;
+        Ok(FocalLoss { config: self.clone() })
     }
 }
 
@@ -103,6 +125,7 @@ impl FocalLoss {
     ///
     /// # Panics
     /// If [`check_shapes`](Self::check_shapes) refuses the shapes.
+    #[must_use]
     pub fn forward(&self, logits: Tensor<5>, target: Tensor<5>) -> Tensor<1> {
         expect_fit("focal loss", self.check_shapes(logits.dims(), target.dims()));
         let classes = self.classes();
@@ -110,7 +133,7 @@ impl FocalLoss {
         let target = classes.target(target, channels);
         let logits = summable(logits);
         let mut losses = match self.config.activation {
-            Activation::Softmax if channels > 1 => self.categorical(logits, target),
+            Probabilities::Softmax if channels > 1 => self.categorical(logits, target),
             _ => self.binary(classes.without_background(logits), target),
         };
         let entering = losses.dims()[1];
@@ -126,12 +149,12 @@ impl FocalLoss {
         }
     }
 
-    /// Whether [`forward`](Self::forward) can work with tensors of these shapes.
+    /// Checks that [`forward`](Self::forward) accepts tensors of these shapes.
     ///
     /// # Errors
     /// [`LossError::ShapeMismatch`]; [`LossError::WeightCount`] if there are weights for another number of classes.
     pub fn check_shapes(&self, logits: [usize; 5], target: [usize; 5]) -> Result<(), LossError> {
-        self.classes().check(logits, target, self.config.weight.as_deref())
+        self.classes().validate(logits, target, self.config.weight.as_deref())
     }
 
     /// `exp(γ log σ(-x (2t - 1))) (softplus(x) - x t)`.

@@ -1,11 +1,14 @@
+//! Generalised Dice loss.
+
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::classes::{Classes, expect_fit, sum_volume};
 use crate::error::require_not_negative;
-use crate::{Activation, LossError, Reduction};
+use crate::setters::setters;
+use crate::{LossError, Probabilities, Reduction};
 
-/// How much a class weighs in [`GeneralizedDiceLoss`], from the number `n` of its target voxels.
+/// Weight of a class in [`GeneralizedDiceLoss`], from the number `n` of its target voxels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClassWeighting {
@@ -22,13 +25,13 @@ pub enum ClassWeighting {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GeneralizedDiceLossConfig {
-    /// What turns the input into probabilities.
-    pub activation: Activation,
+    /// Activation that turns the input into probabilities.
+    pub activation: Probabilities,
     /// The target holds class numbers in one channel rather than one channel for each class.
     pub to_onehot_y: bool,
-    /// Whether channel 0 enters the loss.
+    /// Counts channel 0 in the loss.
     pub include_background: bool,
-    /// How much each class weighs.
+    /// Weight of each class.
     pub weighting: ClassWeighting,
     /// Counts over the whole batch before the quotient is taken.
     pub batch: bool,
@@ -37,14 +40,14 @@ pub struct GeneralizedDiceLossConfig {
     pub smooth_nr: f64,
     /// Added to the denominator.
     pub smooth_dr: f64,
-    /// How the losses of all samples become one number.
+    /// Reduces the losses of all samples to one number.
     pub reduction: Reduction,
 }
 
 impl Default for GeneralizedDiceLossConfig {
     fn default() -> Self {
         Self {
-            activation: Activation::Sigmoid,
+            activation: Probabilities::Sigmoid,
             to_onehot_y: false,
             include_background: true,
             weighting: ClassWeighting::Square,
@@ -56,14 +59,33 @@ impl Default for GeneralizedDiceLossConfig {
     }
 }
 
+setters!(GeneralizedDiceLossConfig {
+    with_activation: activation, Probabilities;
+    with_to_onehot_y: to_onehot_y, bool;
+    with_include_background: include_background, bool;
+    with_weighting: weighting, ClassWeighting;
+    with_batch: batch, bool;
+    with_smooth_nr: smooth_nr, f64;
+    with_smooth_dr: smooth_dr, f64;
+    with_reduction: reduction, Reduction;
+});
+
 impl GeneralizedDiceLossConfig {
-    /// The loss with these settings.
+    /// Refuses impossible settings.
     ///
     /// # Errors
     /// [`LossError::OutOfRange`] names a smoothing term that is negative or not finite.
-    pub fn init(&self) -> Result<GeneralizedDiceLoss, LossError> {
+    pub fn validate(&self) -> Result<(), LossError> {
         require_not_negative("smooth_nr", self.smooth_nr)?;
-        require_not_negative("smooth_dr", self.smooth_dr)?;
+        require_not_negative("smooth_dr", self.smooth_dr)
+    }
+
+    /// The loss with these settings.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate).
+    pub fn init(&self) -> Result<GeneralizedDiceLoss, LossError> {
+        self.validate()?;
         Ok(GeneralizedDiceLoss { config: self.clone() })
     }
 }
@@ -104,6 +126,7 @@ impl GeneralizedDiceLoss {
     ///
     /// # Panics
     /// If [`check_shapes`](Self::check_shapes) refuses the shapes.
+    #[must_use]
     pub fn forward(&self, logits: Tensor<5>, target: Tensor<5>) -> Tensor<1> {
         expect_fit("generalised Dice loss", self.check_shapes(logits.dims(), target.dims()));
         let config = &self.config;
@@ -117,12 +140,12 @@ impl GeneralizedDiceLoss {
         config.reduction.apply(losses)
     }
 
-    /// Whether [`forward`](Self::forward) can work with tensors of these shapes.
+    /// Checks that [`forward`](Self::forward) accepts tensors of these shapes.
     ///
     /// # Errors
     /// [`LossError::ShapeMismatch`].
     pub fn check_shapes(&self, logits: [usize; 5], target: [usize; 5]) -> Result<(), LossError> {
-        self.classes().check(logits, target, None)
+        self.classes().validate(logits, target, None)
     }
 
     /// From target sizes `[batch or 1, classes]`, which carry no gradient.

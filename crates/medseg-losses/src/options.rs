@@ -1,20 +1,23 @@
+//! Options that several losses share.
+
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// What turns logits into probabilities.
+/// Activation that turns logits into probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Activation {
+pub enum Probabilities {
     /// One independent probability for each channel: binary and multi-label segmentation.
     #[default]
     Sigmoid,
     /// Probabilities over the channels that add up to 1: one class for each voxel. No effect on a single channel.
     Softmax,
-    /// The input holds probabilities already.
-    None,
+    /// The input holds probabilities already; `none` in files.
+    #[serde(rename = "none")]
+    Given,
 }
 
-/// How the losses of all samples and classes become one number.
+/// Reduction of the losses of all samples and classes to one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {

@@ -1,7 +1,9 @@
+//! A penalty that keeps kernels orthogonal.
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
-/// How far the kernels of a convolution are from orthonormal: `‖W Wᵀ - I‖²`, shape `[1]`.
+/// Distance of a convolution's kernels from an orthonormal set: `‖W Wᵀ - I‖²`, shape `[1]`.
 ///
 /// `W` has one row for each slice of `kernel` `[out, in, depth, height, width]` along its first axis (input channels for
 /// a transposed convolution). With more rows than columns they cannot all be orthogonal; then the columns are compared,
@@ -19,12 +21,13 @@ use burn::tensor::Tensor;
 ///
 /// # Source
 /// "Soft orthogonality" of Bansal et al. (arXiv:1810.09102).
+#[must_use]
 pub fn orthogonality_penalty(kernel: Tensor<5>) -> Tensor<1> {
     let [rows, inputs, depth, height, width] = kernel.dims();
     let columns = inputs * depth * height * width;
     let matrix = kernel.reshape([rows, columns]);
-    let turned = matrix.clone().transpose();
-    let gram = if rows <= columns { matrix.matmul(turned) } else { turned.matmul(matrix) };
+    let transposed = matrix.clone().transpose();
+    let gram = if rows <= columns { matrix.matmul(transposed) } else { transposed.matmul(matrix) };
     let identity = Tensor::<2>::eye(rows.min(columns), &gram.device()).cast(gram.dtype());
     let off = gram - identity;
     (off.clone() * off).sum()
@@ -45,6 +48,7 @@ pub fn orthogonality_penalty(kernel: Tensor<5>) -> Tensor<1> {
 /// let penalty = module_orthogonality_penalty(&convolution).expect("a kernel").mul_scalar(1e-4);
 /// assert!(penalty.into_scalar::<f32>() > 0.0);
 /// ```
+#[must_use]
 pub fn module_orthogonality_penalty<M: Module>(module: &M) -> Option<Tensor<1>> {
     let mut kernels = Kernels { penalty: None };
     module.visit(&mut kernels);
@@ -61,8 +65,8 @@ impl ModuleVisitor for Kernels {
             return;
         }
         let kernel = param.val();
-        let sides: [usize; 5] = std::array::from_fn(|axis| kernel.dims()[axis]);
-        let penalty = orthogonality_penalty(kernel.reshape(sides));
+        let shape: [usize; 5] = std::array::from_fn(|axis| kernel.dims()[axis]);
+        let penalty = orthogonality_penalty(kernel.reshape(shape));
         self.penalty = Some(match self.penalty.take() {
             Some(sum) => sum + penalty,
             None => penalty,

@@ -1,3 +1,5 @@
+//! Targets as tensors that losses compute with.
+
 use burn::tensor::{DType, Int, Tensor};
 
 /// Class numbers `[batch, 1, depth, height, width]` as one channel of 0 and 1 for each class.

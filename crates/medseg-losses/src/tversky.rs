@@ -1,19 +1,22 @@
+//! Tversky loss.
+
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::classes::{Classes, expect_fit, sum_volume};
 use crate::error::require_not_negative;
-use crate::{Activation, LossError, Reduction};
+use crate::setters::setters;
+use crate::{LossError, Probabilities, Reduction};
 
 /// Settings of [`TverskyLoss`]; the default is MONAI's with a sigmoid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TverskyLossConfig {
-    /// What turns the input into probabilities.
-    pub activation: Activation,
+    /// Activation that turns the input into probabilities.
+    pub activation: Probabilities,
     /// The target holds class numbers in one channel rather than one channel for each class.
     pub to_onehot_y: bool,
-    /// Whether channel 0 enters the loss.
+    /// Counts channel 0 in the loss.
     pub include_background: bool,
     /// Weight of false positives.
     pub alpha: f64,
@@ -25,14 +28,14 @@ pub struct TverskyLossConfig {
     pub smooth_nr: f64,
     /// Added to the denominator.
     pub smooth_dr: f64,
-    /// How the losses of all samples and classes become one number.
+    /// Reduction of the losses of all samples and classes to one number.
     pub reduction: Reduction,
 }
 
 impl Default for TverskyLossConfig {
     fn default() -> Self {
         Self {
-            activation: Activation::Sigmoid,
+            activation: Probabilities::Sigmoid,
             to_onehot_y: false,
             include_background: true,
             alpha: 0.5,
@@ -45,17 +48,38 @@ impl Default for TverskyLossConfig {
     }
 }
 
+setters!(TverskyLossConfig {
+    with_activation: activation, Probabilities;
+    with_to_onehot_y: to_onehot_y, bool;
+    with_include_background: include_background, bool;
+    with_alpha: alpha, f64;
+    with_beta: beta, f64;
+    with_batch: batch, bool;
+    with_smooth_nr: smooth_nr, f64;
+    with_smooth_dr: smooth_dr, f64;
+    with_reduction: reduction, Reduction;
+});
+
 impl TverskyLossConfig {
-    /// The loss with these settings.
+    /// Refuses impossible settings.
     ///
     /// # Errors
     /// [`LossError::OutOfRange`] names a number that is negative or not finite.
-    pub fn init(&self) -> Result<TverskyLoss, LossError> {
+    pub fn validate(&self) -> Result<(), LossError> {
         for (parameter, value) in
             [("alpha", self.alpha), ("beta", self.beta), ("smooth_nr", self.smooth_nr), ("smooth_dr", self.smooth_dr)]
         {
             require_not_negative(parameter, value)?;
         }
+        Ok(())
+    }
+
+    /// The loss with these settings.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate).
+    pub fn init(&self) -> Result<TverskyLoss, LossError> {
+        self.validate()?;
         Ok(TverskyLoss { config: self.clone() })
     }
 }
@@ -94,6 +118,7 @@ impl TverskyLoss {
     ///
     /// # Panics
     /// If [`check_shapes`](Self::check_shapes) refuses the shapes.
+    #[must_use]
     pub fn forward(&self, logits: Tensor<5>, target: Tensor<5>) -> Tensor<1> {
         expect_fit("Tversky loss", self.check_shapes(logits.dims(), target.dims()));
         let config = &self.config;
@@ -107,12 +132,12 @@ impl TverskyLoss {
         config.reduction.apply(losses)
     }
 
-    /// Whether [`forward`](Self::forward) can work with tensors of these shapes.
+    /// Checks that [`forward`](Self::forward) accepts tensors of these shapes.
     ///
     /// # Errors
     /// [`LossError::ShapeMismatch`].
     pub fn check_shapes(&self, logits: [usize; 5], target: [usize; 5]) -> Result<(), LossError> {
-        self.classes().check(logits, target, None)
+        self.classes().validate(logits, target, None)
     }
 
     fn classes(&self) -> Classes {

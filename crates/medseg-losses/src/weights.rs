@@ -1,3 +1,5 @@
+//! Class weights as tensors.
+
 use burn::tensor::{Tensor, TensorData};
 
 /// One number for each channel as `[1, channels, 1, 1, 1]`, to be multiplied with `like`.

@@ -5,12 +5,12 @@
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use medseg_metrics::{EmptyPolicy, Spacing, SurfaceDistances, confusion, lesion_detection};
+use medseg_metrics::{Dhw, EmptyPolicy, SurfaceDistances, confusion, lesion_detection};
 use ndarray::Array3;
 
 /// Depth, height, width.
 const SHAPE: (usize, usize, usize) = (128, 256, 256);
-const SPACING: Spacing = Spacing([2.5, 0.8, 0.8]);
+const SPACING: Dhw<f64> = Dhw { d: 2.5, h: 0.8, w: 0.8 };
 const TOLERANCE_MM: f64 = 2.0;
 
 /// A ball with waves on its surface; `phase` moves them. The formula is repeated in the peer.

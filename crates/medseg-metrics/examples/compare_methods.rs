@@ -3,13 +3,13 @@
 //! `cargo run -p medseg-metrics --example compare_methods`
 
 use medseg_metrics::{
-    CaseMetrics, EmptyPolicy, LesionDetection, MetricsError, ScoreTable, Spacing, lesion_detection_of_class,
+    CaseMetrics, Dhw, EmptyPolicy, LesionDetection, MetricsError, ScoreTable, lesion_detection_of_class,
 };
 use ndarray::Array3;
 
 /// Values of the label maps.
 const CLASSES: [(u8, &str); 2] = [(1, "organ"), (2, "lesion")];
-const SPACING: Spacing = Spacing([3.0, 0.8, 0.8]);
+const SPACING: Dhw<f64> = Dhw { d: 3.0, h: 0.8, w: 0.8 };
 const TOLERANCE_MM: f64 = 2.0;
 
 fn main() -> Result<(), MetricsError> {
@@ -46,7 +46,8 @@ fn labels(case: u32, error: f64) -> Array3<u8> {
     let shift = error * (1.0 + f64::from(case % 3) / 4.0);
     let ball = |voxel: (usize, usize, usize), centre: [f64; 3], radius_mm: f64| {
         let offset = [voxel.0 as f64 - centre[0], voxel.1 as f64 - centre[1], voxel.2 as f64 - centre[2] - shift];
-        offset.iter().zip(SPACING.0).map(|(steps, mm)| (steps * mm).powi(2)).sum::<f64>() <= radius_mm.powi(2)
+        offset.iter().zip(<[f64; 3]>::from(SPACING)).map(|(steps, mm)| (steps * mm).powi(2)).sum::<f64>()
+            <= radius_mm.powi(2)
     };
     let organ_mm = 18.0 + f64::from(case);
     Array3::from_shape_fn((24, 72, 72), |voxel| {

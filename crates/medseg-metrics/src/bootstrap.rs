@@ -1,3 +1,5 @@
+//! Bootstrap interval of a mean.
+
 use crate::quantile::quantile;
 
 /// Lower and upper end of a 95 % interval, as fractions.
@@ -19,6 +21,7 @@ const TAILS: (f64, f64) = (0.025, 0.975);
 /// assert!(0.89 < low && low < 0.918 && 0.918 < high && high < 0.94);
 /// assert_eq!(bootstrap_ci95(&dice, 2000, 7), Some((low, high)));
 /// ```
+#[must_use]
 pub fn bootstrap_ci95(values: &[f64], resamples: usize, seed: u64) -> Option<(f64, f64)> {
     let present: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
     if present.is_empty() || resamples == 0 || present.iter().any(|v| v.is_infinite()) {

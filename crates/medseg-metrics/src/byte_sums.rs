@@ -16,11 +16,11 @@ pub(crate) fn in_parallel(
     in_a: impl Fn(u8) -> u8 + Sync,
     in_b: impl Fn(u8) -> u8 + Sync,
 ) -> [u64; 3] {
-    a.par_chunks(TASK).zip(b.par_chunks(TASK)).map(|(a, b)| of(a, b, &in_a, &in_b)).reduce(|| [0; 3], add)
+    a.par_chunks(TASK).zip(b.par_chunks(TASK)).map(|(a, b)| serial(a, b, &in_a, &in_b)).reduce(|| [0; 3], add)
 }
 
 /// The same on one thread.
-pub(crate) fn of(a: &[u8], b: &[u8], in_a: impl Fn(u8) -> u8, in_b: impl Fn(u8) -> u8) -> [u64; 3] {
+pub(crate) fn serial(a: &[u8], b: &[u8], in_a: impl Fn(u8) -> u8, in_b: impl Fn(u8) -> u8) -> [u64; 3] {
     let blocks = a.chunks(LANES * ROUNDS).zip(b.chunks(LANES * ROUNDS));
     blocks.map(|(a, b)| block(a, b, &in_a, &in_b)).fold([0; 3], add)
 }
@@ -62,7 +62,7 @@ mod tests {
         for n in [0, 1, 63, 64, 65, LANES * ROUNDS - 1, LANES * ROUNDS, LANES * ROUNDS + 1, 40_000] {
             let count = |rule: &dyn Fn(u8, u8) -> bool| (0..n).filter(|&i| rule(a[i], b[i])).count() as u64;
             let want = [count(&|x, y| x == 2 && y == 2), count(&|x, _| x == 2), count(&|_, y| y == 2)];
-            assert_eq!(of(&a[..n], &b[..n], inside, inside), want);
+            assert_eq!(serial(&a[..n], &b[..n], inside, inside), want);
             assert_eq!(in_parallel(&a[..n], &b[..n], inside, inside), want);
         }
     }
@@ -70,6 +70,6 @@ mod tests {
     #[test]
     fn full_counters_do_not_overflow() {
         let ones = vec![1; LANES * ROUNDS * 2 + 5];
-        assert_eq!(of(&ones, &ones, |v| v, |v| v), [ones.len() as u64; 3]);
+        assert_eq!(serial(&ones, &ones, |v| v, |v| v), [ones.len() as u64; 3]);
     }
 }

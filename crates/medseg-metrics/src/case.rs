@@ -1,9 +1,11 @@
+//! All scores of one case: a row of a results table.
+
 use ndarray::ArrayView3;
 use serde::{Deserialize, Serialize};
 
 use crate::mask_pair::MaskPair;
 use crate::surface_distances::checked_tolerance;
-use crate::{Confusion, DistanceMetric, EmptyPolicy, MetricsError, Spacing, SurfaceDistances};
+use crate::{Confusion, Dhw, DistanceMetric, EmptyPolicy, MetricsError, SurfaceDistances, mean_ignoring_nan, spacing};
 
 /// The scores of one case: one row of a results table.
 ///
@@ -14,14 +16,14 @@ use crate::{Confusion, DistanceMetric, EmptyPolicy, MetricsError, Spacing, Surfa
 /// - `precision`, `recall`, `specificity` and `relative_volume_difference` if their denominator is 0.
 ///
 /// ```
-/// use medseg_metrics::{CaseMetrics, Spacing};
+/// use medseg_metrics::{CaseMetrics, Dhw};
 /// use ndarray::{Array3, s};
 ///
 /// let mut reference = Array3::<u8>::zeros((8, 16, 16));
 /// reference.slice_mut(s![2..6, 4..12, 4..12]).fill(1);
 /// let mut predicted = Array3::<u8>::zeros((8, 16, 16));
 /// predicted.slice_mut(s![2..6, 4..12, 5..13]).fill(1);
-/// let case = CaseMetrics::evaluate(predicted.view(), reference.view(), Spacing([5.0, 0.7, 0.7]), 1.0)?;
+/// let case = CaseMetrics::evaluate(predicted.view(), reference.view(), Dhw::from([5.0, 0.7, 0.7]), 1.0)?;
 /// assert_eq!(case.dice, 0.875);
 /// assert!((case.hd95_mm - 0.7).abs() < 1e-12);
 /// assert_eq!(case.surface_dice, 1.0);
@@ -29,6 +31,7 @@ use crate::{Confusion, DistanceMetric, EmptyPolicy, MetricsError, Spacing, Surfa
 /// # Ok::<(), medseg_metrics::MetricsError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct CaseMetrics {
     /// Dice coefficient, 0 to 1.
     #[serde(with = "crate::nan_as_null")]
@@ -84,6 +87,7 @@ impl CaseMetrics {
     ];
 
     /// The scores in the order of [`NAMES`](Self::NAMES).
+    #[must_use]
     pub fn values(&self) -> [f64; 12] {
         [
             self.dice,
@@ -110,7 +114,7 @@ impl CaseMetrics {
     pub fn evaluate(
         predicted: ArrayView3<u8>,
         reference: ArrayView3<u8>,
-        spacing: Spacing,
+        spacing: Dhw<f64>,
         tolerance_mm: f64,
     ) -> Result<Self, MetricsError> {
         Self::evaluate_with(predicted, reference, spacing, tolerance_mm, EmptyPolicy::default())
@@ -123,22 +127,22 @@ impl CaseMetrics {
     pub fn evaluate_with(
         predicted: ArrayView3<u8>,
         reference: ArrayView3<u8>,
-        spacing: Spacing,
+        spacing: Dhw<f64>,
         tolerance_mm: f64,
         empty: EmptyPolicy,
     ) -> Result<Self, MetricsError> {
-        Self::of_pair(|| MaskPair::new(predicted, reference), spacing, tolerance_mm, empty)
+        Self::from_pair(|| MaskPair::new(predicted, reference), spacing, tolerance_mm, empty)
     }
 
     /// One row for each of `classes` of two label maps, in that order.
     ///
     /// ```
-    /// use medseg_metrics::{CaseMetrics, EmptyPolicy, Spacing};
+    /// use medseg_metrics::{CaseMetrics, EmptyPolicy, Dhw};
     /// use ndarray::array;
     ///
     /// let predicted = array![[[0_u8, 1, 2, 2]]];
     /// let reference = array![[[0_u8, 1, 1, 2]]];
-    /// let (spacing, empty) = (Spacing([5.0, 0.7, 0.7]), EmptyPolicy::default());
+    /// let (spacing, empty) = (Dhw::from([5.0, 0.7, 0.7]), EmptyPolicy::default());
     /// let rows = CaseMetrics::evaluate_classes(predicted.view(), reference.view(), &[1, 2], spacing, 1.0, empty)?;
     /// assert_eq!((rows[0].precision, rows[0].recall), (1.0, 0.5));
     /// assert_eq!((rows[1].precision, rows[1].recall), (0.5, 1.0));
@@ -151,22 +155,58 @@ impl CaseMetrics {
         predicted: ArrayView3<u8>,
         reference: ArrayView3<u8>,
         classes: &[u8],
-        spacing: Spacing,
+        spacing: Dhw<f64>,
         tolerance_mm: f64,
         empty: EmptyPolicy,
     ) -> Result<Vec<Self>, MetricsError> {
         let row =
-            |&class| Self::of_pair(|| MaskPair::of_class(predicted, reference, class), spacing, tolerance_mm, empty);
+            |&class| Self::from_pair(|| MaskPair::for_class(predicted, reference, class), spacing, tolerance_mm, empty);
         classes.iter().map(row).collect()
     }
 
-    fn of_pair(
+    /// The mean over the classes of one case, NaN left out; volumes are added up.
+    ///
+    /// `relative_volume_difference` is that of the added volumes.
+    ///
+    /// ```
+    /// use medseg_metrics::{CaseMetrics, Dhw, EmptyPolicy};
+    /// use ndarray::array;
+    ///
+    /// let map = array![[[0_u8, 1, 2, 2]]];
+    /// let (spacing, empty) = (Dhw::splat(10.0), EmptyPolicy::default());
+    /// let rows = CaseMetrics::evaluate_classes(map.view(), map.view(), &[1, 2], spacing, 1.0, empty)?;
+    /// let mean = CaseMetrics::mean_over_classes(&rows);
+    /// assert_eq!((mean.dice, mean.volume_ml_predicted), (1.0, 3.0));
+    /// # Ok::<(), medseg_metrics::MetricsError>(())
+    /// ```
+    #[must_use]
+    pub fn mean_over_classes(classes: &[Self]) -> Self {
+        let mean = |value: fn(&Self) -> f64| mean_ignoring_nan(&classes.iter().map(value).collect::<Vec<_>>());
+        let reference = classes.iter().map(|class| class.volume_ml_reference).sum::<f64>();
+        let predicted = classes.iter().map(|class| class.volume_ml_predicted).sum::<f64>();
+        Self {
+            dice: mean(|class| class.dice),
+            iou: mean(|class| class.iou),
+            precision: mean(|class| class.precision),
+            recall: mean(|class| class.recall),
+            specificity: mean(|class| class.specificity),
+            hd_mm: mean(|class| class.hd_mm),
+            hd95_mm: mean(|class| class.hd95_mm),
+            assd_mm: mean(|class| class.assd_mm),
+            surface_dice: mean(|class| class.surface_dice),
+            volume_ml_reference: reference,
+            volume_ml_predicted: predicted,
+            relative_volume_difference: (predicted - reference) / reference,
+        }
+    }
+
+    fn from_pair(
         pair: impl FnOnce() -> Result<MaskPair, MetricsError>,
-        spacing: Spacing,
+        spacing: Dhw<f64>,
         tolerance_mm: f64,
         empty: EmptyPolicy,
     ) -> Result<Self, MetricsError> {
-        spacing.checked()?;
+        spacing::validate(spacing)?;
         checked_tolerance(tolerance_mm)?;
         let pair = pair()?;
         let counts = pair.confusion();
@@ -199,7 +239,7 @@ impl SurfaceScores {
     fn new(
         pair: &MaskPair,
         counts: Confusion,
-        spacing: Spacing,
+        spacing: Dhw<f64>,
         tolerance_mm: f64,
         empty: EmptyPolicy,
     ) -> Result<Self, MetricsError> {
@@ -207,7 +247,7 @@ impl SurfaceScores {
             // Where a mask is empty, surface Dice is worth what Dice is: 1, 0 or nothing.
             return Ok(Self { hd_mm: f64::NAN, hd95_mm: f64::NAN, assd_mm: f64::NAN, dice: counts.dice(empty) });
         }
-        let distances = SurfaceDistances::of_pair(pair, spacing, DistanceMetric::Euclidean)?;
+        let distances = SurfaceDistances::from_pair(pair, spacing, DistanceMetric::Euclidean)?;
         Ok(Self {
             hd_mm: distances.hausdorff(),
             hd95_mm: distances.hd95(),

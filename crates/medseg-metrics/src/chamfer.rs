@@ -1,3 +1,5 @@
+//! City-block and chessboard distances by two raster passes.
+
 /// City-block or chessboard steps from every non-zero voxel of `from` to the nearest non-zero voxel of `to`.
 ///
 /// Two raster passes over a 3×3×3 neighbourhood, which is exact for these two metrics (Rosenfeld and Pfaltz, 1966).

@@ -1,3 +1,5 @@
+//! Dice per class of channel arrays.
+
 use ndarray::{ArrayView3, ArrayView4, Axis};
 use serde::{Deserialize, Serialize};
 
@@ -22,12 +24,12 @@ use crate::{Confusion, EmptyPolicy, MetricsError};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClassDice {
-    /// Whether class 0 is scored too.
+    /// Scores class 0 too.
     pub include_background: bool,
     /// Number of classes; `None` takes the prediction's number of channels. Needed for single-channel predictions of
     /// class numbers.
     pub num_classes: Option<usize>,
-    /// What a class that is absent from the reference scores.
+    /// Score of a class that is absent from the reference.
     pub empty: EmptyPolicy,
 }
 

@@ -1,9 +1,11 @@
+//! Voxel counts of a prediction against a reference, and the overlap scores that follow from them.
+
 use ndarray::{ArrayView3, Axis, Zip};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::mask_pair::check_shapes;
-use crate::{EmptyPolicy, MetricsError, Spacing, byte_sums};
+use crate::shapes::require_same_shape;
+use crate::{Dhw, EmptyPolicy, MetricsError, byte_sums, spacing};
 
 /// Voxel counts of a binary prediction against a reference.
 ///
@@ -62,14 +64,14 @@ fn count(
     count_with(predicted, reference, &inside, &inside)
 }
 
-/// Counts with a membership rule for each side.
+/// Counts with a membership rule for each mask.
 pub(crate) fn count_with(
     predicted: ArrayView3<u8>,
     reference: ArrayView3<u8>,
     in_prediction: impl Fn(u8) -> bool + Sync,
     in_reference: impl Fn(u8) -> bool + Sync,
 ) -> Result<Confusion, MetricsError> {
-    check_shapes(&predicted, &reference)?;
+    require_same_shape(&predicted, &reference)?;
     let (in_prediction, in_reference) = (|v| u8::from(in_prediction(v)), |v| u8::from(in_reference(v)));
     let sums = match (predicted.as_slice_memory_order(), reference.as_slice_memory_order()) {
         (Some(p), Some(r)) if predicted.strides() == reference.strides() => {
@@ -108,16 +110,19 @@ impl Confusion {
     }
 
     /// Foreground voxels of the prediction.
+    #[must_use]
     pub fn predicted(&self) -> u64 {
         self.tp + self.fp
     }
 
     /// Foreground voxels of the reference.
+    #[must_use]
     pub fn reference(&self) -> u64 {
         self.tp + self.fn_
     }
 
     /// Dice coefficient `2 tp / (2 tp + fp + fn)`, 0 to 1 (MONAI's `compute_dice`).
+    #[must_use]
     pub fn dice(&self, empty: EmptyPolicy) -> f64 {
         if self.reference() == 0 {
             return empty.score_without_reference(self.fp == 0);
@@ -126,6 +131,7 @@ impl Confusion {
     }
 
     /// Intersection over union (Jaccard index) `tp / (tp + fp + fn)`, 0 to 1 (MONAI's `compute_iou`).
+    #[must_use]
     pub fn iou(&self, empty: EmptyPolicy) -> f64 {
         if self.reference() == 0 {
             return empty.score_without_reference(self.fp == 0);
@@ -134,16 +140,19 @@ impl Confusion {
     }
 
     /// Precision (positive predictive value) `tp / (tp + fp)`; NaN if nothing was predicted.
+    #[must_use]
     pub fn precision(&self) -> f64 {
         ratio(self.tp, self.predicted())
     }
 
     /// Recall (sensitivity) `tp / (tp + fn)`; NaN if the reference is empty.
+    #[must_use]
     pub fn recall(&self) -> f64 {
         ratio(self.tp, self.reference())
     }
 
     /// Specificity `tn / (tn + fp)`; NaN if the reference fills the volume.
+    #[must_use]
     pub fn specificity(&self) -> f64 {
         ratio(self.tn, self.tn + self.fp)
     }
@@ -152,27 +161,28 @@ impl Confusion {
     ///
     /// # Errors
     /// [`MetricsError::InvalidSpacing`].
-    pub fn volume_ml_predicted(&self, spacing: Spacing) -> Result<f64, MetricsError> {
-        volume_ml(self.predicted(), spacing)
+    pub fn volume_ml_predicted(&self, spacing: Dhw<f64>) -> Result<f64, MetricsError> {
+        spacing::volume_ml(self.predicted(), spacing)
     }
 
     /// Volume of the reference in millilitres.
     ///
     /// # Errors
     /// [`MetricsError::InvalidSpacing`].
-    pub fn volume_ml_reference(&self, spacing: Spacing) -> Result<f64, MetricsError> {
-        volume_ml(self.reference(), spacing)
+    pub fn volume_ml_reference(&self, spacing: Dhw<f64>) -> Result<f64, MetricsError> {
+        spacing::volume_ml(self.reference(), spacing)
     }
 
     /// Volume of the prediction less that of the reference, in millilitres: positive if it is too large.
     ///
     /// # Errors
     /// [`MetricsError::InvalidSpacing`].
-    pub fn volume_difference_ml(&self, spacing: Spacing) -> Result<f64, MetricsError> {
+    pub fn volume_difference_ml(&self, spacing: Dhw<f64>) -> Result<f64, MetricsError> {
         Ok(self.volume_ml_predicted(spacing)? - self.volume_ml_reference(spacing)?)
     }
 
     /// `(predicted - reference) / reference`: 0.1 means 10 % too large; NaN if the reference is empty.
+    #[must_use]
     pub fn relative_volume_difference(&self) -> f64 {
         if self.reference() == 0 {
             return f64::NAN;
@@ -191,9 +201,4 @@ impl std::ops::Add for Confusion {
 
 fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { f64::NAN } else { part as f64 / whole as f64 }
-}
-
-fn volume_ml(voxels: u64, spacing: Spacing) -> Result<f64, MetricsError> {
-    spacing.checked()?;
-    Ok(voxels as f64 * spacing.voxel_volume_ml())
 }

@@ -1,14 +1,14 @@
+//! Exact Euclidean distances in millimetres: of every voxel, or of some voxels only.
+
 use ndarray::{Array3, ArrayView3};
 use rayon::prelude::*;
 
+use crate::depth_steps::{DepthSteps, NO_FEATURE};
 use crate::lower_envelope::LowerEnvelope;
 use crate::near_columns::NearColumns;
-use crate::{MetricsError, Spacing};
+use crate::{Dhw, MetricsError, spacing};
 
-/// Marks a column without any feature.
-pub(crate) const NO_FEATURE: u32 = u32::MAX;
-
-/// How many columns the voxels of a plane may look at, for each voxel of the plane: about what its transform costs.
+/// Columns that the voxels of a plane may look at, per voxel of the plane: about the cost of its transform.
 const LOOKS_PER_VOXEL: usize = 4;
 
 /// Euclidean distance in millimetres from every voxel to the nearest non-zero voxel of `features`.
@@ -18,18 +18,18 @@ const LOOKS_PER_VOXEL: usize = 4;
 /// linear in the number of voxels and spreads over rayon's threads; the result does not depend on their number.
 ///
 /// ```
-/// use medseg_metrics::{Spacing, distance_transform};
+/// use medseg_metrics::{Dhw, distance_transform};
 /// use ndarray::array;
 ///
-/// let distances = distance_transform(array![[[1_u8, 0, 0], [0, 0, 0]]].view(), Spacing([1.0, 3.0, 4.0]))?;
+/// let distances = distance_transform(array![[[1_u8, 0, 0], [0, 0, 0]]].view(), Dhw::from([1.0, 3.0, 4.0]))?;
 /// assert_eq!(distances, array![[[0.0, 4.0, 8.0], [3.0, 5.0, 73_f64.sqrt()]]]);
 /// # Ok::<(), medseg_metrics::MetricsError>(())
 /// ```
 ///
 /// # Errors
 /// [`MetricsError::InvalidSpacing`].
-pub fn distance_transform(features: ArrayView3<u8>, spacing: Spacing) -> Result<Array3<f64>, MetricsError> {
-    let spacing = spacing.checked()?;
+pub fn distance_transform(features: ArrayView3<u8>, spacing: Dhw<f64>) -> Result<Array3<f64>, MetricsError> {
+    let spacing = spacing::validate(spacing)?;
     let dims: [usize; 3] = features.dim().into();
     let mut distances = Array3::<f64>::zeros(dims);
     let plane_len = dims[1] * dims[2];
@@ -54,10 +54,9 @@ pub fn distance_transform(features: ArrayView3<u8>, spacing: Spacing) -> Result<
 
 /// Distances in millimetres from every non-zero voxel of `from` to the nearest non-zero voxel of `to`, in C order.
 ///
-/// Each voxel looks at the columns around it, nearest first, which is quick where the two lie close together, as surfaces
-/// of a prediction and its reference do. Voxels that would look for too long are left to the distance transform of their
-/// plane, so that the time stays linear in the number of voxels. Which way a voxel goes does not depend on the number of
-/// threads.
+/// Each voxel looks at the columns around it, nearest first. That is quick where the two lie close together, as a
+/// prediction and its reference do. Voxels that would look for too long are left to the distance transform of their
+/// plane: time stays linear in the number of voxels. Which way a voxel goes does not depend on the number of threads.
 pub(crate) fn distances_between(from: &[u8], to: &[u8], dims: [usize; 3], spacing: [f64; 3]) -> Vec<f64> {
     let plane_len = dims[1] * dims[2];
     let columns = DepthSteps::new(to, dims);
@@ -82,60 +81,6 @@ pub(crate) fn distances_between(from: &[u8], to: &[u8], dims: [usize; 3], spacin
         })
         .collect();
     planes.concat()
-}
-
-/// For every voxel the number of voxels along the depth axis to the nearest feature of its column.
-///
-/// Stored as `[height][depth][width]`, so that a slab of one height is contiguous and threads write apart.
-pub(crate) struct DepthSteps {
-    pub dims: [usize; 3],
-    steps: Vec<u32>,
-}
-
-impl DepthSteps {
-    pub fn new(features: &[u8], dims: [usize; 3]) -> Self {
-        let [depth, height, width] = dims;
-        let mut steps = vec![NO_FEATURE; depth * height * width];
-        if steps.is_empty() {
-            return Self { dims, steps };
-        }
-        steps.par_chunks_mut(depth * width).enumerate().for_each(|(h, slab)| {
-            for d in 0..depth {
-                let (done, rest) = slab.split_at_mut(d * width);
-                let above = done.len().checked_sub(width).map(|start| &done[start..]);
-                let row = &features[(d * height + h) * width..][..width];
-                scan_row(&mut rest[..width], above, |w| row[w] != 0);
-            }
-            for d in (0..depth - 1).rev() {
-                let (row, below) = slab[d * width..].split_at_mut(width);
-                scan_row(row, Some(&below[..width]), |_| false);
-            }
-        });
-        Self { dims, steps }
-    }
-
-    /// The row `[width]` at depth `d` and height `h`.
-    pub fn row(&self, d: usize, h: usize) -> &[u32] {
-        let [depth, _, width] = self.dims;
-        &self.steps[(h * depth + d) * width..][..width]
-    }
-}
-
-/// Lowers each entry to 0 on a feature, else to one more than its neighbour's.
-fn scan_row(row: &mut [u32], neighbour: Option<&[u32]>, is_feature: impl Fn(usize) -> bool) {
-    match neighbour {
-        Some(neighbour) => {
-            for (w, (steps, near)) in row.iter_mut().zip(neighbour).enumerate() {
-                let reached = (*steps).min(near.saturating_add(1));
-                *steps = if is_feature(w) { 0 } else { reached };
-            }
-        }
-        None => {
-            for (w, steps) in row.iter_mut().enumerate() {
-                *steps = if is_feature(w) { 0 } else { *steps };
-            }
-        }
-    }
 }
 
 /// One thread's working memory: a plane `[height][width]` of squared distances in mm².

@@ -1,6 +1,8 @@
+//! Scores of masks without foreground.
+
 use serde::{Deserialize, Serialize};
 
-/// What an overlap score is worth when the reference, or both masks, have no foreground.
+/// Value of an overlap score when the reference, or both masks, have no foreground.
 ///
 /// `NaN` means "no score": means and intervals leave it out, and [`Summary`](crate::Summary) counts it.
 ///

@@ -1,6 +1,8 @@
+//! Errors of this crate.
+
 use thiserror::Error;
 
-/// Why a metric could not be computed.
+/// Errors of scores and tables.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum MetricsError {

@@ -1,3 +1,5 @@
+//! The one-dimensional step of the distance transform.
+
 /// The lower envelope of parabolas `step² (x - p)² + height`, one per position `p` of a line.
 ///
 /// Felzenszwalb and Huttenlocher, "Distance Transforms of Sampled Functions" (2012): one pass to build, one to read,

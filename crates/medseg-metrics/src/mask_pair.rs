@@ -1,6 +1,9 @@
+//! Two masks cut down to the box that holds the foreground of both.
+
 use ndarray::{ArrayView3, Axis, s};
 use rayon::prelude::*;
 
+use crate::shapes::require_same_shape;
 use crate::{Confusion, MetricsError, byte_sums};
 
 /// A prediction and a reference cut down to the box that holds the foreground of both, as bytes 0 and 1.
@@ -18,13 +21,6 @@ pub(crate) struct MaskPair {
 /// First and one-past-last index along each axis.
 type Bounds = [(usize, usize); 3];
 
-pub(crate) fn check_shapes(predicted: &ArrayView3<u8>, reference: &ArrayView3<u8>) -> Result<(), MetricsError> {
-    if predicted.shape() == reference.shape() {
-        return Ok(());
-    }
-    Err(MetricsError::ShapeMismatch { predicted: predicted.dim().into(), reference: reference.dim().into() })
-}
-
 impl MaskPair {
     /// Every value but 0 is foreground.
     pub fn new(predicted: ArrayView3<u8>, reference: ArrayView3<u8>) -> Result<Self, MetricsError> {
@@ -32,7 +28,7 @@ impl MaskPair {
     }
 
     /// One class of two label maps.
-    pub fn of_class(predicted: ArrayView3<u8>, reference: ArrayView3<u8>, class: u8) -> Result<Self, MetricsError> {
+    pub fn for_class(predicted: ArrayView3<u8>, reference: ArrayView3<u8>, class: u8) -> Result<Self, MetricsError> {
         Self::with_rule(predicted, reference, move |v| v == class)
     }
 
@@ -41,13 +37,21 @@ impl MaskPair {
         reference: ArrayView3<u8>,
         inside: impl Fn(u8) -> bool + Sync + Copy,
     ) -> Result<Self, MetricsError> {
-        check_shapes(&predicted, &reference)?;
+        require_same_shape(&predicted, &reference)?;
         let bounds = joint_bounds(&predicted, &reference, inside).unwrap_or([(0, 0); 3]);
         Ok(Self {
             dims: bounds.map(|(start, end)| end - start),
             predicted: cut(&predicted, bounds, inside),
             reference: cut(&reference, bounds, inside),
             voxels: predicted.len() as u64,
+        })
+    }
+
+    /// The two cut masks, prediction first.
+    pub fn views(&self) -> [ArrayView3<'_, u8>; 2] {
+        [&self.predicted, &self.reference].map(|mask| match ArrayView3::from_shape(self.dims, mask) {
+            Ok(view) => view,
+            Err(_) => unreachable!("a cut mask has the voxels of its box"),
         })
     }
 

@@ -1,4 +1,6 @@
-use crate::distance_transform::{DepthSteps, NO_FEATURE};
+//! Nearest features among the columns around a voxel.
+
+use crate::depth_steps::{DepthSteps, NO_FEATURE};
 
 /// About how many columns around a voxel are known by their distance.
 const COLUMNS: f64 = 2048.0;

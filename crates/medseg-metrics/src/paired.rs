@@ -1,3 +1,5 @@
+//! The difference between two methods on the same cases.
+
 use serde::{Deserialize, Serialize};
 
 use crate::{MetricsError, Summary, bootstrap_ci95};
@@ -8,7 +10,7 @@ use crate::{MetricsError, Summary, bootstrap_ci95};
 /// use medseg_metrics::PairedDifference;
 ///
 /// let (ours, theirs) = ([0.92, 0.90, 0.95, 0.88], [0.90, 0.89, 0.94, f64::NAN]);
-/// let difference = PairedDifference::of(&ours, &theirs, 2000, 1)?;
+/// let difference = PairedDifference::new(&ours, &theirs, 2000, 1)?;
 /// assert_eq!((difference.summary.count, difference.summary.missing), (3, 1));
 /// assert!((difference.summary.mean - 0.04 / 3.0).abs() < 1e-12);
 /// let (low, _high) = difference.ci95.expect("finite differences");
@@ -16,6 +18,7 @@ use crate::{MetricsError, Summary, bootstrap_ci95};
 /// # Ok::<(), medseg_metrics::MetricsError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PairedDifference {
     /// Statistics of `a - b`, case by case; `missing` counts the cases that one of the two has no score for, and those
     /// where both are infinite.
@@ -32,11 +35,11 @@ impl PairedDifference {
     ///
     /// # Errors
     /// [`MetricsError::UnpairedScores`] if the lengths differ.
-    pub fn of(a: &[f64], b: &[f64], resamples: usize, seed: u64) -> Result<Self, MetricsError> {
+    pub fn new(a: &[f64], b: &[f64], resamples: usize, seed: u64) -> Result<Self, MetricsError> {
         if a.len() != b.len() {
             return Err(MetricsError::UnpairedScores { a: a.len(), b: b.len() });
         }
         let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
-        Ok(Self { summary: Summary::of(&differences), ci95: bootstrap_ci95(&differences, resamples, seed) })
+        Ok(Self { summary: Summary::from_values(&differences), ci95: bootstrap_ci95(&differences, resamples, seed) })
     }
 }

@@ -1,3 +1,5 @@
+//! Quantiles with linear interpolation.
+
 /// The `fraction` quantile (0 to 1) with linear interpolation between neighbouring order statistics, as NumPy's and
 /// PyTorch's default; NaN for no values. Selects instead of sorting and leaves `values` reordered.
 pub(crate) fn quantile(values: &mut [f64], fraction: f64) -> f64 {

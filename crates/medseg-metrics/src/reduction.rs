@@ -1,13 +1,15 @@
+//! Averages over cases and classes, as MONAI reduces metrics.
+
 use serde::{Deserialize, Serialize};
 
 use crate::MetricsError;
 
-/// How a table of scores, one row a case and one column a class, is averaged: MONAI's `MetricReduction`.
+/// Average or sum over a table of scores, one row a case and one column a class: MONAI's `MetricReduction`.
 ///
 /// Scores that are NaN take no part. A mean over nothing is 0, not NaN, as in MONAI: look at the counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reduction {
+pub enum MetricReduction {
     /// The table as it is, row by row.
     None,
     /// The mean over the classes of each case, then over the cases that have any score. One value.
@@ -24,52 +26,53 @@ pub enum Reduction {
     SumChannel,
 }
 
-/// What a [`Reduction`] gives.
+/// Result of a [`MetricReduction`].
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Reduced {
     /// The averaged or summed scores.
     pub values: Vec<f64>,
-    /// How many scores went into each value (MONAI's `not_nans`); for [`Reduction::Mean`] the number of cases.
+    /// Number of scores in each value (MONAI's `not_nans`); for [`MetricReduction::Mean`] the number of cases.
     pub counts: Vec<usize>,
 }
 
 /// Averages `scores[case][class]`.
 ///
 /// ```
-/// use medseg_metrics::{Reduction, reduce};
+/// use medseg_metrics::{MetricReduction, reduce};
 ///
 /// let scores = [vec![0.8, f64::NAN], vec![0.6, 0.4]];
-/// let mean = reduce(&scores, Reduction::Mean)?;
+/// let mean = reduce(&scores, MetricReduction::Mean)?;
 /// assert!((mean.values[0] - 0.65).abs() < 1e-12); // (0.8 + (0.6 + 0.4) / 2) / 2
-/// assert_eq!(reduce(&scores, Reduction::MeanBatch)?.counts, [2, 1]);
+/// assert_eq!(reduce(&scores, MetricReduction::MeanBatch)?.counts, [2, 1]);
 /// # Ok::<(), medseg_metrics::MetricsError>(())
 /// ```
 ///
 /// # Errors
 /// [`MetricsError::RaggedScores`] if the rows differ in length.
-pub fn reduce(scores: &[Vec<f64>], reduction: Reduction) -> Result<Reduced, MetricsError> {
+pub fn reduce(scores: &[Vec<f64>], reduction: MetricReduction) -> Result<Reduced, MetricsError> {
     let classes = scores.first().map_or(0, Vec::len);
     if let Some(row) = scores.iter().position(|row| row.len() != classes) {
         return Err(MetricsError::RaggedScores { row, found: scores[row].len(), expected: classes });
     }
-    let per_case = || scores.iter().map(|row| Tally::of(row.iter().copied()));
-    let per_class = || (0..classes).map(|class| Tally::of(scores.iter().map(move |row| row[class])));
+    let per_case = || scores.iter().map(|row| Tally::from_scores(row.iter().copied()));
+    let per_class = || (0..classes).map(|class| Tally::from_scores(scores.iter().map(move |row| row[class])));
     let tallies: Vec<Tally> = match reduction {
-        Reduction::None => {
+        MetricReduction::None => {
             let values: Vec<f64> = scores.concat();
             let counts = values.iter().map(|v| usize::from(!v.is_nan())).collect();
             return Ok(Reduced { values, counts });
         }
-        Reduction::Mean => {
+        MetricReduction::Mean => {
             let cases = per_case().filter(|tally| tally.count > 0);
-            vec![Tally::of(cases.map(|tally| tally.mean()))]
+            vec![Tally::from_scores(cases.map(|tally| tally.mean()))]
         }
-        Reduction::Sum => vec![Tally::of(scores.iter().flatten().copied())],
-        Reduction::MeanBatch | Reduction::SumBatch => per_class().collect(),
-        Reduction::MeanChannel | Reduction::SumChannel => per_case().collect(),
+        MetricReduction::Sum => vec![Tally::from_scores(scores.iter().flatten().copied())],
+        MetricReduction::MeanBatch | MetricReduction::SumBatch => per_class().collect(),
+        MetricReduction::MeanChannel | MetricReduction::SumChannel => per_case().collect(),
     };
     let value = |tally: &Tally| match reduction {
-        Reduction::Sum | Reduction::SumBatch | Reduction::SumChannel => tally.sum,
+        MetricReduction::Sum | MetricReduction::SumBatch | MetricReduction::SumChannel => tally.sum,
         _ => tally.mean(),
     };
     Ok(Reduced {
@@ -85,7 +88,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn of(scores: impl Iterator<Item = f64>) -> Self {
+    fn from_scores(scores: impl Iterator<Item = f64>) -> Self {
         scores
             .filter(|score| !score.is_nan())
             .fold(Self { sum: 0.0, count: 0 }, |tally, score| Self { sum: tally.sum + score, count: tally.count + 1 })

@@ -1,3 +1,5 @@
+//! Statistics of one score over many cases.
+
 use serde::{Deserialize, Serialize};
 
 use crate::quantile::quantile;
@@ -7,13 +9,14 @@ use crate::quantile::quantile;
 /// ```
 /// use medseg_metrics::Summary;
 ///
-/// let summary = Summary::of(&[0.9, f64::NAN, 0.7, 0.8]);
+/// let summary = Summary::from_values(&[0.9, f64::NAN, 0.7, 0.8]);
 /// assert_eq!((summary.count, summary.missing), (3, 1));
 /// assert!((summary.mean - 0.8).abs() < 1e-12);
 /// assert!((summary.std - 0.1).abs() < 1e-12);
 /// assert_eq!(summary.median, 0.8);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Summary {
     /// Scores that took part.
     pub count: usize,
@@ -38,7 +41,8 @@ pub struct Summary {
 
 impl Summary {
     /// Summarises the scores of all cases.
-    pub fn of(values: &[f64]) -> Self {
+    #[must_use]
+    pub fn from_values(values: &[f64]) -> Self {
         let mut present: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
         let count = present.len();
         let mean = present.iter().sum::<f64>() / count as f64;
@@ -56,16 +60,19 @@ impl Summary {
 }
 
 /// The mean of the values that are not NaN; NaN if there is none.
+#[must_use]
 pub fn mean_ignoring_nan(values: &[f64]) -> f64 {
-    Summary::of(values).mean
+    Summary::from_values(values).mean
 }
 
 /// The median of the values that are not NaN; NaN if there is none.
+#[must_use]
 pub fn median_ignoring_nan(values: &[f64]) -> f64 {
-    Summary::of(values).median
+    Summary::from_values(values).median
 }
 
 /// The sample standard deviation of the values that are not NaN; NaN if there are fewer than two.
+#[must_use]
 pub fn std_ignoring_nan(values: &[f64]) -> f64 {
-    Summary::of(values).std
+    Summary::from_values(values).std
 }

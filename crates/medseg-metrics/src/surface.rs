@@ -1,3 +1,5 @@
+//! The border voxels of a mask.
+
 use ndarray::{Array3, ArrayView3};
 use rayon::prelude::*;
 
@@ -6,6 +8,7 @@ use rayon::prelude::*;
 ///
 /// This is MONAI's edge (`get_mask_edges` without sub-voxels): the mask minus its erosion by the 6-neighbour cross.
 /// Values are 0 and 1.
+#[must_use]
 pub fn mask_surface(mask: ArrayView3<u8>) -> Array3<u8> {
     let dims: [usize; 3] = mask.dim().into();
     let binary: Vec<u8> = mask.iter().map(|&v| u8::from(v != 0)).collect();

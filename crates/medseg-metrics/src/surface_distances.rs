@@ -1,3 +1,5 @@
+//! Distances between two surfaces, and the scores read from them.
+
 use ndarray::ArrayView3;
 use serde::{Deserialize, Serialize};
 
@@ -6,9 +8,9 @@ use crate::distance_transform::distances_between;
 use crate::mask_pair::MaskPair;
 use crate::quantile::quantile;
 use crate::surface::surface_of;
-use crate::{MetricsError, Spacing};
+use crate::{Dhw, MetricsError, spacing};
 
-/// How far apart two voxels are.
+/// Distance between two voxels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DistanceMetric {
@@ -23,21 +25,21 @@ pub enum DistanceMetric {
 
 /// Distances between the surfaces of a prediction and a reference, from which every surface score is read.
 ///
-/// For each [surface voxel](crate::mask_surface) of one mask the distance from its centre to the centre of the nearest
-/// surface voxel of the other, in both directions.
+/// Each is the distance between the centres of a [surface voxel](crate::mask_surface) and the nearest surface voxel of
+/// the other mask. Both directions are measured.
 ///
 /// Empty masks follow MONAI: if both are empty there are no distances and every score is NaN; if one is empty, every
 /// surface voxel of the other is infinitely far away, in both directions.
 ///
 /// ```
-/// use medseg_metrics::{Spacing, SurfaceDistances};
+/// use medseg_metrics::{Dhw, SurfaceDistances};
 /// use ndarray::Array3;
 ///
 /// let mut reference = Array3::<u8>::zeros((5, 5, 5));
 /// reference[[2, 2, 2]] = 1;
 /// let mut predicted = Array3::<u8>::zeros((5, 5, 5));
 /// predicted[[2, 2, 4]] = 1;
-/// let distances = SurfaceDistances::new(predicted.view(), reference.view(), Spacing([5.0, 0.5, 0.5]))?;
+/// let distances = SurfaceDistances::new(predicted.view(), reference.view(), Dhw::from([5.0, 0.5, 0.5]))?;
 /// assert_eq!(distances.hd95(), 1.0);
 /// assert_eq!(distances.assd(), 1.0);
 /// assert_eq!(distances.surface_dice(1.0)?, 1.0);
@@ -54,7 +56,7 @@ impl SurfaceDistances {
     ///
     /// # Errors
     /// [`MetricsError::ShapeMismatch`], [`MetricsError::InvalidSpacing`].
-    pub fn new(predicted: ArrayView3<u8>, reference: ArrayView3<u8>, spacing: Spacing) -> Result<Self, MetricsError> {
+    pub fn new(predicted: ArrayView3<u8>, reference: ArrayView3<u8>, spacing: Dhw<f64>) -> Result<Self, MetricsError> {
         Self::with_metric(predicted, reference, spacing, DistanceMetric::Euclidean)
     }
 
@@ -62,14 +64,14 @@ impl SurfaceDistances {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn of_class(
+    pub fn for_class(
         predicted: ArrayView3<u8>,
         reference: ArrayView3<u8>,
         class: u8,
-        spacing: Spacing,
+        spacing: Dhw<f64>,
     ) -> Result<Self, MetricsError> {
-        let pair = MaskPair::of_class(predicted, reference, class)?;
-        Self::of_pair(&pair, spacing, DistanceMetric::Euclidean)
+        let pair = MaskPair::for_class(predicted, reference, class)?;
+        Self::from_pair(&pair, spacing, DistanceMetric::Euclidean)
     }
 
     /// Distances by any [`DistanceMetric`].
@@ -79,14 +81,14 @@ impl SurfaceDistances {
     pub fn with_metric(
         predicted: ArrayView3<u8>,
         reference: ArrayView3<u8>,
-        spacing: Spacing,
+        spacing: Dhw<f64>,
         metric: DistanceMetric,
     ) -> Result<Self, MetricsError> {
-        Self::of_pair(&MaskPair::new(predicted, reference)?, spacing, metric)
+        Self::from_pair(&MaskPair::new(predicted, reference)?, spacing, metric)
     }
 
-    pub(crate) fn of_pair(pair: &MaskPair, spacing: Spacing, metric: DistanceMetric) -> Result<Self, MetricsError> {
-        let spacing = spacing.checked()?;
+    pub(crate) fn from_pair(pair: &MaskPair, spacing: Dhw<f64>, metric: DistanceMetric) -> Result<Self, MetricsError> {
+        let spacing = spacing::validate(spacing)?;
         let predicted = surface_of(&pair.predicted, pair.dims);
         let reference = surface_of(&pair.reference, pair.dims);
         let count = |edges: &[u8]| edges.iter().filter(|v| **v != 0).count();
@@ -105,21 +107,25 @@ impl SurfaceDistances {
     }
 
     /// One distance for each surface voxel of the prediction, in no particular order.
+    #[must_use]
     pub fn predicted_to_reference(&self) -> &[f64] {
         &self.predicted_to_reference
     }
 
     /// One distance for each surface voxel of the reference, in no particular order.
+    #[must_use]
     pub fn reference_to_predicted(&self) -> &[f64] {
         &self.reference_to_predicted
     }
 
     /// Hausdorff distance: the largest distance in either direction; infinite if one mask is empty, NaN if both are.
+    #[must_use]
     pub fn hausdorff(&self) -> f64 {
         self.hausdorff_directed().max(largest(&self.reference_to_predicted))
     }
 
     /// The largest distance from the prediction's surface to the reference's.
+    #[must_use]
     pub fn hausdorff_directed(&self) -> f64 {
         largest(&self.predicted_to_reference)
     }
@@ -147,6 +153,7 @@ impl SurfaceDistances {
     }
 
     /// HD95, the 95th percentile Hausdorff distance: [`hd(95)`](Self::hd).
+    #[must_use]
     pub fn hd95(&self) -> f64 {
         self.percentile_both(0.95)
     }
@@ -160,12 +167,14 @@ impl SurfaceDistances {
 
     /// Average symmetric surface distance: the mean over the surface voxels of both masks taken together (MONAI's
     /// `compute_average_surface_distance(symmetric=True)`); infinite if one mask is empty, NaN if both are.
+    #[must_use]
     pub fn assd(&self) -> f64 {
         let sum = self.predicted_to_reference.iter().sum::<f64>() + self.reference_to_predicted.iter().sum::<f64>();
         sum / self.surface_voxels()
     }
 
     /// Average surface distance from the prediction to the reference (MONAI's default, `symmetric=False`).
+    #[must_use]
     pub fn asd(&self) -> f64 {
         self.predicted_to_reference.iter().sum::<f64>() / self.predicted_to_reference.len() as f64
     }
@@ -173,9 +182,9 @@ impl SurfaceDistances {
     /// Surface Dice (normalised surface distance) at a tolerance, 0 to 1.
     ///
     /// The share of surface voxels, of both masks taken together, that lie within `tolerance_mm` (inclusive) of the
-    /// other surface. Surfaces are sets of border voxels, each of which counts once (MONAI's `compute_surface_dice`
-    /// with `use_subvoxels=False`), not triangles weighted by area as in the original paper (Nikolov et al. 2018):
-    /// values of the two definitions differ a little. 0 if one mask is empty, NaN if both are.
+    /// other surface. Surfaces are sets of border voxels, each of which counts once: MONAI's `compute_surface_dice`
+    /// with `use_subvoxels=False`. Nikolov et al. (2018) weight triangles by area instead: values of the two
+    /// definitions differ a little. 0 if one mask is empty, NaN if both are.
     ///
     /// # Errors
     /// [`MetricsError::InvalidTolerance`] if the tolerance is negative or NaN.

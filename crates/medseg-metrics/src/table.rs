@@ -1,3 +1,5 @@
+//! Tables of scores: rows by key, CSV and JSON, statistics and comparisons.
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
@@ -32,15 +34,17 @@ pub struct ScoreTable {
 
 /// One row of a [`ScoreTable`].
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Row {
-    /// What names the row, one text for each key column.
+    /// Keys that name the row, one for each key column.
     pub keys: Vec<String>,
     /// One number for each score column.
     pub scores: Vec<f64>,
 }
 
-/// What a column of a [`ScoreTable`] amounts to.
+/// Statistics of one column of a [`ScoreTable`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ScoreSummary {
     /// The column.
     pub score: String,
@@ -86,6 +90,7 @@ impl ScoreTable {
     }
 
     /// The rows in the order in which they came.
+    #[must_use]
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
@@ -110,11 +115,12 @@ impl ScoreTable {
     }
 
     /// Statistics of every score column; `resamples` and `seed` are those of [`bootstrap_ci95`].
+    #[must_use]
     pub fn summarise(&self, resamples: usize, seed: u64) -> Vec<ScoreSummary> {
         let of_column = |(column, score): (usize, &String)| {
             let values: Vec<f64> = self.rows.iter().map(|row| row.scores[column]).collect();
             let ci95 = bootstrap_ci95(&values, resamples, seed);
-            ScoreSummary { score: score.clone(), summary: Summary::of(&values), ci95 }
+            ScoreSummary { score: score.clone(), summary: Summary::from_values(&values), ci95 }
         };
         self.scores.iter().enumerate().map(of_column).collect()
     }
@@ -139,7 +145,7 @@ impl ScoreTable {
             return Err(MetricsError::Table(format!("only one of the tables has {key} {name:?}")));
         }
         let values = |map: BTreeMap<&str, f64>| map.into_values().collect::<Vec<_>>();
-        PairedDifference::of(&values(a), &values(b), resamples, seed)
+        PairedDifference::new(&values(a), &values(b), resamples, seed)
     }
 
     fn named_scores(&self, key: &str, score: &str) -> Result<BTreeMap<&str, f64>, MetricsError> {

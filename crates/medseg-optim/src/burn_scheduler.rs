@@ -4,8 +4,7 @@
 use burn::lr_scheduler::{LrScheduler, LrSchedulerRecord};
 use burn::optim::LearningRate;
 
-use crate::schedule::Cycle;
-use crate::{CosineWarmRestarts, Schedule, ScheduleState};
+use crate::{CosineWarmRestarts, Cycle, Schedule, ScheduleState};
 
 /// Names of the entries of a saved position.
 const EPOCH: &str = "epoch";

@@ -1,14 +1,16 @@
+//! Cosine annealing with warm restarts.
+
 use std::f64::consts::PI;
 
 use crate::OptimError;
+use crate::cycle::{Cycle, ScheduleState};
 use crate::error::{require, require_not_negative};
-use crate::schedule::{Cycle, ScheduleState};
 
 /// Cosine annealing with warm restarts: PyTorch's `CosineAnnealingWarmRestarts`.
 ///
-/// Within a cycle of `T` epochs the rate falls from `base_lr` to `eta_min` along half a cosine,
-/// `eta_min + (base_lr - eta_min) (1 + cos(π t / T)) / 2`, then jumps back up, and the next cycle is `t_mult` times as
-/// long. Only the rate restarts: weights and optimizer state go on.
+/// Within a cycle of `T` epochs the rate falls from `base_lr` to `eta_min` along half a cosine: `eta_min + (base_lr -
+/// eta_min) (1 + cos(π t / T)) / 2`. Then it jumps back up, and the next cycle is `t_mult` times as long. Only the rate
+/// restarts: weights and optimizer state go on.
 ///
 /// # Counting
 /// [`lr`](Self::lr) of a new schedule is the rate of epoch 1. Call [`step`](Self::step) once at the end of each epoch:
@@ -59,17 +61,20 @@ impl CosineWarmRestarts {
     }
 
     /// The learning rate to use now.
+    #[must_use]
     pub fn lr(&self) -> f64 {
         let angle = PI * self.cycle.done / self.cycle.length as f64;
         self.eta_min + (self.base_lr - self.eta_min) * (1.0 + angle.cos()) / 2.0
     }
 
     /// Epochs done in the present cycle (PyTorch's `T_cur`).
+    #[must_use]
     pub fn t_cur(&self) -> f64 {
         self.cycle.done
     }
 
     /// Length of the present cycle in epochs (PyTorch's `T_i`).
+    #[must_use]
     pub fn t_i(&self) -> u64 {
         self.cycle.length
     }
@@ -86,8 +91,8 @@ impl CosineWarmRestarts {
 
     /// Goes to a point in time, in epochs since the start; fractions are welcome: PyTorch's `step(epoch)`.
     ///
-    /// The cycle is recomputed by a logarithm, as PyTorch does. Where rounding puts that logarithm a hair below a whole
-    /// number (`t_mult` 3 after five cycles, for one), the first instant of a cycle counts as the last of the cycle
+    /// The cycle is recomputed by a logarithm, as PyTorch does. Rounding may put that logarithm just below a whole
+    /// number, as for `t_mult` 3 after five cycles. The first instant of a cycle then counts as the last of the cycle
     /// before: `eta_min` where [`step`](Self::step) gives `base_lr`.
     ///
     /// # Errors
@@ -116,6 +121,7 @@ impl CosineWarmRestarts {
     }
 
     /// The position, to be saved.
+    #[must_use]
     pub fn state(&self) -> ScheduleState {
         ScheduleState { epoch: self.epoch, cycle: Some(self.cycle) }
     }

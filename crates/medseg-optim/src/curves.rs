@@ -1,3 +1,5 @@
+//! Learning rates that are a function of the epoch alone.
+
 use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,7 @@ pub struct WarmupCosine {
 
 impl WarmupCosine {
     /// The rate at `epoch` epochs since the start.
+    #[must_use]
     pub fn lr_at(&self, base_lr: f64, epoch: f64) -> f64 {
         let warmup = self.warmup_epochs as f64;
         if epoch < warmup {
@@ -40,7 +43,11 @@ impl WarmupCosine {
         self.eta_min + (base_lr - self.eta_min) * (1.0 + (PI * progress).cos()) / 2.0
     }
 
-    pub(crate) fn check(&self) -> Result<(), OptimError> {
+    /// Refuses impossible settings.
+    ///
+    /// # Errors
+    /// [`OptimError::OutOfRange`] names the setting that is out of its range.
+    pub fn validate(&self) -> Result<(), OptimError> {
         let total = self.total_epochs as f64;
         require(self.total_epochs > self.warmup_epochs, "total_epochs", total, "more than warmup_epochs")?;
         require((0.0..=1.0).contains(&self.warmup_start), "warmup_start", self.warmup_start, "between 0 and 1")?;
@@ -67,12 +74,17 @@ impl Polynomial {
     }
 
     /// The rate at `epoch` epochs since the start.
+    #[must_use]
     pub fn lr_at(&self, base_lr: f64, epoch: f64) -> f64 {
         let left = (1.0 - epoch / self.total_epochs as f64).max(0.0);
         base_lr * left.powf(self.power)
     }
 
-    pub(crate) fn check(&self) -> Result<(), OptimError> {
+    /// Refuses impossible settings.
+    ///
+    /// # Errors
+    /// [`OptimError::OutOfRange`] names the setting that is out of its range.
+    pub fn validate(&self) -> Result<(), OptimError> {
         require(self.total_epochs >= 1, "total_epochs", self.total_epochs as f64, "at least 1")?;
         require(self.power.is_finite() && self.power > 0.0, "power", self.power, "above 0 and finite")
     }

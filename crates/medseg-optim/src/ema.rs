@@ -1,3 +1,5 @@
+//! Exponential moving average of a model's weights.
+
 use std::any::Any;
 use std::collections::HashMap;
 
@@ -7,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::OptimError;
 use crate::error::require;
+use crate::setters::setters;
 
 /// Settings of [`Ema`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,11 +28,24 @@ impl Default for EmaConfig {
     }
 }
 
+setters!(EmaConfig {
+    with_decay: decay, f64;
+    with_warmup: warmup, bool;
+});
+
 impl EmaConfig {
-    /// An average that starts as the weights of `model`.
+    /// Refuses impossible settings.
     ///
     /// # Errors
     /// [`OptimError::OutOfRange`] if `decay` is not at least 0 and below 1.
+    pub fn validate(&self) -> Result<(), OptimError> {
+        require((0.0..1.0).contains(&self.decay), "decay", self.decay, "at least 0 and below 1")
+    }
+
+    /// An average that starts as the weights of `model`.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate).
     pub fn init<M: Module>(&self, model: &M) -> Result<Ema<M>, OptimError> {
         self.resume(model.valid(), EmaState { updates: 0 })
     }
@@ -37,14 +53,14 @@ impl EmaConfig {
     /// Goes on from a saved average (loaded with its parameter ids) and state.
     ///
     /// # Errors
-    /// As [`init`](Self::init).
+    /// As [`validate`](Self::validate).
     pub fn resume<M: Module>(&self, average: M, state: EmaState) -> Result<Ema<M>, OptimError> {
-        require((0.0..1.0).contains(&self.decay), "decay", self.decay, "at least 0 and below 1")?;
+        self.validate()?;
         Ok(Ema { config: *self, average: average.valid(), state })
     }
 }
 
-/// What must be saved of an [`Ema`] besides its module.
+/// State of an [`Ema`] to save besides its module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmaState {
@@ -102,16 +118,19 @@ impl<M: Module> Ema<M> {
     }
 
     /// The averaged model.
+    #[must_use]
     pub fn average(&self) -> &M {
         &self.average
     }
 
     /// The position, to be saved with the averaged model.
+    #[must_use]
     pub fn state(&self) -> EmaState {
         self.state
     }
 
     /// The share of the old average that the next update keeps.
+    #[must_use]
     pub fn decay(&self) -> f64 {
         let updates = self.state.updates as f64;
         let early = if self.config.warmup { (1.0 + updates) / (10.0 + updates) } else { 1.0 };

@@ -1,3 +1,5 @@
+//! Errors of this crate.
+
 use thiserror::Error;
 
 /// A setting or a position that an optimizer or a schedule cannot work with.
@@ -9,9 +11,9 @@ pub enum OptimError {
     OutOfRange {
         /// Name of the setting.
         parameter: &'static str,
-        /// What it was set to.
+        /// Its value.
         value: f64,
-        /// What it may be.
+        /// Its allowed range.
         expected: &'static str,
     },
     /// A state that belongs to another kind of schedule.
@@ -23,7 +25,7 @@ pub enum OptimError {
     /// A model whose parameters are not those of the average of weights.
     #[error("the model lacks {parameters} parameters of the average, by id and shape")]
     ForeignModel {
-        /// How many.
+        /// Number of parameters.
         parameters: usize,
     },
 }

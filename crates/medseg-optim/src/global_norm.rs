@@ -1,3 +1,5 @@
+//! The norm of all gradients together, and clipping by it.
+
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Tensor};
@@ -54,6 +56,7 @@ pub fn clip_global_norm<M: Module>(
 
 /// The L2 norm of the gradients of a whole module, shape `[1]`, or `None` if no parameter has a gradient; infinite or
 /// undefined if any of them is.
+#[must_use]
 pub fn global_norm<M: Module>(gradients: &GradientsParams, module: &M) -> Option<Tensor<1>> {
     let mut squares = Squares { gradients, sum: None };
     module.visit(&mut squares);

@@ -1,9 +1,12 @@
+//! The NovoGrad optimizer.
+
 use burn::optim::{LearningRate, ModuleOptimizer, Optimizer, RecordState, StateSink, StateSource};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::OptimError;
 use crate::error::{require, require_not_negative};
+use crate::setters::setters;
 
 /// Settings of [`NovoGrad`]; the default is MONAI's.
 ///
@@ -37,24 +40,41 @@ impl Default for NovoGradConfig {
     }
 }
 
+setters!(NovoGradConfig {
+    with_beta_1: beta_1, f64;
+    with_beta_2: beta_2, f64;
+    with_epsilon: epsilon, f64;
+    with_weight_decay: weight_decay, f64;
+    with_grad_averaging: grad_averaging, bool;
+    with_amsgrad: amsgrad, bool;
+});
+
 impl NovoGradConfig {
-    /// The bare optimizer, for a parameter group of a [`ModuleOptimizer`] or for single tensors.
+    /// Refuses impossible settings.
     ///
     /// # Errors
     /// [`OptimError::OutOfRange`] names the setting that is out of its range.
-    pub fn build(&self) -> Result<NovoGrad, OptimError> {
+    pub fn validate(&self) -> Result<(), OptimError> {
         for (parameter, beta) in [("beta_1", self.beta_1), ("beta_2", self.beta_2)] {
             require((0.0..1.0).contains(&beta), parameter, beta, "at least 0 and below 1")?;
         }
         require_not_negative("epsilon", self.epsilon)?;
-        require_not_negative("weight_decay", self.weight_decay)?;
+        require_not_negative("weight_decay", self.weight_decay)
+    }
+
+    /// The bare optimizer, for a parameter group of a [`ModuleOptimizer`] or for single tensors.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate).
+    pub fn build(&self) -> Result<NovoGrad, OptimError> {
+        self.validate()?;
         Ok(NovoGrad { config: *self })
     }
 
     /// The optimizer of a whole module.
     ///
     /// # Errors
-    /// As [`build`](Self::build).
+    /// As [`validate`](Self::validate).
     pub fn init(&self) -> Result<ModuleOptimizer, OptimError> {
         Ok(ModuleOptimizer::from(self.build()?))
     }
@@ -78,16 +98,16 @@ impl NovoGradConfig {
 ///
 /// # What it is not
 /// NovoGrad has no orthogonal regularisation and clips no gradient. It normalises each tensor's gradient by a running
-/// second moment of its norm, so the first step has unit length in every tensor however small or large its gradient
-/// is: a bias moves as far as a big kernel, and learning rates are not those of Adam. Gradients can be clipped before the
-/// step ([`clip_global_norm`](crate::clip_global_norm), or tensor by tensor
-/// [`ModuleOptimizer::with_grad_clipping`]), a penalty belongs to the loss.
-/// `weight_decay` enters after the normalisation but before the momentum: neither the L2 penalty that MONAI's
-/// documentation calls it, nor AdamW's direct shrinkage.
+/// second moment of its norm. The first step therefore has unit length in every tensor, however small or large its
+/// gradient is: a bias moves as far as a big kernel, and learning rates are not those of Adam. Gradients can be clipped
+/// before the step ([`clip_global_norm`](crate::clip_global_norm), or tensor by tensor
+/// [`ModuleOptimizer::with_grad_clipping`]), a penalty belongs to the loss. `weight_decay` enters after the
+/// normalisation but before the momentum: neither the L2 penalty that MONAI's documentation calls it, nor AdamW's
+/// direct shrinkage.
 ///
 /// # Source
 /// Ginsburg et al., "Stochastic Gradient Methods with Layer-wise Adaptive Moments for Training of Deep Networks"
-/// (arXiv:1905.11286), in the form of MONAI's `Novograd`, whose steps it reproduces to rounding.
+/// (arXiv:1905.11286). The form is that of MONAI's `Novograd`, whose steps it reproduces to rounding.
 ///
 /// # Cost
 /// Seven passes over a parameter tensor (nine with weight decay), two of them for the norm. `v` stays on the device,
@@ -97,7 +117,7 @@ pub struct NovoGrad {
     config: NovoGradConfig,
 }
 
-/// What [`NovoGrad`] remembers of one parameter tensor of rank `D`.
+/// State of [`NovoGrad`] for one parameter tensor of rank `D`.
 #[derive(Clone, Debug)]
 pub struct NovoGradState<const D: usize> {
     momentum: Tensor<D>,
@@ -109,11 +129,13 @@ pub struct NovoGradState<const D: usize> {
 
 impl<const D: usize> NovoGradState<D> {
     /// The momentum, shaped like the parameter.
+    #[must_use]
     pub fn momentum(&self) -> Tensor<D> {
         self.momentum.clone()
     }
 
     /// The running squared L2 norm of the gradient, shape `[1]`.
+    #[must_use]
     pub fn squared_norm(&self) -> Tensor<1> {
         self.squared_norm.clone()
     }

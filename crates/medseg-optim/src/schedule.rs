@@ -1,9 +1,11 @@
+//! Any learning-rate schedule behind one type.
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::require_not_negative;
-use crate::{CosineWarmRestarts, OptimError, Polynomial, WarmupCosine};
+use crate::{CosineWarmRestarts, OptimError, Polynomial, ScheduleState, WarmupCosine};
 
-/// Which schedule an experiment uses, apart from the base rate.
+/// Choice of a schedule, apart from the base rate.
 ///
 /// In a configuration file the entry `kind` chooses it:
 ///
@@ -46,6 +48,14 @@ fn no_growth() -> u64 {
 }
 
 impl ScheduleConfig {
+    /// Refuses impossible settings.
+    ///
+    /// # Errors
+    /// [`OptimError::OutOfRange`] names the setting that is out of its range.
+    pub fn validate(&self) -> Result<(), OptimError> {
+        self.init(0.0).map(drop)
+    }
+
     /// The schedule with this base rate, at its start.
     ///
     /// # Errors
@@ -58,36 +68,16 @@ impl ScheduleConfig {
                 Rule::Restarts(CosineWarmRestarts::new(base_lr, t_0, t_mult, eta_min)?)
             }
             Self::WarmupCosine(curve) => {
-                curve.check()?;
+                curve.validate()?;
                 Rule::WarmupCosine(curve)
             }
             Self::Polynomial(curve) => {
-                curve.check()?;
+                curve.validate()?;
                 Rule::Polynomial(curve)
             }
         };
         Ok(Schedule { base_lr, rule, epoch: 0.0 })
     }
-}
-
-/// Where a schedule stands: all that must be saved to go on later with the same settings.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ScheduleState {
-    /// Epochs since the start.
-    pub epoch: f64,
-    /// The present cycle, for schedules that restart.
-    pub cycle: Option<Cycle>,
-}
-
-/// One cycle of a schedule that restarts.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cycle {
-    /// Epochs since its start.
-    pub done: f64,
-    /// Its length in epochs.
-    pub length: u64,
 }
 
 /// A learning-rate schedule of any kind, with its position.
@@ -113,6 +103,7 @@ enum Rule {
 
 impl Schedule {
     /// The learning rate to use now.
+    #[must_use]
     pub fn lr(&self) -> f64 {
         match &self.rule {
             Rule::Constant => self.base_lr,
@@ -144,6 +135,7 @@ impl Schedule {
     }
 
     /// The position, to be saved.
+    #[must_use]
     pub fn state(&self) -> ScheduleState {
         match &self.rule {
             Rule::Restarts(restarts) => restarts.state(),

@@ -45,8 +45,8 @@ pub use {rand, serde_json};
 
 pub use boxes::{BoxDhw, crop, crop_into, paste};
 pub use components::{
-    Components, Connectivity, FillHoles, KeepLargestComponents, RemoveSmallObjects, fill_holes, keep_largest,
-    label_components, remove_components, remove_small_objects,
+    ComponentOverlap, Components, Connectivity, FillHoles, KeepLargestComponents, RemoveSmallObjects,
+    component_overlaps, fill_holes, keep_largest, label_components, remove_components, remove_small_objects,
 };
 pub use crop_foreground::{CropForeground, foreground_box};
 pub use error::TransformError;

@@ -17,7 +17,7 @@ fn all(op: &str) -> Vec<Golden> {
 
 /// Channels of a tensor `[channel, x, y, z]`.
 fn channels(values: &Values) -> Vec<Array3<f32>> {
-    let array = Array4::from_shape_vec(values.sides::<4>(), values.f32()).unwrap();
+    let array = Array4::from_shape_vec(values.dims::<4>(), values.f32()).unwrap();
     array.axis_iter(Axis(0)).map(|channel| channel.to_owned()).collect()
 }
 
@@ -250,7 +250,7 @@ fn largest_components_agree() {
         let independent = p["independent"] == true;
         let transform = KeepLargestComponents { labels, independent, connectivity, components: 1 };
         let input = case.tensor("input");
-        let mut input = Array4::from_shape_vec(input.sides::<4>(), input.u8()).unwrap();
+        let mut input = Array4::from_shape_vec(input.dims::<4>(), input.u8()).unwrap();
         if input.dim().0 > 1 {
             transform.apply_one_hot(&mut input).unwrap();
         } else {

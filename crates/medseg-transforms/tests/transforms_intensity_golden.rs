@@ -9,7 +9,7 @@ use ndarray::{Array4, ArrayViewMut3, Axis};
 use serde_json::Value;
 
 fn image(values: &Values) -> Array4<f32> {
-    Array4::from_shape_vec(values.sides::<4>(), values.f32()).unwrap()
+    Array4::from_shape_vec(values.dims::<4>(), values.f32()).unwrap()
 }
 
 fn check(case: &Golden, name: &str, got: &Array4<f32>) {
@@ -42,7 +42,7 @@ fn histogram_normalize_agrees() {
         let mut got = image(case.tensor("input"));
         if case.has("mask") {
             let mask = case.tensor("mask");
-            let mask = Array4::from_shape_vec(mask.sides::<4>(), mask.u8()).unwrap();
+            let mask = Array4::from_shape_vec(mask.dims::<4>(), mask.u8()).unwrap();
             transform.apply_masked(&mut got, &mask).unwrap();
         } else {
             transform.apply(&mut got).unwrap();

@@ -1,4 +1,4 @@
-//! What bends the numbers between two convolutions.
+//! Activation functions between two convolutions.
 
 use burn::tensor::{Tensor, activation};
 use serde::{Deserialize, Serialize};

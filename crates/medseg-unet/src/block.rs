@@ -6,7 +6,7 @@ use medseg_ops::{NormRelu, Precision, dropout, dropout_factors, dropout3d, norm_
 
 use crate::conv::{Conv, StageInput};
 use crate::layout::StageLayout;
-use crate::norm::EPS;
+use crate::norm_layer::EPS;
 use crate::parameters::Parameters;
 use crate::{Activation, BlockKind, Norm, UNetConfig};
 
@@ -107,7 +107,7 @@ impl Block {
         }
     }
 
-    /// What the fused operations are to do with `conv`'s output x, with channel dropout if the network has it.
+    /// Parameters of the fused norm and activation of `conv`'s output x, with channel dropout if the network has it.
     fn fused(&self, conv: &Conv, x: &Tensor<5>) -> Option<NormRelu> {
         let slope = self.fusible()?;
         let [batch, channels, ..] = x.dims();

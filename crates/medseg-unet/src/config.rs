@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::setters::setters;
 use crate::{Activation, Norm, UNetError};
 
-/// What a stage is made of.
+/// Kind of a stage's block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BlockKind {
@@ -16,7 +17,7 @@ pub enum BlockKind {
     ResFourLayer,
 }
 
-/// How the decoder doubles the number of voxels along each axis.
+/// The decoder's doubling of the number of voxels along each axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Upsample {
@@ -34,7 +35,7 @@ pub struct UNetConfig {
     pub in_channels: usize,
     /// Channels of the logits.
     pub out_channels: usize,
-    /// Channels of the levels, from full resolution down; each level halves the sides. 2 to 8 levels.
+    /// Channels of the levels, from full resolution down; each level halves the size. 2 to 8 levels.
     pub channels: Vec<usize>,
     /// Blocks of the encoder and the bottom.
     pub encoder: BlockKind,
@@ -44,18 +45,17 @@ pub struct UNetConfig {
     pub pool_kernel: usize,
     /// The decoder's upsampling.
     pub upsample: Upsample,
-    /// What follows every convolution of a block.
+    /// Norm after every convolution of a block.
     pub norm: Norm,
-    /// What follows every norm but a shortcut's.
+    /// Activation after every norm but a shortcut's.
     pub activation: Activation,
-    /// Probability that a channel (or element) is left out in training.
+    /// Probability that a channel (or voxel) is dropped in training.
     pub dropout: f64,
-    /// Leave out whole channels instead of single elements.
+    /// Drops whole channels instead of single voxels.
     pub channel_dropout: bool,
-    /// Whether the blocks' convolutions have a bias; an instance or batch norm behind it
-    /// makes it irrelevant.
+    /// Gives the blocks' convolutions a bias; an instance or batch norm behind it makes it irrelevant.
     pub conv_bias: bool,
-    /// Whether the last convolution, and those of deep supervision, have a bias.
+    /// Gives the last convolution, and those of deep supervision, a bias.
     pub final_bias: bool,
     /// Number of further 1×1×1 convolutions to logits at the decoder's next lower levels, for
     /// [`UNet::forward_deep`](crate::UNet::forward_deep); at most the number of levels less 2.
@@ -82,6 +82,23 @@ impl Default for UNetConfig {
         }
     }
 }
+
+setters!(UNetConfig {
+    with_in_channels: in_channels, usize;
+    with_out_channels: out_channels, usize;
+    with_channels: channels, Vec<usize>;
+    with_encoder: encoder, BlockKind;
+    with_decoder: decoder, BlockKind;
+    with_pool_kernel: pool_kernel, usize;
+    with_upsample: upsample, Upsample;
+    with_norm: norm, Norm;
+    with_activation: activation, Activation;
+    with_dropout: dropout, f64;
+    with_channel_dropout: channel_dropout, bool;
+    with_conv_bias: conv_bias, bool;
+    with_final_bias: final_bias, bool;
+    with_deep_supervision: deep_supervision, usize;
+});
 
 impl UNetConfig {
     /// Refuses impossible settings.
@@ -138,9 +155,9 @@ impl UNetConfig {
         self.channels.len()
     }
 
-    /// Sides are padded to multiples of this: 2 to the number of poolings.
+    /// Sizes are padded to multiples of this: 2 to the number of poolings.
     #[must_use]
-    pub fn side_multiple(&self) -> usize {
+    pub fn size_multiple(&self) -> usize {
         1 << (self.levels() - 1)
     }
 }

@@ -7,10 +7,10 @@ use medseg_ops::{
 };
 
 use crate::layout::ConvLayout;
-use crate::norm::NormLayer;
+use crate::norm_layer::NormLayer;
 use crate::parameters::Parameters;
 
-/// What a stage reads.
+/// Input of a stage.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "made and read at once, never stored")]
 pub(crate) enum StageInput {
@@ -20,7 +20,7 @@ pub(crate) enum StageInput {
     Joined { skip: Tensor<5>, below: Tensor<5>, enlarge: Enlarge },
 }
 
-/// A convolution of odd kernel that keeps the sides, or a transposed one of kernel 2 that doubles them.
+/// A convolution of odd kernel that keeps the shape, or a transposed one of kernel 2 that doubles it.
 #[derive(Debug, Module)]
 pub(crate) struct Conv {
     weight: Param<Tensor<5>>,
@@ -34,7 +34,7 @@ impl Conv {
         let weight = TensorData::new(parameters.take(&layout.weight_name()), layout.weight_shape());
         let weight = Tensor::from_data(weight, device);
         let bias = layout.bias.then(|| {
-            let bias = TensorData::new(parameters.take(&layout.bias_name()), [layout.output]);
+            let bias = TensorData::new(parameters.take(&layout.bias_name()), [layout.out_channels]);
             Param::from_tensor(Tensor::from_data(bias, device))
         });
         let norm = layout.norm.as_ref().map(|norm| NormLayer::new(norm, parameters, device));
@@ -44,7 +44,7 @@ impl Conv {
     /// `[batch, in, d, h, w]` to `[batch, out, d, h, w]`.
     pub fn forward(&self, x: StageInput, precision: Precision) -> Tensor<5> {
         let weight = self.weight.val();
-        let options = keeping_sides(&weight, precision);
+        let options = same_padding(&weight, precision);
         let y = match x {
             StageInput::One(x) => conv3d(x, weight, None, options),
             StageInput::Joined { skip, below, enlarge } => conv3d_joined(skip, below, weight, enlarge, options),
@@ -55,7 +55,7 @@ impl Conv {
     /// As [`forward`](Self::forward) of what norm, dropout and ReLU make of x.
     pub fn forward_rectified(&self, x: Tensor<5>, norm: NormRelu, precision: Precision) -> Tensor<5> {
         let weight = self.weight.val();
-        let options = keeping_sides(&weight, precision);
+        let options = same_padding(&weight, precision);
         self.with_bias(norm_relu_conv3d(x, norm, weight, options))
     }
 
@@ -123,8 +123,8 @@ impl Conv {
     }
 }
 
-/// Padding with which an odd kernel keeps the sides.
-fn keeping_sides(weight: &Tensor<5>, precision: Precision) -> ConvOptions {
+/// Options with which an odd kernel keeps the shape.
+fn same_padding(weight: &Tensor<5>, precision: Precision) -> ConvOptions {
     let [.., kernel] = weight.dims();
     ConvOptions { padding: [kernel / 2; 3], precision, ..ConvOptions::default() }
 }

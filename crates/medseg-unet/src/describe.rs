@@ -1,4 +1,4 @@
-//! What a network costs, before it is run.
+//! Cost of a network, before it is run.
 
 use std::fmt;
 
@@ -6,21 +6,23 @@ use crate::layout::{ConvLayout, Layout, StageLayout};
 use crate::{BlockKind, UNetConfig, UNetError};
 
 /// With it the voxels of an image can be counted in 64 bits; other sums stop at their largest number.
-const LONGEST_SIDE: usize = 1 << 20;
+const LONGEST_AXIS: usize = 1 << 20;
 
 /// Parameters, arithmetic and memory of a network for one image; `Display` makes a table of the stages.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NetworkCost {
     /// Number of weights and biases.
     pub parameters: u64,
     /// Multiplications and additions of the convolutions in one forward pass.
     pub flops: u64,
-    /// Bytes that a training step in f32 keeps of the forward pass for its backward pass, without gradient checkpointing:
-    /// what each convolution makes, what each block makes, pooled maps and a byte for each of their values, and the logits.
-    /// So much with instance norm, ReLU or leaky ReLU, and channel dropout; others keep more. Loss, gradients and optimiser
-    /// come on top. In bf16 on a GPU it is half.
+    /// Bytes that a training step in f32 saves of the forward pass for its backward pass, without gradient checkpointing.
+    ///
+    /// These are the outputs of convolutions and blocks, pooled maps with a byte for each of their values, and the logits.
+    /// The number holds with instance norm, ReLU or leaky ReLU, and channel dropout; others save more. Loss, gradients and
+    /// optimiser come on top. In bf16 on a GPU it is half.
     pub activation_bytes: u64,
-    /// The same with gradient checkpointing, where what norms and activations make is computed again instead.
+    /// The same with gradient checkpointing, which computes the outputs of norms and activations again instead.
     pub checkpointed_bytes: u64,
     /// All of it, stage by stage in the order of the forward pass.
     pub stages: Vec<StageCost>,
@@ -28,6 +30,7 @@ pub struct NetworkCost {
 
 /// A stage's part in a network's cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StageCost {
     /// `conv0_0`, ..., `final`, and `head1_3`, ... of deep supervision.
     pub name: String,
@@ -37,16 +40,16 @@ pub struct StageCost {
     pub parameters: u64,
     /// Multiplications and additions of its convolutions.
     pub flops: u64,
-    /// Bytes it keeps for the backward pass.
+    /// Bytes saved for the backward pass.
     pub activation_bytes: u64,
-    /// Bytes it keeps with gradient checkpointing.
+    /// Bytes saved with gradient checkpointing.
     pub checkpointed_bytes: u64,
 }
 
-/// The cost of one image of `[depth, height, width]` voxels; sides are counted as padded.
+/// The cost of one image of `[depth, height, width]` voxels, counted as padded.
 ///
 /// # Errors
-/// As [`UNetConfig::validate`], and a side of more than 2^20 voxels.
+/// As [`UNetConfig::validate`], and an axis of more than 2^20 voxels.
 ///
 /// ```
 /// use medseg_unet::{UNetConfig, describe};
@@ -58,14 +61,14 @@ pub struct StageCost {
 /// ```
 pub fn describe(config: &UNetConfig, input: [usize; 3]) -> Result<NetworkCost, UNetError> {
     config.validate()?;
-    if let Some(side) = input.iter().find(|s| **s > LONGEST_SIDE) {
-        return Err(UNetError::Config(format!("an image with a side of {side} voxels is impossible")));
+    if let Some(side) = input.iter().find(|s| **s > LONGEST_AXIS) {
+        return Err(UNetError::Config(format!("an image of {side} voxels along an axis is impossible")));
     }
-    let multiple = config.side_multiple();
+    let multiple = config.size_multiple();
     let grid = Grid(input.map(|s| s.next_multiple_of(multiple)));
-    let layout = Layout::of(config);
+    let layout = Layout::new(config);
     let encoder = layout.encoder.iter().map(|stage| of_stage(stage, entering(stage), grid));
-    // What enters a decoder's stage is the result of two others.
+    // The input of a decoder's stage is the result of two others.
     let blocks = encoder.chain(layout.decoder.iter().map(|stage| of_stage(stage, 0, grid)));
     let logits = [&layout.last].into_iter().chain(&layout.heads).map(|conv| of_logits(conv, grid));
     let stages: Vec<StageCost> = blocks.chain(logits).collect();
@@ -82,7 +85,7 @@ fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
     numbers.fold(0, u64::saturating_add)
 }
 
-/// Sides of level 0.
+/// Shape of level 0.
 #[derive(Clone, Copy)]
 struct Grid([usize; 3]);
 
@@ -97,37 +100,37 @@ impl Grid {
     }
 }
 
-/// Bytes a voxel of what enters a stage of the encoder: the image, or maxima and where each of them was.
+/// Bytes a voxel of the input of an encoder's stage: the image, or maxima and their places.
 fn entering(stage: &StageLayout) -> u64 {
     let bytes = if stage.level == 0 { 4 } else { 4 + 1 };
-    bytes * stage.input as u64
+    bytes * stage.in_channels as u64
 }
 
-/// `entering`: bytes kept for each voxel of what enters the stage.
+/// `entering`: bytes saved for each voxel of the stage's input.
 fn of_stage(stage: &StageLayout, entering: u64, grid: Grid) -> StageCost {
     let convs = || stage.up.iter().chain(&stage.convs);
-    let output = stage.convs.last().map_or(0, |c| c.output);
-    // What the convolutions make and the block's result; of four also the first two's result and the sum before the last
+    let output = stage.convs.last().map_or(0, |c| c.out_channels);
+    // The outputs of the convolutions and of the block; of four also the first two's output and the sum before the last
     // activation.
     let results = if stage.kind == BlockKind::ResFourLayer { 3 } else { 1 };
     let results = results * output as u64;
-    let made = sum(convs().map(|c| c.output as u64));
+    let conv_outputs = sum(convs().map(|c| c.out_channels as u64));
     let bytes = |channels: u64| (entering + 4 * channels).saturating_mul(grid.voxels(stage.level));
     StageCost {
         name: stage.name.clone(),
         output: grid.output(output, stage.level),
         parameters: sum(convs().map(ConvLayout::parameters)),
         flops: sum(convs().map(|c| flops(c, grid))),
-        activation_bytes: bytes(made + results),
-        checkpointed_bytes: bytes(made),
+        activation_bytes: bytes(conv_outputs + results),
+        checkpointed_bytes: bytes(conv_outputs),
     }
 }
 
 fn of_logits(conv: &ConvLayout, grid: Grid) -> StageCost {
-    let bytes = (4 * conv.output as u64).saturating_mul(grid.voxels(conv.level));
+    let bytes = (4 * conv.out_channels as u64).saturating_mul(grid.voxels(conv.level));
     StageCost {
         name: conv.name.clone(),
-        output: grid.output(conv.output, conv.level),
+        output: grid.output(conv.out_channels, conv.level),
         parameters: conv.parameters(),
         flops: flops(conv, grid),
         activation_bytes: bytes,
@@ -138,12 +141,12 @@ fn of_logits(conv: &ConvLayout, grid: Grid) -> StageCost {
 fn flops(conv: &ConvLayout, grid: Grid) -> u64 {
     // Every output voxel of the transposed convolution sees one tap of the kernel for each input channel.
     let taps = if conv.transposed { 1 } else { conv.kernel.pow(3) as u64 };
-    (2 * taps * (conv.input * conv.output) as u64).saturating_mul(grid.voxels(conv.level))
+    (2 * taps * (conv.in_channels * conv.out_channels) as u64).saturating_mul(grid.voxels(conv.level))
 }
 
 impl fmt::Display for NetworkCost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [output, parameters, giga, mib] = ["output", "parameters", "GFLOP", "kept MiB"];
+        let [output, parameters, giga, mib] = ["output", "parameters", "GFLOP", "saved MiB"];
         writeln!(f, "{:<10}{output:>24}{parameters:>14}{giga:>12}{mib:>14}", "stage")?;
         let mut line = |name: &str, output: &str, parameters: u64, flops: u64, bytes: u64| {
             let (giga, mib) = (flops as f64 / 1e9, bytes as f64 / f64::from(1 << 20));

@@ -1,4 +1,4 @@
-//! What can go wrong with networks and their files.
+//! Errors of networks and their files.
 
 use std::path::{Path, PathBuf};
 
@@ -10,9 +10,9 @@ pub enum UNetError {
     #[error("network: {0}")]
     Config(String),
     /// A weight file could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     Io {
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
         /// The file.
         path: PathBuf,
@@ -24,8 +24,30 @@ pub enum UNetError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         reason: String,
+    },
+    /// A name whose ending is not that of a weight file.
+    #[error("{}: {expected}", path.display())]
+    Ending {
+        /// The file.
+        path: PathBuf,
+        /// The expected endings, as a sentence.
+        expected: &'static str,
+    },
+    /// A weight file without the network's settings.
+    #[error("{}: it holds no network settings; was it written by save_weights?", path.display())]
+    NoConfig {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A state dict of several networks, read without a prefix.
+    #[error("{}: it holds several networks, under {}; choose one by its prefix", path.display(), quoted(prefixes))]
+    SeveralNetworks {
+        /// The file.
+        path: PathBuf,
+        /// Prefixes of the networks, without a dot at the end.
+        prefixes: Vec<String>,
     },
     /// The weights are not those of the network.
     #[error("{place}: the weights do not fit the network ({})", list(missing, unexpected, shapes))]
@@ -54,6 +76,11 @@ impl UNetError {
         let path = path.to_path_buf();
         move |reason| Self::Malformed { path, reason }
     }
+}
+
+/// The first few prefixes in quotation marks.
+fn quoted(prefixes: &[String]) -> String {
+    prefixes.iter().take(4).map(|prefix| format!("\"{prefix}\"")).collect::<Vec<_>>().join(", ")
 }
 
 /// The first few names of each kind of difference.

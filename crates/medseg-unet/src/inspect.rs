@@ -1,4 +1,4 @@
-//! What a network holds and computes, by name.
+//! Parameters, gradients and stage outputs of a network, by name.
 
 use burn::tensor::{Gradients, Tensor, TensorData};
 
@@ -14,7 +14,7 @@ impl UNet {
     /// belongs to norms, `[out]`.
     #[must_use]
     pub fn named_parameters(&self) -> Vec<(String, TensorData)> {
-        let layout = Layout::of(self.config());
+        let layout = Layout::new(self.config());
         self.convs().zip(layout.convs()).flat_map(|(conv, of)| conv.parameters(of)).collect()
     }
 
@@ -22,7 +22,7 @@ impl UNet {
     /// holds besides the parameters. Empty with other norms.
     #[must_use]
     pub fn named_statistics(&self) -> Vec<(String, TensorData)> {
-        let layout = Layout::of(self.config());
+        let layout = Layout::new(self.config());
         self.convs().zip(layout.convs()).flat_map(|(conv, of)| conv.statistics(of)).collect()
     }
 
@@ -44,7 +44,7 @@ impl UNet {
     /// ```
     #[must_use]
     pub fn named_gradients(&self, gradients: &Gradients) -> Vec<(String, TensorData)> {
-        let layout = Layout::of(self.config());
+        let layout = Layout::new(self.config());
         self.convs().zip(layout.convs()).flat_map(|(conv, of)| conv.gradients(of, gradients)).collect()
     }
 
@@ -61,7 +61,7 @@ impl UNet {
     /// As [`forward`](Self::forward).
     #[must_use]
     pub fn stage_outputs(&self, x: Tensor<5>) -> Vec<(String, Tensor<5>)> {
-        let layout = Layout::of(self.config());
+        let layout = Layout::new(self.config());
         let mut outputs = Vec::new();
         let (x, _) = self.padded(x);
         let last = self.stages(x, &mut |output| outputs.push(output.clone()));

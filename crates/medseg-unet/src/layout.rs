@@ -1,4 +1,4 @@
-//! Which layers a network has, in the order of the forward pass: names, channels, kernels, levels.
+//! Layers of a network in the order of the forward pass: names, channels, kernels, levels.
 
 use crate::{BlockKind, Norm, UNetConfig, Upsample};
 
@@ -23,7 +23,7 @@ impl NormLayout {
         if self.kind.affine() {
             parts.extend(["weight", "bias"]);
         }
-        if self.kind.keeps_statistics() {
+        if self.kind.has_statistics() {
             parts.extend(["running_mean", "running_var"]);
         }
         parts
@@ -35,8 +35,8 @@ impl NormLayout {
 pub(crate) struct ConvLayout {
     /// Prefix of its parameters, such as `conv0_0.conv1`.
     pub name: String,
-    pub input: usize,
-    pub output: usize,
+    pub in_channels: usize,
+    pub out_channels: usize,
     pub kernel: usize,
     pub bias: bool,
     /// A transposed convolution: weights `[in, out, k, k, k]`.
@@ -50,7 +50,11 @@ impl ConvLayout {
     /// Shape of the weights.
     pub fn weight_shape(&self) -> [usize; 5] {
         let k = self.kernel;
-        if self.transposed { [self.input, self.output, k, k, k] } else { [self.output, self.input, k, k, k] }
+        if self.transposed {
+            [self.in_channels, self.out_channels, k, k, k]
+        } else {
+            [self.out_channels, self.in_channels, k, k, k]
+        }
     }
 
     /// Name of the weights in files.
@@ -67,7 +71,7 @@ impl ConvLayout {
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         let mut all = vec![(self.weight_name(), self.weight_shape().to_vec())];
         if self.bias {
-            all.push((self.bias_name(), vec![self.output]));
+            all.push((self.bias_name(), vec![self.out_channels]));
         }
         let norm = self.norm.iter();
         all.extend(norm.flat_map(|n| n.parts().into_iter().map(|part| (n.name_of(part), vec![n.channels]))));
@@ -77,7 +81,7 @@ impl ConvLayout {
     /// Number of weights and biases.
     pub fn parameters(&self) -> u64 {
         let weights = self.weight_shape().map(|n| n as u64).iter().product::<u64>();
-        let bias = if self.bias { self.output as u64 } else { 0 };
+        let bias = if self.bias { self.out_channels as u64 } else { 0 };
         let norm = self.norm.as_ref().filter(|n| n.kind.affine());
         weights + bias + norm.map_or(0, |n| 2 * n.channels as u64)
     }
@@ -91,7 +95,7 @@ pub(crate) struct StageLayout {
     pub up: Option<ConvLayout>,
     pub convs: Vec<ConvLayout>,
     pub level: usize,
-    pub input: usize,
+    pub in_channels: usize,
 }
 
 /// The stages of a network, encoder first, then decoder, the last convolution and those of deep supervision.
@@ -104,13 +108,13 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    pub fn of(config: &UNetConfig) -> Self {
+    pub fn new(config: &UNetConfig) -> Self {
         let bottom = config.levels() - 1;
         let channels = &config.channels;
         let encoder = (0..=bottom)
             .map(|level| {
-                let input = if level == 0 { config.in_channels } else { channels[level - 1] };
-                stage(config, format!("conv{level}_0"), config.encoder, level, input)
+                let in_channels = if level == 0 { config.in_channels } else { channels[level - 1] };
+                stage(config, format!("conv{level}_0"), config.encoder, level, in_channels)
             })
             .collect();
         let decoder = (1..=bottom)
@@ -119,24 +123,24 @@ impl Layout {
                 let (skip, below) = (channels[level], channels[level + 1]);
                 let up = (config.upsample == Upsample::Transposed).then(|| ConvLayout {
                     name: format!("up{level}_{step}"),
-                    input: below,
-                    output: skip,
+                    in_channels: below,
+                    out_channels: skip,
                     kernel: 2,
                     bias: config.conv_bias,
                     transposed: true,
                     level,
                     norm: None,
                 });
-                let input = skip + if up.is_some() { skip } else { below };
-                let mut stage = stage(config, format!("conv{level}_{step}"), config.decoder, level, input);
+                let in_channels = skip + if up.is_some() { skip } else { below };
+                let mut stage = stage(config, format!("conv{level}_{step}"), config.decoder, level, in_channels);
                 stage.up = up;
                 stage
             })
             .collect();
         let logits = |name: String, level: usize| ConvLayout {
             name,
-            input: channels[level],
-            output: config.out_channels,
+            in_channels: channels[level],
+            out_channels: config.out_channels,
             kernel: 1,
             bias: config.final_bias,
             transposed: false,
@@ -159,24 +163,24 @@ impl Layout {
     }
 }
 
-fn stage(config: &UNetConfig, name: String, kind: BlockKind, level: usize, input: usize) -> StageLayout {
-    let output = config.channels[level];
-    let conv = |part: &str, norm: &str, input, kernel| ConvLayout {
+fn stage(config: &UNetConfig, name: String, kind: BlockKind, level: usize, in_channels: usize) -> StageLayout {
+    let out_channels = config.channels[level];
+    let conv = |part: &str, norm: &str, in_channels, kernel| ConvLayout {
         name: format!("{name}.{part}"),
-        input,
-        output,
+        in_channels,
+        out_channels,
         kernel,
         bias: config.conv_bias,
         transposed: false,
         level,
-        norm: Some(NormLayout { name: format!("{name}.{norm}"), channels: output, kind: config.norm }),
+        norm: Some(NormLayout { name: format!("{name}.{norm}"), channels: out_channels, kind: config.norm }),
     };
-    let mut convs = vec![conv("conv1", "norm1", input, 3), conv("conv2", "norm2", output, 3)];
+    let mut convs = vec![conv("conv1", "norm1", in_channels, 3), conv("conv2", "norm2", out_channels, 3)];
     if kind != BlockKind::TwoLayer {
-        convs.push(conv("shortcut", "shortcut_norm", input, 1));
+        convs.push(conv("shortcut", "shortcut_norm", in_channels, 1));
     }
     if kind == BlockKind::ResFourLayer {
-        convs.extend([conv("conv3", "norm3", output, 3), conv("conv4", "norm4", output, 3)]);
+        convs.extend([conv("conv3", "norm3", out_channels, 3), conv("conv4", "norm4", out_channels, 3)]);
     }
-    StageLayout { name, kind, up: None, convs, level, input }
+    StageLayout { name, kind, up: None, convs, level, in_channels }
 }

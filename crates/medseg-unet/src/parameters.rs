@@ -29,7 +29,7 @@ impl Parameters {
             let weight = normal(&mut rng, shape.iter().product(), deviation);
             values.insert(conv.weight_name(), weight);
             if conv.bias {
-                values.insert(conv.bias_name(), vec![0.0; conv.output]);
+                values.insert(conv.bias_name(), vec![0.0; conv.out_channels]);
             }
             if let Some(norm) = &conv.norm {
                 for part in norm.parts() {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::module::Module;
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::{DType, Device, Distribution, Tensor};
 use medseg_ops::{Enlarge, Precision, max_pool3d};
 
 use crate::block::Block;
@@ -12,7 +12,7 @@ use crate::layout::Layout;
 use crate::parameters::Parameters;
 use crate::{UNetConfig, UNetError};
 
-/// A U-Net (Ronneberger et al. 2015, in 3D as Çiçek et al. 2016) made by [`UNetConfig::init_seeded`]
+/// A U-Net (Ronneberger et al. 2015, in 3D as Çiçek et al. 2016) made by [`UNetConfig::init`]
 /// or [`load_weights`](crate::load_weights).
 #[derive(Debug, Module)]
 pub struct UNet {
@@ -28,14 +28,39 @@ pub struct UNet {
 }
 
 impl UNetConfig {
-    /// A network with Kaiming-normal weights (fan_in, gain √2, of a leaky ReLU √(2 / (1 + slope²))), zero biases and norms
-    /// that scale by 1, the same for the same seed on every device.
+    /// A network with random weights, seeded by Burn's generator of the device: as Burn's own layers, but on every device
+    /// the same weights after the same [`Device::seed`].
+    ///
+    /// The generator is one for the whole process: where several threads draw from it, take
+    /// [`init_seeded`](Self::init_seeded).
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use medseg_unet::UNetConfig;
+    ///
+    /// let device = Device::flex();
+    /// device.seed(7);
+    /// let network = UNetConfig::default().with_channels(vec![2, 4]).init(&device)?;
+    /// assert_eq!(network.config().channels, [2, 4]);
+    /// # Ok::<(), medseg_unet::UNetError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate).
+    pub fn init(&self, device: &Device) -> Result<UNet, UNetError> {
+        let draws = Tensor::<1>::random([4], Distribution::Uniform(0.0, 65_536.0), device);
+        let seed = draws.into_data().iter::<f64>().fold(0, |seed, draw| (seed << 16) | (draw as u64).min(0xFFFF));
+        self.init_seeded(seed, device)
+    }
+
+    /// A network with Kaiming-normal weights, zero biases and norms that scale by 1. The same seed gives the same
+    /// weights on every device. The mode is fan_in, the gain √2, or √(2 / (1 + slope²)) with a leaky ReLU.
     ///
     /// # Errors
     /// As [`validate`](Self::validate).
     pub fn init_seeded(&self, seed: u64, device: &Device) -> Result<UNet, UNetError> {
         self.validate()?;
-        let layout = Layout::of(self);
+        let layout = Layout::new(self);
         Ok(UNet::new(self, &layout, Parameters::kaiming_normal(&layout, self.activation.squared_gain(), seed), device))
     }
 }
@@ -55,14 +80,14 @@ impl UNet {
 
     /// Logits of a batch of images.
     ///
-    /// Sides that are not multiples of [`UNetConfig::side_multiple`] are padded with zeros on both sides (an odd voxel at
-    /// the end) and the result is cut back. The zeros take part in the norms, so multiples are best.
+    /// Sizes that are not multiples of [`UNetConfig::size_multiple`] are padded with zeros at both ends, an odd voxel
+    /// at the end. The result is cut back. The zeros take part in the norms, so multiples are best.
     ///
     /// On an autodiff device dropout is active and batch norms use the batch's statistics; predict with `network.valid()`
     /// on a device without.
     ///
     /// # Shapes
-    /// - x: [batch, in_channels, depth, height, width], any sides from 1
+    /// - x: [batch, in_channels, depth, height, width], any size from 1
     /// - output: [batch, out_channels, depth, height, width], any real number; sigmoid or softmax makes probabilities
     ///
     /// # Panics
@@ -76,15 +101,15 @@ impl UNet {
     }
 
     /// Logits at full resolution, then those of the [`deep_supervision`](UNetConfig::deep_supervision) convolutions, each
-    /// with half the sides of the one before: what a loss with deep supervision takes in training. Without such
+    /// with half the size of the one before: what a loss with deep supervision takes in training. Without such
     /// convolutions the first is all.
     ///
     /// # Shapes
-    /// - x: `[batch, in_channels, depth, height, width]`, sides that are multiples of [`UNetConfig::side_multiple`]
+    /// - x: `[batch, in_channels, depth, height, width]`, sizes that are multiples of [`UNetConfig::size_multiple`]
     /// - outputs: `[batch, out_channels, depth / 2^i, height / 2^i, width / 2^i]` for i = 0, 1, ...
     ///
     /// # Panics
-    /// If a side is no such multiple, or x has another number of channels.
+    /// If a size is no such multiple, or x has another number of channels.
     ///
     /// ```
     /// use burn::tensor::{Device, Tensor};
@@ -93,22 +118,22 @@ impl UNet {
     /// let config = UNetConfig { channels: vec![2, 4, 6, 8], deep_supervision: 2, ..UNetConfig::default() };
     /// let network = config.init_seeded(1, &Device::flex())?;
     /// let outputs = network.forward_deep(Tensor::ones([1, 1, 16, 8, 24], &Device::flex()));
-    /// let sides: Vec<_> = outputs.iter().map(|y| y.dims()).collect();
-    /// assert_eq!(sides, [[1, 1, 16, 8, 24], [1, 1, 8, 4, 12], [1, 1, 4, 2, 6]]);
+    /// let shapes: Vec<_> = outputs.iter().map(|y| y.dims()).collect();
+    /// assert_eq!(shapes, [[1, 1, 16, 8, 24], [1, 1, 8, 4, 12], [1, 1, 4, 2, 6]]);
     /// # Ok::<(), medseg_unet::UNetError>(())
     /// ```
     #[must_use]
     pub fn forward_deep(&self, x: Tensor<5>) -> Vec<Tensor<5>> {
-        let [_, _, sides @ ..] = x.dims();
-        let multiple = self.config.side_multiple();
+        let [_, _, sizes @ ..] = x.dims();
+        let multiple = self.config.size_multiple();
         assert!(
-            sides.iter().all(|side| side.is_multiple_of(multiple)),
-            "forward_deep: sides of {sides:?} voxels are not multiples of {multiple}"
+            sizes.iter().all(|size| size.is_multiple_of(multiple)),
+            "forward_deep: sizes of {sizes:?} voxels are not multiples of {multiple}"
         );
         let mut outputs = Vec::new();
         let last = self.stages(x, &mut |y| outputs.push(y.clone()));
         outputs.pop();
-        // What the decoder has made so far, from level 1 down.
+        // The decoder's outputs, from level 1 down.
         let deep = self.heads.iter().zip(outputs.into_iter().rev());
         let deep = deep.map(|(head, y)| logits(head, y));
         std::iter::once(self.last(last)).chain(deep).collect()
@@ -116,15 +141,15 @@ impl UNet {
 
     /// x on a grid that the poolings can halve, and, if that is a larger one, where x lies in it.
     pub(crate) fn padded(&self, x: Tensor<5>) -> (Tensor<5>, Option<[Range<usize>; 3]>) {
-        let [batch, channels, sides @ ..] = x.dims();
-        let multiple = self.config.side_multiple();
-        let padded @ [d, h, w] = sides.map(|side| side.next_multiple_of(multiple));
-        if padded == sides {
+        let [batch, channels, sizes @ ..] = x.dims();
+        let multiple = self.config.size_multiple();
+        let padded @ [d, h, w] = sizes.map(|size| size.next_multiple_of(multiple));
+        if padded == sizes {
             return (x, None);
         }
         let inside: [Range<usize>; 3] = std::array::from_fn(|axis| {
-            let low = (padded[axis] - sides[axis]) / 2;
-            low..low + sides[axis]
+            let low = (padded[axis] - sizes[axis]) / 2;
+            low..low + sizes[axis]
         });
         let [z, y, x_range] = inside.clone();
         let zeros = Tensor::<5>::zeros([batch, channels, d, h, w], (&x.device(), x.dtype()));
@@ -163,8 +188,8 @@ impl UNet {
         max_pool3d(x, self.config.pool_kernel, 2, usize::from(self.config.pool_kernel == 3))
     }
 
-    /// The same network computing in these numbers: [`Precision::Bf16`] is the faster choice for predictions on a CPU that
-    /// has the instructions, and for predictions and training on a GPU, where it halves the memory too
+    /// The same network computing in these numbers: [`Precision::Bf16`] is faster for predictions on a CPU that has the
+    /// instructions. On a GPU it is faster for predictions and training, and halves the memory
     /// ([`Precision::activations`]). Weights and logits stay in f32. Not part of the settings, nor of weight files.
     #[must_use]
     pub fn with_precision(self, precision: Precision) -> Self {
@@ -191,7 +216,7 @@ impl UNet {
     }
 }
 
-/// What one of the last convolutions makes, in f32 at least: losses and probabilities need the digits.
+/// Output of one of the last convolutions, in f32 at least: losses and probabilities need the digits.
 fn logits(conv: &Conv, x: Tensor<5>) -> Tensor<5> {
     let y = conv.forward(StageInput::One(x), Precision::F32);
     match y.dtype() {

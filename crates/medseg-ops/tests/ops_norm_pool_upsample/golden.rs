@@ -31,7 +31,7 @@ impl Case {
     }
 
     pub fn tensor<const D: usize>(&self, name: &str, device: &Device) -> Tensor<D> {
-        tensor(self.get(name), self.0.tensor(name).sides::<D>(), device)
+        tensor(self.get(name), self.0.tensor(name).dims::<D>(), device)
     }
 
     pub fn check(&self, name: &str, got: &[f32]) {

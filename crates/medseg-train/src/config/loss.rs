@@ -2,9 +2,9 @@
 
 use burn::tensor::Tensor;
 use medseg_losses::{
-    Activation, CrossEntropyLoss, CrossEntropyLossConfig, DiceCrossEntropyLoss, DiceCrossEntropyLossConfig,
-    DiceFocalLoss, DiceFocalLossConfig, DiceLoss, DiceLossConfig, FocalLoss, FocalLossConfig, GeneralizedDiceLoss,
-    GeneralizedDiceLossConfig, TverskyLoss, TverskyLossConfig,
+    CrossEntropyLoss, CrossEntropyLossConfig, DiceCrossEntropyLoss, DiceCrossEntropyLossConfig, DiceFocalLoss,
+    DiceFocalLossConfig, DiceLoss, DiceLossConfig, FocalLoss, FocalLossConfig, GeneralizedDiceLoss,
+    GeneralizedDiceLossConfig, Probabilities, TverskyLoss, TverskyLossConfig,
 };
 use serde::{Deserialize, Serialize};
 
@@ -81,11 +81,11 @@ impl LossConfig {
     pub fn for_channels(mut self, channels: usize) -> Self {
         let (activation, to_onehot_y) = self.form();
         (*activation, *to_onehot_y) =
-            if channels == 1 { (Activation::Sigmoid, false) } else { (Activation::Softmax, true) };
+            if channels == 1 { (Probabilities::Sigmoid, false) } else { (Probabilities::Softmax, true) };
         self
     }
 
-    fn form(&mut self) -> (&mut Activation, &mut bool) {
+    fn form(&mut self) -> (&mut Probabilities, &mut bool) {
         match self {
             Self::Dice(c) => (&mut c.activation, &mut c.to_onehot_y),
             Self::DiceCrossEntropy(c) => (&mut c.dice.activation, &mut c.dice.to_onehot_y),

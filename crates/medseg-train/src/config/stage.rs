@@ -221,7 +221,7 @@ impl StageConfig {
             return if given { Err(unused.into()) } else { Ok(()) };
         }
         supervision.weights(levels).map_err(named)?;
-        let multiple = self.network.side_multiple();
+        let multiple = self.network.size_multiple();
         if self.size.to_array().iter().any(|n| n % multiple != 0) {
             return Err(format!("size must be multiples of {multiple} with deep_supervision"));
         }

@@ -1,6 +1,6 @@
 //! The rows of the metrics table that one mask gives.
 
-use medseg_metrics::{CaseMetrics, EmptyPolicy, Spacing, mean_ignoring_nan};
+use medseg_metrics::{CaseMetrics, Dhw, EmptyPolicy};
 use ndarray::Array3;
 
 use crate::TrainError;
@@ -11,7 +11,7 @@ pub(super) struct Measure<'a> {
     /// Label values of the classes, in their order; used where there are several.
     pub labels: &'a [u8],
     /// Voxel size in mm.
-    pub spacing: Spacing,
+    pub spacing: Dhw<f64>,
     /// Of the surface Dice, in mm.
     pub tolerance_mm: f64,
 }
@@ -37,34 +37,11 @@ impl Measure<'_> {
         }
         let empty = EmptyPolicy::default();
         let found = CaseMetrics::evaluate_classes(mask, reference, self.labels, self.spacing, tolerance, empty)?;
-        let mut rows = vec![row(stage.to_string(), mean(&found))];
+        let mut rows = vec![row(stage.to_string(), CaseMetrics::mean_over_classes(&found))];
         for (metrics, label) in found.into_iter().zip(self.labels) {
             rows.push(row(format!("{stage}:{label}"), metrics));
         }
         Ok(rows)
-    }
-}
-
-/// Mean over classes, NaN left out; the volumes are sums.
-fn mean(classes: &[CaseMetrics]) -> CaseMetrics {
-    let of = |value: fn(&CaseMetrics) -> f64| mean_ignoring_nan(&classes.iter().map(value).collect::<Vec<_>>());
-    let (reference, predicted) = (
-        classes.iter().map(|m| m.volume_ml_reference).sum::<f64>(),
-        classes.iter().map(|m| m.volume_ml_predicted).sum::<f64>(),
-    );
-    CaseMetrics {
-        dice: of(|m| m.dice),
-        iou: of(|m| m.iou),
-        precision: of(|m| m.precision),
-        recall: of(|m| m.recall),
-        specificity: of(|m| m.specificity),
-        hd_mm: of(|m| m.hd_mm),
-        hd95_mm: of(|m| m.hd95_mm),
-        assd_mm: of(|m| m.assd_mm),
-        surface_dice: of(|m| m.surface_dice),
-        volume_ml_reference: reference,
-        volume_ml_predicted: predicted,
-        relative_volume_difference: (predicted - reference) / reference,
     }
 }
 
@@ -76,7 +53,7 @@ mod tests {
     fn several_classes_give_their_mean_and_a_row_each() {
         let mask = ndarray::array![[[0_u8, 7, 4, 4]]];
         let reference = ndarray::array![[[0_u8, 7, 7, 4]]];
-        let measure = Measure { labels: &[7, 4], spacing: Spacing([1.0, 1.0, 10.0]), tolerance_mm: 1.0 };
+        let measure = Measure { labels: &[7, 4], spacing: Dhw::from([1.0, 1.0, 10.0]), tolerance_mm: 1.0 };
         let rows = measure.rows("a", "fine", 1.0, &mask, &reference, 2).unwrap();
         let names: Vec<&str> = rows.iter().map(|r| r.stage.as_str()).collect();
         assert_eq!(names, ["fine", "fine:7", "fine:4"]);

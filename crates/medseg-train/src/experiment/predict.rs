@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use medseg_data::{Case, Loader, LoaderOptions};
-use medseg_metrics::{CaseMetrics, Spacing};
+use medseg_metrics::CaseMetrics;
 use medseg_transforms::Intensity;
 use medseg_volume::{Volume, read_image, write_label};
 use ndarray::Array3;
@@ -111,7 +111,7 @@ impl Predicted {
         self.grown += usize::from(report.is_some_and(|r| r.roi_grown > 0));
         let Some(reference) = reference else { return Ok(()) };
         let config = run.config();
-        let spacing = Spacing(image.geometry.spacing().to_array());
+        let spacing = image.geometry.spacing();
         let measure = Measure { labels: &config.data.labels, spacing, tolerance_mm: config.surface_tolerance_mm };
         let mut row = |stage: &str, mask: &Array3<u8>, classes: usize| -> Result<CaseMetrics, TrainError> {
             let rows = measure.rows(case, stage, prediction.seconds, mask, reference, classes)?;

@@ -1,12 +1,14 @@
-//! What a PyTorch state dict calls the weights.
+//! Names of the weights in PyTorch's state dicts.
 
 use std::collections::BTreeMap;
 
 use crate::layout::Layout;
 use crate::{BlockKind, UNetConfig};
 
-/// How a state dict of PyTorch calls a network's tensors, and in which order it holds the axes of kernels: what
-/// [`load_state_dict_with`](crate::load_state_dict_with) found, and what [`save_state_dict`](crate::save_state_dict) writes.
+/// Names of a network's tensors in a state dict of PyTorch, and the order of its kernels' axes.
+///
+/// [`load_state_dict_with`](crate::load_state_dict_with) finds them and [`save_state_dict`](crate::save_state_dict)
+/// writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateDictKeys {
     /// By this crate's names.
@@ -19,7 +21,7 @@ impl StateDictKeys {
     /// This crate's names (`conv0_0.conv1.weight`, ...): those of [`UNet::named_parameters`](crate::UNet::named_parameters).
     #[must_use]
     pub fn own(config: &UNetConfig) -> Self {
-        let names = Layout::of(config).tensors().into_iter().map(|(name, _)| (name.clone(), name));
+        let names = Layout::new(config).tensors().into_iter().map(|(name, _)| (name.clone(), name));
         Self { keys: names.collect(), reversed_axes: false }
     }
 
@@ -28,7 +30,7 @@ impl StateDictKeys {
     /// shortcut `conv0_0.unet_unit.0.conv.weight`; the norms' are called `norm` instead of `conv`.
     #[must_use]
     pub fn reference(config: &UNetConfig) -> Self {
-        let layout = Layout::of(config);
+        let layout = Layout::new(config);
         let mut keys = Self::own(config).keys;
         for stage in layout.encoder.iter().chain(&layout.decoder) {
             for conv in &stage.convs {

@@ -1,8 +1,8 @@
-//! Which key of a state dict stands for which tensor of a network.
+//! Matches the keys of a state dict with the tensors of a network.
 //!
-//! Stages are found by name. Inside one, modules may be nested and called anything: convolutions are told apart by their
-//! kernel (that of a shortcut is 1×1×1) and stand in the natural order of their names, and a norm belongs to the convolution
-//! of the same rank in the same module.
+//! Stages are found by name. Inside one, modules may be nested and called anything: a shortcut is known by its 1×1×1
+//! kernel, and the other convolutions stand in the natural order of their names. A norm belongs to the convolution of
+//! the same rank in the same module.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,10 @@ use crate::layout::{ConvLayout, Layout};
 /// Shapes by key.
 type Shapes = BTreeMap<String, Vec<usize>>;
 
-/// What was found.
+/// Result of the matching.
 #[derive(Debug, Default)]
 pub(super) struct Matched {
-    /// What stands before the stages' names, such as `module.`; empty or with a dot at its end.
+    /// Prefix of the stages' names, such as `module.`; empty or with a dot at its end.
     pub prefix: String,
     /// Keys, without the prefix, by this crate's names.
     pub keys: BTreeMap<String, String>,
@@ -24,8 +24,9 @@ pub(super) struct Matched {
     pub unexpected: Vec<String>,
 }
 
-/// Matches all keys that start with the prefix, or with the only one there is.
-pub(super) fn match_keys(found: &Shapes, layout: &Layout, prefix: Option<&str>) -> Result<Matched, String> {
+/// Matches all keys that start with the prefix, or with the only one there is; the error lists the prefixes of several
+/// networks.
+pub(super) fn match_keys(found: &Shapes, layout: &Layout, prefix: Option<&str>) -> Result<Matched, Vec<String>> {
     let prefix = match prefix {
         Some("") => String::new(),
         Some(given) => format!("{}.", given.trim_end_matches('.')),
@@ -54,8 +55,8 @@ pub(super) fn match_keys(found: &Shapes, layout: &Layout, prefix: Option<&str>) 
     Ok(Matched { prefix, keys, missing, unexpected })
 }
 
-/// What stands before the first stage's name.
-fn only_prefix(found: &Shapes, first_stage: &str) -> Result<String, String> {
+/// Prefix of the first stage's name.
+fn only_prefix(found: &Shapes, first_stage: &str) -> Result<String, Vec<String>> {
     let prefixes: BTreeSet<String> = found
         .keys()
         .filter_map(|key| {
@@ -66,11 +67,7 @@ fn only_prefix(found: &Shapes, first_stage: &str) -> Result<String, String> {
         .collect();
     match prefixes.len() {
         0 | 1 => Ok(prefixes.into_iter().next().unwrap_or_default()),
-        _ => {
-            let shown: Vec<String> =
-                prefixes.iter().take(4).map(|p| format!("\"{}\"", p.trim_end_matches('.'))).collect();
-            Err(format!("it holds several networks, under {}; choose one by its prefix", shown.join(", ")))
-        }
+        _ => Err(prefixes.iter().map(|prefix| prefix.trim_end_matches('.').to_string()).collect()),
     }
 }
 

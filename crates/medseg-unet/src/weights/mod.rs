@@ -1,4 +1,4 @@
-//! Weight files: what a network is saved to and made from.
+//! Weight files: saving networks and loading them again.
 
 mod keys;
 mod matching;
@@ -29,7 +29,7 @@ const CONFIG: &str = "medseg_unet_config";
 /// Another ending, or what the system says, naming the file.
 pub fn save_weights(network: &UNet, path: impl AsRef<Path>) -> Result<(), UNetError> {
     let path = path.as_ref();
-    let kind = FileKind::of(path)?;
+    let kind = FileKind::from_name(path)?;
     let config = serde_json::to_string(network.config()).map_err(|e| UNetError::malformed(path)(e.to_string()))?;
     let tensors = network.named_parameters().into_iter().chain(network.named_statistics());
     write_weights(path, kind, tensors, &[(CONFIG, config)])
@@ -44,7 +44,7 @@ pub fn load_weights(path: impl AsRef<Path>, device: &Device) -> Result<UNet, UNe
     let bad = |reason: String| UNetError::malformed(path)(reason);
     let file = WeightFile::open(path)?;
     let config = file.metadata.get(CONFIG);
-    let config = config.ok_or_else(|| bad("it holds no network settings; was it written by save_weights?".into()))?;
+    let config = config.ok_or_else(|| UNetError::NoConfig { path: path.to_path_buf() })?;
     let config: UNetConfig = serde_json::from_str(config).map_err(|e| bad(format!("its settings: {e}")))?;
     config.validate().map_err(|e| bad(format!("its settings: {e}")))?;
     Ok(state_dict::load(path, &file, &config, &StateDictOptions::default(), device)?.network)

@@ -25,7 +25,7 @@ pub(super) struct StoredTensor {
     source: Source,
 }
 
-/// How a stored tensor's numbers are written, little-endian.
+/// Format of a stored tensor's numbers, little-endian.
 enum Number {
     F16,
     Bf16,

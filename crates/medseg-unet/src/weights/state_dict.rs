@@ -13,7 +13,7 @@ use crate::layout::Layout;
 use crate::parameters::Parameters;
 use crate::{UNet, UNetConfig, UNetError};
 
-/// How a state dict is read; the default takes exactly the network's weights, as they lie.
+/// Options of reading a state dict; the default takes exactly the network's weights, in their stored order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateDictOptions {
     /// Refuse missing and unexpected keys. Without, missing tensors keep their initial values and both are reported in
@@ -21,8 +21,8 @@ pub struct StateDictOptions {
     pub strict: bool,
     /// The network was trained on arrays indexed (x, y, z): its kernels' axes are reversed to `[depth, height, width]`.
     pub reversed_axes: bool,
-    /// What stands before the stages' names, such as `state_dict.module`; other keys are left alone. If not given, it is
-    /// what stands before `conv0_0`.
+    /// Prefix of the stages' names, such as `state_dict.module`; other keys are left alone. If not given, it is the
+    /// prefix of `conv0_0`.
     pub prefix: Option<String>,
     /// Seed of the initial values that missing tensors keep.
     pub seed: u64,
@@ -34,12 +34,13 @@ impl Default for StateDictOptions {
     }
 }
 
-/// A network out of a state dict, and what did not fit.
+/// A network out of a state dict, and the keys that did not fit.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct LoadedStateDict {
     /// The network.
     pub network: UNet,
-    /// What the file calls its tensors, without the prefix: for writing it back with [`save_state_dict`].
+    /// Names of the tensors in the file, without the prefix: for writing it back with [`save_state_dict`].
     pub keys: StateDictKeys,
     /// Tensors of the network, by this crate's names, that the file lacks.
     pub missing: Vec<String>,
@@ -58,14 +59,14 @@ pub fn load_state_dict(path: impl AsRef<Path>, config: &UNetConfig, device: &Dev
 
 /// Loads a state dict into a network of these settings.
 ///
-/// Stages have the names of [`UNet::named_parameters`] (`conv0_0`, ..., `final`); inside, modules may be nested and called
-/// anything, such as `conv0_0.residual_unit.0.conv.weight`: a shortcut is known by its 1×1×1 kernel, the other convolutions
-/// stand in the natural order of their names, and a norm belongs to the convolution of its rank in the same module. f16, bf16
-/// and f64 become f32. Nothing in a pickle is run.
+/// Stages have the names of [`UNet::named_parameters`] (`conv0_0`, ..., `final`); inside, modules may be nested and
+/// called anything, such as `conv0_0.residual_unit.0.conv.weight`: a shortcut is known by its 1×1×1 kernel, and the
+/// other convolutions stand in the natural order of their names. A norm belongs to the convolution of the same rank in
+/// the same module. f16, bf16 and f64 become f32. Nothing in a pickle is run.
 ///
 /// # Errors
-/// Impossible settings, an unreadable or damaged file, several networks in it and no prefix, weights of another shape, and,
-/// unless the options say otherwise, every missing and unexpected key.
+/// Impossible settings, an unreadable or damaged file, several networks in it and no prefix, or weights of another
+/// shape. Also every missing and unexpected key, unless the options allow them.
 pub fn load_state_dict_with(
     path: impl AsRef<Path>,
     config: &UNetConfig,
@@ -84,12 +85,11 @@ pub(super) fn load(
     options: &StateDictOptions,
     device: &Device,
 ) -> Result<LoadedStateDict, UNetError> {
-    let bad = UNetError::malformed(path);
-    let layout = Layout::of(config);
+    let layout = Layout::new(config);
     let shapes = file.tensors.iter().map(|(key, tensor)| (key.clone(), tensor.shape.clone())).collect();
     let matched = match match_keys(&shapes, &layout, options.prefix.as_deref()) {
         Ok(matched) => matched,
-        Err(reason) => return Err(bad(reason)),
+        Err(prefixes) => return Err(UNetError::SeveralNetworks { path: path.to_path_buf(), prefixes }),
     };
     let stored = |name: &str| {
         let key = format!("{}{}", matched.prefix, matched.keys.get(name)?);
@@ -134,8 +134,9 @@ pub(super) fn load(
 /// A name that does not end in `.safetensors`, or what the system says, naming the file.
 pub fn save_state_dict(network: &UNet, path: impl AsRef<Path>, keys: &StateDictKeys) -> Result<(), UNetError> {
     let path = path.as_ref();
-    if FileKind::of(path)? != FileKind::Safetensors {
-        return Err(UNetError::malformed(path)("a state dict is written to a .safetensors file".into()));
+    if FileKind::from_name(path)? != FileKind::Safetensors {
+        let expected = "a state dict is written to a .safetensors file";
+        return Err(UNetError::Ending { path: path.to_path_buf(), expected });
     }
     let tensors = network.named_parameters().into_iter().chain(network.named_statistics());
     let mut renamed = Vec::new();
@@ -152,7 +153,7 @@ fn reverse_data(data: TensorData) -> Result<TensorData, UNetError> {
     Ok(TensorData::new(with_reversed_axes(&shape, &values), reversed(&shape)))
 }
 
-/// The shape of a kernel with its last three axes turned round; of anything else the same.
+/// The shape of a kernel with its last three axes reversed; of anything else the same.
 fn reversed(shape: &[usize]) -> Vec<usize> {
     match shape {
         [a, b, x, y, z] => vec![*a, *b, *z, *y, *x],
@@ -160,16 +161,16 @@ fn reversed(shape: &[usize]) -> Vec<usize> {
     }
 }
 
-/// The values of a kernel with its last three axes turned round; of anything else the same.
+/// The values of a kernel with its last three axes reversed; of anything else the same.
 fn with_reversed_axes(shape: &[usize], values: &[f32]) -> Vec<f32> {
     let [a, b, x, y, z] = *shape else { return values.to_vec() };
-    let mut turned = Vec::with_capacity(values.len());
+    let mut out = Vec::with_capacity(values.len());
     for kernel in 0..a * b {
         for k in 0..z {
             for j in 0..y {
-                turned.extend((0..x).map(|i| values[((kernel * x + i) * y + j) * z + k]));
+                out.extend((0..x).map(|i| values[((kernel * x + i) * y + j) * z + k]));
             }
         }
     }
-    turned
+    out
 }

@@ -1,17 +1,16 @@
 //! Writing tensors to a file that is complete or not there.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Write;
 use std::path::Path;
 
 use burn::tensor::TensorData;
 use burn_pack::{Bytes, DType};
+use medseg_files::write_atomic;
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::UNetError;
 
-/// What is written.
+/// Format of a weight file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileKind {
     Safetensors,
@@ -19,17 +18,20 @@ pub(super) enum FileKind {
 }
 
 impl FileKind {
-    /// What the name's ending asks for.
-    pub fn of(path: &Path) -> Result<Self, UNetError> {
+    /// The format that the name's ending asks for.
+    pub fn from_name(path: &Path) -> Result<Self, UNetError> {
         match path.extension().and_then(|e| e.to_str()) {
             Some("safetensors") => Ok(Self::Safetensors),
             Some("bpk") => Ok(Self::Burnpack),
-            _ => Err(UNetError::malformed(path)("weights are written to .safetensors or .bpk files".into())),
+            _ => {
+                let expected = "weights are written to .safetensors or .bpk files";
+                Err(UNetError::Ending { path: path.to_path_buf(), expected })
+            }
         }
     }
 }
 
-/// A tensor on its way to a file.
+/// A tensor to be written.
 struct Named {
     name: String,
     shape: Vec<usize>,
@@ -53,7 +55,8 @@ pub(super) fn write_weights(
         FileKind::Safetensors => safetensors_bytes(&named, metadata),
         FileKind::Burnpack => burnpack_bytes(named, metadata),
     };
-    write_whole(path, &bytes.map_err(UNetError::malformed(path))?)
+    let bytes = bytes.map_err(UNetError::malformed(path))?;
+    write_atomic(path, &bytes).map_err(UNetError::io("write", path))
 }
 
 fn safetensors_bytes(tensors: &[Named], metadata: &[(&str, String)]) -> Result<Vec<u8>, String> {
@@ -74,21 +77,4 @@ fn burnpack_bytes(tensors: Vec<Named>, metadata: &[(&str, String)]) -> Result<Ve
     let writer = burn_pack::Writer::new(tensors);
     let writer = metadata.iter().fold(writer, |writer, (key, value)| writer.with_metadata(key, value));
     Ok(writer.into_bytes().map_err(|e| e.to_string())?.to_vec())
-}
-
-/// Writes under a temporary name, synchronises and renames.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), UNetError> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".part");
-    let temporary = path.with_file_name(name);
-    let write = || {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    write().map_err(|e| {
-        let _ = fs::remove_file(&temporary);
-        UNetError::io("write", path)(e)
-    })
 }

@@ -94,7 +94,7 @@ fn turning_agrees_with_monai_and_goes_back() {
     for case in all("orientation") {
         let read = |name: &str| -> Array3<f32> {
             let values = case.tensor(name);
-            let [_, x, y, z] = values.sides::<4>();
+            let [_, x, y, z] = values.dims::<4>();
             let array = Array3::from_shape_vec((x, y, z), values.f32()).unwrap();
             array.reversed_axes().as_standard_layout().into_owned()
         };

@@ -96,7 +96,7 @@ impl Comparison<'_> {
 fn row(metric: &Metric, pairs: &[[f64; 2]]) -> Result<Vec<String>, TrainError> {
     let finite: Vec<[f64; 2]> = pairs.iter().copied().filter(|p| p.iter().all(|v| v.is_finite())).collect();
     let [a, b] = [0, 1].map(|side| finite.iter().map(|p| p[side]).collect::<Vec<f64>>());
-    let difference = PairedDifference::of(&a, &b, RESAMPLES, 0)?;
+    let difference = PairedDifference::new(&a, &b, RESAMPLES, 0)?;
     let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
     let sign = if metric.column.ends_with("_mm") { -1.0 } else { 1.0 };
     let count = |better: bool| {
