@@ -57,7 +57,11 @@ impl Reader {
     }
 
     /// Reads a packed file to its end, where its checksum is.
-    fn finish(mut self) -> io::Result<()> {
+    fn finish<E>(self) -> Result<(), Stop<E>> {
+        self.checksum().map_err(Stop::Checksum)
+    }
+
+    fn checksum(mut self) -> io::Result<()> {
         if !self.input.packed {
             return Ok(());
         }
@@ -74,6 +78,8 @@ impl Reader {
 pub(super) enum Stop<E> {
     /// The file.
     Read(io::Error),
+    /// The rest of a packed file, after its last voxel.
+    Checksum(io::Error),
     /// The conversion of a chunk.
     Convert(E),
 }
@@ -112,11 +118,11 @@ fn alone<E>(
         convert(part).map_err(Stop::Convert)?;
         left -= part.len() as u64;
     }
-    reader.finish().map_err(Stop::Read)
+    reader.finish()
 }
 
 /// [`alone`] with a second thread that reads (and unpacks) ahead.
-fn together<E>(
+fn together<E: Send>(
     mut reader: Reader,
     total: u64,
     mut convert: impl FnMut(&mut [u8]) -> Result<(), E>,
@@ -133,7 +139,7 @@ fn together<E>(
                 // Either end is gone when the other side has given up.
                 let Ok(mut chunk) = emptied.recv() else { return Ok(()) };
                 chunk.truncate(next_length(left));
-                reader.fill(&mut chunk)?;
+                reader.fill(&mut chunk).map_err(Stop::Read)?;
                 left -= chunk.len() as u64;
                 if full.send(chunk).is_err() {
                     return Ok(());
@@ -146,7 +152,7 @@ fn together<E>(
             convert(&mut chunk).map_err(Stop::Convert)?;
             let _ = empty.send(chunk);
         }
-        ahead.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map_err(Stop::Read)
+        ahead.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 

@@ -321,7 +321,12 @@ impl NiftiFile {
             Stop::Read(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
                 VolumeError::malformed(path, MalformedKind::Truncated, "it ends before its last voxel")
             }
-            Stop::Read(e) => {
+            Stop::Checksum(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => VolumeError::malformed(
+                path,
+                MalformedKind::Truncated,
+                "its voxels are complete, but it ends within the checksum that proves them",
+            ),
+            Stop::Checksum(e) | Stop::Read(e) => {
                 VolumeError::malformed(path, MalformedKind::Damaged, format!("it cannot be read to the end: {e}"))
             }
         })

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::affine::affine_of;
 use super::extension::{self, Extension};
+use super::fields::MILLIMETRES;
 use super::layout::{LONGEST, RawHeader, version_of};
 use super::{Datatype, NiftiVersion, Warning};
 use crate::error::GeometryFault;
@@ -36,6 +37,9 @@ pub struct VolumeInfo {
     /// Oddities of the header.
     pub warnings: Vec<Warning>,
 }
+
+/// Spacings of clinical images; others without a unit are in doubt.
+const PLAUSIBLE_MM: std::ops::RangeInclusive<f64> = 0.01..=100.0;
 
 /// A checked header with what reading the voxels needs.
 #[derive(Clone, Debug)]
@@ -167,10 +171,13 @@ fn scaling(raw: &RawHeader, warnings: &mut Vec<Warning>) -> Result<Option<(f64, 
 fn geometry(raw: &RawHeader, sides: [u64; 3], warnings: &mut Vec<Warning>) -> Result<Geometry, GeometryFault> {
     let affine = affine_of(&raw.fields, sides, warnings);
     let geometry = Geometry::checked(affine)?.with_fields(raw.fields);
-    // The three lowest bits: 0 unknown, 1 metres, 2 millimetres, 3 micrometres.
-    let units = raw.fields.xyzt_units & 7;
-    if !matches!(units, 0 | 2) {
-        warnings.push(Warning::Units(units));
+    let unit = raw.fields.space_unit();
+    let plausible = geometry.spacing().to_array().iter().all(|spacing| PLAUSIBLE_MM.contains(spacing));
+    if !(unit == MILLIMETRES || unit == 0 && plausible) {
+        warnings.push(Warning::Units(unit));
+    }
+    for (axis, size) in raw.fields.pixdim.iter().enumerate().skip(1).take(3).filter(|(_, size)| **size < 0.0) {
+        warnings.push(Warning::NegativeVoxelSize { axis, size: *size });
     }
     if geometry.skew() > MOST_SKEW {
         warnings.push(Warning::Skewed(geometry.skew()));

@@ -118,8 +118,12 @@ impl Voxel for u8 {
         value.to_u8()
     }
 
+    /// Slopes in files are f32, so a whole number is known to one rounding of it: 255 times the f32 nearest to 3/255 is
+    /// 3.00000006.
     fn from_scaled(value: f64, _: bool) -> Option<Self> {
-        whole(value)
+        let near = value.round();
+        let known = (value - near).abs() <= f64::from(f32::EPSILON) * near;
+        if known { whole(near) } else { whole(value) }
     }
 
     fn refusal(value: f64) -> String {

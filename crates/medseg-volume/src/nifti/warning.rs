@@ -26,11 +26,19 @@ pub enum Warning {
     },
     /// A voxel size of 0 that the geometry needs, taken as 1.
     NoVoxelSize(usize),
+    /// A negative voxel size, whose sign has no meaning.
+    NegativeVoxelSize {
+        /// The axis, from 1.
+        axis: usize,
+        /// The size as stored.
+        size: f64,
+    },
     /// A quaternion longer than 1, shortened to it; its squared length.
     LongQuaternion(f64),
     /// Neither sform nor qform: the directions of the axes are a guess.
     NoForm,
-    /// Lengths in another unit than millimetres, taken as millimetres; NIfTI's code.
+    /// Lengths in another unit than millimetres, by NIfTI's code: metres (1) and micrometres (3) are converted, an unknown
+    /// one (also 0, where no such scan exists) is taken for millimetres. Tools that ignore the unit see another size.
     Units(i32),
     /// Axes that are not at right angles; the largest cosine between two.
     Skewed(f64),
@@ -48,10 +56,13 @@ impl fmt::Display for Warning {
                 write!(f, "slope {slope} with intercept {intercept} is ignored")
             }
             Self::NoVoxelSize(axis) => write!(f, "the voxel size along axis {axis} is 0; taken as 1"),
+            Self::NegativeVoxelSize { axis, size } => {
+                write!(f, "the voxel size along axis {axis} is {size}; taken without its sign")
+            }
             Self::LongQuaternion(squared) => write!(f, "the quaternion's squared length is {squared}; shortened to 1"),
             Self::NoForm => write!(f, "neither sform nor qform; the orientation is a guess"),
-            Self::Units(1) => write!(f, "lengths are stated in metres; taken as millimetres"),
-            Self::Units(3) => write!(f, "lengths are stated in micrometres; taken as millimetres"),
+            Self::Units(1) => write!(f, "lengths are stated in metres; converted to millimetres"),
+            Self::Units(3) => write!(f, "lengths are stated in micrometres; converted to millimetres"),
             Self::Units(code) => write!(f, "lengths are in an unknown unit (code {code}); taken as millimetres"),
             Self::Skewed(cosine) => write!(f, "the axes are not at right angles (cosine {cosine:.2e})"),
             Self::Extension(what) => write!(f, "header extensions: {what}"),

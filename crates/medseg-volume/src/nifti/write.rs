@@ -9,6 +9,7 @@ use ndarray::{Array4, ArrayView4, Axis, CowArray, Ix4};
 use super::affine::affine_of;
 use super::compress::{BLOCK, write_member};
 use super::extension::{self, Extension};
+use super::fields::MILLIMETRES;
 use super::layout::RawHeader;
 use super::{NiftiFields, NiftiVersion, Stored};
 use crate::error::UnstorableFault;
@@ -20,8 +21,6 @@ const LABEL_LEVEL: u32 = 2;
 const IMAGE_LEVEL: u32 = 4;
 /// NIfTI's intent code of label maps.
 const INTENT_LABEL: i32 = 1002;
-/// Millimetres.
-const UNITS_MM: i32 = 2;
 /// "Aligned": coordinates in the space of another image.
 const FORM_ALIGNED: i32 = 2;
 /// Side of the cubes in which an array is brought into the file's order.
@@ -275,7 +274,7 @@ fn fields_of(geometry: &Geometry, sides: [u64; 3]) -> NiftiFields {
     NiftiFields {
         version: NiftiVersion::One,
         pixdim: [1.0, spacing.w, spacing.h, spacing.d, 0.0, 0.0, 0.0, 0.0],
-        xyzt_units: UNITS_MM,
+        xyzt_units: MILLIMETRES,
         qform_code: 0,
         sform_code: FORM_ALIGNED,
         quatern: [0.0; 3],

@@ -5,6 +5,8 @@ mod bad_files;
 #[cfg(feature = "dicom")]
 mod dicom_damage;
 #[cfg(feature = "dicom")]
+mod dicom_found;
+#[cfg(feature = "dicom")]
 mod dicom_series;
 #[cfg(feature = "dicom")]
 mod dicom_support;
@@ -16,6 +18,7 @@ mod interop;
 mod kinds;
 mod mutations;
 mod reorient;
+mod roundings;
 mod support;
 mod table;
 mod traps;

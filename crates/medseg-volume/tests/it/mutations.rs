@@ -1,6 +1,6 @@
 //! Damaged files of every kind: an error or a sound volume, never a panic, an abort, a hang or much memory.
 //!
-//! The large counts: `(ulimit -v 3145728; cargo test -p medseg-volume --test volume_mutations -- --ignored)`.
+//! The large counts: `(ulimit -v 3145728; cargo test -p medseg-volume --test it mutations -- --ignored)`.
 
 use std::fs;
 use std::time::{Duration, Instant};
