@@ -5,7 +5,7 @@ use std::path::Path;
 use super::header::Header;
 use super::summary::{SeriesWarning, VolumeSummary};
 use super::{DicomError, SeriesOptions};
-use crate::{Affine, Dhw, Geometry};
+use crate::{Dhw, Geometry};
 
 /// Directions and lengths that should be equal may differ by this much, relative: text of few digits.
 const SAME: f64 = 1e-4;
@@ -239,7 +239,7 @@ fn check_evenness(
     Ok(())
 }
 
-/// The affine in RAS: DICOM's x and y point to the left and the back, so their rows change sign.
+/// The volume's place by its first slice and the steps.
 fn geometry(folder: &Path, first: &Header, frame: &Frame, step: Vector) -> Result<Geometry, DicomError> {
     let [between_rows, between_columns] = first.spacing;
     let fail = |reason: String| DicomError::Geometry { folder: folder.to_path_buf(), reason };
@@ -248,11 +248,7 @@ fn geometry(folder: &Path, first: &Header, frame: &Frame, step: Vector) -> Resul
     }
     let i = scaled(frame.row, between_columns);
     let j = scaled(frame.column, between_rows);
-    let sign = [-1.0, -1.0, 1.0];
-    // `+ 0.0` makes -0 a 0.
-    let row = |r: usize| [i[r], j[r], step[r], first.position[r]].map(|value| sign[r] * value + 0.0);
-    let affine: Affine = [row(0), row(1), row(2), [0.0, 0.0, 0.0, 1.0]];
-    Geometry::from_affine(affine).map_err(|error| fail(error.to_string()))
+    Geometry::from_lps([i, j, step], first.position).map_err(|fault| fail(fault.to_string()))
 }
 
 fn dot(a: Vector, b: Vector) -> f64 {

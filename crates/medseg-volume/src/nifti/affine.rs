@@ -1,8 +1,8 @@
 //! From a header's fields to an affine.
 
 use super::fields::{METRES, MICROMETRES};
-use super::{NiftiFields, NiftiVersion, Warning};
-use crate::geometry::Affine;
+use super::{NiftiFields, NiftiVersion};
+use crate::{Affine, Warning};
 
 /// The affine of a header in millimetres: sform if its code is positive, else qform, else voxel sizes with the first axis
 /// flipped and the volume's centre at the origin. `shape` is the number of voxels along i, j, k.

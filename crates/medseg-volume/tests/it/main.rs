@@ -10,6 +10,7 @@ mod dicom_found;
 mod dicom_series;
 #[cfg(feature = "dicom")]
 mod dicom_support;
+mod formats;
 mod geometry;
 mod golden;
 mod gzip;

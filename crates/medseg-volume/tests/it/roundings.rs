@@ -1,6 +1,6 @@
 //! Values and lengths that a header's f32 only rounds, or states in another unit.
 
-use medseg_volume::{Dhw, NiftiFile, ReadOptions, Warning, read_image, read_info, read_label, write_label};
+use medseg_volume::{Dhw, ReadOptions, VolumeFile, Warning, read_image, read_info, read_label, write_label};
 
 use crate::support::header::Made;
 use crate::support::{file, gzip, label_file, put};
@@ -10,7 +10,7 @@ const FOUND: &str = "tests/golden/found";
 /// The labels of a file of stored bytes and a slope and intercept of f32.
 fn labels(stored: [u8; 24], slope: f32, intercept: f32) -> Result<Vec<u8>, String> {
     let made = Made { slope: slope.into(), intercept: intercept.into(), ..Made::default() };
-    let file = NiftiFile::from_bytes(made.file(&stored)).unwrap();
+    let file = VolumeFile::from_bytes(made.file(&stored)).unwrap();
     let label = file.label(&ReadOptions::default()).map_err(|error| error.to_string())?;
     Ok(label.data.into_iter().collect())
 }
@@ -125,7 +125,7 @@ fn an_unknown_unit_is_named_and_a_missing_one_only_where_it_matters() {
 fn a_negative_voxel_size_is_named_whichever_form_is_used() {
     for form in [None, Some([[1.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0], [0.0, 0.0, 3.0, 0.0]])] {
         let made = Made { srow: form, pixdim: [1.0, 1.0, -2.0, 3.0], ..Made::default() };
-        let info = NiftiFile::from_bytes(made.file(&[0; 24])).unwrap().into_info();
+        let info = VolumeFile::from_bytes(made.file(&[0; 24])).unwrap().into_info();
         assert!(info.warnings.contains(&Warning::NegativeVoxelSize { axis: 2, size: -2.0 }), "{:?}", info.warnings);
         assert_eq!(info.geometry.spacing(), Dhw { d: 3.0, h: 2.0, w: 1.0 });
     }

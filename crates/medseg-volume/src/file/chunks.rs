@@ -95,8 +95,9 @@ pub(super) fn read_parts<V: Send, E: Send>(
 ) -> Result<(), Stop<E>> {
     let total = parts.runs * parts.length;
     #[cfg(unix)]
-    if let Some(file) = input.file.as_ref().filter(|_| total >= ALONE) {
-        return super::positioned::read_parts(file, parts, size, out, convert);
+    if let Some((file, start)) = input.file.as_ref().filter(|_| total >= ALONE) {
+        let parts = Parts { first: parts.first + start, ..*parts };
+        return super::positioned::read_parts(file, &parts, size, out, convert);
     }
     let reader = Reader { input, parts: *parts, left: 0, started: false };
     let mut out = out.chunks_mut(CHUNK / size);

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Geometry;
+
 /// Something odd in a header that was read all the same.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -40,10 +42,26 @@ pub enum Warning {
     /// Lengths in another unit than millimetres, by NIfTI's code: metres (1) and micrometres (3) are converted, an unknown
     /// one (also 0, where no such scan exists) is taken for millimetres. Tools that ignore the unit see another size.
     Units(i32),
+    /// A unit of length by its name: known ones are converted, others are taken for millimetres.
+    NamedUnits(String),
+    /// A geometry that is stated in no space of the patient; DICOM's axes are assumed, as ITK does.
+    NoPatientSpace,
+    /// A field whose meaning is not applied; its name.
+    FieldIgnored(&'static str),
     /// Axes that are not at right angles; the largest cosine between two.
     Skewed(f64),
     /// Extensions that are not as the format has them; what follows is left out.
     Extension(String),
+}
+
+/// Cosines between axes up to this are rounding.
+const MOST_SKEW: f64 = 1e-4;
+
+impl Warning {
+    /// Of axes that are not at right angles.
+    pub(crate) fn of_skew(geometry: &Geometry) -> Option<Self> {
+        Some(geometry.skew()).filter(|skew| *skew > MOST_SKEW).map(Self::Skewed)
+    }
 }
 
 impl fmt::Display for Warning {
@@ -64,6 +82,9 @@ impl fmt::Display for Warning {
             Self::Units(1) => write!(f, "lengths are stated in metres; converted to millimetres"),
             Self::Units(3) => write!(f, "lengths are stated in micrometres; converted to millimetres"),
             Self::Units(code) => write!(f, "lengths are in an unknown unit (code {code}); taken as millimetres"),
+            Self::NamedUnits(unit) => write!(f, "lengths are stated in {unit}, not in millimetres"),
+            Self::NoPatientSpace => write!(f, "no space of the patient is named; DICOM's axes (LPS) are assumed"),
+            Self::FieldIgnored(field) => write!(f, "{field} is ignored"),
             Self::Skewed(cosine) => write!(f, "the axes are not at right angles (cosine {cosine:.2e})"),
             Self::Extension(what) => write!(f, "header extensions: {what}"),
         }

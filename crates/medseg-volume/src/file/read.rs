@@ -4,16 +4,16 @@ use std::path::Path;
 
 use ndarray::Array4;
 
-use super::{NiftiFile, ReadOptions, StoredVoxels, VolumeInfo};
+use super::{ReadOptions, StoredVoxels, VolumeFile, VolumeInfo};
 use crate::{Geometry, Volume, VolumeError};
 
-/// Reads a 3D NIfTI file as f32, scaled by the file's slope and intercept.
+/// Reads a 3D NIfTI, NRRD or MetaImage file as f32, scaled by the file's slope and intercept.
 ///
 /// gzip is recognised by content; a file of several members is read whole, and checksums are checked. Further axes
 /// are accepted if their length is 1.
 ///
 /// # Errors
-/// As [`NiftiFile::open`] and [`NiftiFile::image`], with the limits of [`ReadOptions::default`].
+/// As [`VolumeFile::open`] and [`VolumeFile::image`], with the limits of [`ReadOptions::default`].
 ///
 /// ```no_run
 /// let image = medseg_volume::read_image("case_01.nii.gz")?;
@@ -29,7 +29,7 @@ pub fn read_image(path: impl AsRef<Path>) -> Result<Volume<f32>, VolumeError> {
 /// # Errors
 /// As [`read_image`].
 pub fn read_image_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Volume<f32>, VolumeError> {
-    NiftiFile::open(path)?.image(options)
+    VolumeFile::open(path)?.image(options)
 }
 
 /// Reads a 3D label map: whole numbers from 0 to 255, whatever the stored type.
@@ -45,7 +45,7 @@ pub fn read_label(path: impl AsRef<Path>) -> Result<Volume<u8>, VolumeError> {
 /// # Errors
 /// As [`read_label`].
 pub fn read_label_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Volume<u8>, VolumeError> {
-    NiftiFile::open(path)?.label(options)
+    VolumeFile::open(path)?.label(options)
 }
 
 /// Reads a file of any number of dimensions as `[channel, depth, height, width]`; the axes after the third are the
@@ -54,7 +54,7 @@ pub fn read_label_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<
 /// # Errors
 /// As [`read_image`], channels excepted.
 pub fn read_channels(path: impl AsRef<Path>) -> Result<(Array4<f32>, Geometry), VolumeError> {
-    NiftiFile::open(path)?.channels(&ReadOptions::default())
+    VolumeFile::open(path)?.channels(&ReadOptions::default())
 }
 
 /// Reads a file of any number of dimensions in its own type, not scaled: every value as it is stored.
@@ -62,13 +62,13 @@ pub fn read_channels(path: impl AsRef<Path>) -> Result<(Array4<f32>, Geometry), 
 /// # Errors
 /// As [`read_channels`]; no value is refused.
 pub fn read_stored(path: impl AsRef<Path>) -> Result<(StoredVoxels, Geometry), VolumeError> {
-    NiftiFile::open(path)?.stored(&ReadOptions::default())
+    VolumeFile::open(path)?.stored(&ReadOptions::default())
 }
 
 /// Reads the header alone: quick, however large the file.
 ///
 /// # Errors
-/// As [`NiftiFile::open`].
+/// As [`VolumeFile::open`].
 pub fn read_info(path: impl AsRef<Path>) -> Result<VolumeInfo, VolumeError> {
-    NiftiFile::open(path).map(NiftiFile::into_info)
+    VolumeFile::open(path).map(VolumeFile::into_info)
 }

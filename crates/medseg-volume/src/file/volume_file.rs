@@ -1,20 +1,19 @@
 //! A file whose header was read, and its voxels on request.
 
+use std::io::Read;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use ndarray::{Array3, Array4, ArrayViewMut3, Axis};
 
 use super::chunks::{CHUNK, Parts, Stop, read_parts};
+use super::format::{Format, READ_ENDINGS};
 use super::header::{Header, VolumeInfo};
-use super::source::{Input, Source, partner};
+use super::source::{Input, Packing, Source};
 use super::voxel::{Decoder, Stored, Voxel};
 use super::{Datatype, StoredVoxels};
-use crate::{Dhw, Geometry, MalformedKind, UnsupportedKind, Volume, VolumeError};
-
-/// Buffer that headers are read with.
-const HEADER_BUFFER: usize = 1 << 13;
+use crate::{Dhw, Geometry, MalformedKind, UnsupportedKind, Volume, VolumeError, metaimage, nifti, nrrd};
 
 /// Limits and parts of reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub struct ReadOptions {
     /// a gzipped one are unpacked and dropped.
     pub slices: Option<Range<usize>>,
     /// Refuse what f32 would alter, unscaled whole numbers beyond 2²⁴ that it rounds and finite numbers that it makes
-    /// infinite; otherwise they become the nearest f32. [`NiftiFile::stored`] and labels are always exact.
+    /// infinite; otherwise they become the nearest f32. [`VolumeFile::stored`] and labels are always exact.
     pub exact: bool,
 }
 
@@ -60,15 +59,23 @@ impl ReadOptions {
     }
 }
 
-/// A NIfTI file whose header was read and found sound; its voxels are read on request.
+/// The first bytes of a file, as they stand.
+fn start_of(source: &Source) -> Result<Vec<u8>, VolumeError> {
+    let mut start = Vec::new();
+    let input = source.from(0, Packing::None).open(64)?;
+    input.content.take(16).read_to_end(&mut start).map_err(VolumeError::io("read", source.name()))?;
+    Ok(start)
+}
+
+/// A file whose header was read and found sound; its voxels are read on request.
 ///
 /// ```
-/// use medseg_volume::{Dhw, Geometry, NiftiFile, ReadOptions, Volume, write_image};
+/// use medseg_volume::{Dhw, Geometry, VolumeFile, ReadOptions, Volume, write_image};
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("ct.nii");
 /// # let geometry = Geometry::from_spacing(Dhw { d: 5.0, h: 0.8, w: 0.8 })?;
 /// # write_image(&path, &Volume::new(ndarray::Array3::from_elem((30, 4, 5), -1000.0), geometry))?;
-/// let file = NiftiFile::open(&path)?;
+/// let file = VolumeFile::open(&path)?;
 /// println!("{} voxels of {}", file.info().shape, file.info().datatype);
 /// let middle = file.image(&ReadOptions::default().with_slices(10..12))?;
 /// assert_eq!(middle.shape(), Dhw { d: 2, h: 4, w: 5 });
@@ -76,66 +83,62 @@ impl ReadOptions {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct NiftiFile {
+pub struct VolumeFile {
     header: Header,
     /// The voxels' bytes.
     voxels: Source,
 }
 
-impl NiftiFile {
-    /// Reads the header of a `.nii`, or of a `.hdr`/`.img` pair by either name; each gzipped or not, told by content.
+impl VolumeFile {
+    /// Reads the header of a NIfTI, NRRD or MetaImage file, which the ending of its name tells, or else its first bytes.
+    ///
+    /// NIfTI: a `.nii`, or a `.hdr`/`.img` pair by either name, each gzipped or not, told by content. NRRD: `.nrrd`, or a
+    /// `.nhdr` with its data file. MetaImage: `.mha`, or a `.mhd` with its data file.
     ///
     /// # Errors
-    /// A file that is missing, too short or no NIfTI file, a header that cannot be true, a kind that is not read
+    /// A file that is missing, too short or of no known format, a header that cannot be true, a kind that is not read
     /// (complex, colour, 128-bit), or a geometry that is singular or not finite.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, VolumeError> {
         let path = path.as_ref();
-        // A name in .img stands for its header, if there is one.
-        if let Some(header) = partner(path, "img", "hdr").filter(|header| header.exists()) {
-            let file = Self::read_header(Source::Path(header.clone()))?;
-            if file.header.single {
-                return Err(VolumeError::malformed(
-                    &header,
-                    MalformedKind::Format,
-                    "its magic number is not that of a .hdr/.img pair",
-                ));
-            }
-            return Ok(Self { voxels: Source::Path(path.to_path_buf()), ..file });
-        }
-        let mut file = Self::read_header(Source::Path(path.to_path_buf()))?;
-        if !file.header.single {
-            let voxels: PathBuf = partner(path, "hdr", "img").ok_or_else(|| {
-                let reason = "the header of a .hdr/.img pair, but its name does not end in .hdr";
+        let by_name = Format::of_name(path);
+        let source = Source::path(path);
+        let format = match by_name {
+            Some(format) => format,
+            None => Format::of_content(&start_of(&source)?),
+        };
+        let opened = match format {
+            Format::Nifti => nifti::open(path),
+            Format::Nrrd => nrrd::from_source(source),
+            Format::MetaImage => metaimage::from_source(source),
+        };
+        let (header, voxels) = opened.map_err(|error| match error {
+            VolumeError::Malformed { kind: MalformedKind::Format, .. } if by_name.is_none() => {
+                let reason = format!("of no known format; the endings {READ_ENDINGS} are read");
                 VolumeError::unsupported(path, UnsupportedKind::Format, reason)
-            })?;
-            file.voxels = Source::Path(voxels);
-        }
-        Ok(file)
+            }
+            error => error,
+        })?;
+        Ok(Self { header, voxels })
     }
 
-    /// Reads the header of a file that is in memory, gzipped or not.
+    /// Reads the header of a file that is in memory, of any format that [`VolumeFile::open`] reads, told by its content.
     ///
     /// # Errors
-    /// As [`NiftiFile::open`]; and the header of a `.hdr`/`.img` pair.
+    /// As [`VolumeFile::open`]; and a header whose voxels are in another file.
     pub fn from_bytes(bytes: impl Into<Arc<[u8]>>) -> Result<Self, VolumeError> {
-        let file = Self::read_header(Source::Memory(bytes.into()))?;
-        if !file.header.single {
-            let reason = "the header of a .hdr/.img pair without voxels";
-            return Err(VolumeError::unsupported(file.voxels.name(), UnsupportedKind::Format, reason));
-        }
-        Ok(file)
+        let source = Source::memory(bytes);
+        let (header, voxels) = match Format::of_content(&start_of(&source)?) {
+            Format::Nifti => nifti::from_source(source),
+            Format::Nrrd => nrrd::from_source(source),
+            Format::MetaImage => metaimage::from_source(source),
+        }?;
+        Ok(Self { header, voxels })
     }
 
-    fn read_header(source: Source) -> Result<Self, VolumeError> {
-        let mut input = source.open(HEADER_BUFFER)?;
-        let header = Header::read(&mut input.content, source.name())?;
-        Ok(Self { header, voxels: source })
-    }
-
-    /// From a checked header and the bytes that its offset counts in.
+    /// From a checked header and the source of its voxels.
     #[cfg(feature = "nifti")]
-    pub(crate) fn from_header(header: Header, bytes: &[u8]) -> Self {
-        Self { header, voxels: Source::Memory(bytes.into()) }
+    pub(crate) fn from_header(header: Header, voxels: Source) -> Self {
+        Self { header, voxels }
     }
 
     /// The header's content.
@@ -159,20 +162,20 @@ impl NiftiFile {
         self.volume(options)
     }
 
-    /// [`NiftiFile::image`] into memory that the caller has, such as that of the volume before: a large result costs more
+    /// [`VolumeFile::image`] into memory that the caller has, such as that of the volume before: a large result costs more
     /// time where its memory is new. Returns the geometry.
     ///
     /// # Errors
-    /// As [`NiftiFile::image`], and an array of another shape than the slices to read or not in C order. After an error
+    /// As [`VolumeFile::image`], and an array of another shape than the slices to read or not in C order. After an error
     /// some of the voxels may be written.
     ///
     /// ```
-    /// # use medseg_volume::{Dhw, Geometry, NiftiFile, ReadOptions, Volume, write_image};
+    /// # use medseg_volume::{Dhw, Geometry, VolumeFile, ReadOptions, Volume, write_image};
     /// # let folder = tempfile::tempdir()?;
     /// # let path = folder.path().join("ct.nii");
     /// # let geometry = Geometry::from_spacing(Dhw { d: 5.0, h: 0.8, w: 0.8 })?;
     /// # write_image(&path, &Volume::new(ndarray::Array3::from_elem((30, 4, 5), -1000.0), geometry))?;
-    /// let file = NiftiFile::open(&path)?;
+    /// let file = VolumeFile::open(&path)?;
     /// let mut voxels = ndarray::Array3::zeros((30, 4, 5));
     /// file.image_into(&ReadOptions::default(), &mut voxels.view_mut())?;
     /// assert_eq!(voxels[[29, 3, 4]], -1000.0);
@@ -196,7 +199,7 @@ impl NiftiFile {
     /// The voxels of a 3D label map: whole numbers from 0 to 255, whatever the stored type.
     ///
     /// # Errors
-    /// As [`NiftiFile::image`], and a value that is no whole number from 0 to 255 after scaling.
+    /// As [`VolumeFile::image`], and a value that is no whole number from 0 to 255 after scaling.
     pub fn label(&self, options: &ReadOptions) -> Result<Volume<u8>, VolumeError> {
         self.volume(options)
     }
@@ -205,7 +208,7 @@ impl NiftiFile {
     /// channels, the last slowest.
     ///
     /// # Errors
-    /// As [`NiftiFile::image`], channels excepted.
+    /// As [`VolumeFile::image`], channels excepted.
     pub fn channels(&self, options: &ReadOptions) -> Result<(Array4<f32>, Geometry), VolumeError> {
         let slices = self.slices(options)?;
         Ok((self.voxels(options, &slices)?, self.geometry(&slices)))
@@ -214,7 +217,7 @@ impl NiftiFile {
     /// The voxels of any number of dimensions in the stored type, not scaled.
     ///
     /// # Errors
-    /// As [`NiftiFile::channels`]; every value is kept.
+    /// As [`VolumeFile::channels`]; every value is kept.
     pub fn stored(&self, options: &ReadOptions) -> Result<(StoredVoxels, Geometry), VolumeError> {
         let slices = self.slices(options)?;
         macro_rules! read_as {
@@ -287,13 +290,17 @@ impl NiftiFile {
         let path = self.voxels.name();
         let input = self.open_voxels()?;
         let info = &self.header.info;
-        let dim = (info.channels, slices.len(), info.shape.h, info.shape.w);
+        let (channels, h, w) = (info.channels, info.shape.h, info.shape.w);
         // The product of all sides fits into u64, as the header's check found.
-        let count = (dim.0 as u64) * (dim.1 as u64) * (dim.2 as u64) * (dim.3 as u64);
+        let count = (channels as u64) * (slices.len() as u64) * (h as u64) * (w as u64);
         let mut data: Vec<V> = self.zeroed(count, options)?;
         self.fill(input, slices, &mut data, convert)?;
-        Array4::from_shape_vec(dim, data)
-            .map_err(|e| VolumeError::malformed(path, MalformedKind::Header, e.to_string()))
+        let lost = |e: ndarray::ShapeError| VolumeError::malformed(path, MalformedKind::Header, e.to_string());
+        if self.header.interleaved && channels > 1 {
+            let together = Array4::from_shape_vec((slices.len(), h, w, channels), data).map_err(lost)?;
+            return Ok(together.permuted_axes([3, 0, 1, 2]).as_standard_layout().into_owned());
+        }
+        Array4::from_shape_vec((channels, slices.len(), h, w), data).map_err(lost)
     }
 
     /// Opens the voxels' file, which is long enough.
@@ -349,11 +356,12 @@ impl NiftiFile {
     /// The parts of the file that hold the slices.
     fn parts(&self, slices: &Range<usize>) -> Parts {
         let info = &self.header.info;
-        let slice = (info.shape.h * info.shape.w * info.datatype.bytes()) as u64;
+        let (side_by_side, runs) = if self.header.interleaved { (info.channels, 1) } else { (1, info.channels) };
+        let slice = (info.shape.h * info.shape.w * info.datatype.bytes() * side_by_side) as u64;
         let (start, length) = (slices.start as u64 * slice, slices.len() as u64 * slice);
         Parts {
             first: self.header.offset + start,
-            runs: info.channels as u64,
+            runs: runs as u64,
             length,
             between: info.shape.d as u64 * slice - length,
         }

@@ -39,7 +39,7 @@ impl Datatype {
     }
 
     /// From NIfTI's code; `Err` names what the code means, if anything.
-    pub(super) fn from_code(code: i16) -> Result<Self, String> {
+    pub(crate) fn from_code(code: i16) -> Result<Self, String> {
         if let Some((datatype, ..)) = TABLE.iter().find(|(_, known, ..)| *known == code) {
             return Ok(*datatype);
         }
@@ -53,7 +53,7 @@ impl Datatype {
     }
 
     /// NIfTI's code.
-    pub(super) fn code(self) -> i16 {
+    pub(crate) fn code(self) -> i16 {
         self.entry().1
     }
 
