@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use medseg_volume::{NiftiFile, ReadOptions, StoredVoxels};
+use medseg_volume::{ReadOptions, StoredVoxels, VolumeFile};
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(file) = NiftiFile::from_bytes(bytes) else { return };
+    let Ok(file) = VolumeFile::from_bytes(bytes) else { return };
     let options = ReadOptions::default().with_max_bytes(1 << 28);
     let part = options.clone().with_slices(1..2);
     let whole = file.channels(&options);

@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use medseg_volume::{Dhw, NiftiFile};
+use medseg_volume::{Dhw, VolumeFile};
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(file) = NiftiFile::from_bytes(bytes) else { return };
+    let Ok(file) = VolumeFile::from_bytes(bytes) else { return };
     let info = file.info();
     assert!(info.geometry.affine().iter().flatten().all(|v| v.is_finite()));
     assert!(info.shape.to_array().iter().all(|side| *side > 0) && info.channels > 0);

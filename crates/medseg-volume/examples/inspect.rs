@@ -10,7 +10,7 @@ use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
-use medseg_volume::{Dhw, Geometry, NiftiFile, ReadOptions};
+use medseg_volume::{Dhw, Geometry, ReadOptions, VolumeFile};
 use ndarray::Array4;
 #[cfg(feature = "dicom")]
 use ndarray::Axis;
@@ -48,7 +48,7 @@ struct Found {
 }
 
 fn nifti(path: &Path) -> Result<Found, Box<dyn Error>> {
-    let file = NiftiFile::open(path)?;
+    let file = VolumeFile::open(path)?;
     let (values, geometry) = file.channels(&ReadOptions::default())?;
     let info = file.info();
     let version = geometry.nifti_fields().map_or(String::new(), |f| format!("NIfTI version {:?}, ", f.version));

@@ -12,7 +12,7 @@ use std::io::{BufRead, Write};
 use std::time::Instant;
 
 use medseg_volume::{
-    Geometry, NiftiFile, NiftiVersion, ReadOptions, StoredVoxels, Volume, WriteOptions, error_chain, read_image,
+    Geometry, NiftiVersion, ReadOptions, StoredVoxels, Volume, VolumeFile, WriteOptions, error_chain, read_image,
     read_label, write_channels, write_volume,
 };
 use ndarray::Array3;
@@ -45,7 +45,7 @@ fn answer(parts: &[&str], kept: &mut Kept) -> Result<String, Box<dyn Error>> {
             Ok(format!("{seconds} {} {}", peak_kib(), image.data.len()))
         }
         ["again", path] => {
-            let file = NiftiFile::open(path)?;
+            let file = VolumeFile::open(path)?;
             let shape = file.info().shape.to_array();
             let image = kept.image.get_or_insert_with(|| Array3::zeros(shape));
             file.image_into(&ReadOptions::default(), &mut image.view_mut())?;
@@ -67,7 +67,7 @@ fn answer(parts: &[&str], kept: &mut Kept) -> Result<String, Box<dyn Error>> {
 }
 
 fn copy(from: &str, stored: &str, image: &str) -> Result<(), Box<dyn Error>> {
-    let (file, options) = (NiftiFile::open(from)?, WriteOptions::default());
+    let (file, options) = (VolumeFile::open(from)?, WriteOptions::default());
     let (voxels, geometry) = file.stored(&ReadOptions::default())?;
     macro_rules! write_as {
         ($($variant:ident),*) => {

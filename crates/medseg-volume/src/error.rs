@@ -126,6 +126,12 @@ pub enum GeometryFault {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnstorableFault {
+    /// The name's ending tells no format.
+    #[error("the name must end in .nii, .nii.gz, .nrrd, .nhdr, .mha or .mhd")]
+    Ending,
+    /// The name of the voxels' file beside the header cannot be stated in it.
+    #[error("a header cannot state such a name of the file with its voxels")]
+    Name,
     /// There are no voxels.
     #[error("{0} voxels are none")]
     Empty(crate::Dhw<usize>),

@@ -74,6 +74,20 @@ impl Geometry {
         ])
     }
 
+    /// From the steps along i, j, k and the first voxel in LPS millimetres, DICOM's space.
+    pub(crate) fn from_lps(steps: [[f64; 3]; 3], first: [f64; 3]) -> Result<Self, GeometryFault> {
+        // x and y point the other way; `+ 0.0` makes -0 a 0.
+        let sign = [-1.0, -1.0, 1.0];
+        let row = |r: usize| [steps[0][r], steps[1][r], steps[2][r], first[r]].map(|value| sign[r] * value + 0.0);
+        Self::checked([row(0), row(1), row(2), [0.0, 0.0, 0.0, 1.0]])
+    }
+
+    /// The steps along i, j, k and the first voxel in LPS millimetres.
+    pub(crate) fn to_lps(&self) -> ([[f64; 3]; 3], [f64; 3]) {
+        let lps = |[x, y, z]: [f64; 3]| [0.0 - x, 0.0 - y, z];
+        (self.columns().map(lps), lps(std::array::from_fn(|r| self.affine[r][3])))
+    }
+
     pub(crate) fn with_fields(mut self, fields: NiftiFields) -> Self {
         self.nifti = Some(fields);
         self

@@ -6,25 +6,28 @@
 
 use std::path::Path;
 
+use ndarray::Axis;
+
 use ::nifti::volume::NiftiVolume;
 use ::nifti::{Endianness, InMemNiftiObject, InMemNiftiVolume, NiftiHeader, NiftiObject};
 
 use crate::error::UnstorableFault;
-use crate::nifti::{Header, RawHeader, single_file_head};
+use crate::file::Source;
+use crate::nifti::{RawHeader, head, of_raw};
 use crate::{
-    Geometry, MalformedKind, NiftiFields, NiftiFile, NiftiVersion, ReadOptions, Stored, Volume, VolumeError,
+    Geometry, MalformedKind, NiftiFields, NiftiVersion, ReadOptions, Stored, Volume, VolumeError, VolumeFile,
     WriteOptions,
 };
 
 /// The name in messages.
 const NAME: &str = "<nifti header>";
 
-impl NiftiFile {
+impl VolumeFile {
     /// Takes over a header and its voxels from the crate `nifti`: every way of reading is then open.
     ///
     /// ```
     /// use medseg_volume::ndarray::Array3;
-    /// use medseg_volume::{Dhw, Geometry, NiftiFile, ReadOptions, Volume};
+    /// use medseg_volume::{Dhw, Geometry, VolumeFile, ReadOptions, Volume};
     /// use nifti::{InMemNiftiVolume, NiftiHeader};
     ///
     /// let geometry = Geometry::from_spacing(Dhw { d: 5.0, h: 0.8, w: 0.8 })?;
@@ -32,7 +35,7 @@ impl NiftiFile {
     /// let (header, voxels) = <(NiftiHeader, InMemNiftiVolume)>::try_from(&image)?;
     /// assert_eq!(header.pixdim[1..4], [0.8, 0.8, 5.0]);
     ///
-    /// let file = NiftiFile::from_parts(&header, &voxels)?;
+    /// let file = VolumeFile::from_parts(&header, &voxels)?;
     /// assert_eq!(file.info().shape, image.shape());
     /// assert_eq!(file.image(&ReadOptions::default())?.data, image.data);
     /// assert_eq!(Volume::<f32>::try_from((&header, &voxels))?.data, image.data);
@@ -40,7 +43,7 @@ impl NiftiFile {
     /// ```
     ///
     /// # Errors
-    /// As [`NiftiFile::from_bytes`]; and voxels of other dimensions or another type than the header's.
+    /// As [`VolumeFile::from_bytes`]; and voxels of other dimensions or another type than the header's.
     pub fn from_parts(header: &NiftiHeader, voxels: &InMemNiftiVolume) -> Result<Self, VolumeError> {
         let path = Path::new(NAME);
         let header_of_voxels = (voxels.dim().to_vec(), voxels.data_type() as i16);
@@ -51,8 +54,8 @@ impl NiftiFile {
             let reason = "the voxels have other dimensions or another type than the header";
             return Err(VolumeError::malformed(path, MalformedKind::Header, reason));
         }
-        let checked = Header::of(&raw(header), path)?;
-        Ok(Self::from_header(checked, voxels.raw_data()))
+        let (checked, _) = of_raw(&raw(header), path)?;
+        Ok(Self::from_header(checked, Source::memory(voxels.raw_data())))
     }
 }
 
@@ -61,7 +64,7 @@ impl TryFrom<&NiftiHeader> for Geometry {
 
     /// The geometry by sform, qform or voxel sizes, with the header's own fields.
     fn try_from(header: &NiftiHeader) -> Result<Self, VolumeError> {
-        Ok(Header::of(&raw(header), Path::new(NAME))?.info.geometry)
+        Ok(of_raw(&raw(header), Path::new(NAME))?.0.info.geometry)
     }
 }
 
@@ -72,7 +75,7 @@ macro_rules! volumes {
 
             #[doc = $what]
             fn try_from((header, voxels): (&NiftiHeader, &InMemNiftiVolume)) -> Result<Self, VolumeError> {
-                NiftiFile::from_parts(header, voxels)?.$read(&ReadOptions::default())
+                VolumeFile::from_parts(header, voxels)?.$read(&ReadOptions::default())
             }
         }
 
@@ -88,8 +91,8 @@ macro_rules! volumes {
 }
 
 volumes! {
-    f32, image, "As [`NiftiFile::image`]: scaled by slope and intercept in f64.";
-    u8, label, "As [`NiftiFile::label`]: whole numbers from 0 to 255 or an error.";
+    f32, image, "As [`VolumeFile::image`]: scaled by slope and intercept in f64.";
+    u8, label, "As [`VolumeFile::label`]: whole numbers from 0 to 255 or an error.";
 }
 
 impl<T: Stored> TryFrom<&Volume<T>> for NiftiHeader {
@@ -98,8 +101,8 @@ impl<T: Stored> TryFrom<&Volume<T>> for NiftiHeader {
     /// A NIfTI-1 header with the fields that the geometry was read with, or its affine as sform.
     fn try_from(volume: &Volume<T>) -> Result<Self, VolumeError> {
         let options = WriteOptions::default().with_version(NiftiVersion::One);
-        let bytes =
-            single_file_head(volume, &options).map_err(|fault| VolumeError::unstorable(Path::new(NAME), fault))?;
+        let bytes = head(&volume.data.view().insert_axis(Axis(0)), &volume.geometry, &options)
+            .map_err(|fault| VolumeError::unstorable(Path::new(NAME), fault))?;
         Self::from_reader(&bytes[..]).map_err(|_| refused(volume))
     }
 }

@@ -5,11 +5,14 @@ mod axes;
 pub mod dicom;
 mod error;
 mod error_chain;
+mod file;
 mod geometry;
 #[cfg(feature = "nifti")]
 mod interop;
 mod matrix3;
+mod metaimage;
 mod nifti;
+mod nrrd;
 mod orientation;
 mod reorient;
 mod volume;
@@ -19,12 +22,17 @@ pub use ndarray;
 pub use axes::Dhw;
 pub use error::{GeometryFault, MalformedKind, UnstorableFault, UnsupportedKind, VolumeError};
 pub use error_chain::error_chain;
-pub use geometry::{Affine, Geometry};
-pub use nifti::{
-    Datatype, Extension, NiftiFields, NiftiFile, NiftiVersion, ReadOptions, Stored, StoredVoxels, VolumeInfo, Warning,
-    WriteOptions, read_channels, read_image, read_image_with, read_info, read_label, read_label_with, read_stored,
-    write_channels, write_image, write_image_i16, write_label, write_volume,
+pub use file::{
+    Datatype, ReadOptions, Stored, StoredVoxels, VolumeFile, VolumeInfo, Warning, WriteOptions, read_channels,
+    read_image, read_image_with, read_info, read_label, read_label_with, read_stored, write_channels, write_image,
+    write_image_i16, write_label, write_volume,
 };
+pub use geometry::{Affine, Geometry};
+pub use nifti::{Extension, NiftiFields, NiftiVersion};
+
+/// The earlier name of [`VolumeFile`].
+pub type NiftiFile = VolumeFile;
+
 pub use orientation::Orientation;
 pub use reorient::Axes;
 pub use volume::Volume;

@@ -17,6 +17,27 @@ fn peak() -> u64 {
 fn bad_files_take_no_memory() {
     let folder = Path::new("tests/golden/bad");
     let before = peak();
+    let huge = tempfile::tempdir().unwrap();
+    for encoding in ["raw", "gzip"] {
+        let nrrd = format!(
+            "NRRD0004\ntype: double\ndimension: 3\nsizes: 30000 30000 900\nspacings: 1 1 1\nendian: little\n\
+             encoding: {encoding}\n\nfew bytes"
+        );
+        let packed = encoding == "gzip";
+        let mha = format!(
+            "NDims = 3\nDimSize = 30000 30000 900\nCompressedData = {packed}\nElementType = MET_DOUBLE\n\
+             ElementDataFile = LOCAL\nfew bytes"
+        );
+        fs::write(huge.path().join(format!("{encoding}.nrrd")), nrrd).unwrap();
+        fs::write(huge.path().join(format!("{encoding}.mha")), mha).unwrap();
+        // A header without an end.
+        fs::write(huge.path().join(format!("{encoding}_endless.nrrd")), "NRRD0004\n#".repeat(1 << 20)).unwrap();
+    }
+    for entry in fs::read_dir(huge.path()).unwrap() {
+        let path = entry.unwrap().path();
+        assert!(read_image(&path).is_err() && read_channels(&path).is_err());
+        assert!(peak() < before + (64 << 10), "{}: {} KiB", path.display(), peak() - before);
+    }
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let _ = (read_image(&path), read_label(&path), read_channels(&path));

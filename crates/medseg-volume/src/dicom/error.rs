@@ -1,8 +1,9 @@
 //! Errors of DICOM series.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::SeriesSummary;
+use super::{PassedOver, PassedOverReason, SeriesSummary};
 use crate::{MalformedKind, UnsupportedKind, VolumeError};
 
 /// An error of reading a DICOM series; its message names the folder or the file and never a value that could tell who
@@ -23,12 +24,12 @@ pub enum DicomError {
         attribute: &'static str,
     },
     /// A folder holds no image that has a place in the patient.
-    #[error("{}: no DICOM image with a position among {files} files", folder.display())]
+    #[error("{}: no image of a volume among {} files{}", folder.display(), passed_over.len(), reasons(passed_over))]
     NoSeries {
         /// The folder.
         folder: PathBuf,
-        /// Files looked at.
-        files: usize,
+        /// Its files, and the rule that each fails.
+        passed_over: Vec<PassedOver>,
     },
     /// A folder holds several series and none was chosen.
     #[error("{}: {} series, choose one by its UID: {}", folder.display(), series.len(), list(series))]
@@ -78,6 +79,19 @@ pub enum DicomError {
         /// Number of slices missing in all gaps together.
         missing: usize,
     },
+    /// Slices become thicker or thinner within the series, and their distance with them: no one grid holds them.
+    #[error(
+        "{}: the distance to the next slice changes from {before_mm:.3} to {after_mm:.3} mm with the slices' thickness",
+        at.display()
+    )]
+    StepChanges {
+        /// The slice between both distances.
+        at: PathBuf,
+        /// Millimetres from the slice before.
+        before_mm: f64,
+        /// Millimetres to the slice after.
+        after_mm: f64,
+    },
     /// Slices are so unevenly spaced that a grid of equal steps would misplace them.
     #[error("{} lies {off_mm:.3} mm off an even grid of {step_mm:.3} mm steps", file.display())]
     UnevenSlices {
@@ -125,6 +139,22 @@ impl DicomError {
     pub(super) fn limit(path: &Path, needed: u64, limit: u64) -> Self {
         VolumeError::Limit { path: path.to_path_buf(), needed, limit }.into()
     }
+}
+
+/// The files by the rule they fail, three of each by name.
+fn reasons(files: &[PassedOver]) -> String {
+    let mut by_reason: BTreeMap<PassedOverReason, Vec<&Path>> = BTreeMap::new();
+    for file in files {
+        by_reason.entry(file.reason).or_default().push(&file.path);
+    }
+    let mut text = String::new();
+    for (reason, paths) in by_reason {
+        let name = |path: &&Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let names: Vec<String> = paths.iter().take(3).map(name).collect();
+        let more = if paths.len() > names.len() { ", ..." } else { "" };
+        text.push_str(&format!("; {} {reason} ({}{more})", paths.len(), names.join(", ")));
+    }
+    text
 }
 
 fn list(series: &[SeriesSummary]) -> String {

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use dicom_dictionary_std::{tags, uids};
 
-use super::DicomError;
 use super::data_set::{Values, read_data_set, read_meta};
 use super::elements::{Elements, WalkError};
 use super::pixels::{Pixels, pixels};
 use super::syntax::{Encoding, Syntax};
+use super::{DicomError, PassedOverReason};
 use crate::{MalformedKind, UnsupportedKind};
 
 /// Bytes before a file's first element: the preamble and `DICM`.
@@ -23,10 +23,8 @@ pub(super) enum Found {
     Image(Box<Header>),
     /// An image that cannot be read, and its series if that is known.
     Refused { series: Option<String>, error: DicomError },
-    /// DICOM, but no image that could be part of a volume: a report, a directory, a localizer.
-    Other,
-    /// Not DICOM.
-    Foreign,
+    /// No image that could be part of a volume.
+    PassedOver(PassedOverReason),
 }
 
 /// One image's header: what its pixels and its place need, and nothing about the patient.
@@ -46,7 +44,10 @@ pub(super) struct Header {
     pub orientation: [[f64; 3]; 2],
     /// `PixelSpacing`: millimetres between rows, between columns.
     pub spacing: [f64; 2],
+    /// Millimetres that may stand for the step of a single slice.
     pub thickness: Option<f64>,
+    /// `SliceThickness` itself.
+    pub slice_thickness: Option<f64>,
     pub slope: f64,
     pub intercept: f64,
 }
@@ -64,11 +65,13 @@ fn read_into(path: &Path, series: &mut Option<String>) -> Result<Found, DicomErr
     let mut reader = BufReader::with_capacity(1 << 14, file);
     let mut preamble = [0; PREAMBLE];
     match reader.read_exact(&mut preamble) {
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(Found::Foreign),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            return Ok(Found::PassedOver(PassedOverReason::NotDicom));
+        }
         result => result.map_err(DicomError::io("read", path))?,
     }
     if &preamble[128..] != b"DICM" {
-        return Ok(Found::Foreign);
+        return Ok(Found::PassedOver(PassedOverReason::NotDicom));
     }
     let mut elements = Elements::new(reader, Encoding::ExplicitLittle, PREAMBLE as u64, end);
     let fail = |error| match error {
@@ -76,7 +79,7 @@ fn read_into(path: &Path, series: &mut Option<String>) -> Result<Found, DicomErr
         WalkError::Malformed(kind, reason) => DicomError::malformed(path, kind, reason),
     };
     let Some(uid) = read_meta(&mut elements).map_err(fail)? else {
-        return Ok(Found::Other);
+        return Ok(Found::PassedOver(PassedOverReason::Directory));
     };
     let syntax = Syntax::of(&uid).ok_or_else(|| {
         DicomError::unsupported(
@@ -96,13 +99,16 @@ fn read_into(path: &Path, series: &mut Option<String>) -> Result<Found, DicomErr
 fn interpret(values: &Values<'_>, syntax: Syntax, end: u64) -> Result<Found, DicomError> {
     let path = values.path;
     let class = values.text(tags::SOP_CLASS_UID);
-    if DERIVED_OBJECTS.contains(&class.as_str()) || is_localizer(&values.text(tags::IMAGE_TYPE)) {
-        return Ok(Found::Other);
+    if DERIVED_OBJECTS.contains(&class.as_str()) {
+        return Ok(Found::PassedOver(PassedOverReason::DerivedObject));
+    }
+    if is_localizer(&values.text(tags::IMAGE_TYPE)) {
+        return Ok(Found::PassedOver(PassedOverReason::Localizer));
     }
     let Some(pixel_data) = values.raw.pixel_data else {
         let float =
             || DicomError::unsupported(path, UnsupportedKind::Datatype, "pixels of floating point are not read");
-        return if values.raw.float_pixels { Err(float()) } else { Ok(Found::Other) };
+        return if values.raw.float_pixels { Err(float()) } else { Ok(Found::PassedOver(PassedOverReason::NoPixels)) };
     };
     let [frames] = values.decimals(tags::NUMBER_OF_FRAMES, "NumberOfFrames")?.unwrap_or([1.0]);
     if ENHANCED.contains(&class.as_str()) || frames != 1.0 {
@@ -116,7 +122,7 @@ fn interpret(values: &Values<'_>, syntax: Syntax, end: u64) -> Result<Found, Dic
     let orientation = values.decimals::<6>(tags::IMAGE_ORIENTATION_PATIENT, "ImageOrientationPatient")?;
     let (position, [a, b, c, d, e, f]) = match (position, orientation) {
         // A screenshot, a dose report as an image, a plain radiograph.
-        (None, None) => return Ok(Found::Other),
+        (None, None) => return Ok(Found::PassedOver(PassedOverReason::NoPosition)),
         (None, _) => return Err(values.missing("ImagePositionPatient")),
         (_, None) => return Err(values.missing("ImageOrientationPatient")),
         (Some(position), Some(orientation)) => (position, orientation),
@@ -138,6 +144,7 @@ fn interpret(values: &Values<'_>, syntax: Syntax, end: u64) -> Result<Found, Dic
         orientation: [[a, b, c], [d, e, f]],
         spacing: spacing.ok_or_else(|| values.missing("PixelSpacing"))?,
         thickness: between.and_then(positive).or(thick.and_then(positive)),
+        slice_thickness: thick.and_then(positive),
         slope,
         intercept,
     };

@@ -16,7 +16,8 @@
 //! `InstanceNumber`. All slices must agree in size, spacing, orientation and frame of reference; two at one place,
 //! missing ones, uneven steps and a gantry tilt are errors that name the files ([`DicomError`]). What is unusual and
 //! harmless is a [`SeriesWarning`]. Files that are not DICOM, and objects that are no images of a volume (directories,
-//! reports, segmentations, localizers, screenshots), are passed over and counted.
+//! reports, segmentations, localizers, screenshots), are passed over and listed with the rule they fail
+//! ([`FolderSummary::passed_over`]).
 //!
 //! The array is `[depth, height, width]` = slices, rows, columns. DICOM's patient space points to the left and the back
 //! (LPS); the geometry is in RAS+ millimetres, so the affine's first two rows have the other sign.
@@ -57,7 +58,7 @@ use ndarray::Array3;
 use rayon::prelude::*;
 
 pub use error::DicomError;
-pub use summary::{FolderSummary, SeriesSummary, SeriesWarning, VolumeSummary};
+pub use summary::{FolderSummary, PassedOver, PassedOverReason, SeriesSummary, SeriesWarning, VolumeSummary};
 
 use crate::Volume;
 use header::{Found, Header};
@@ -161,8 +162,7 @@ struct Contents {
     /// By UID, in order of paths.
     series: BTreeMap<String, Images>,
     unreadable: Vec<DicomError>,
-    other: usize,
-    foreign: usize,
+    passed_over: Vec<PassedOver>,
 }
 
 /// The images of one series.
@@ -182,9 +182,10 @@ impl Images {
 impl Contents {
     /// Reads the headers of a folder's files, in parallel.
     fn of(folder: &Path) -> Result<Self, DicomError> {
-        let found: Vec<Found> = files(folder)?.par_iter().map(|path| header::read(path)).collect();
-        let mut contents = Self { series: BTreeMap::new(), unreadable: Vec::new(), other: 0, foreign: 0 };
-        for file in found {
+        let files = files(folder)?;
+        let found: Vec<Found> = files.par_iter().map(|path| header::read(path)).collect();
+        let mut contents = Self { series: BTreeMap::new(), unreadable: Vec::new(), passed_over: Vec::new() };
+        for (path, file) in files.into_iter().zip(found) {
             match file {
                 Found::Image(header) => {
                     contents.series.entry(header.series.clone()).or_default().slices.push(*header);
@@ -193,8 +194,7 @@ impl Contents {
                 Found::Refused { series: Some(series), error } => {
                     contents.series.entry(series).or_default().refused.push(error)
                 }
-                Found::Other => contents.other += 1,
-                Found::Foreign => contents.foreign += 1,
+                Found::PassedOver(reason) => contents.passed_over.push(PassedOver { path, reason }),
             }
         }
         Ok(contents)
@@ -212,8 +212,7 @@ impl Contents {
         };
         FolderSummary {
             series: self.series.into_iter().map(summary).collect(),
-            other: self.other,
-            foreign: self.foreign,
+            passed_over: self.passed_over,
             unreadable: self.unreadable,
         }
     }
@@ -238,10 +237,7 @@ impl Contents {
                 let series = self.into_summary(folder, options).series;
                 Err(DicomError::UnknownSeries { folder: folder.to_path_buf(), uid, series })
             }
-            None => {
-                let files = self.other + self.foreign;
-                Err(DicomError::NoSeries { folder: folder.to_path_buf(), files })
-            }
+            None => Err(DicomError::NoSeries { folder: folder.to_path_buf(), passed_over: self.passed_over }),
         }
     }
 }

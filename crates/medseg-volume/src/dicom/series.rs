@@ -5,10 +5,13 @@ use std::path::Path;
 use super::header::Header;
 use super::summary::{SeriesWarning, VolumeSummary};
 use super::{DicomError, SeriesOptions};
-use crate::{Affine, Dhw, Geometry};
+use crate::{Dhw, Geometry};
 
 /// Directions and lengths that should be equal may differ by this much, relative: text of few digits.
 const SAME: f64 = 1e-4;
+/// Directions of slices that differ by more than [`SAME`] are warned of, by more than this refused: it moves the farthest
+/// of 512 pixels by half of one.
+const VARYING: f64 = 1e-3;
 /// Directions farther than this from unit vectors at a right angle are refused.
 const REPAIRABLE: f64 = 1e-2;
 /// Slices closer than this are one place, in millimetres.
@@ -31,12 +34,18 @@ pub(super) struct Stack {
 /// Puts the images of one series in order and checks that they make a volume.
 pub(super) fn stack(folder: &Path, slices: Vec<Header>, options: &SeriesOptions) -> Result<Stack, DicomError> {
     let Some(first) = slices.first() else {
-        return Err(DicomError::NoSeries { folder: folder.to_path_buf(), files: 0 });
+        return Err(DicomError::NoSeries { folder: folder.to_path_buf(), passed_over: Vec::new() });
     };
+    let mut warnings = Vec::new();
+    let mut varying: f64 = 0.0;
     for slice in &slices {
         same_grid(first, slice)?;
+        let (a, b) = (first.orientation.as_flattened(), slice.orientation.as_flattened());
+        varying = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(varying, f64::max);
     }
-    let mut warnings = Vec::new();
+    if varying > SAME {
+        warnings.push(SeriesWarning::DirectionsVary { by: varying });
+    }
     let frame = frame(folder, first, &mut warnings)?;
     let slices = in_order(slices, frame.normal);
     let step = step(folder, &slices, &frame, options, &mut warnings)?;
@@ -70,7 +79,7 @@ fn same_grid(first: &Header, other: &Header) -> Result<(), DicomError> {
     let checks = [
         ("Rows", a.rows == b.rows),
         ("Columns", a.columns == b.columns),
-        ("ImageOrientationPatient", near(first.orientation.as_flattened(), other.orientation.as_flattened(), SAME)),
+        ("ImageOrientationPatient", near(first.orientation.as_flattened(), other.orientation.as_flattened(), VARYING)),
         ("PixelSpacing", near(&first.spacing, &other.spacing, SAME * first.spacing[0].abs())),
         ("FrameOfReferenceUID", first.frame_of_reference == other.frame_of_reference),
         ("Modality", first.modality == other.modality),
@@ -133,6 +142,7 @@ fn step(
         let missing = || DicomError::Missing { path: slices[0].path.clone(), attribute: "SliceThickness" };
         return Ok(scaled(frame.normal, thickness.ok_or_else(missing)?));
     };
+    check_thickness(slices, frame)?;
     check_gaps(slices, frame)?;
     let steps = (slices.len() - 1) as f64;
     let way = difference(last.position, first.position);
@@ -150,6 +160,29 @@ fn step(
         warnings.push(SeriesWarning::GantryTilt { degrees });
     }
     Ok(step)
+}
+
+/// Refuses slices whose distance changes with their thickness, as where a protocol goes on with thicker ones: none is
+/// missing.
+fn check_thickness(slices: &[Header], frame: &Frame) -> Result<(), DicomError> {
+    let thickness = |slice: &Header| slice.slice_thickness.unwrap_or(0.0);
+    let other = |a: f64, b: f64| (a - b).abs() > UNEVEN_ERROR * a.min(b);
+    let gap = |pair: &[Header]| dot(difference(pair[1].position, pair[0].position), frame.normal);
+    let change = slices.windows(3).find(|three| {
+        let (before, after) = (gap(&three[..2]), gap(&three[1..]));
+        before >= ONE_PLACE_MM
+            && after >= ONE_PLACE_MM
+            && other(before, after)
+            && other(thickness(&three[0]), thickness(&three[2]))
+    });
+    match change {
+        None => Ok(()),
+        Some(three) => Err(DicomError::StepChanges {
+            at: three[1].path.clone(),
+            before_mm: gap(&three[..2]),
+            after_mm: gap(&three[1..]),
+        }),
+    }
 }
 
 /// Refuses two slices at one place, and gaps that are a multiple of the usual one.
@@ -206,7 +239,7 @@ fn check_evenness(
     Ok(())
 }
 
-/// The affine in RAS: DICOM's x and y point to the left and the back, so their rows change sign.
+/// The volume's place by its first slice and the steps.
 fn geometry(folder: &Path, first: &Header, frame: &Frame, step: Vector) -> Result<Geometry, DicomError> {
     let [between_rows, between_columns] = first.spacing;
     let fail = |reason: String| DicomError::Geometry { folder: folder.to_path_buf(), reason };
@@ -215,11 +248,7 @@ fn geometry(folder: &Path, first: &Header, frame: &Frame, step: Vector) -> Resul
     }
     let i = scaled(frame.row, between_columns);
     let j = scaled(frame.column, between_rows);
-    let sign = [-1.0, -1.0, 1.0];
-    // `+ 0.0` makes -0 a 0.
-    let row = |r: usize| [i[r], j[r], step[r], first.position[r]].map(|value| sign[r] * value + 0.0);
-    let affine: Affine = [row(0), row(1), row(2), [0.0, 0.0, 0.0, 1.0]];
-    Geometry::from_affine(affine).map_err(|error| fail(error.to_string()))
+    Geometry::from_lps([i, j, step], first.position).map_err(|fault| fail(fault.to_string()))
 }
 
 fn dot(a: Vector, b: Vector) -> f64 {

@@ -1,6 +1,7 @@
 //! Descriptions of a folder's series, for people and for choosing.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use super::DicomError;
 use crate::{Dhw, Geometry};
@@ -11,13 +12,51 @@ use crate::{Dhw, Geometry};
 pub struct FolderSummary {
     /// The series of images, sorted by UID.
     pub series: Vec<SeriesSummary>,
-    /// Number of DICOM files that are no images of a volume: reports, directories, segmentations, localizers,
-    /// screenshots.
-    pub other: usize,
-    /// Number of files that are not DICOM.
-    pub foreign: usize,
+    /// Files that are part of no series, each with the reason.
+    pub passed_over: Vec<PassedOver>,
     /// Files that look like DICOM but are damaged before it is known which series they belong to.
     pub unreadable: Vec<DicomError>,
+}
+
+/// A file that is no image of a volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PassedOver {
+    /// The file.
+    pub path: PathBuf,
+    /// The rule that it fails.
+    pub reason: PassedOverReason,
+}
+
+/// The rules by which a file is no image of a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum PassedOverReason {
+    /// It neither has `DICM` after a preamble nor begins with an element of a DICOM data set.
+    NotDicom,
+    /// A directory of other files (DICOMDIR).
+    Directory,
+    /// An overview that slices are planned on.
+    Localizer,
+    /// A segmentation, a dose or a parametric map.
+    DerivedObject,
+    /// An object without pixels, such as a report.
+    NoPixels,
+    /// Pixels with neither position nor orientation in the patient: a screenshot, a radiograph.
+    NoPosition,
+}
+
+impl fmt::Display for PassedOverReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotDicom => "not DICOM: neither a preamble with DICM nor an element at the start",
+            Self::Directory => "a directory of files (DICOMDIR)",
+            Self::Localizer => "a localizer by its ImageType",
+            Self::DerivedObject => "a segmentation, dose or parametric map by its SOPClassUID",
+            Self::NoPixels => "without PixelData",
+            Self::NoPosition => "without ImagePositionPatient and ImageOrientationPatient",
+        })
+    }
 }
 
 /// One series of a folder. It holds nothing that tells who the patient is.
@@ -73,6 +112,12 @@ pub enum SeriesWarning {
     Monochrome1,
     /// Slices have different rescale slopes or intercepts, as PET has; each is scaled by its own.
     RescaleVaries,
+    /// The directions of rows and columns differ between slices by up to this much, as roundings do; the first file's are
+    /// taken for all.
+    DirectionsVary {
+        /// The largest difference of a component.
+        by: f64,
+    },
     /// The directions of rows and columns are not unit vectors at a right angle, by up to this much; they were made so.
     DirectionsRepaired {
         /// The largest difference from 1 of a length, or from 0 of the cosine between them.
@@ -101,6 +146,9 @@ impl fmt::Display for SeriesWarning {
             Self::NoSeriesUid => write!(f, "the images have no SeriesInstanceUID"),
             Self::Monochrome1 => write!(f, "MONOCHROME1: low values are meant to be shown bright"),
             Self::RescaleVaries => write!(f, "slices have different rescale slopes or intercepts"),
+            Self::DirectionsVary { by } => {
+                write!(f, "row and column directions differ between slices by {by:.1e}; those of one stand for all")
+            }
             Self::DirectionsRepaired { off } => {
                 write!(f, "row and column directions were off by {off:.1e} and made orthonormal")
             }

@@ -1,10 +1,11 @@
 //! From a header's fields to an affine.
 
-use super::{NiftiFields, NiftiVersion, Warning};
-use crate::geometry::Affine;
+use super::fields::{METRES, MICROMETRES};
+use super::{NiftiFields, NiftiVersion};
+use crate::{Affine, Warning};
 
-/// The affine of a header: sform if its code is positive, else qform, else voxel sizes with the first axis flipped and
-/// the volume's centre at the origin. `shape` is the number of voxels along i, j, k.
+/// The affine of a header in millimetres: sform if its code is positive, else qform, else voxel sizes with the first axis
+/// flipped and the volume's centre at the origin. `shape` is the number of voxels along i, j, k.
 pub(super) fn affine_of(fields: &NiftiFields, shape: [u64; 3], warnings: &mut Vec<Warning>) -> Affine {
     let rows = if fields.sform_code > 0 {
         fields.srow
@@ -14,7 +15,23 @@ pub(super) fn affine_of(fields: &NiftiFields, shape: [u64; 3], warnings: &mut Ve
         warnings.push(Warning::NoForm);
         base(fields, shape, warnings)
     };
-    [rows[0], rows[1], rows[2], [0.0, 0.0, 0.0, 1.0]]
+    let millimetres = rows.map(|row| row.map(|length| to_millimetres(length, fields)));
+    [millimetres[0], millimetres[1], millimetres[2], [0.0, 0.0, 0.0, 1.0]]
+}
+
+/// Converts a length in the header's unit: metres and micrometres; other codes count as millimetres.
+///
+/// A length of NIfTI-1 is known to f32 only, so it is rounded to f32 again: 0.002 metres are 2 millimetres.
+fn to_millimetres(length: f64, fields: &NiftiFields) -> f64 {
+    let converted = match fields.space_unit() {
+        METRES => length * 1e3,
+        MICROMETRES => length / 1e3,
+        _ => return length,
+    };
+    match fields.version {
+        NiftiVersion::One => f64::from(converted as f32),
+        NiftiVersion::Two => converted,
+    }
 }
 
 /// Millimetres along i, j, k; 0 counts as 1, and a sign has no meaning.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::Warning;
+use crate::Warning;
 
 /// A header extension: an application's own data.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+/// NIfTI's codes of units of length.
+pub(super) const METRES: i32 = 1;
+pub(super) const MILLIMETRES: i32 = 2;
+pub(super) const MICROMETRES: i32 = 3;
+
 /// The version of the format: NIfTI-2 has 64-bit dimensions and geometry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum NiftiVersion {
@@ -19,7 +24,7 @@ pub struct NiftiFields {
     pub version: NiftiVersion,
     /// qfac, the spacing of the three axes and of the further ones.
     pub pixdim: [f64; 8],
-    /// Space and time units.
+    /// Units of length and time; lengths here are as stored, those of an affine are millimetres.
     pub xyzt_units: i32,
     /// Meaning of the quaternion; 0 if unused.
     pub qform_code: i32,
@@ -36,6 +41,11 @@ pub struct NiftiFields {
 }
 
 impl NiftiFields {
+    /// The unit of length, the lowest three bits of `xyzt_units`: 0 unknown, 1 metres, 2 millimetres, 3 micrometres.
+    pub(super) fn space_unit(&self) -> i32 {
+        self.xyzt_units & 7
+    }
+
     /// The free text up to its first zero; bytes that are not UTF-8 are replaced.
     #[must_use]
     pub fn description(&self) -> String {

@@ -4,111 +4,60 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::affine::affine_of;
-use super::extension::{self, Extension};
+use super::fields::MILLIMETRES;
 use super::layout::{LONGEST, RawHeader, version_of};
-use super::{Datatype, NiftiVersion, Warning};
+use super::{NiftiVersion, extension};
 use crate::error::GeometryFault;
-use crate::{Dhw, Geometry, MalformedKind, UnsupportedKind, VolumeError};
+use crate::file::Header;
+use crate::{Datatype, Geometry, MalformedKind, UnsupportedKind, VolumeError, Warning};
 
-/// Cosines between axes up to this are rounding.
-const MOST_SKEW: f64 = 1e-4;
+/// Spacings of clinical images; others without a unit are in doubt.
+const PLAUSIBLE_MM: std::ops::RangeInclusive<f64> = 0.01..=100.0;
 
-/// The content of a file by its header.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct VolumeInfo {
-    /// Voxels along `[depth, height, width]`.
-    pub shape: Dhw<usize>,
-    /// Product of the further axes (time, channels); 1 for a 3D volume.
-    pub channels: usize,
-    /// The type of a stored voxel.
-    pub datatype: Datatype,
-    /// True if numbers are stored with their highest byte first.
-    pub big_endian: bool,
-    /// Slope and intercept that stored values are scaled by, if the file has them.
-    pub scaling: Option<(f64, f64)>,
-    /// The place of the voxels.
-    pub geometry: Geometry,
-    /// NIfTI's code for what the values mean; 1002 for label maps.
-    pub intent_code: i32,
-    /// The extensions between header and voxels.
-    pub extensions: Vec<Extension>,
-    /// Oddities of the header.
-    pub warnings: Vec<Warning>,
+/// Reads and checks a header and its extensions; true if the voxels are in the same file.
+pub(super) fn read(input: &mut dyn Read, path: &Path) -> Result<(Header, bool), VolumeError> {
+    let raw = read_raw(input, path)?;
+    let (mut header, single) = of_raw(&raw, path)?;
+    // A pair's extensions fill the rest of the header's file.
+    let room = if single { header.offset - raw.fields.version.header_bytes() as u64 } else { u64::MAX };
+    let (extensions, _) = extension::read(input, room, raw.big_endian, &mut header.info.warnings)
+        .map_err(|e| VolumeError::malformed(path, MalformedKind::Damaged, format!("the header cannot be read: {e}")))?;
+    header.info.extensions = extensions;
+    Ok((header, single))
 }
 
-/// A checked header with what reading the voxels needs.
-#[derive(Clone, Debug)]
-pub(crate) struct Header {
-    pub info: VolumeInfo,
-    /// True if the voxels are in the same file, not in the `.img` of a pair.
-    pub single: bool,
-    /// Offset of the first voxel in the (unpacked) file that has them.
-    pub offset: u64,
-    /// Bytes of all voxels as stored.
-    pub stored_bytes: u64,
-}
-
-impl Header {
-    /// Reads and checks a header and its extensions.
-    pub fn read(input: &mut dyn Read, path: &Path) -> Result<Self, VolumeError> {
-        let (raw, version) = read_raw(input, path)?;
-        let mut header = Self::of(&raw, path)?;
-        // A pair's extensions fill the rest of the header's file.
-        let room = if header.single { header.offset - version.header_bytes() as u64 } else { u64::MAX };
-        let (extensions, _) = extension::read(input, room, raw.big_endian, &mut header.info.warnings).map_err(|e| {
-            VolumeError::malformed(path, MalformedKind::Damaged, format!("the header cannot be read: {e}"))
-        })?;
-        header.info.extensions = extensions;
-        Ok(header)
-    }
-
-    /// Checks a header's fields, which have no extensions.
-    pub fn of(raw: &RawHeader, path: &Path) -> Result<Self, VolumeError> {
-        let bad = |reason: String| VolumeError::malformed(path, MalformedKind::Header, reason);
-        let single = match raw.single {
-            Some(single) => single,
-            None if raw.no_magic => {
-                let reason = "an Analyze 7.5 file, which says nothing of orientation";
-                return Err(VolumeError::unsupported(path, UnsupportedKind::Format, reason));
-            }
-            None => return Err(VolumeError::malformed(path, MalformedKind::Format, "no NIfTI magic number")),
-        };
-        let datatype = Datatype::from_code(raw.datatype)
-            .map_err(|e| VolumeError::unsupported(path, UnsupportedKind::Datatype, e))?;
-        let mut warnings = Vec::new();
-        if i64::from(raw.bitpix) != 8 * datatype.bytes() as i64 {
-            warnings.push(Warning::BitsPerVoxel { stated: raw.bitpix, actual: 8 * datatype.bytes() });
+/// Checks a header's fields, which have no extensions; true if the voxels are in the same file.
+pub(crate) fn of_raw(raw: &RawHeader, path: &Path) -> Result<(Header, bool), VolumeError> {
+    let bad = |reason: String| VolumeError::malformed(path, MalformedKind::Header, reason);
+    let single = match raw.single {
+        Some(single) => single,
+        None if raw.no_magic => {
+            let reason = "an Analyze 7.5 file, which says nothing of orientation";
+            return Err(VolumeError::unsupported(path, UnsupportedKind::Format, reason));
         }
-        let (sides, channels) = sides(raw, &mut warnings).map_err(bad)?;
-        let stored_bytes = sides
-            .iter()
-            .try_fold(channels, |n, s| n.checked_mul(*s))
-            .and_then(|n| n.checked_mul(datatype.bytes() as u64))
-            .ok_or_else(|| bad("its dimensions overflow".into()))?;
-        let count = |n: u64| usize::try_from(n).map_err(|_| bad("its dimensions overflow".into()));
-        let shape = Dhw { d: count(sides[2])?, h: count(sides[1])?, w: count(sides[0])? };
-        let scaling = scaling(raw, &mut warnings).map_err(bad)?;
-        let geometry = geometry(raw, sides, &mut warnings)
-            .map_err(|fault| VolumeError::malformed(path, MalformedKind::Geometry, format!("geometry: {fault}")))?;
-        let offset = offset(raw, single, &mut warnings).map_err(bad)?;
-        let info = VolumeInfo {
-            shape,
-            channels: count(channels)?,
-            datatype,
-            big_endian: raw.big_endian,
-            scaling,
-            geometry,
-            intent_code: raw.intent_code,
-            extensions: Vec::new(),
-            warnings,
-        };
-        Ok(Self { info, single, offset, stored_bytes })
+        None => return Err(VolumeError::malformed(path, MalformedKind::Format, "no NIfTI magic number")),
+    };
+    let datatype =
+        Datatype::from_code(raw.datatype).map_err(|e| VolumeError::unsupported(path, UnsupportedKind::Datatype, e))?;
+    let mut warnings = Vec::new();
+    if i64::from(raw.bitpix) != 8 * datatype.bytes() as i64 {
+        warnings.push(Warning::BitsPerVoxel { stated: raw.bitpix, actual: 8 * datatype.bytes() });
     }
+    let (sides, channels) = sides(raw, &mut warnings).map_err(bad)?;
+    let scaling = scaling(raw, &mut warnings).map_err(bad)?;
+    let geometry = geometry(raw, sides, &mut warnings)
+        .map_err(|fault| VolumeError::malformed(path, MalformedKind::Geometry, format!("geometry: {fault}")))?;
+    let offset = offset(raw, single, &mut warnings).map_err(bad)?;
+    let mut header = Header { offset, ..Header::new(path, sides, channels, datatype, geometry)? };
+    header.info.big_endian = raw.big_endian;
+    header.info.scaling = scaling;
+    header.info.intent_code = raw.intent_code;
+    header.info.warnings = warnings;
+    Ok((header, single))
 }
 
 /// The fields as they stand, of the version that the first one tells.
-fn read_raw(input: &mut dyn Read, path: &Path) -> Result<(RawHeader, NiftiVersion), VolumeError> {
+fn read_raw(input: &mut dyn Read, path: &Path) -> Result<RawHeader, VolumeError> {
     let bad = |kind: MalformedKind, reason: String| VolumeError::malformed(path, kind, reason);
     let failed = |size: usize| {
         move |e: io::Error| match e.kind() {
@@ -124,7 +73,7 @@ fn read_raw(input: &mut dyn Read, path: &Path) -> Result<(RawHeader, NiftiVersio
         .ok_or_else(|| bad(MalformedKind::Format, "not a NIfTI file (sizeof_hdr is neither 348 nor 540)".into()))?;
     let bytes = &mut bytes[..version.header_bytes()];
     input.read_exact(&mut bytes[4..]).map_err(failed(version.header_bytes()))?;
-    Ok((RawHeader::parse(bytes, version, big_endian), version))
+    Ok(RawHeader::parse(bytes, version, big_endian))
 }
 
 /// Voxels along i, j, k and the product of the further axes.
@@ -167,14 +116,15 @@ fn scaling(raw: &RawHeader, warnings: &mut Vec<Warning>) -> Result<Option<(f64, 
 fn geometry(raw: &RawHeader, sides: [u64; 3], warnings: &mut Vec<Warning>) -> Result<Geometry, GeometryFault> {
     let affine = affine_of(&raw.fields, sides, warnings);
     let geometry = Geometry::checked(affine)?.with_fields(raw.fields);
-    // The three lowest bits: 0 unknown, 1 metres, 2 millimetres, 3 micrometres.
-    let units = raw.fields.xyzt_units & 7;
-    if !matches!(units, 0 | 2) {
-        warnings.push(Warning::Units(units));
+    let unit = raw.fields.space_unit();
+    let plausible = geometry.spacing().to_array().iter().all(|spacing| PLAUSIBLE_MM.contains(spacing));
+    if !(unit == MILLIMETRES || unit == 0 && plausible) {
+        warnings.push(Warning::Units(unit));
     }
-    if geometry.skew() > MOST_SKEW {
-        warnings.push(Warning::Skewed(geometry.skew()));
+    for (axis, size) in raw.fields.pixdim.iter().enumerate().skip(1).take(3).filter(|(_, size)| **size < 0.0) {
+        warnings.push(Warning::NegativeVoxelSize { axis, size: *size });
     }
+    warnings.extend(Warning::of_skew(&geometry));
     Ok(geometry)
 }
 

@@ -7,7 +7,8 @@ use std::path::Path;
 use crate::dicom_support::{COLUMNS, ROWS, SECRET, Slice, folder};
 use dicom_dictionary_std::{tags, uids};
 use medseg_volume::dicom::{
-    DicomError, SeriesOptions, SeriesWarning, VolumeSummary, describe_folder, read_series, read_series_with,
+    DicomError, PassedOverReason, SeriesOptions, SeriesWarning, VolumeSummary, describe_folder, read_series,
+    read_series_with,
 };
 use medseg_volume::{Dhw, Volume, VolumeError};
 
@@ -198,7 +199,7 @@ fn of_several_series_one_is_chosen() {
 }
 
 #[test]
-fn what_is_no_slice_is_passed_over_and_counted() {
+fn files_that_are_no_slice_are_passed_over_and_listed() {
     let folder = folder(&five());
     let path = |name: &str| folder.path().join(name);
     fs::write(path("readme.txt"), "no image").unwrap();
@@ -214,11 +215,27 @@ fn what_is_no_slice_is_passed_over_and_counted() {
     directory.write(path("DICOMDIR"));
     assert_eq!(read_series(folder.path()).unwrap(), read(&five()).unwrap().0);
     let summary = describe_folder(folder.path()).unwrap();
-    assert_eq!((summary.series.len(), summary.other, summary.foreign), (1, 4, 3));
+    let reasons =
+        summary.passed_over.iter().map(|file| (file.path.file_name().unwrap().to_str().unwrap(), file.reason));
+    assert_eq!(
+        reasons.collect::<Vec<_>>(),
+        [
+            ("DICOMDIR", PassedOverReason::Directory),
+            ("empty", PassedOverReason::NotDicom),
+            ("localizer", PassedOverReason::Localizer),
+            ("long.bin", PassedOverReason::NotDicom),
+            ("readme.txt", PassedOverReason::NotDicom),
+            ("report", PassedOverReason::NoPixels),
+            ("screenshot", PassedOverReason::NoPosition),
+        ]
+    );
+    assert_eq!(summary.series.len(), 1);
     assert!(summary.unreadable.is_empty());
     let none = tempfile::tempdir().unwrap();
     fs::write(none.path().join("readme.txt"), "no image").unwrap();
-    assert!(matches!(read_series(none.path()), Err(DicomError::NoSeries { files: 1, .. })));
+    assert!(
+        matches!(read_series(none.path()), Err(DicomError::NoSeries { passed_over, .. }) if passed_over.len() == 1)
+    );
     assert!(matches!(read_series(none.path().join("absent")), Err(DicomError::File(VolumeError::Io { .. }))));
 }
 

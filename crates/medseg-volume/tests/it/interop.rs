@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use medseg_volume::{
-    Dhw, Geometry, MalformedKind, NiftiFile, NiftiVersion, ReadOptions, Volume, VolumeError, read_image, read_info,
+    Dhw, Geometry, MalformedKind, NiftiVersion, ReadOptions, Volume, VolumeError, VolumeFile, read_image, read_info,
     read_label,
 };
 use ndarray::Array3;
@@ -38,12 +38,12 @@ fn files_that_both_read_give_the_same_volume() {
     for path in files {
         let (header, voxels) = parts(&path);
         let info = read_info(&path).unwrap();
-        let file = NiftiFile::from_parts(&header, &voxels).unwrap();
+        let file = VolumeFile::from_parts(&header, &voxels).unwrap();
         assert_eq!((file.info().shape, file.info().channels), (info.shape, info.channels), "{}", path.display());
         assert_eq!(file.info().geometry, info.geometry);
         assert_eq!(file.info().geometry.nifti_fields(), info.geometry.nifti_fields());
         assert_eq!(Geometry::try_from(&header).unwrap(), info.geometry);
-        let ours = NiftiFile::open(&path).unwrap().channels(&ReadOptions::default()).unwrap();
+        let ours = VolumeFile::open(&path).unwrap().channels(&ReadOptions::default()).unwrap();
         let theirs = file.channels(&ReadOptions::default()).unwrap();
         assert!(ours.0.iter().zip(&theirs.0).all(|(a, b)| a.to_bits() == b.to_bits()), "{}", path.display());
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::support::header::Made;
 use crate::support::{error, file, gzip, label_file, put};
 use medseg_volume::{
-    Dhw, Extension, Geometry, NiftiFile, NiftiVersion, ReadOptions, StoredVoxels, Volume, VolumeError, Warning,
+    Dhw, Extension, Geometry, NiftiVersion, ReadOptions, StoredVoxels, Volume, VolumeError, VolumeFile, Warning,
     WriteOptions, read_channels, read_image, read_image_with, read_info, read_label, read_stored, write_image,
     write_label, write_volume,
 };
@@ -17,8 +17,8 @@ fn numbers(count: usize) -> Vec<u8> {
     (0..count).map(|n| n as u8).collect()
 }
 
-fn open(made: &Made) -> NiftiFile {
-    NiftiFile::from_bytes(made.file(&numbers(24))).unwrap()
+fn open(made: &Made) -> VolumeFile {
+    VolumeFile::from_bytes(made.file(&numbers(24))).unwrap()
 }
 
 fn warnings(made: &Made) -> Vec<Warning> {
@@ -54,7 +54,7 @@ fn a_mask_on_a_version_2_grid_has_its_geometry_bit_for_bit() {
         ..Made::default()
     };
     let source = made.file(&numbers(24));
-    let image = NiftiFile::from_bytes(source.clone()).unwrap().image(&ReadOptions::default()).unwrap();
+    let image = VolumeFile::from_bytes(source.clone()).unwrap().image(&ReadOptions::default()).unwrap();
     let path = folder.path().join("mask.nii");
     write_label(&path, &image.map_data(|v| u8::from(*v > 3.0))).unwrap();
     let mask = fs::read(&path).unwrap();
@@ -116,14 +116,14 @@ fn half_a_pair_is_an_error_that_names_what_is_missing() {
     fs::write(&single, label_file()).unwrap();
     assert!(read_label(&voxels).unwrap_err().to_string().contains("pair"), "voxels in the header's own file");
     let pair = Made { pair: true, ..Made::default() }.file(&numbers(24));
-    assert!(NiftiFile::from_bytes(pair).unwrap_err().to_string().contains("pair"));
+    assert!(VolumeFile::from_bytes(pair).unwrap_err().to_string().contains("pair"));
 }
 
 #[test]
 fn an_analyze_file_is_named() {
     let mut bytes = label_file();
     put(&mut bytes, 344, [0; 4]);
-    assert!(matches!(NiftiFile::from_bytes(bytes), Err(VolumeError::Unsupported { .. })));
+    assert!(matches!(VolumeFile::from_bytes(bytes), Err(VolumeError::Unsupported { .. })));
 }
 
 /// The flag and two extensions, the second filled up.
@@ -211,7 +211,7 @@ fn damage_far_into_a_large_file_is_an_error_on_either_thread() {
     let made = Made { sides: vec![500, 400, 15], code: 512, bits: 16, ..Made::default() };
     let mut voxels = numbers(2 * 500 * 400 * 15);
     voxels.chunks_exact_mut(2).for_each(|voxel| voxel[1] = 0);
-    let label = |bytes: Vec<u8>| NiftiFile::from_bytes(bytes).unwrap().label(&ReadOptions::default());
+    let label = |bytes: Vec<u8>| VolumeFile::from_bytes(bytes).unwrap().label(&ReadOptions::default());
     assert!(label(gzip(&made.file(&voxels))).is_ok());
     let last = voxels.len() - 1;
     voxels[last] = 1; // 126 becomes 382
@@ -237,7 +237,7 @@ fn a_large_file_on_disk_is_read_as_its_bytes_in_memory_are() {
         let made = Made { sides: vec![211, 193, 43, 3], code, bits, big_endian, ..Made::default() };
         let bytes = made.file(&numbers(211 * 193 * 43 * 3 * usize::from(bits as u16) / 8));
         std::fs::write(&path, &bytes).unwrap();
-        let (disk, memory) = (NiftiFile::open(&path).unwrap(), NiftiFile::from_bytes(bytes).unwrap());
+        let (disk, memory) = (VolumeFile::open(&path).unwrap(), VolumeFile::from_bytes(bytes).unwrap());
         for slices in [None, Some(7..41)] {
             let options = ReadOptions::default().with_slices(slices);
             let [disk, memory] = [&disk, &memory].map(|file| file.channels(&options).unwrap().0);
@@ -257,7 +257,7 @@ fn of_several_bad_voxels_of_a_large_file_the_first_is_named() {
         voxels[2 * voxel + 1] = high;
     }
     std::fs::write(&path, made.file(&voxels)).unwrap();
-    let file = NiftiFile::open(&path).unwrap();
+    let file = VolumeFile::open(&path).unwrap();
     for _ in 0..10 {
         assert!(file.label(&ReadOptions::default()).unwrap_err().to_string().contains("256 is not a label"));
     }
@@ -269,7 +269,7 @@ fn of_several_bad_voxels_of_a_large_file_the_first_is_named() {
 #[test]
 fn an_image_is_read_into_memory_that_fits_and_no_other() {
     let made = Made { sides: vec![4, 3, 5], ..Made::default() };
-    let file = NiftiFile::from_bytes(made.file(&numbers(60))).unwrap();
+    let file = VolumeFile::from_bytes(made.file(&numbers(60))).unwrap();
     let image = file.image(&ReadOptions::default()).unwrap();
     let mut out = Array3::from_elem((5, 3, 4), f32::NAN);
     let geometry = file.image_into(&ReadOptions::default(), &mut out.view_mut()).unwrap();
@@ -288,7 +288,7 @@ fn an_image_is_read_into_memory_that_fits_and_no_other() {
 fn slices_of_several_channels_are_taken_from_each() {
     let made = Made { sides: vec![2, 3, 4, 5], ..Made::default() };
     for bytes in [made.file(&numbers(120)), gzip(&made.file(&numbers(120)))] {
-        let file = NiftiFile::from_bytes(bytes).unwrap();
+        let file = VolumeFile::from_bytes(bytes).unwrap();
         let (whole, _) = file.channels(&ReadOptions::default()).unwrap();
         assert_eq!((whole.dim(), whole[[4, 3, 2, 1]]), ((5, 4, 3, 2), 119.0));
         for slices in [0..1, 1..3, 3..4] {
@@ -310,7 +310,7 @@ fn a_part_of_an_uncompressed_file_does_not_read_the_rest() {
     }
     let options = ReadOptions::default().with_slices(29_999..30_000).with_max_bytes(9_000_000);
     assert!(matches!(read_image_with(&sparse.path, &options), Err(VolumeError::Limit { .. })));
-    let label = NiftiFile::open(&sparse.path).unwrap().label(&options).unwrap();
+    let label = VolumeFile::open(&sparse.path).unwrap().label(&options).unwrap();
     assert_eq!((label.data.len(), label.geometry.affine()[2][3]), (9_000_000, 3.0 * 29_999.0));
 }
 
@@ -321,7 +321,7 @@ fn a_damaged_rest_of_a_packed_file_is_seen_although_it_was_not_asked_for() {
     let length = bytes.len();
     bytes[length - 8] ^= 1;
     let options = ReadOptions::default().with_slices(0..1);
-    assert!(NiftiFile::from_bytes(bytes).unwrap().label(&options).is_err());
+    assert!(VolumeFile::from_bytes(bytes).unwrap().label(&options).is_err());
 }
 
 #[test]
@@ -371,7 +371,7 @@ fn what_is_odd_is_said() {
     let mut bytes = label_file();
     bytes[123] = 1;
     put(&mut bytes, 108, 0f32.to_le_bytes());
-    let file = NiftiFile::from_bytes(bytes).unwrap();
+    let file = VolumeFile::from_bytes(bytes).unwrap();
     assert_eq!(file.info().warnings, [Warning::Units(1), Warning::NoOffset]);
     for warning in &file.info().warnings {
         assert!(!warning.to_string().contains('\n') && !warning.to_string().is_empty());

@@ -5,9 +5,12 @@ mod bad_files;
 #[cfg(feature = "dicom")]
 mod dicom_damage;
 #[cfg(feature = "dicom")]
+mod dicom_found;
+#[cfg(feature = "dicom")]
 mod dicom_series;
 #[cfg(feature = "dicom")]
 mod dicom_support;
+mod formats;
 mod geometry;
 mod golden;
 mod gzip;
@@ -16,6 +19,7 @@ mod interop;
 mod kinds;
 mod mutations;
 mod reorient;
+mod roundings;
 mod support;
 mod table;
 mod traps;

@@ -1,13 +1,13 @@
 //! Damaged files of every kind: an error or a sound volume, never a panic, an abort, a hang or much memory.
 //!
-//! The large counts: `(ulimit -v 3145728; cargo test -p medseg-volume --test volume_mutations -- --ignored)`.
+//! The large counts: `(ulimit -v 3145728; cargo test -p medseg-volume --test it mutations -- --ignored)`.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::support::gzip;
 use crate::support::header::Made;
-use medseg_volume::{NiftiFile, ReadOptions};
+use medseg_volume::{ReadOptions, VolumeFile};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -76,7 +76,7 @@ fn damage(bytes: &mut [u8], end: usize, rng: &mut ChaCha8Rng) {
 /// Reads bytes every way there is; whether they were read as an image.
 fn read_all(bytes: &[u8], rng: &mut ChaCha8Rng) -> bool {
     let started = Instant::now();
-    let Ok(file) = NiftiFile::from_bytes(bytes) else { return false };
+    let Ok(file) = VolumeFile::from_bytes(bytes) else { return false };
     let options = ReadOptions::default().with_max_bytes(1 << 30);
     let image = file.image(&options);
     if let Ok(image) = &image {
@@ -149,6 +149,66 @@ fn damaged_files(rounds: usize, seed: u64) -> usize {
     read
 }
 
+/// Damages NRRD and MetaImage files: bytes, and digits and words of their headers, which text makes likelier to be read;
+/// how many were read.
+fn damaged_text(rounds: usize, seed: u64) -> usize {
+    const WORDS: [&str; 14] = [
+        "0",
+        "-1",
+        "4",
+        "65536",
+        "99999999999",
+        "18446744073709551616",
+        "1e308",
+        "nan",
+        "none",
+        "(1,0,0)",
+        "raw",
+        "gzip",
+        "MET_DOUBLE",
+        "True",
+    ];
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let paths = fs::read_dir("tests/golden/formats").unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<_> = paths.filter(|p| p.extension().is_some_and(|e| e == "nrrd" || e == "mha")).collect();
+    paths.sort();
+    let files: Vec<Vec<u8>> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
+    let mut read = 0;
+    for round in 0..rounds {
+        let mut bytes = files[round % files.len()].clone();
+        let header = 350;
+        // Replaces a word of the header.
+        for _ in 0..rng.random_range(0..3) {
+            let at = rng.random_range(8..header.min(bytes.len()));
+            let word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+            let start = bytes[..at].iter().rposition(|byte| !word(byte)).map_or(0, |last| last + 1);
+            let end = at + bytes[at..].iter().position(|byte| !word(byte)).unwrap_or(0);
+            bytes.splice(start..end.max(start), WORDS[rng.random_range(0..WORDS.len())].bytes());
+        }
+        let end = bytes.len();
+        match rng.random_range(0..5) {
+            0 => damage(&mut bytes, header.min(end), &mut rng),
+            1 => damage(&mut bytes, end, &mut rng),
+            2 => bytes.truncate(rng.random_range(0..=end)),
+            _ => {}
+        }
+        read += usize::from(read_all(&bytes, &mut rng));
+    }
+    read
+}
+
+#[test]
+fn damaged_nrrd_and_metaimage_files_never_panic() {
+    let read = damaged_text(30_000, 14);
+    assert!((1_000..29_000).contains(&read), "{read} read: the damage is too much or too little");
+}
+
+#[test]
+#[ignore = "minutes; run once in a while, under a memory limit"]
+fn a_million_damaged_nrrd_and_metaimage_files() {
+    println!("{} of 1,000,000 files read", damaged_text(1_000_000, 103));
+}
+
 #[test]
 fn damaged_headers_never_panic() {
     let read = damaged_headers(60_000, 11);
@@ -176,13 +236,13 @@ fn headers_of_random_bytes_never_panic() {
 #[test]
 fn no_bit_flip_in_a_packed_file_alters_a_voxel() {
     let plain = crate::support::label_file();
-    let want = NiftiFile::from_bytes(plain.clone()).unwrap().stored(&ReadOptions::default()).unwrap();
+    let want = VolumeFile::from_bytes(plain.clone()).unwrap().stored(&ReadOptions::default()).unwrap();
     let packed = gzip(&plain);
     let mut harmless = 0;
     for bit in 0..8 * packed.len() {
         let mut bytes = packed.clone();
         bytes[bit / 8] ^= 1 << (bit % 8);
-        if let Ok(got) = NiftiFile::from_bytes(bytes).and_then(|file| file.stored(&ReadOptions::default())) {
+        if let Ok(got) = VolumeFile::from_bytes(bytes).and_then(|file| file.stored(&ReadOptions::default())) {
             // Some bits do not matter: the member's time and system, padding, one of several ways to say the same.
             assert!(got == want, "bit {bit}");
             harmless += 1;

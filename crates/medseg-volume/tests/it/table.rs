@@ -4,7 +4,7 @@
 use crate::support::codes;
 use crate::support::header::Made;
 use medseg_volume::{
-    Geometry, NiftiFile, NiftiVersion, Orientation, ReadOptions, Stored, StoredVoxels, Volume, WriteOptions,
+    Geometry, NiftiVersion, Orientation, ReadOptions, Stored, StoredVoxels, Volume, VolumeFile, WriteOptions,
     read_stored, write_channels,
 };
 use ndarray::{Array3, Array4};
@@ -78,7 +78,7 @@ fn every_combination_is_read_as_made() {
                             let values: Vec<$type> = $values.into_iter().cycle().take(COUNT).collect();
                             let bytes = |v: &$type| if big_endian { v.to_be_bytes() } else { v.to_le_bytes() };
                             let voxels: Vec<u8> = values.iter().flat_map(bytes).collect();
-                            let file = NiftiFile::from_bytes(made.file(&voxels)).unwrap();
+                            let file = VolumeFile::from_bytes(made.file(&voxels)).unwrap();
                             assert_eq!(file.info().scaling, scaling, "{made:?}");
                             assert_eq!(file.info().big_endian, big_endian, "{made:?}");
                             let (stored, geometry) = file.stored(&ReadOptions::default()).unwrap();
@@ -99,7 +99,7 @@ fn every_combination_is_read_as_made() {
 }
 
 /// The f32 image is the stored value scaled in f64 and rounded once; if exactness is asked for, it is that or an error.
-fn check_image(file: &NiftiFile, stored: &[f64], scaling: Option<(f64, f64)>) {
+fn check_image(file: &VolumeFile, stored: &[f64], scaling: Option<(f64, f64)>) {
     let info = file.info();
     let scaled = |v: f64| scaling.map_or(v, |(slope, intercept)| v * slope + intercept);
     let image = file.image(&ReadOptions::default()).unwrap();

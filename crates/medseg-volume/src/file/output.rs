@@ -1,0 +1,84 @@
+//! Voxels on their way into a file.
+
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use medseg_files::AtomicFile;
+use ndarray::{Array4, ArrayView4, Axis, CowArray, Ix4};
+
+use super::Stored;
+use super::compress::{BLOCK, Framing, write_packed};
+
+/// Side of the cubes in which an array is brought into the file's order.
+const TILE: usize = 32;
+
+/// The content of a file beside its voxels, and the way they are packed.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Output<'a> {
+    /// Bytes that are not packed.
+    pub before: &'a [u8],
+    /// The first bytes of what is packed.
+    pub first: &'a [u8],
+    pub packing: Option<Framing>,
+    pub level: u32,
+    /// The place in `before` that takes the length of what is packed, as text filled up with spaces.
+    pub size_at: Option<usize>,
+}
+
+/// Writes a whole file or none; returns the length of what is packed.
+pub(super) fn write_output<T: Stored>(path: &Path, output: &Output<'_>, data: ArrayView4<'_, T>) -> io::Result<u64> {
+    let data = in_file_order(data);
+    // In this order the voxels are a slice.
+    let voxels = data.as_slice().unwrap_or_default();
+    let file = AtomicFile::create(path)?;
+    let mut to = BufWriter::with_capacity(BLOCK, file.file());
+    to.write_all(output.before)?;
+    let blocks: Vec<&[T]> = voxels.chunks(BLOCK / size_of::<T>()).collect();
+    match output.packing {
+        // What comes first is a block of its own.
+        Some(framing) => write_packed(&mut to, framing, 1 + blocks.len(), output.level, |block, bytes| match block {
+            0 => bytes.extend_from_slice(output.first),
+            n => T::append_bytes(blocks[n - 1], bytes),
+        }),
+        None => write_plain(&mut to, output.first, &blocks),
+    }?;
+    let size = to.stream_position()? - output.before.len() as u64;
+    if let Some(at) = output.size_at {
+        to.seek(SeekFrom::Start(at as u64))?;
+        to.write_all(size.to_string().as_bytes())?;
+    }
+    to.flush()?;
+    drop(to);
+    file.commit()?;
+    Ok(size)
+}
+
+fn write_plain<T: Stored>(to: &mut impl Write, head: &[u8], blocks: &[&[T]]) -> io::Result<()> {
+    to.write_all(head)?;
+    let mut bytes = Vec::with_capacity(BLOCK);
+    for block in blocks {
+        bytes.clear();
+        T::append_bytes(block, &mut bytes);
+        to.write_all(&bytes)?;
+    }
+    Ok(())
+}
+
+/// The voxels with the last axis fastest; copied only if they lie otherwise, and then in cubes, so that whatever the
+/// array's order few cache lines are touched twice.
+fn in_file_order<T: Stored>(data: ArrayView4<'_, T>) -> CowArray<'_, T, Ix4> {
+    if data.is_standard_layout() {
+        return data.into();
+    }
+    let mut ordered = Array4::from_elem(data.dim(), T::default());
+    for (mut to, from) in ordered.outer_iter_mut().zip(data.outer_iter()) {
+        for (mut to, from) in to.axis_chunks_iter_mut(Axis(0), TILE).zip(from.axis_chunks_iter(Axis(0), TILE)) {
+            for (mut to, from) in to.axis_chunks_iter_mut(Axis(1), TILE).zip(from.axis_chunks_iter(Axis(1), TILE)) {
+                for (mut to, from) in to.axis_chunks_iter_mut(Axis(2), TILE).zip(from.axis_chunks_iter(Axis(2), TILE)) {
+                    to.assign(&from);
+                }
+            }
+        }
+    }
+    ordered.into()
+}

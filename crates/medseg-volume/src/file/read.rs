@@ -1,0 +1,74 @@
+//! Reading a file in one call.
+
+use std::path::Path;
+
+use ndarray::Array4;
+
+use super::{ReadOptions, StoredVoxels, VolumeFile, VolumeInfo};
+use crate::{Geometry, Volume, VolumeError};
+
+/// Reads a 3D NIfTI, NRRD or MetaImage file as f32, scaled by the file's slope and intercept.
+///
+/// gzip is recognised by content; a file of several members is read whole, and checksums are checked. Further axes
+/// are accepted if their length is 1.
+///
+/// # Errors
+/// As [`VolumeFile::open`] and [`VolumeFile::image`], with the limits of [`ReadOptions::default`].
+///
+/// ```no_run
+/// let image = medseg_volume::read_image("case_01.nii.gz")?;
+/// println!("{} voxels of {:.3} mm", image.shape(), image.geometry.spacing());
+/// # Ok::<(), medseg_volume::VolumeError>(())
+/// ```
+pub fn read_image(path: impl AsRef<Path>) -> Result<Volume<f32>, VolumeError> {
+    read_image_with(path, &ReadOptions::default())
+}
+
+/// [`read_image`] with other limits, or a part of the slices.
+///
+/// # Errors
+/// As [`read_image`].
+pub fn read_image_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Volume<f32>, VolumeError> {
+    VolumeFile::open(path)?.image(options)
+}
+
+/// Reads a 3D label map: whole numbers from 0 to 255, whatever the stored type.
+///
+/// # Errors
+/// As [`read_image`], and a value that is no whole number from 0 to 255 after scaling, named in the message.
+pub fn read_label(path: impl AsRef<Path>) -> Result<Volume<u8>, VolumeError> {
+    read_label_with(path, &ReadOptions::default())
+}
+
+/// [`read_label`] with other limits, or a part of the slices.
+///
+/// # Errors
+/// As [`read_label`].
+pub fn read_label_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Volume<u8>, VolumeError> {
+    VolumeFile::open(path)?.label(options)
+}
+
+/// Reads a file of any number of dimensions as `[channel, depth, height, width]`; the axes after the third are the
+/// channels, the last slowest.
+///
+/// # Errors
+/// As [`read_image`], channels excepted.
+pub fn read_channels(path: impl AsRef<Path>) -> Result<(Array4<f32>, Geometry), VolumeError> {
+    VolumeFile::open(path)?.channels(&ReadOptions::default())
+}
+
+/// Reads a file of any number of dimensions in its own type, not scaled: every value as it is stored.
+///
+/// # Errors
+/// As [`read_channels`]; no value is refused.
+pub fn read_stored(path: impl AsRef<Path>) -> Result<(StoredVoxels, Geometry), VolumeError> {
+    VolumeFile::open(path)?.stored(&ReadOptions::default())
+}
+
+/// Reads the header alone: quick, however large the file.
+///
+/// # Errors
+/// As [`VolumeFile::open`].
+pub fn read_info(path: impl AsRef<Path>) -> Result<VolumeInfo, VolumeError> {
+    VolumeFile::open(path).map(VolumeFile::into_info)
+}

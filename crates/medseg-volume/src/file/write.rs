@@ -1,0 +1,236 @@
+//! Writing a volume in one call, in the format that the name's ending tells.
+
+use std::path::Path;
+
+use medseg_files::write_atomic;
+use ndarray::{Array4, ArrayView4, Axis};
+
+use super::Stored;
+use super::compress::Framing;
+use super::format::{Format, has_extension};
+use super::output::{Output, write_output};
+use crate::error::UnstorableFault;
+use crate::{Dhw, Extension, Geometry, NiftiVersion, Volume, VolumeError, metaimage, nifti, nrrd};
+
+/// Compression of label maps: higher levels make them a sixth smaller in twice the time, level 1 three times as large.
+const LABEL_LEVEL: u32 = 2;
+/// Compression of images.
+const IMAGE_LEVEL: u32 = 4;
+/// Compression, version and further content of a file to be written.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct WriteOptions {
+    /// gzip level 0 to 9; by default 2 for labels, smaller and quicker than other tools' fastest level, and 4 for images.
+    pub level: Option<u32>,
+    /// The format's version; by default that of the geometry's own header, or NIfTI-1, and NIfTI-2 where a side has more
+    /// than 32767 voxels.
+    pub version: Option<NiftiVersion>,
+    /// Marks the values as labels: sets the intent and the range shown.
+    pub labels: bool,
+    /// Extensions to put between header and voxels.
+    pub extensions: Vec<Extension>,
+}
+
+impl WriteOptions {
+    /// Sets the gzip level, 0 to 9, or `None` for the usual one.
+    #[must_use]
+    pub fn with_level(mut self, level: impl Into<Option<u32>>) -> Self {
+        self.level = level.into();
+        self
+    }
+
+    /// Sets the format's version.
+    #[must_use]
+    pub fn with_version(mut self, version: NiftiVersion) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// Marks the values as labels, or not.
+    #[must_use]
+    pub fn with_labels(mut self, labels: bool) -> Self {
+        self.labels = labels;
+        self
+    }
+
+    /// Puts extensions between header and voxels.
+    #[must_use]
+    pub fn with_extensions(mut self, extensions: Vec<Extension>) -> Self {
+        self.extensions = extensions;
+        self
+    }
+}
+
+/// Writes a label map as u8.
+///
+/// The file is written under a temporary name in the same folder, synchronised, and renamed to `path` exactly as given;
+/// its format is that of the name's ending: `.nii`, `.nii.gz`, `.nrrd`, `.nhdr`, `.mha` or `.mhd`. A `.nhdr` or `.mhd` has its
+/// voxels in a file of the same name beside it, ending in `.raw.gz` or `.zraw`; level 0 leaves all of the last four
+/// unpacked.
+///
+/// A geometry read from a NIfTI file gives the new file its sform, qform, codes, pixdim, units and description bit for
+/// bit. The exception is a crop of a file with neither sform nor qform: its voxel sizes alone would imply another origin.
+///
+/// # Errors
+/// An unknown ending, an empty volume, an affine beyond f32, or what the system says; the old file, if any, is left as it was.
+///
+/// ```
+/// use medseg_volume::{Dhw, Geometry, Volume, read_label, write_label};
+/// use ndarray::Array3;
+///
+/// let folder = tempfile::tempdir()?;
+/// let geometry = Geometry::from_spacing(Dhw { d: 2.5, h: 0.8, w: 0.8 })?;
+/// let mask = Volume::new(Array3::from_elem((4, 5, 6), 1u8), geometry);
+/// write_label(folder.path().join("mask.nii.gz"), &mask)?;
+/// assert_eq!(read_label(folder.path().join("mask.nii.gz"))?.data, mask.data);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn write_label(path: impl AsRef<Path>, volume: &Volume<u8>) -> Result<(), VolumeError> {
+    write_volume(path, volume, &WriteOptions::default().with_labels(true))
+}
+
+/// Writes an image as f32; otherwise as [`write_label`].
+///
+/// # Errors
+/// As [`write_label`].
+pub fn write_image(path: impl AsRef<Path>, volume: &Volume<f32>) -> Result<(), VolumeError> {
+    write_volume(path, volume, &WriteOptions::default())
+}
+
+/// Writes an image as i16, such as Hounsfield units; otherwise as [`write_label`].
+///
+/// # Errors
+/// As [`write_label`].
+pub fn write_image_i16(path: impl AsRef<Path>, volume: &Volume<i16>) -> Result<(), VolumeError> {
+    write_volume(path, volume, &WriteOptions::default())
+}
+
+/// Writes a volume in its own type; otherwise as [`write_label`].
+///
+/// # Errors
+/// As [`write_label`]; and options that NIfTI cannot meet: NIfTI-1 with a side above 32767 voxels, a gzip level above 9,
+/// an extension of 2 GiB.
+///
+/// ```
+/// use medseg_volume::{Dhw, Extension, Geometry, NiftiVersion, Volume, WriteOptions, read_info, write_volume};
+///
+/// let folder = tempfile::tempdir()?;
+/// let geometry = Geometry::from_spacing(Dhw { d: 1.0, h: 0.1, w: 0.1 })?;
+/// let dose = Volume::new(ndarray::Array3::from_elem((4, 5, 6), 0.1f64), geometry);
+/// let comment = Extension { code: 6, data: b"planned".to_vec() };
+/// let options = WriteOptions::default().with_version(NiftiVersion::Two).with_extensions(vec![comment]);
+/// write_volume(folder.path().join("dose.nii"), &dose, &options)?;
+/// let info = read_info(folder.path().join("dose.nii"))?;
+/// assert_eq!(info.geometry, dose.geometry);
+/// assert!(info.extensions[0].data.starts_with(b"planned"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn write_volume<T: Stored>(
+    path: impl AsRef<Path>,
+    volume: &Volume<T>,
+    options: &WriteOptions,
+) -> Result<(), VolumeError> {
+    write(path.as_ref(), volume.data.view().insert_axis(Axis(0)), &volume.geometry, options)
+}
+
+/// Writes `[channel, depth, height, width]` with the channels as the file's fourth axis; otherwise as [`write_volume`].
+///
+/// # Errors
+/// As [`write_volume`].
+pub fn write_channels<T: Stored>(
+    path: impl AsRef<Path>,
+    data: &Array4<T>,
+    geometry: &Geometry,
+    options: &WriteOptions,
+) -> Result<(), VolumeError> {
+    write(path.as_ref(), data.view(), geometry, options)
+}
+
+fn write<T: Stored>(
+    path: &Path,
+    data: ArrayView4<'_, T>,
+    geometry: &Geometry,
+    options: &WriteOptions,
+) -> Result<(), VolumeError> {
+    let unstorable = |fault| VolumeError::unstorable(path, fault);
+    let failed = |e| VolumeError::io("write", path)(e);
+    let ending = Ending::of(path).ok_or_else(|| unstorable(UnstorableFault::Ending))?;
+    let level = options.level.unwrap_or(if options.labels { LABEL_LEVEL } else { IMAGE_LEVEL });
+    let (channels, d, h, w) = data.dim();
+    if data.is_empty() {
+        return Err(unstorable(UnstorableFault::Empty(Dhw { d, h, w })));
+    }
+    if level > 9 {
+        return Err(unstorable(UnstorableFault::Level(level)));
+    }
+    if let Ending::Nifti { packed } = ending {
+        let head = nifti::head(&data, geometry, options).map_err(unstorable)?;
+        // The header is packed with the voxels.
+        let output = Output { first: &head, packing: packed.then_some(Framing::Gzip), level, ..Output::default() };
+        return write_output(path, &output, data).map(drop).map_err(failed);
+    }
+    let packed = level > 0;
+    let (detached, suffix, framing) = match ending {
+        Ending::MetaImage { detached } => (detached, if packed { "zraw" } else { "raw" }, Framing::Zlib),
+        Ending::Nrrd { detached } | Ending::Nifti { packed: detached } => {
+            (detached, if packed { "raw.gz" } else { "raw" }, Framing::Gzip)
+        }
+    };
+    let data_path = detached.then(|| path.with_extension(suffix));
+    let data_name = data_path.as_deref().map(|path| plain_name(path).ok_or_else(|| unstorable(UnstorableFault::Name)));
+    let data_name = data_name.transpose()?;
+    let grid = Grid { datatype: T::DATATYPE, shape: Dhw { d, h, w }, channels, geometry };
+    let meta = matches!(ending, Ending::MetaImage { .. });
+    let mut head = if meta { metaimage::head(&grid, packed, data_name) } else { nrrd::head(&grid, packed, data_name) };
+    // MetaImage has a voxel's channels side by side.
+    let data = if meta && channels > 1 { data.permuted_axes([1, 2, 3, 0]) } else { data };
+    let size_at = head.find(metaimage::SIZE_PLACE);
+    let output = Output { packing: packed.then_some(framing), level, ..Output::default() };
+    match &data_path {
+        // The header last, so that it never names voxels that are not there.
+        Some(data_path) => write_output(data_path, &output, data).and_then(|size| {
+            if let Some(at) = size_at {
+                head.replace_range(at..at + metaimage::SIZE_PLACE.len(), &size.to_string());
+            }
+            write_atomic(path, head.as_bytes())
+        }),
+        None => write_output(path, &Output { before: head.as_bytes(), size_at, ..output }, data).map(drop),
+    }
+    .map_err(failed)
+}
+
+/// Values on a grid, as a header describes them.
+pub(crate) struct Grid<'a> {
+    pub datatype: super::Datatype,
+    pub shape: Dhw<usize>,
+    pub channels: usize,
+    pub geometry: &'a Geometry,
+}
+
+/// The endings of files that are written.
+enum Ending {
+    Nifti { packed: bool },
+    Nrrd { detached: bool },
+    MetaImage { detached: bool },
+}
+
+impl Ending {
+    fn of(path: &Path) -> Option<Self> {
+        match Format::of_name(path)? {
+            Format::Nifti => {
+                let packed = has_extension(path, "gz");
+                let plain = if packed { path.with_extension("") } else { path.to_path_buf() };
+                has_extension(&plain, "nii").then_some(Self::Nifti { packed })
+            }
+            Format::Nrrd => Some(Self::Nrrd { detached: has_extension(path, "nhdr") }),
+            Format::MetaImage => Some(Self::MetaImage { detached: has_extension(path, "mhd") }),
+        }
+    }
+}
+
+/// A file's name as headers can state it: text of one line that no format takes for a pattern or a list.
+fn plain_name(path: &Path) -> Option<&str> {
+    let name = path.file_name()?.to_str()?;
+    let plain = !name.contains(['%', '\n', '\r', '\\']) && !name.starts_with("LIST") && name.trim() == name;
+    plain.then_some(name)
+}
