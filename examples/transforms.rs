@@ -5,8 +5,8 @@ use std::error::Error;
 use medseg::data::phantom::PhantomConfig;
 use medseg::data::rng_for;
 use medseg::transforms::{
-    Connectivity, Intensity, Interpolation, PadMethod, RandCropByPosNegLabel, SpatialPad, crop, foreground_box,
-    label_components, paste, resize,
+    Connectivity, Intensity, Interpolation, RandCropByPosNegLabel, SpatialPad, crop, foreground_box, label_components,
+    paste, resize,
 };
 use medseg::volume::Dhw;
 use ndarray::Array3;
@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Training: four crops, centred on foreground and background equally often.
     let size = Dhw::splat(32);
-    let pad = SpatialPad { size, method: PadMethod::Symmetric };
+    let pad = SpatialPad::new(size);
     let (padded, padded_label) = (pad.apply(&image.view(), 0.0), pad.apply(&label.view(), 0));
     let sampler = RandCropByPosNegLabel { size, pos: 1.0, neg: 1.0, samples: 4 };
     let index = sampler.index(&padded_label.view()); // once a case

@@ -12,7 +12,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use medseg_data::{
     CachedDataset, Case, CompactImage, CompactLabel, CompactSample, DataError, DiskCache, Loader, LoaderOptions,
 };
-use medseg_transforms::{BoxDhw, Intensity, PadMethod, Sample, SpatialPad, crop};
+use medseg_transforms::{BoxDhw, Intensity, Sample, SpatialPad, crop};
 use medseg_volume::{Dhw, Geometry, Volume, write_image_i16, write_label};
 use ndarray::{Array3, Axis};
 use rand::{RngExt, SeedableRng};
@@ -43,7 +43,7 @@ fn write_case(folder: &Path) -> Case {
 fn windowed(case: &Case) -> Result<Sample, DataError> {
     let mut sample = case.read()?;
     Intensity::Window { low: -300.0, high: 300.0 }.apply(&mut sample.image);
-    let pad = SpatialPad { size: Dhw::splat(128), method: PadMethod::Symmetric };
+    let pad = SpatialPad::new(Dhw::splat(128));
     sample.image = pad.apply(&sample.image.index_axis(Axis(0), 0), 0.0).insert_axis(Axis(0));
     sample.label = sample.label.map(|label| pad.apply(&label.view(), 0));
     Ok(sample)

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use medseg_transforms::{
-    Intensity, Kernel, PadMethod, PadToSize, Padding, Pipeline, RandAffine, RandCropByPosNegLabel, RandElastic, Range,
-    Resize, Sample, Spacing,
+    BorderMode, Intensity, Kernel, PadMethod, Pipeline, RandAffine, RandCropByPosNegLabel, RandElastic, Range, Resize,
+    Respace, Sample, SpatialPad,
 };
 use medseg_volume::{Dhw, Geometry, read_image, read_label};
 use ndarray::Array3;
@@ -37,11 +37,11 @@ fn resize() -> Pipeline {
 }
 
 fn spacing() -> Pipeline {
-    Pipeline::new().then(Spacing::to(Dhw::splat(1.5)))
+    Pipeline::new().then(Respace::to(Dhw::splat(1.5)))
 }
 
 fn deformation() -> Pipeline {
-    let (kernel, padding) = (Kernel::Linear, Padding::Border);
+    let (kernel, padding) = (Kernel::Linear, BorderMode::Border);
     Pipeline::new()
         .then(RandAffine {
             rotate: Dhw::splat(Range::symmetric(0.5)),
@@ -58,7 +58,7 @@ fn training_crops(image: &str, label: &str) -> usize {
     let sample = Sample::new("bench", image.data, Some(label.data), image.geometry);
     let size = Dhw::splat(128);
     let pipeline = Pipeline::new()
-        .then(PadToSize { size, method: PadMethod::Symmetric, value: 0.0 })
+        .then(SpatialPad { size, method: PadMethod::Symmetric, value: 0.0 })
         .then(RandCropByPosNegLabel { size, pos: 1.0, neg: 1.0, samples: 4 });
     pipeline.apply(sample, 1).expect("crops").len()
 }

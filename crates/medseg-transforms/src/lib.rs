@@ -21,52 +21,46 @@
 //! assert_eq!(whole[[5, 7, 9]], image[[5, 7, 9]]);
 //! ```
 //!
+//! # Themes
+//! | Module | holds |
+//! |---|---|
+//! | [`model`] | samples, transforms, pipelines, traces and their inverses |
+//! | [`Preprocessing`] | from a file's voxels to a network's: orientation, spacing, intensities |
+//! | [`spatial`] | reorienting, resampling, resizing, rotating, deforming |
+//! | [`crop_pad`] | boxes: cutting out, padding, putting back |
+//! | [`intensity`] | windows, z-scores, percentiles, histograms, noise, blur |
+//! | [`labels`] | probabilities, classes, one-hot, label maps, connected components |
+//! | [`random`] | random transforms for augmentation, and crops for training |
+//!
+//! Every name also stands at the crate's root.
+//!
+//! # Conventions
 //! Arrays are `[depth, height, width]` in C order; triples along them are [`Dhw`](medseg_volume::Dhw). Random transforms
 //! draw first and apply afterwards, so a draw can be kept and replayed. Results do not depend on the number of threads.
 
-mod boxes;
-mod components;
-mod crop_foreground;
+pub mod crop_pad;
 mod error;
-mod flip;
-mod intensity;
-mod labels;
-mod model;
-mod pad;
+pub mod intensity;
+pub mod labels;
+pub mod model;
 mod preprocessing;
-mod random_crop;
-mod recipe;
-mod resize;
-mod spatial;
-mod steps;
+pub mod random;
+pub mod spatial;
 
 /// The crates whose types are in [`Transform`]'s methods.
-pub use {rand, serde_json};
+pub use {ndarray, rand, serde_json};
 
-pub use boxes::{BoxDhw, crop, crop_into, paste};
-pub use components::{
-    ComponentOverlap, Components, Connectivity, FillHoles, KeepLargestComponents, RemoveSmallObjects,
-    component_overlaps, fill_holes, keep_largest, label_components, remove_components, remove_small_objects,
-};
-pub use crop_foreground::{CropForeground, foreground_box};
+#[doc(no_inline)]
+pub use crop_pad::*;
 pub use error::TransformError;
-pub use flip::{flip, rotate90};
-pub use intensity::{
-    AdjustBrightness, AdjustContrast, AdjustGamma, BlurBorder, ClipIntensityPercentiles, CtWindow, GaussianNoise,
-    GaussianSmooth, HistogramNormalize, Intensity, IntensityChange, NormalizeIntensity, ScaleIntensity,
-    ScaleIntensityRange, ScaleIntensityRangePercentiles, SimulateLowResolution, percentiles,
-};
-pub use labels::{Activation, AsDiscrete, LabelInterpolation, LabelMap, OtherLabels, argmax, one_hot, threshold};
-pub use model::{Applied, Draw, LazySample, Pipeline, Sample, Trace, Transform, Transformed};
-pub use pad::{PadMethod, SpatialPad};
+#[doc(no_inline)]
+pub use intensity::*;
+#[doc(no_inline)]
+pub use labels::*;
+#[doc(no_inline)]
+pub use model::*;
 pub use preprocessing::Preprocessing;
-pub use random_crop::{CropDraw, LabelIndex, RandCropByPosNegLabel, corrected_center};
-pub use recipe::nnunet_augmentation;
-pub use resize::{Interpolation, resize, resize_nearest, resize_nearest_exact};
-pub use spatial::{Axes, Elastic, Kernel, Padding, Resample, SpatialChange, VoxelMap, deform, smoothed_offsets};
-pub use steps::{
-    Affine, CenterCrop, ChangeIntensity, Channels, CropBox, CropOrPad, CropToForeground, DivisiblePad, FactorRange,
-    Flip, ForegroundSource, PadToSize, RandAffine, RandElastic, RandFlip, RandIntensity, RandIntensityChange,
-    RandRotate, RandRotate90, RandSpatialCrop, RandZoom, Range, Reorient, Resize, Rotate, Rotate90, Spacing,
-    SpatialCrop, Step, Zoom,
-};
+#[doc(no_inline)]
+pub use random::*;
+#[doc(no_inline)]
+pub use spatial::*;

@@ -1,9 +1,7 @@
 //! A case as one stage needs it: made once and kept.
 
 use medseg_data::Case;
-use medseg_transforms::{
-    BoxDhw, Interpolation, LabelIndex, PadMethod, RandCropByPosNegLabel, Sample, SpatialPad, crop, resize,
-};
+use medseg_transforms::{BoxDhw, Interpolation, LabelIndex, RandCropByPosNegLabel, Sample, SpatialPad, crop, resize};
 use medseg_volume::Dhw;
 use ndarray::{Array3, Axis};
 
@@ -114,7 +112,7 @@ impl TrainingCase {
 
     /// Padded to the size of a crop and indexed.
     pub fn for_crops(self, stage: &StageConfig) -> Self {
-        let pad = SpatialPad { size: stage.size, method: PadMethod::Symmetric };
+        let pad = SpatialPad::new(stage.size);
         let padded = if pad.padding(self.shape()) == Dhw::splat((0, 0)) {
             self
         } else {

@@ -68,9 +68,15 @@ mod tests {
         };
         assert_eq!(write("old.json", old.to_string()).unwrap(), config);
         assert_eq!(write("run.json", json!({ "settings": old.clone() }).to_string()).unwrap(), config);
-        assert_eq!(write("old.toml", toml::to_string(&old).unwrap()).unwrap(), config);
-        let mut wrong = old;
-        wrong["data"]["intensitty"] = json!(1);
-        assert!(write("wrong.toml", toml::to_string(&wrong).unwrap()).unwrap_err().to_string().contains("intensitty"));
+        // TOML has no null: `toml` leaves such keys out where it writes the settings themselves.
+        let mut table = toml::Table::try_from(&config).unwrap();
+        let data = table["data"].as_table_mut().unwrap();
+        data.remove("label_interpolation");
+        let preprocessing = data.remove("preprocessing").unwrap();
+        data.extend(preprocessing.as_table().unwrap().clone());
+        table["schema"] = 1.into();
+        assert_eq!(write("old.toml", table.to_string()).unwrap(), config);
+        table["data"].as_table_mut().unwrap().insert("intensitty".into(), 1.into());
+        assert!(write("wrong.toml", table.to_string()).unwrap_err().to_string().contains("intensitty"));
     }
 }

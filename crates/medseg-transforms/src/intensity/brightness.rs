@@ -50,7 +50,7 @@ pub struct AdjustContrast {
     /// Above 1 raises the contrast.
     pub factor: f64,
     /// Cut off what leaves the image's old range.
-    #[serde(default = "crate::steps::yes")]
+    #[serde(default = "crate::model::yes")]
     pub preserve_range: bool,
 }
 

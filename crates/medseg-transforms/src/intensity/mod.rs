@@ -1,5 +1,15 @@
-//! Changes of intensities, one concept a file. They take arrays of any number of axes: a volume, one channel of an
-//! image, or all its channels together. Results do not depend on the number of threads.
+//! Changes of intensities. They take arrays of any number of axes: a volume, one channel of an image, or all its channels
+//! together. Results do not depend on the number of threads.
+//!
+//! | To | use |
+//! |---|---|
+//! | bring images to a network's range | [`Intensity`] |
+//! | window CT | [`CtWindow`], [`ScaleIntensityRange`] |
+//! | scale by the image's own values | [`ScaleIntensity`], [`NormalizeIntensity`], [`ScaleIntensityRangePercentiles`] |
+//! | cut off or equalise | [`ClipIntensityPercentiles`], [`percentiles`], [`HistogramNormalize`] |
+//! | blur, add noise, coarsen | [`GaussianSmooth`], [`GaussianNoise`], [`SimulateLowResolution`] |
+//! | change brightness, contrast, gamma | [`AdjustBrightness`], [`AdjustContrast`], [`AdjustGamma`] |
+//! | do one of them in a pipeline | [`ChangeIntensity`], [`IntensityChange`] |
 
 mod brightness;
 mod change;
@@ -14,6 +24,7 @@ mod percentiles;
 mod range;
 mod setting;
 mod statistics;
+mod step;
 mod voxels;
 
 pub use brightness::{AdjustBrightness, AdjustContrast};
@@ -28,3 +39,4 @@ pub use normalize::NormalizeIntensity;
 pub use percentiles::{ClipIntensityPercentiles, ScaleIntensityRangePercentiles, percentiles};
 pub use range::{ScaleIntensity, ScaleIntensityRange};
 pub use setting::Intensity;
+pub use step::{ChangeIntensity, Channels};

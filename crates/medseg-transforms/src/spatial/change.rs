@@ -3,7 +3,7 @@
 use medseg_volume::{Dhw, Geometry};
 use serde::{Deserialize, Serialize};
 
-use super::{Axes, Elastic, Kernel, Padding, VoxelMap};
+use super::{Axes, BorderMode, Elastic, Kernel, VoxelMap};
 use crate::{BoxDhw, TransformError};
 
 /// One change of a sample's grid with nothing left to chance: image, label and geometry follow it together.
@@ -35,7 +35,7 @@ pub struct Resample {
     /// How the image's values are made.
     pub kernel: Kernel,
     /// What lies outside the old grid.
-    pub padding: Padding,
+    pub padding: BorderMode,
     /// Displacements added to the positions in the new grid before the map.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elastic: Option<Elastic>,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gather::gather_displaced;
 use super::pending::Sampled;
-use super::{Kernel, Padding, VoxelMap};
+use super::{BorderMode, Kernel, VoxelMap};
 use crate::TransformError;
 
 /// Displacements as MONAI's `Rand3DElastic` makes them: uniform noise in [-1, 1) for every voxel and axis, smoothed by a
@@ -65,7 +65,7 @@ pub fn deform(
     image: &ArrayView3<'_, f32>,
     displacements: &[Array3<f32>; 3],
     kernel: Kernel,
-    padding: Padding,
+    padding: BorderMode,
 ) -> Array3<f32> {
     assert!(displacements.iter().all(|d| d.dim() == image.dim()), "displacements and image differ in shape");
     assert_ne!(kernel, Kernel::Area, "displacements have no areas");

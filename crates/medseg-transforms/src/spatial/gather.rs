@@ -3,10 +3,10 @@
 use medseg_volume::Dhw;
 use ndarray::{Array3, ArrayView3, CowArray, Ix3, parallel::prelude::*, s};
 
+use super::border::cubic_weights;
 use super::pending::Sampled;
-use super::sampling::cubic_weights;
 use super::separable::snapped;
-use super::{Kernel, Padding, VoxelMap};
+use super::{BorderMode, Kernel, VoxelMap};
 
 /// Rows of the result that a thread takes at a time.
 const ROWS: usize = 16;
@@ -135,7 +135,7 @@ impl Way<'_> {
         match self.sampled.kernel {
             Kernel::Nearest => self.nearest_row(source, at, out, 0.0),
             Kernel::Cubic => self.each(at, out, |at| self.cubic(source, at)),
-            Kernel::Linear | Kernel::Area if self.sampled.padding == Padding::Zeros => {
+            Kernel::Linear | Kernel::Area if self.sampled.padding == BorderMode::Zeros => {
                 self.each(at, out, |at| self.faded(source, at));
             }
             Kernel::Linear | Kernel::Area => self.linear_row(source, at, out),
@@ -250,12 +250,14 @@ fn line(map: &VoxelMap, [z, y]: [f64; 2], width: usize, along: &mut [Vec<f64>; 3
 }
 
 /// Brings positions between the voxels where the padding says so.
-fn inside(padding: Padding, along: &mut [f64], side: usize) {
+fn inside(padding: BorderMode, along: &mut [f64], side: usize) {
     let last = side as f64 - 1.0;
     match padding {
-        Padding::Border => along.iter_mut().for_each(|at| *at = at.max(0.0).min(last)),
-        Padding::Zeros => along.iter_mut().for_each(|at| *at = snapped(at.max(-2.0).min(last + 2.0))),
-        Padding::Reflection | Padding::Mirror => along.iter_mut().for_each(|at| *at = padding.position(*at, side)),
+        BorderMode::Border => along.iter_mut().for_each(|at| *at = at.max(0.0).min(last)),
+        BorderMode::Zeros => along.iter_mut().for_each(|at| *at = snapped(at.max(-2.0).min(last + 2.0))),
+        BorderMode::Reflection | BorderMode::Mirror => {
+            along.iter_mut().for_each(|at| *at = padding.position(*at, side))
+        }
     }
 }
 

@@ -4,9 +4,9 @@ use medseg_volume::Dhw;
 use ndarray::{Array3, Array4, ArrayView3, Axis, parallel::prelude::*};
 
 use super::gather::gather;
-use super::{Axes, Elastic, Kernel, Padding, Resample, SpatialChange, VoxelMap};
+use super::{Axes, BorderMode, Elastic, Kernel, Resample, SpatialChange, VoxelMap};
 use super::{Taps, separable, separable::take};
-use crate::boxes::slice_of;
+use crate::crop_pad::slice_of;
 use crate::{BoxDhw, Interpolation, Sample, resize};
 
 /// Changes of the grid joined into one: it gives what they give one after another, but interpolates only once.
@@ -38,7 +38,7 @@ enum Way {
 #[derive(Clone, Debug)]
 pub(crate) struct Sampled {
     pub kernel: Kernel,
-    pub padding: Padding,
+    pub padding: BorderMode,
     /// To stored voxels.
     pub before: VoxelMap,
     /// Displacements and the grid they are on.
@@ -237,7 +237,7 @@ impl Pending {
     fn nearest(
         &self,
         label: &ArrayView3<'_, u8>,
-        padding: Padding,
+        padding: BorderMode,
         direct: &VoxelMap,
         order: [usize; 3],
     ) -> Array3<u8> {

@@ -4,8 +4,8 @@ use medseg_volume::Dhw;
 use ndarray::{Array3, ArrayView3, Axis, parallel::prelude::*};
 use rayon::slice::ParallelSliceMut;
 
-use super::sampling::cubic_weights;
-use super::{Kernel, Padding};
+use super::border::cubic_weights;
+use super::{BorderMode, Kernel};
 
 /// Each position along a new axis as a weighted sum of positions along the old one.
 ///
@@ -41,7 +41,7 @@ impl Taps {
     }
 
     /// Along one axis of `side` voxels, at the positions index · scale + offset.
-    pub fn along(scale: f64, offset: f64, length: usize, side: usize, kernel: Kernel, padding: Padding) -> Self {
+    pub fn along(scale: f64, offset: f64, length: usize, side: usize, kernel: Kernel, padding: BorderMode) -> Self {
         let positions: Vec<_> =
             (0..length).map(|i| taps_at(snapped(i as f64 * scale + offset), side, kernel, padding)).collect();
         Self::new(&positions, side)
@@ -49,7 +49,7 @@ impl Taps {
 
     /// The taps that read the value at a position, with zeros outside.
     pub fn reading(at: f64, side: usize, kernel: Kernel) -> Vec<(usize, f32)> {
-        taps_at(at, side, kernel, Padding::Zeros)
+        taps_at(at, side, kernel, BorderMode::Zeros)
     }
 
     /// The first tap of each position; `None` where it has no weight.
@@ -99,7 +99,7 @@ pub(crate) fn snapped(at: f64) -> f64 {
 }
 
 /// The taps at one position; none where nothing is.
-fn taps_at(at: f64, side: usize, kernel: Kernel, padding: Padding) -> Vec<(usize, f32)> {
+fn taps_at(at: f64, side: usize, kernel: Kernel, padding: BorderMode) -> Vec<(usize, f32)> {
     let last = side as f64 - 1.0;
     if kernel == Kernel::Nearest {
         let at = padding.position(at, side).round_ties_even();

@@ -4,9 +4,9 @@ use medseg_volume::Dhw;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::affine::{Affine, no_area};
 use super::chance::{Range, happens, validate_probability};
-use crate::{Draw, Kernel, LazySample, Padding, Transform, TransformError};
+use crate::spatial::no_area;
+use crate::{Affine, BorderMode, Draw, Kernel, LazySample, Transform, TransformError};
 
 /// MONAI's `RandAffine`: an [`Affine`] of numbers drawn from ranges. (MONAI adds 1 to the numbers drawn for the scale; here
 /// the range is that of the scale itself.)
@@ -28,7 +28,7 @@ pub struct RandAffine {
     /// How the image's values are made.
     pub kernel: Kernel,
     /// What lies outside.
-    pub padding: Padding,
+    pub padding: BorderMode,
 }
 
 impl Default for RandAffine {
@@ -42,7 +42,7 @@ impl Default for RandAffine {
             scale: Dhw::splat(one),
             same_scale: false,
             kernel: Kernel::default(),
-            padding: Padding::default(),
+            padding: BorderMode::default(),
         }
     }
 }
@@ -93,7 +93,7 @@ pub struct RandRotate {
     pub kernel: Kernel,
     /// What lies outside.
     #[serde(default)]
-    pub padding: Padding,
+    pub padding: BorderMode,
 }
 
 impl RandRotate {
@@ -138,7 +138,7 @@ pub struct RandZoom {
     pub kernel: Kernel,
     /// What lies outside.
     #[serde(default)]
-    pub padding: Padding,
+    pub padding: BorderMode,
 }
 
 impl Transform for RandZoom {

@@ -1,10 +1,12 @@
-//! The box around what matters.
+//! The box around the foreground.
 
 use medseg_volume::Dhw;
-use ndarray::{ArrayView3, Axis, parallel::prelude::*};
+use ndarray::{Array3, ArrayView3, Axis, parallel::prelude::*};
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::BoxDhw;
+use super::crop::cropped;
+use crate::{BoxDhw, Draw, LazySample, Transform, TransformError};
 
 /// The bounding box of the voxels that are foreground, with a margin in voxels on every side; it may reach outside.
 /// `None` if no voxel is foreground. (MONAI `generate_spatial_bounding_box`.)
@@ -41,21 +43,43 @@ pub fn foreground_box<T: Sync>(
     }
 }
 
-/// MONAI's `CropForeground`: the foreground's box, its margin and divisibility.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Voxels that count as foreground.
+#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForegroundSource {
+    /// Label values above 0.
+    #[default]
+    Label,
+    /// Intensities above this, in any channel.
+    ImageAbove(f32),
+}
+
+/// MONAI's `CropForeground`: the foreground's box, its margin and divisibility. As a step it leaves a sample without
+/// foreground whole, with a warning that names the case.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CropForeground {
+    /// Voxels that count as foreground, in a pipeline.
+    pub source: ForegroundSource,
     /// Voxels added on every side.
     pub margin: Dhw<usize>,
     /// Sides are enlarged to multiples of this, half of the growth below; 1 leaves them.
     pub k_divisible: Dhw<usize>,
     /// Cut the box at the volume's border after the margin and before the divisibility, instead of padding.
     pub allow_smaller: bool,
+    /// The image's value outside the volume, in a pipeline; the label's is 0.
+    pub value: f32,
 }
 
 impl Default for CropForeground {
     fn default() -> Self {
-        Self { margin: Dhw::splat(0), k_divisible: Dhw::splat(1), allow_smaller: false }
+        Self {
+            source: ForegroundSource::default(),
+            margin: Dhw::splat(0),
+            k_divisible: Dhw::splat(1),
+            allow_smaller: false,
+            value: 0.0,
+        }
     }
 }
 
@@ -76,5 +100,38 @@ impl CropForeground {
         let growth = size.zip(region.size).map(|(new, old)| (new - old) / 2);
         let start = region.start.zip(growth).map(|(s, g)| s - g as isize);
         Some(BoxDhw { start, size })
+    }
+}
+
+impl Transform for CropForeground {
+    fn name(&self) -> String {
+        "crop_foreground".into()
+    }
+
+    fn draw(&self, sample: &mut LazySample, _: &mut dyn Rng) -> Result<Draw, TransformError> {
+        let voxels = sample.voxels();
+        let region = match self.source {
+            ForegroundSource::Label => {
+                let label = voxels.label.as_ref().ok_or(TransformError::NoLabel)?;
+                self.region(&label.view(), |v| *v > 0)
+            }
+            ForegroundSource::ImageAbove(threshold) => {
+                let mut channels = voxels.image.outer_iter();
+                match (channels.next(), voxels.image.dim().0) {
+                    (Some(only), 1) => self.region(&only, |v| *v > threshold),
+                    (Some(first), _) => {
+                        let mut any: Array3<bool> = first.mapv(|v| v > threshold);
+                        channels.for_each(|c| any.zip_mut_with(&c, |any, v| *any |= *v > threshold));
+                        self.region(&any.view(), |v| *v)
+                    }
+                    (None, _) => None,
+                }
+            }
+        };
+        let Some(region) = region else {
+            sample.warn("nothing is foreground; the whole volume is kept");
+            return Ok(Draw::Skip);
+        };
+        Ok(cropped(sample.shape(), region, self.value))
     }
 }

@@ -4,7 +4,7 @@ use medseg_volume::Dhw;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{Draw, Kernel, LazySample, Padding, Resample, SpatialChange, Transform, TransformError, VoxelMap};
+use crate::{BorderMode, Draw, Kernel, LazySample, Resample, SpatialChange, Transform, TransformError, VoxelMap};
 
 /// MONAI's `Affine`. It says where a new voxel looks in the old volume, positions counted from both volumes' centres:
 /// first scaled, then moved, sheared and turned (rotate · shear · translate · scale). So a scale of 2 shows twice as much,
@@ -26,7 +26,7 @@ pub struct Affine {
     /// How the image's values are made.
     pub kernel: Kernel,
     /// What lies outside.
-    pub padding: Padding,
+    pub padding: BorderMode,
     /// MONAI's `align_corners = True`, which is no pure change of the positions: turns shear volumes that are not cubes,
     /// and moves are smaller by (n - 1) / n. Only there to repeat what was done with it.
     pub align_corners: bool,
@@ -41,7 +41,7 @@ impl Default for Affine {
             scale: Dhw::splat(1.0),
             size: None,
             kernel: Kernel::default(),
-            padding: Padding::default(),
+            padding: BorderMode::default(),
             align_corners: false,
         }
     }
@@ -75,7 +75,7 @@ impl Affine {
         }
         // What is mirrored follows the same convention.
         let padding = match self.padding {
-            Padding::Reflection if self.align_corners => Padding::Mirror,
+            BorderMode::Reflection if self.align_corners => BorderMode::Mirror,
             other => other,
         };
         let map = matrix.centered(shape, size);
@@ -113,14 +113,14 @@ pub struct Rotate {
     /// Radians around each axis, as in [`Affine`].
     pub angles: Dhw<f64>,
     /// Whether the shape stays; otherwise it is that of the box around the turned volume.
-    #[serde(default = "crate::steps::yes")]
+    #[serde(default = "crate::model::yes")]
     pub keep_size: bool,
     /// How the image's values are made.
     #[serde(default)]
     pub kernel: Kernel,
     /// What lies outside.
     #[serde(default)]
-    pub padding: Padding,
+    pub padding: BorderMode,
 }
 
 impl Transform for Rotate {
@@ -169,7 +169,7 @@ fn turned_shape(shape: Dhw<usize>, turn: &VoxelMap) -> Dhw<usize> {
     Dhw::from(turn.linear.map(|row| (extent(row) + 0.5) as usize))
 }
 
-pub(super) fn no_area(kernel: Kernel) -> Result<(), TransformError> {
+pub(crate) fn no_area(kernel: Kernel) -> Result<(), TransformError> {
     if kernel == Kernel::Area {
         return Err(TransformError::parameter("kernel", "area", "is for changes of the size only"));
     }

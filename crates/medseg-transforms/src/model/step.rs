@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Affine, CenterCrop, ChangeIntensity, CropBox, CropOrPad, CropToForeground, DivisiblePad, Flip, PadToSize,
-    RandAffine, RandElastic, RandFlip, RandIntensity, RandRotate, RandRotate90, RandSpatialCrop, RandZoom, Reorient,
-    Resize, Rotate, Rotate90, Spacing, SpatialCrop, Zoom,
+use crate::{
+    Affine, CenterCrop, ChangeIntensity, CropBox, CropForeground, CropOrPad, DivisiblePad, FillHoles, Flip,
+    KeepLargestComponents, LabelMap, RandAffine, RandCropByPosNegLabel, RandElastic, RandFlip, RandIntensity,
+    RandRotate, RandRotate90, RandSpatialCrop, RandZoom, RemoveSmallObjects, Reorient, Resize, Respace, Rotate,
+    Rotate90, SpatialCrop, SpatialPad, Transform, Zoom,
 };
-use crate::{FillHoles, KeepLargestComponents, LabelMap, RandCropByPosNegLabel, RemoveSmallObjects, Transform};
 
 /// Defines the enum and what belongs to each variant. Each transform's own name is the one it is written with.
 macro_rules! steps {
@@ -40,7 +40,7 @@ macro_rules! steps {
 
 steps! {
     /// Pads to a size.
-    "spatial_pad" SpatialPad(PadToSize),
+    "spatial_pad" SpatialPad(SpatialPad),
     /// Pads to multiples.
     "divisible_pad" DivisiblePad(DivisiblePad),
     /// Cuts out the middle.
@@ -50,15 +50,15 @@ steps! {
     /// Cuts out a box.
     "crop_box" CropBox(CropBox),
     /// Cuts out the foreground.
-    "crop_foreground" CropForeground(CropToForeground),
+    "crop_foreground" CropForeground(CropForeground),
     /// Pads and cuts to a size.
     "crop_or_pad" CropOrPad(CropOrPad),
     /// Changes the number of voxels.
     "resize" Resize(Resize),
     /// Changes the voxels' size.
-    "spacing" Spacing(Spacing),
-    /// Turns the axes to point another way.
-    "orientation" Orientation(Reorient),
+    "spacing" Respace(Respace),
+    /// Makes the axes point another way.
+    "orientation" Reorient(Reorient),
     /// Reverses axes.
     "flip" Flip(Flip),
     /// Turns by 90 degrees.

@@ -20,7 +20,7 @@ pub enum Kernel {
 /// What there is outside the voxels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Padding {
+pub enum BorderMode {
     /// 0, in label and image.
     Zeros,
     /// The voxel at the border.
@@ -32,7 +32,7 @@ pub enum Padding {
     Mirror,
 }
 
-impl Padding {
+impl BorderMode {
     /// The position to read instead of one that may be outside `side` voxels; [`Zeros`](Self::Zeros) leaves it.
     pub(crate) fn position(self, at: f64, side: usize) -> f64 {
         let last = side as f64 - 1.0;

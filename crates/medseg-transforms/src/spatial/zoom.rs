@@ -4,9 +4,9 @@ use medseg_volume::Dhw;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::affine::no_area;
-use super::crop::crop_or_pad;
-use crate::{Draw, Kernel, LazySample, Padding, Resample, SpatialChange, Transform, TransformError, VoxelMap};
+use super::no_area;
+use crate::crop_pad::crop_or_pad;
+use crate::{BorderMode, Draw, Kernel, LazySample, Resample, SpatialChange, Transform, TransformError, VoxelMap};
 
 /// MONAI's `Zoom`: resized by factors to floor(side · factor) voxels, then cut or padded to the old size around the
 /// middle if `keep_size`.
@@ -19,14 +19,14 @@ pub struct Zoom {
     /// Above 1 enlarges.
     pub factor: Dhw<f64>,
     /// Whether the shape stays.
-    #[serde(default = "crate::steps::yes")]
+    #[serde(default = "crate::model::yes")]
     pub keep_size: bool,
     /// How the image's values are made.
     #[serde(default)]
     pub kernel: Kernel,
     /// What lies outside.
     #[serde(default)]
-    pub padding: Padding,
+    pub padding: BorderMode,
 }
 
 impl Transform for Zoom {

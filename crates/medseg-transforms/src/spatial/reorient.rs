@@ -1,10 +1,11 @@
-//! Turning the axes to point another way.
+//! Axes that point another way.
 
 use medseg_volume::{Axes, Orientation};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{Draw, LazySample, SpatialChange, Transform, TransformError};
+use super::permuted;
+use crate::{Draw, LazySample, Transform, TransformError};
 
 /// MONAI's `Orientation`: the axes i, j, k (width, height, depth) point closest to the given directions. Exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,6 @@ impl Transform for Reorient {
 
     fn draw(&self, sample: &mut LazySample, _: &mut dyn Rng) -> Result<Draw, TransformError> {
         let axes = Axes::between(sample.geometry().orientation(), self.to);
-        Ok(if axes.is_identity() { Draw::Skip } else { SpatialChange::Axes(axes).into() })
+        Ok(permuted(axes))
     }
 }

@@ -5,8 +5,9 @@
 
 use medseg_testing::{Golden, Values};
 use medseg_transforms::{
-    Affine, BoxDhw, CenterCrop, CropOrPad, CropToForeground, DivisiblePad, ForegroundSource, Kernel, PadMethod,
-    PadToSize, Padding, Pipeline, Reorient, Sample, Spacing, SpatialCrop, Step, Transformed, deform, smoothed_offsets,
+    Affine, BorderMode, BoxDhw, CenterCrop, CropForeground, CropOrPad, DivisiblePad, ForegroundSource, Kernel,
+    PadMethod, Pipeline, Reorient, Respace, Sample, SpatialCrop, SpatialPad, Step, Transformed, deform,
+    smoothed_offsets,
 };
 use medseg_volume::{Dhw, Geometry};
 use ndarray::{Array3, Array4, Axis};
@@ -89,11 +90,11 @@ fn kernel(params: &Value) -> Kernel {
     }
 }
 
-fn padding(params: &Value) -> Padding {
+fn padding(params: &Value) -> BorderMode {
     match params["padding_mode"].as_str() {
-        Some("zeros") => Padding::Zeros,
-        Some("reflection") => Padding::Reflection,
-        Some("border") | None => Padding::Border,
+        Some("zeros") => BorderMode::Zeros,
+        Some("reflection") => BorderMode::Reflection,
+        Some("border") | None => BorderMode::Border,
         other => panic!("{other:?}"),
     }
 }
@@ -106,7 +107,7 @@ fn pads_agree() {
         check(
             &case,
             "expected",
-            &as_it_stands(&case, PadToSize { size: size(&p["spatial_size"]), method: method(p), value }),
+            &as_it_stands(&case, SpatialPad { size: size(&p["spatial_size"]), method: method(p), value }),
         );
     }
     for case in Golden::all("divisible_pad") {
@@ -141,7 +142,7 @@ fn crops_to_the_foreground_agree() {
         let threshold = p["threshold"].as_f64().unwrap() as f32;
         let from_label = p["source"] == "label" && threshold == 0.0;
         let number = |key: &str| p[key].as_u64().unwrap() as usize;
-        let step = CropToForeground {
+        let step = CropForeground {
             source: if from_label { ForegroundSource::Label } else { ForegroundSource::ImageAbove(threshold) },
             margin: Dhw::splat(number("margin")),
             k_divisible: Dhw::splat(number("k_divisible")),
@@ -239,9 +240,9 @@ fn orientations_agree() {
     }
 }
 
-fn spacing(p: &Value) -> Spacing {
+fn spacing(p: &Value) -> Respace {
     let [i, j, k] = triple(&p["pixdim"]);
-    Spacing {
+    Respace {
         spacing: Dhw { d: k, h: j, w: i },
         diagonal: p["diagonal"] == true,
         keep_extent: p["scale_extent"] == true,
@@ -296,15 +297,15 @@ fn step(p: &Value) -> Step {
     match p["transform"].as_str().unwrap() {
         "Orientationd" => Reorient { to: p["axcodes"].as_str().unwrap().parse().unwrap() }.into(),
         "Spacingd" => spacing(p).into(),
-        "CropForegroundd" => CropToForeground {
+        "CropForegroundd" => CropForeground {
             source: ForegroundSource::ImageAbove(p["threshold"].as_f64().unwrap() as f32),
             margin: Dhw::splat(p["margin"].as_u64().unwrap() as usize),
-            ..CropToForeground::default()
+            ..CropForeground::default()
         }
         .into(),
         "SpatialPadd" => {
             let Dhw { d, h, w } = size(&p["spatial_size"]);
-            PadToSize { size: Dhw { d: w, h, w: d }, method: PadMethod::Symmetric, value: 0.0 }.into()
+            SpatialPad { size: Dhw { d: w, h, w: d }, method: PadMethod::Symmetric, value: 0.0 }.into()
         }
         other => panic!("{other}"),
     }
@@ -314,7 +315,7 @@ fn step(p: &Value) -> Step {
 fn a_box_is_where_the_crop_was() {
     // The golden crops again, through the inverse.
     for case in Golden::all("crop_foreground") {
-        let step = CropToForeground { source: ForegroundSource::ImageAbove(0.0), ..CropToForeground::default() };
+        let step = CropForeground { source: ForegroundSource::ImageAbove(0.0), ..CropForeground::default() };
         let image = array(case.tensor("image"));
         let done = run(&case, image.clone(), unit(), vec![step.into()]);
         let region = done.trace.invert_box(&BoxDhw::whole(done.sample.shape())).unwrap();

@@ -2,8 +2,8 @@
 
 use medseg_testing::{Golden, Values};
 use medseg_transforms::{
-    Activation, AsDiscrete, FillHoles, KeepLargestComponents, LabelMap, OtherLabels, Pipeline, RemoveSmallObjects,
-    Sample, Step, argmax, one_hot, threshold,
+    AsDiscrete, FillHoles, KeepLargestComponents, LabelMap, OtherLabels, Pipeline, Probabilities, RemoveSmallObjects,
+    Sample, Step, argmax, one_hot, relu, threshold,
 };
 use medseg_volume::{Dhw, Geometry};
 use ndarray::{Array, Array3, Array4, Axis, Dimension};
@@ -20,7 +20,7 @@ fn check<T: Copy + Into<f64>, D: Dimension>(case: &Golden, name: &str, got: &Arr
     case.check(name, got.iter().map(|v| (*v).into()));
 }
 
-fn activated(case: &Golden, how: Activation) -> Array4<f32> {
+fn activated(case: &Golden, how: Probabilities) -> Array4<f32> {
     let mut logits = image(case.tensor("input"));
     how.apply(&mut logits);
     logits
@@ -29,9 +29,11 @@ fn activated(case: &Golden, how: Activation) -> Array4<f32> {
 #[test]
 fn activations_agree() {
     for case in Golden::all("activation") {
-        check(&case, "sigmoid", &activated(&case, Activation::Sigmoid));
-        check(&case, "softmax_dim1", &activated(&case, Activation::Softmax));
-        check(&case, "relu", &activated(&case, Activation::Relu));
+        check(&case, "sigmoid", &activated(&case, Probabilities::Sigmoid));
+        check(&case, "softmax_dim1", &activated(&case, Probabilities::Softmax));
+        let mut positive = image(case.tensor("input"));
+        relu(&mut positive);
+        check(&case, "relu", &positive);
     }
 }
 
@@ -44,9 +46,9 @@ fn discrete_values_agree() {
         let discrete = |how: AsDiscrete, from: &Array4<f32>| how.apply(&from.view()).unwrap();
         let none = AsDiscrete::default();
 
-        let sigmoid = activated(&case, Activation::Sigmoid);
+        let sigmoid = activated(&case, Probabilities::Sigmoid);
         check(&case, "sigmoid", &sigmoid);
-        check(&case, "softmax", &activated(&case, Activation::Softmax));
+        check(&case, "softmax", &activated(&case, Probabilities::Softmax));
         check(&case, "argmax", &argmax(&input.view()).unwrap());
         check(&case, "argmax", &discrete(AsDiscrete { argmax: true, ..none }, &input));
         let to_onehot = Some(classes_of_input);
@@ -74,7 +76,7 @@ fn activations_stay_finite() {
     for a in extreme {
         for b in extreme {
             let logits = Array4::from_shape_vec((2, 1, 1, 1), vec![a, b]).unwrap();
-            for how in [Activation::Sigmoid, Activation::Softmax] {
+            for how in [Probabilities::Sigmoid, Probabilities::Softmax] {
                 let mut got = logits.clone();
                 how.apply(&mut got);
                 assert!(got.iter().all(|p| (0.0..=1.0).contains(p)), "{how:?} of {a}, {b}: {got}");

@@ -4,7 +4,7 @@ use medseg_volume::Dhw;
 use ndarray::{Array3, ArrayView3};
 use serde::{Deserialize, Serialize};
 
-use crate::spatial::{Kernel, Padding, Taps, VoxelMap, separable, take as take_places};
+use super::{BorderMode, Kernel, Taps, VoxelMap, separable, take as take_places};
 
 /// How values between voxels are made. (PyTorch `interpolate`, as MONAI's `Resize` uses it.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +104,6 @@ fn kernel_taps(from: Dhw<usize>, to: Dhw<usize>, kernel: Kernel, align_corners: 
     let map = VoxelMap::resizing(from, to, align_corners);
     let (from, to) = (from.to_array(), to.to_array());
     Dhw::from(std::array::from_fn(|a| {
-        Taps::along(map.linear[a][a], map.offset[a], to[a], from[a], kernel, Padding::Border)
+        Taps::along(map.linear[a][a], map.offset[a], to[a], from[a], kernel, BorderMode::Border)
     }))
 }

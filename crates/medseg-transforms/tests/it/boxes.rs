@@ -115,7 +115,7 @@ fn padding_is_undone_by_cropping_its_inner_box() {
     for _ in 0..300 {
         let shape = sizes(&mut rng, 0..9);
         for method in [PadMethod::Symmetric, PadMethod::End] {
-            let (volume, pad) = (numbered(shape), SpatialPad { size: sizes(&mut rng, 0..12), method });
+            let (volume, pad) = (numbered(shape), SpatialPad::new(sizes(&mut rng, 0..12)).with_method(method));
             let padded = pad.apply(&volume.view(), 0);
             let wanted = shape.zip(pad.size).map(|(side, size)| side.max(size));
             assert_eq!(Dhw::from(padded.dim()), wanted);

@@ -4,7 +4,7 @@ use medseg_volume::Dhw;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{Draw, Kernel, LazySample, Padding, Resample, SpatialChange, Transform, TransformError, VoxelMap};
+use crate::{BorderMode, Draw, Kernel, LazySample, Resample, SpatialChange, Transform, TransformError, VoxelMap};
 
 /// MONAI's `Resize`: the same part of the patient in another number of voxels, without smoothing when shrinking (but for
 /// [`Kernel::Area`]).
@@ -44,7 +44,7 @@ impl Transform for Resize {
             return Ok(Draw::Skip);
         }
         let map = VoxelMap::resizing(shape, self.size, self.align_corners);
-        let (kernel, padding) = (self.kernel, Padding::Border);
+        let (kernel, padding) = (self.kernel, BorderMode::Border);
         Ok(SpatialChange::Resample(Resample { shape: self.size, map, kernel, padding, elastic: None }).into())
     }
 }

@@ -1,9 +1,9 @@
 //! Bad input: a defined result, or an error that names the case, the step and the parameter.
 
 use medseg_transforms::{
-    Affine, BoxDhw, CenterCrop, CropBox, CropToForeground, ForegroundSource, Kernel, PadMethod, PadToSize, Padding,
-    Pipeline, RandAffine, RandCropByPosNegLabel, RandElastic, RandFlip, RandRotate90, RandSpatialCrop, Range, Resize,
-    Rotate90, Sample, Spacing, SpatialCrop, Step, TransformError, Zoom,
+    Affine, BorderMode, BoxDhw, CenterCrop, CropBox, CropForeground, ForegroundSource, Kernel, PadMethod, Pipeline,
+    RandAffine, RandCropByPosNegLabel, RandElastic, RandFlip, RandRotate90, RandSpatialCrop, Range, Resize, Respace,
+    Rotate90, Sample, SpatialCrop, SpatialPad, Step, TransformError, Zoom,
 };
 use medseg_volume::{Dhw, Geometry};
 use ndarray::{Array3, Array4, array};
@@ -27,7 +27,7 @@ fn refused(step: impl Into<Step>, sample: Sample) -> String {
 
 #[test]
 fn errors_name_case_step_and_parameter() {
-    let (kernel, padding) = (Kernel::Linear, Padding::Border);
+    let (kernel, padding) = (Kernel::Linear, BorderMode::Border);
     let steps: Vec<(Step, &str)> = vec![
         (RandSpatialCrop { size: Dhw::splat(9), samples: 1 }.into(), "9x9x9"),
         (RandCropByPosNegLabel { size: Dhw::splat(9), pos: 1.0, neg: 1.0, samples: 1 }.into(), "9x9x9"),
@@ -37,10 +37,10 @@ fn errors_name_case_step_and_parameter() {
         (CropBox { region: BoxDhw { start: Dhw::splat(0), size: Dhw::splat(0) }, value: 0.0 }.into(), "0x0x0"),
         (Resize { size: Dhw { d: 0, h: 1, w: 1 }, kernel, align_corners: false }.into(), "0x1x1"),
         (Resize { size: Dhw::splat(1 << 20), kernel, align_corners: false }.into(), "shape"),
-        (PadToSize { size: Dhw::splat(usize::MAX), method: PadMethod::End, value: 0.0 }.into(), "shape"),
-        (Spacing::to(Dhw::splat(f64::NAN)).into(), "spacing"),
-        (Spacing::to(Dhw::splat(1e-9)).into(), "spacing"),
-        (Spacing { kernel: Kernel::Area, ..Spacing::to(Dhw::splat(1.0)) }.into(), "area"),
+        (SpatialPad { size: Dhw::splat(usize::MAX), method: PadMethod::End, value: 0.0 }.into(), "shape"),
+        (Respace::to(Dhw::splat(f64::NAN)).into(), "spacing"),
+        (Respace::to(Dhw::splat(1e-9)).into(), "spacing"),
+        (Respace { kernel: Kernel::Area, ..Respace::to(Dhw::splat(1.0)) }.into(), "area"),
         (Affine { scale: Dhw::splat(0.0), ..Affine::default() }.into(), "flat"),
         (Affine { rotate: Dhw::splat(f64::INFINITY), ..Affine::default() }.into(), "flat"),
         (Zoom { factor: Dhw::splat(0.01), keep_size: true, kernel, padding }.into(), "0x0x0"),
@@ -94,7 +94,7 @@ fn no_voxels_and_no_label_are_refused() {
     let empty = Sample { image: Array4::zeros((1, 0, 4, 4)), label: None, ..sample([1, 1, 1]) };
     assert!(refused(CenterCrop { size: Dhw::splat(2) }, empty).contains("0x4x4"));
     let unlabelled = Sample { label: None, ..sample([4, 4, 4]) };
-    assert!(refused(CropToForeground::default(), unlabelled.clone()).contains("no label"));
+    assert!(refused(CropForeground::default(), unlabelled.clone()).contains("no label"));
     let crops = RandCropByPosNegLabel { size: Dhw::splat(2), pos: 1.0, neg: 1.0, samples: 1 };
     assert!(refused(crops, unlabelled).contains("no label"));
 }
@@ -110,7 +110,7 @@ fn without_foreground_crops_are_background_and_a_warning_names_the_case() {
         assert_eq!(one.trace.warnings.len(), 1);
         assert!(one.trace.warnings[0].starts_with("case liver_12: "), "{:?}", one.trace.warnings);
     }
-    let done = Pipeline::new().then(CropToForeground::default()).apply_one(empty.clone(), 1).unwrap();
+    let done = Pipeline::new().then(CropForeground::default()).apply_one(empty.clone(), 1).unwrap();
     assert_eq!(done.sample, empty);
     assert!(done.trace.warnings[0].starts_with("case liver_12: "));
     let full = Pipeline::new().then(crops).apply(sample([6, 6, 6]), 1).unwrap();
@@ -119,12 +119,12 @@ fn without_foreground_crops_are_background_and_a_warning_names_the_case() {
 
 #[test]
 fn margins_and_crops_beyond_the_volume_are_padded_or_cut() {
-    let big = CropToForeground { margin: Dhw::splat(30), value: -1.0, ..CropToForeground::default() };
+    let big = CropForeground { margin: Dhw::splat(30), value: -1.0, ..CropForeground::default() };
     let done = Pipeline::new().then(big).apply_one(sample([2, 3, 4]), 0).unwrap();
     assert!(done.sample.shape().to_array().iter().all(|side| *side > 60));
     assert_eq!(done.sample.image[[0, 0, 0, 0]], -1.0);
     assert_eq!(done.sample.label.unwrap()[[0, 0, 0]], 0);
-    let all = CropToForeground { allow_smaller: true, ..big };
+    let all = CropForeground { allow_smaller: true, ..big };
     let done = Pipeline::new().then(all).apply_one(sample([2, 3, 4]), 0).unwrap();
     assert_eq!(done.sample.shape(), Dhw { d: 2, h: 3, w: 4 });
     let done = Pipeline::new().then(CenterCrop { size: Dhw::splat(100) }).apply_one(sample([2, 3, 4]), 0).unwrap();
@@ -141,10 +141,10 @@ fn margins_and_crops_beyond_the_volume_are_padded_or_cut() {
 
 #[test]
 fn one_slice_goes_through_everything() {
-    let (kernel, padding) = (Kernel::Linear, Padding::Border);
+    let (kernel, padding) = (Kernel::Linear, BorderMode::Border);
     for kernel in [kernel, Kernel::Cubic, Kernel::Nearest] {
         let pipeline = Pipeline::new()
-            .then(Spacing { kernel, ..Spacing::to(Dhw { d: 1.5, h: 1.0, w: 1.0 }) })
+            .then(Respace { kernel, ..Respace::to(Dhw { d: 1.5, h: 1.0, w: 1.0 }) })
             .then(Affine { rotate: Dhw { d: 0.3, h: 0.1, w: 0.0 }, kernel, ..Affine::default() })
             .then(Resize { size: Dhw { d: 3, h: 4, w: 5 }, kernel, align_corners: true })
             .then(RandElastic { p: 1.0, sigma: Range(1.0, 1.0), magnitude: Range(1.0, 1.0), kernel, padding });
@@ -164,7 +164,7 @@ fn not_a_number_stays_where_it_is() {
     let done = Pipeline::new().then(resize).apply_one(holed.clone(), 0).unwrap();
     let spread = done.sample.image.indexed_iter().filter(|(_, v)| v.is_nan()).map(|((_, d, h, w), _)| d.max(h).max(w));
     assert_eq!(spread.max(), Some(2));
-    let foreground = CropToForeground { source: ForegroundSource::ImageAbove(0.5), ..CropToForeground::default() };
+    let foreground = CropForeground { source: ForegroundSource::ImageAbove(0.5), ..CropForeground::default() };
     let done = Pipeline::new().then(foreground).apply_one(holed, 0).unwrap();
     assert_eq!(done.sample.shape(), Dhw::splat(6));
 }

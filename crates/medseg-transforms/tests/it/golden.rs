@@ -84,6 +84,7 @@ fn crop_foreground_agrees() {
             margin: Dhw::splat(p["margin"].as_u64().unwrap() as usize),
             k_divisible: Dhw::splat(p["k_divisible"].as_u64().unwrap() as usize),
             allow_smaller: p["allow_smaller"] == true,
+            ..CropForeground::default()
         };
         let threshold = number(p, "threshold").unwrap();
         let source = image(&case, p["source"].as_str().unwrap());
@@ -158,7 +159,7 @@ fn spatial_pad_agrees() {
             "end" => PadMethod::End,
             other => panic!("{}: {other}", case.name),
         };
-        let pad = SpatialPad { size: size(p, "spatial_size"), method };
+        let pad = SpatialPad::new(size(p, "spatial_size")).with_method(method);
         let input = channels(case.tensor("input"));
         let widths = pad.padding(input[0].dim().into()).to_array();
         case.check("pad_width", widths.into_iter().flat_map(|(low, high)| [low as f64, high as f64]));

@@ -4,8 +4,7 @@ use medseg_volume::Dhw;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::pad::cropped;
-use crate::{BoxDhw, Draw, LazySample, Transform, TransformError};
+use crate::{BoxDhw, Draw, LazySample, SpatialChange, Transform, TransformError};
 
 /// MONAI's `CenterSpatialCrop`: the middle `size` voxels of every axis that is longer; 0 leaves an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,7 +99,7 @@ impl Transform for CropOrPad {
 }
 
 /// The box of `size` around the middle of `shape`.
-pub(super) fn crop_or_pad(shape: Dhw<usize>, size: Dhw<usize>) -> BoxDhw {
+pub(crate) fn crop_or_pad(shape: Dhw<usize>, size: Dhw<usize>) -> BoxDhw {
     let start = shape.zip(size).map(|(side, size)| {
         if size <= side {
             (side / 2) as isize - (size / 2) as isize
@@ -115,4 +114,9 @@ pub(super) fn crop_or_pad(shape: Dhw<usize>, size: Dhw<usize>) -> BoxDhw {
 fn around(center: Dhw<usize>, size: Dhw<usize>) -> BoxDhw {
     let start = center.zip(size).map(|(center, size)| center.saturating_sub(size / 2) as isize);
     BoxDhw { start, size }
+}
+
+/// A crop, or nothing if it would change nothing.
+pub(super) fn cropped(shape: Dhw<usize>, region: BoxDhw, outside: f32) -> Draw {
+    if region == BoxDhw::whole(shape) { Draw::Skip } else { SpatialChange::Crop { region, outside }.into() }
 }

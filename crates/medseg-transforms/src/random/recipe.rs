@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use medseg_volume::Dhw;
 
 use crate::{
-    BlurBorder, FactorRange, Kernel, Padding, Pipeline, RandAffine, RandFlip, RandIntensity, RandIntensityChange,
+    BlurBorder, BorderMode, FactorRange, Kernel, Pipeline, RandAffine, RandFlip, RandIntensity, RandIntensityChange,
     Range, Step,
 };
 
@@ -46,7 +46,7 @@ pub fn nnunet_augmentation() -> Pipeline {
     use RandIntensityChange::{
         Contrast, Gamma, GaussianNoise, GaussianSmooth, MultiplyBrightness, SimulateLowResolution,
     };
-    let spatial = RandAffine { kernel: Kernel::Linear, padding: Padding::Border, ..RandAffine::default() };
+    let spatial = RandAffine { kernel: Kernel::Linear, padding: BorderMode::Border, ..RandAffine::default() };
     let turn = RandAffine { p: 0.2, rotate: Dhw::splat(Range::symmetric(PI / 6.0)), ..spatial };
     let scale = RandAffine { p: 0.2, scale: Dhw::splat(Range(0.7, 1.4)), same_scale: true, ..spatial };
     let around_one = FactorRange::Balanced(Range(0.75, 1.25));

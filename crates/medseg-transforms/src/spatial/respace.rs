@@ -4,8 +4,8 @@ use medseg_volume::{Affine as Matrix, Dhw, Geometry};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::affine::no_area;
-use crate::{Draw, Kernel, LazySample, Padding, Resample, SpatialChange, Transform, TransformError, VoxelMap};
+use super::no_area;
+use crate::{BorderMode, Draw, Kernel, LazySample, Resample, SpatialChange, Transform, TransformError, VoxelMap};
 
 /// MONAI's `Spacing`: voxels of a given size, axes at right angles in the old directions.
 ///
@@ -15,7 +15,7 @@ use crate::{Draw, Kernel, LazySample, Padding, Resample, SpatialChange, Transfor
 /// if none is lowest along all axes, the centres fall together.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Spacing {
+pub struct Respace {
     /// Millimetres along `[depth, height, width]`; an axis of 0 or less keeps its spacing.
     pub spacing: Dhw<f64>,
     /// Axes along the patient's (right, front, head) instead of the old directions.
@@ -29,17 +29,17 @@ pub struct Spacing {
     pub kernel: Kernel,
     /// What lies outside.
     #[serde(default)]
-    pub padding: Padding,
+    pub padding: BorderMode,
 }
 
 /// MONAI's tolerance of spacings and affines.
 const NEAR: f64 = 1e-3;
 
-impl Spacing {
+impl Respace {
     /// To a spacing in millimetres along `[depth, height, width]`, everything else as MONAI has it by default.
     #[must_use]
     pub fn to(spacing: Dhw<f64>) -> Self {
-        let (kernel, padding) = (Kernel::default(), Padding::default());
+        let (kernel, padding) = (Kernel::default(), BorderMode::default());
         Self { spacing, diagonal: false, keep_extent: false, kernel, padding }
     }
 
@@ -79,7 +79,7 @@ impl Spacing {
     }
 }
 
-impl Transform for Spacing {
+impl Transform for Respace {
     fn name(&self) -> String {
         "spacing".into()
     }

@@ -3,9 +3,11 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::affine::no_area;
 use super::chance::{Range, happens, validate_probability};
-use crate::{Draw, Elastic, Kernel, LazySample, Padding, Resample, SpatialChange, Transform, TransformError, VoxelMap};
+use crate::spatial::no_area;
+use crate::{
+    BorderMode, Draw, Elastic, Kernel, LazySample, Resample, SpatialChange, Transform, TransformError, VoxelMap,
+};
 
 /// Elastic deformation (MONAI's `Rand3DElastic` without its affine part; a [`RandAffine`](crate::RandAffine) before or
 /// after it is done in the same pass). The draw holds a seed for the noise, not the field.
@@ -23,7 +25,7 @@ pub struct RandElastic {
     pub kernel: Kernel,
     /// What lies outside.
     #[serde(default)]
-    pub padding: Padding,
+    pub padding: BorderMode,
 }
 
 impl Transform for RandElastic {

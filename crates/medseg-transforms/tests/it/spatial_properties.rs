@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use medseg_transforms::{
-    Affine, BoxDhw, CenterCrop, CropBox, CropOrPad, CropToForeground, DivisiblePad, Draw, Elastic, Flip, Kernel,
-    PadMethod, PadToSize, Padding, Pipeline, RandAffine, RandCropByPosNegLabel, RandElastic, RandFlip, RandRotate,
-    RandRotate90, RandSpatialCrop, RandZoom, Range, Reorient, Resample, Resize, Rotate, Rotate90, Sample, Spacing,
-    SpatialChange, Step, Trace, Transform, TransformError, Transformed, VoxelMap, Zoom,
+    Affine, BorderMode, BoxDhw, CenterCrop, CropBox, CropForeground, CropOrPad, DivisiblePad, Draw, Elastic, Flip,
+    Kernel, PadMethod, Pipeline, RandAffine, RandCropByPosNegLabel, RandElastic, RandFlip, RandRotate, RandRotate90,
+    RandSpatialCrop, RandZoom, Range, Reorient, Resample, Resize, Respace, Rotate, Rotate90, Sample, SpatialChange,
+    SpatialPad, Step, Trace, Transform, TransformError, Transformed, VoxelMap, Zoom,
 };
 use medseg_volume::{Dhw, Geometry};
 use ndarray::{Array3, Array4};
@@ -46,7 +46,7 @@ fn exact_step(rng: &mut Rng) -> Step {
     let plane = [(0, 1), (1, 2), (2, 0), (1, 0)][rng.random_range(0..4)];
     let codes = ["RAS", "LPS", "PIR", "SLA", "AIL"];
     match rng.random_range(0..8) {
-        0 => PadToSize { size: shape(rng, 1, 12).into(), method: PadMethod::Symmetric, value: -3.0 }.into(),
+        0 => SpatialPad { size: shape(rng, 1, 12).into(), method: PadMethod::Symmetric, value: -3.0 }.into(),
         1 => DivisiblePad { k: shape(rng, 1, 5).into(), method: PadMethod::End, value: 9.0 }.into(),
         2 => CenterCrop { size: shape(rng, 1, 8).into() }.into(),
         3 => CropBox {
@@ -68,10 +68,10 @@ fn resampling_step(rng: &mut Rng) -> Step {
     let mut number = |low: f64, high: f64| rng.random_range(low..high);
     let (a, b, c) = (number(-0.5, 0.5), number(0.7, 1.5), number(-1.0, 1.0));
     let angles = Dhw { d: a, h: 0.3 * c, w: -a };
-    let (kernel, padding) = (Kernel::Linear, Padding::Border);
+    let (kernel, padding) = (Kernel::Linear, BorderMode::Border);
     match rng.random_range(0..6) {
         0 => Resize { size: shape(rng, 1, 10).into(), kernel, align_corners: rng.random_bool(0.5) }.into(),
-        1 => Spacing::to(Dhw { d: b, h: 1.0, w: 2.0 * b }).into(),
+        1 => Respace::to(Dhw { d: b, h: 1.0, w: 2.0 * b }).into(),
         2 => Rotate { angles, keep_size: rng.random_bool(0.5), kernel, padding }.into(),
         3 => Zoom { factor: Dhw { d: b, h: 1.1, w: 1.0 }, keep_size: rng.random_bool(0.5), kernel, padding }.into(),
         4 => Affine { scale: Dhw::splat(b), translate: Dhw::splat(c), ..Affine::default() }.into(),
@@ -274,11 +274,11 @@ fn a_rotated_label_comes_back_but_for_its_border() {
         sigma: Range(4.0, 4.0),
         magnitude: Range(100.0, 100.0),
         kernel: Kernel::Linear,
-        padding: Padding::Border,
+        padding: BorderMode::Border,
     };
     let angles = Dhw { d: 0.4, h: -0.3, w: 0.2 };
     let turn =
-        RandRotate { p: 1.0, angles: angles.map(|a| Range(a, a)), kernel: Kernel::Linear, padding: Padding::Border };
+        RandRotate { p: 1.0, angles: angles.map(|a| Range(a, a)), kernel: Kernel::Linear, padding: BorderMode::Border };
     for pipeline in
         [Pipeline::new().then(turn), Pipeline::new().then(elastic), Pipeline::new().then(turn).then(elastic)]
     {
@@ -311,7 +311,7 @@ fn labels_stay_in_their_set_and_images_in_their_range() {
 
 /// One of each random step.
 fn random_steps() -> Vec<Step> {
-    let (kernel, padding, range) = (Kernel::Linear, Padding::Border, Range::symmetric(0.4));
+    let (kernel, padding, range) = (Kernel::Linear, BorderMode::Border, Range::symmetric(0.4));
     vec![
         RandRotate90 { p: 0.5, max_times: 3, plane: (0, 1) }.into(),
         RandFlip { p: 0.5, axes: Dhw::splat(true) }.into(),
@@ -319,7 +319,7 @@ fn random_steps() -> Vec<Step> {
         RandZoom { p: 0.8, factor: Range(0.8, 1.3), same: false, kernel, padding }.into(),
         RandAffine { p: 0.8, shear: [range; 6], translate: Dhw::splat(range), ..RandAffine::default() }.into(),
         RandElastic { p: 0.8, sigma: Range(1.0, 2.0), magnitude: Range(2.0, 20.0), kernel, padding }.into(),
-        PadToSize { size: Dhw::splat(6), method: PadMethod::Symmetric, value: 0.0 }.into(),
+        SpatialPad { size: Dhw::splat(6), method: PadMethod::Symmetric, value: 0.0 }.into(),
         RandSpatialCrop { size: Dhw::splat(5), samples: 1 }.into(),
     ]
 }
@@ -371,7 +371,7 @@ fn one_thread_and_many_give_the_same() {
     let label = image.mapv(|v| u8::from(v > 0.2));
     let geometry = Geometry::from_spacing(Dhw { d: 2.0, h: 0.8, w: 0.8 }).unwrap();
     let sample = Arc::new(Sample::new("x", image, Some(label), geometry));
-    let mut steps = vec![Step::from(Spacing::to(Dhw::splat(1.1)))];
+    let mut steps = vec![Step::from(Respace::to(Dhw::splat(1.1)))];
     steps.extend(random_steps());
     let crops = RandCropByPosNegLabel { size: Dhw::splat(5), pos: 1.0, neg: 1.0, samples: 3 };
     steps.insert(7, crops.into());
@@ -395,7 +395,7 @@ fn one_thread_and_many_give_the_same() {
 }
 
 /// The definition, one corner at a time.
-fn naive_linear(image: &Array3<f32>, at: [f64; 3], padding: Padding) -> f64 {
+fn naive_linear(image: &Array3<f32>, at: [f64; 3], padding: BorderMode) -> f64 {
     let sides: [usize; 3] = image.dim().into();
     let mut sum = 0.0;
     for corner in 0..8usize {
@@ -406,17 +406,17 @@ fn naive_linear(image: &Array3<f32>, at: [f64; 3], padding: Padding) -> f64 {
             weight *= if high == 1.0 { fraction } else { 1.0 - fraction };
             let (mut place, side) = ((at[axis].floor() + high) as i64, sides[axis] as i64);
             match padding {
-                Padding::Border => place = place.clamp(0, side - 1),
-                Padding::Reflection => {
+                BorderMode::Border => place = place.clamp(0, side - 1),
+                BorderMode::Reflection => {
                     place = place.rem_euclid(2 * side);
                     place = place.min(2 * side - 1 - place);
                 }
-                Padding::Mirror if side == 1 => place = 0,
-                Padding::Mirror => {
+                BorderMode::Mirror if side == 1 => place = 0,
+                BorderMode::Mirror => {
                     place = place.rem_euclid(2 * side - 2);
                     place = place.min(2 * side - 2 - place);
                 }
-                Padding::Zeros => {}
+                BorderMode::Zeros => {}
             }
             let exists = (0..side).contains(&place);
             index = index.filter(|_| exists).map(|mut index| {
@@ -451,7 +451,7 @@ fn both_ways_of_interpolating_agree_with_the_definition() {
     let mut rng = Rng::seed_from_u64(10);
     for n in 0..400 {
         let image = Array3::from_shape_simple_fn(shape(&mut rng, 1, 7), || rng.random_range(-5f32..5.0));
-        let padding = [Padding::Zeros, Padding::Border, Padding::Reflection, Padding::Mirror][n % 4];
+        let padding = [BorderMode::Zeros, BorderMode::Border, BorderMode::Reflection, BorderMode::Mirror][n % 4];
         let mut map = VoxelMap::IDENTITY;
         let mixed = n % 3 != 0;
         for (r, row) in map.linear.iter_mut().enumerate() {
@@ -491,7 +491,7 @@ fn cubic_is_exact_for_quadratics_and_at_voxels() {
     for mixed in [0.0, 0.1] {
         map.linear[0][1] = mixed;
         let resample =
-            Resample { shape: Dhw::splat(7), map, kernel: Kernel::Cubic, padding: Padding::Border, elastic: None };
+            Resample { shape: Dhw::splat(7), map, kernel: Kernel::Cubic, padding: BorderMode::Border, elastic: None };
         for ((d, h, w), got) in resampled(&image, resample).indexed_iter() {
             let [a, b, c] = map.apply([d as f64, h as f64, w as f64]);
             assert!((f64::from(*got) - value(a, b, c)).abs() < 1e-3, "{got} for {}", value(a, b, c));
@@ -501,7 +501,7 @@ fn cubic_is_exact_for_quadratics_and_at_voxels() {
         shape: Dhw::from(image.dim()),
         map: VoxelMap::IDENTITY,
         kernel: Kernel::Cubic,
-        padding: Padding::Border,
+        padding: BorderMode::Border,
         elastic: None,
     };
     assert_eq!(resampled(&image, same), image);
@@ -514,7 +514,7 @@ fn chained_resamplings_interpolate_once() {
     let image = Array3::from_shape_simple_fn((12, 12, 12), || rng.random_range(-1f32..1.0));
     let geometry = Geometry::from_spacing(Dhw::splat(1.0)).unwrap();
     let sample = Sample::new("x", image.clone(), Some(image.mapv(|v| u8::from(v > 0.0))), geometry);
-    let (kernel, padding) = (Kernel::Linear, Padding::Border);
+    let (kernel, padding) = (Kernel::Linear, BorderMode::Border);
     let turn = |by: f64| Rotate { angles: Dhw { d: by, h: 0.0, w: 0.0 }, keep_size: true, kernel, padding };
     let flip = Flip { axes: Dhw { d: true, h: false, w: false } };
     let pipeline = Pipeline::new().then(turn(0.5)).then(flip).then(flip).then(turn(-0.5));
@@ -532,8 +532,7 @@ fn a_foreground_crop_has_all_foreground() {
     let mut rng = Rng::seed_from_u64(12);
     for _ in 0..100 {
         let sample = sample(&mut rng);
-        let step =
-            CropToForeground { k_divisible: Dhw::splat(4), margin: Dhw::splat(1), ..CropToForeground::default() };
+        let step = CropForeground { k_divisible: Dhw::splat(4), margin: Dhw::splat(1), ..CropForeground::default() };
         let done = apply(&Pipeline::new().then(step), &sample);
         let back = done.trace.invert_label(&done.sample.label.unwrap().view()).unwrap();
         assert_eq!(back, sample.label.unwrap());

@@ -1,0 +1,17 @@
+//! Tests of the transforms as their users call them.
+
+mod bad_input;
+mod boxes;
+mod components;
+mod golden;
+mod intensity;
+mod intensity_golden;
+mod intensity_random;
+mod labels;
+mod preprocessing;
+mod random_crop;
+mod resize;
+mod spatial_golden;
+mod spatial_properties;
+mod stored;
+mod threads;
