@@ -55,6 +55,10 @@ pub enum VolumeError {
         /// Bytes of the result.
         needed: u64,
     },
+    /// A DICOM series cannot be read.
+    #[cfg(feature = "dicom")]
+    #[error(transparent)]
+    Series(Box<crate::dicom::DicomError>),
     /// An affine that maps no grid.
     #[error("geometry: {0}")]
     Geometry(GeometryFault),
@@ -147,6 +151,16 @@ pub enum UnstorableFault {
     /// The header's numbers would not mean this geometry.
     #[error("its geometry does not fit into a header: {0}")]
     Geometry(GeometryFault),
+}
+
+#[cfg(feature = "dicom")]
+impl From<crate::dicom::DicomError> for VolumeError {
+    fn from(error: crate::dicom::DicomError) -> Self {
+        match error {
+            crate::dicom::DicomError::File(error) => error,
+            error => Self::Series(Box::new(error)),
+        }
+    }
 }
 
 impl VolumeError {

@@ -14,6 +14,7 @@ mod metaimage;
 mod nifti;
 mod nrrd;
 mod orientation;
+mod read_image;
 mod reorient;
 mod volume;
 
@@ -34,5 +35,6 @@ pub use nifti::{Extension, NiftiFields, NiftiVersion};
 pub type NiftiFile = VolumeFile;
 
 pub use orientation::Orientation;
+pub use read_image::{ImageOptions, ImageWarning, read_image_with_warnings};
 pub use reorient::Axes;
 pub use volume::Volume;

@@ -1,22 +1,45 @@
 //! The elements that a volume needs, as a file has them; all others are passed over unread.
 
-use std::fs::File;
 use std::path::Path;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::{tags, uids};
 
-use super::DicomError;
 use super::elements::{Elements, Head, WalkError};
+use super::{DicomError, functional_groups};
 use crate::MalformedKind;
 
 /// Longest value that is read: a header's values are short.
 const LONGEST_VALUE: u64 = 1 << 12;
 
+/// Elements with their values.
+#[derive(Clone, Debug, Default)]
+pub(super) struct List(Vec<(Tag, Vec<u8>)>);
+
+impl List {
+    /// Reads the value of an element that must not be there yet.
+    pub fn read(&mut self, elements: &mut Elements, head: &Head) -> Result<(), WalkError> {
+        if self.0.iter().any(|(tag, _)| *tag == head.tag) {
+            return Err(WalkError::Malformed(MalformedKind::Header, format!("{} occurs twice", head.tag)));
+        }
+        let value = elements.value(head, LONGEST_VALUE)?;
+        self.0.push((head.tag, value));
+        Ok(())
+    }
+
+    fn get(&self, tag: Tag) -> Option<&[u8]> {
+        self.0.iter().find(|(other, _)| *other == tag).map(|(_, value)| value.as_slice())
+    }
+}
+
 /// The elements of interest as they were found.
 #[derive(Default)]
 pub(super) struct Raw {
-    values: Vec<(Tag, Vec<u8>)>,
+    pub values: List,
+    /// What all frames share.
+    pub shared: List,
+    /// What each frame has of its own; empty for an object without functional groups.
+    pub frames: Vec<List>,
     /// A `ModalityLUTSequence` is there.
     pub lookup_table: bool,
     /// Pixels of floating point are there.
@@ -26,10 +49,11 @@ pub(super) struct Raw {
 }
 
 /// Elements whose values are read; in the order of the standard.
-const WANTED: [Tag; 21] = [
+const WANTED: [Tag; 22] = [
     tags::IMAGE_TYPE,
     tags::SOP_CLASS_UID,
     tags::MODALITY,
+    tags::SERIES_DESCRIPTION,
     tags::SLICE_THICKNESS,
     tags::SPACING_BETWEEN_SLICES,
     tags::SERIES_INSTANCE_UID,
@@ -50,8 +74,16 @@ const WANTED: [Tag; 21] = [
     tags::RESCALE_SLOPE,
 ];
 
-/// Reads group 2: the transfer syntax, or `None` for a directory of files.
-pub(super) fn read_meta(elements: &mut Elements<File>) -> Result<Option<String>, WalkError> {
+/// The content of group 2.
+pub(super) enum Meta {
+    /// The transfer syntax, if it is named.
+    Syntax(Option<String>),
+    /// The file is a directory of files.
+    Directory,
+}
+
+/// Reads group 2, if there is one.
+pub(super) fn read_meta(elements: &mut Elements) -> Result<Meta, WalkError> {
     let (mut syntax, mut directory) = (None, false);
     while elements.peek_group()? == Some(0x0002) {
         let Some(head) = elements.next()? else { break };
@@ -63,16 +95,11 @@ pub(super) fn read_meta(elements: &mut Elements<File>) -> Result<Option<String>,
             _ => elements.skip(&head)?,
         }
     }
-    if directory {
-        return Ok(None);
-    }
-    syntax
-        .map(Some)
-        .ok_or_else(|| WalkError::Malformed(MalformedKind::Header, "the file names no transfer syntax".into()))
+    Ok(if directory { Meta::Directory } else { Meta::Syntax(syntax.filter(|uid| !uid.is_empty())) })
 }
 
 /// Reads the wanted elements up to the pixels.
-pub(super) fn read_data_set(elements: &mut Elements<File>) -> Result<Raw, WalkError> {
+pub(super) fn read_data_set(elements: &mut Elements) -> Result<Raw, WalkError> {
     let mut raw = Raw::default();
     while let Some(head) = elements.next()? {
         match head.tag {
@@ -84,7 +111,11 @@ pub(super) fn read_data_set(elements: &mut Elements<File>) -> Result<Raw, WalkEr
                 raw.float_pixels = true;
                 break;
             }
-            tag if WANTED.contains(&tag) => keep(elements, &mut raw, &head)?,
+            tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE => {
+                raw.shared = functional_groups::read(elements, &head)?.into_iter().next().unwrap_or_default();
+            }
+            tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE => raw.frames = functional_groups::read(elements, &head)?,
+            tag if WANTED.contains(&tag) => raw.values.read(elements, &head)?,
             tag => {
                 raw.lookup_table |= tag == tags::MODALITY_LUT_SEQUENCE;
                 elements.skip(&head)?;
@@ -94,32 +125,27 @@ pub(super) fn read_data_set(elements: &mut Elements<File>) -> Result<Raw, WalkEr
     Ok(raw)
 }
 
-fn keep(elements: &mut Elements<File>, raw: &mut Raw, head: &Head) -> Result<(), WalkError> {
-    if raw.values.iter().any(|(tag, _)| *tag == head.tag) {
-        return Err(WalkError::Malformed(MalformedKind::Header, format!("{} occurs twice", head.tag)));
-    }
-    let value = elements.value(head, LONGEST_VALUE)?;
-    raw.values.push((head.tag, value));
-    Ok(())
-}
-
 /// A value of text without the padding around it.
 fn text(value: &[u8]) -> String {
     String::from_utf8_lossy(value).trim_matches([' ', '\0']).to_string()
 }
 
 /// Reads values by their attribute.
+#[derive(Clone, Copy)]
 pub(super) struct Values<'a> {
     pub path: &'a Path,
     pub raw: &'a Raw,
+    /// The frame whose own elements come first.
+    pub frame: Option<usize>,
     /// True if numbers have their highest byte first.
     pub big: bool,
 }
 
 impl Values<'_> {
     fn bytes(&self, tag: Tag) -> Option<&[u8]> {
-        let found = self.raw.values.iter().find(|(other, _)| *other == tag);
-        found.map(|(_, value)| value.as_slice()).filter(|value| !value.is_empty())
+        let own = self.frame.and_then(|frame| self.raw.frames.get(frame)).and_then(|list| list.get(tag));
+        let found = own.or_else(|| self.raw.shared.get(tag)).or_else(|| self.raw.values.get(tag));
+        found.filter(|value| !value.is_empty())
     }
 
     pub fn text(&self, tag: Tag) -> String {
@@ -129,9 +155,8 @@ impl Values<'_> {
     /// A 16-bit number.
     pub fn short(&self, tag: Tag, attribute: &'static str) -> Result<Option<u16>, DicomError> {
         let Some(value) = self.bytes(tag) else { return Ok(None) };
-        let two: [u8; 2] = value.try_into().map_err(|_| {
-            DicomError::malformed(self.path, MalformedKind::Header, format!("{attribute} is no single number"))
-        })?;
+        let two: [u8; 2] =
+            value.try_into().map_err(|_| DicomError::header(self.path, format!("{attribute} is no single number")))?;
         Ok(Some(if self.big { u16::from_be_bytes(two) } else { u16::from_le_bytes(two) }))
     }
 
@@ -148,9 +173,7 @@ impl Values<'_> {
         let numbers: Vec<f64> = text.split('\\').filter_map(decimal).collect();
         let complete = numbers.len() == text.split('\\').count();
         let numbers: Option<[f64; N]> = numbers.try_into().ok().filter(|_| complete);
-        let refused = || {
-            DicomError::malformed(self.path, MalformedKind::Header, format!("{attribute} is not {N} finite numbers"))
-        };
+        let refused = || DicomError::header(self.path, format!("{attribute} is not {N} finite numbers"));
         numbers.ok_or_else(refused).map(Some)
     }
 

@@ -5,7 +5,8 @@
 //! asked for (the patient's among them) are never read, and nesting is followed with a counter, so that neither a length
 //! nor a depth in a stranger's file costs memory or stack.
 
-use std::io::{self, BufReader, ErrorKind, Read, Seek};
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
 
 use dicom_core::header::{DataElementHeader, Header};
 use dicom_core::{Tag, VR};
@@ -14,8 +15,10 @@ use dicom_encoding::decode::explicit_le::ExplicitVRLittleEndianDecoder;
 use dicom_encoding::decode::implicit_le::ImplicitVRLittleEndianDecoder;
 use dicom_encoding::decode::{Decode, Error};
 
-use super::syntax::Encoding;
+use super::DicomError;
+use super::syntax::{Encoding, is_representation};
 use crate::MalformedKind;
+use crate::file::Content;
 
 const ITEM: Tag = Tag(0xFFFE, 0xE000);
 const ITEM_END: Tag = Tag(0xFFFE, 0xE00D);
@@ -38,6 +41,16 @@ pub(super) enum WalkError {
     Malformed(MalformedKind, String),
 }
 
+impl WalkError {
+    /// The error of reading a file.
+    pub(super) fn of_file(self, path: &Path) -> DicomError {
+        match self {
+            Self::Io(source) => DicomError::io("read", path)(source),
+            Self::Malformed(kind, reason) => DicomError::malformed(path, kind, reason),
+        }
+    }
+}
+
 impl From<io::Error> for WalkError {
     fn from(error: io::Error) -> Self {
         if error.kind() == ErrorKind::UnexpectedEof {
@@ -48,18 +61,53 @@ impl From<io::Error> for WalkError {
 }
 
 /// A walk over a file's elements.
-pub(super) struct Elements<R> {
-    reader: BufReader<R>,
+pub(super) struct Elements {
+    reader: Ahead,
     encoding: Encoding,
     position: u64,
-    /// The file's length.
+    /// The file's length; of a packed one the most that it can be.
     end: u64,
 }
 
-impl<R: Read + Seek> Elements<R> {
-    /// From a reader that stands at `position` of a file of `end` bytes.
-    pub(super) fn new(reader: BufReader<R>, encoding: Encoding, position: u64, end: u64) -> Self {
-        Self { reader, encoding, position, end }
+/// Content whose next bytes can be looked at.
+struct Ahead {
+    content: Box<dyn Content>,
+    bytes: Vec<u8>,
+}
+
+impl Ahead {
+    /// The next bytes, at most `count`; fewer at the end.
+    fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
+        if self.bytes.len() < count {
+            let missing = (count - self.bytes.len()) as u64;
+            (&mut self.content).take(missing).read_to_end(&mut self.bytes)?;
+        }
+        Ok(&self.bytes[..self.bytes.len().min(count)])
+    }
+
+    fn skip(&mut self, bytes: u64) -> io::Result<()> {
+        let known = (self.bytes.len() as u64).min(bytes);
+        self.bytes.drain(..known as usize);
+        if bytes > known { self.content.skip(bytes - known) } else { Ok(()) }
+    }
+}
+
+impl Read for Ahead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.bytes.is_empty() {
+            return self.content.read(buffer);
+        }
+        let known = self.bytes.len().min(buffer.len());
+        buffer[..known].copy_from_slice(&self.bytes[..known]);
+        self.bytes.drain(..known);
+        Ok(known)
+    }
+}
+
+impl Elements {
+    /// From content that stands at `position` of a file of `end` bytes.
+    pub(super) fn new(content: Box<dyn Content>, encoding: Encoding, position: u64, end: u64) -> Self {
+        Self { reader: Ahead { content, bytes: Vec::with_capacity(8) }, encoding, position, end }
     }
 
     /// The position of the next byte in the file.
@@ -72,20 +120,19 @@ impl<R: Read + Seek> Elements<R> {
         self.encoding = encoding;
     }
 
+    /// The next bytes without consuming them, at most 8; fewer at the end.
+    pub(super) fn peek(&mut self) -> Result<Vec<u8>, WalkError> {
+        Ok(self.reader.peek(8)?.to_vec())
+    }
+
     /// The group of the next element without consuming it, as a little-endian file has it; `None` at the end.
     pub(super) fn peek_group(&mut self) -> Result<Option<u16>, WalkError> {
-        if self.end - self.position < 2 {
-            return Ok(None);
-        }
-        let mut group = [0; 2];
-        self.reader.read_exact(&mut group)?;
-        self.reader.seek_relative(-2)?;
-        Ok(Some(u16::from_le_bytes(group)))
+        Ok(self.reader.peek(2)?.first_chunk().map(|group| u16::from_le_bytes(*group)))
     }
 
     /// The next element's head, or `None` at the end of the file.
     pub(super) fn next(&mut self) -> Result<Option<Head>, WalkError> {
-        if self.position == self.end {
+        if self.reader.peek(1)?.is_empty() {
             return Ok(None);
         }
         let head = self.head(self.encoding)?;
@@ -120,6 +167,63 @@ impl<R: Read + Seek> Elements<R> {
         }
     }
 
+    /// Calls `each` for every item of a sequence, with the end of the item if its length is known; `each` reads the item's
+    /// elements by [`Elements::next_of_item`].
+    pub(super) fn items(
+        &mut self,
+        sequence: &Head,
+        mut each: impl FnMut(&mut Self, Option<u64>) -> Result<(), WalkError>,
+    ) -> Result<(), WalkError> {
+        let end = sequence.length.map(|length| self.position + length);
+        while !self.is_at(end)? {
+            let head = self.head(self.encoding)?;
+            match head.tag {
+                ITEM => each(self, head.length.map(|length| self.position + length))?,
+                SEQUENCE_END if end.is_none() => return Ok(()),
+                _ => return Err(WalkError::Malformed(MalformedKind::Header, "a sequence without items".into())),
+            }
+        }
+        Ok(())
+    }
+
+    /// The next element's head within an item that ends at a position, or at its delimiter.
+    pub(super) fn next_of_item(&mut self, end: Option<u64>) -> Result<Option<Head>, WalkError> {
+        if self.is_at(end)? {
+            return Ok(None);
+        }
+        let head = self.head(self.encoding)?;
+        Ok(Some(head).filter(|head| head.tag != ITEM_END))
+    }
+
+    /// True at the end of a part; an error beyond it.
+    fn is_at(&self, end: Option<u64>) -> Result<bool, WalkError> {
+        match end {
+            Some(end) if self.position > end => {
+                Err(WalkError::Malformed(MalformedKind::Header, "an item longer than its sequence".into()))
+            }
+            end => Ok(end == Some(self.position)),
+        }
+    }
+
+    /// The fragments of encapsulated pixels: their positions and lengths, the offset table first.
+    pub(super) fn fragments(&mut self, most: usize) -> Result<Vec<(u64, u64)>, WalkError> {
+        let mut fragments = Vec::new();
+        loop {
+            let head = self.head(Encoding::ImplicitLittle)?;
+            match (head.tag, head.length) {
+                (SEQUENCE_END, _) => return Ok(fragments),
+                (ITEM, Some(length)) if fragments.len() < most => {
+                    fragments.push((self.position, length));
+                    self.skip_bytes(length)?;
+                }
+                _ => {
+                    let reason = "encapsulated PixelData holds something else than items, or too many";
+                    return Err(WalkError::Malformed(MalformedKind::Header, reason.into()));
+                }
+            }
+        }
+    }
+
     /// Passes over a value that ends at a delimiter, whatever is nested in it.
     fn skip_nested(&mut self, outer: &Head) -> Result<(), WalkError> {
         let mut depth = 1_usize;
@@ -145,14 +249,23 @@ impl<R: Read + Seek> Elements<R> {
     }
 
     fn skip_bytes(&mut self, length: u64) -> Result<(), WalkError> {
-        // Lengths are 32 bits wide and were compared with the rest of the file.
-        self.reader.seek_relative(length as i64)?;
+        // Lengths were compared with the rest of the file.
+        self.reader.skip(length)?;
         self.position += length;
         Ok(())
     }
 
+    /// True for an element that is not followed by the letters of a representation; items never are.
+    fn lacks_representation(&mut self) -> Result<bool, WalkError> {
+        let bytes = self.reader.peek(6)?;
+        Ok(bytes.len() == 6 && bytes[..2] != [0xFE, 0xFF] && !is_representation([bytes[4], bytes[5]]))
+    }
+
     /// Decodes a head and holds its length against the rest of the file.
     fn head(&mut self, encoding: Encoding) -> Result<Head, WalkError> {
+        // Some writers leave the representation out of single elements, or of all.
+        let implicit = encoding == Encoding::ExplicitLittle && self.lacks_representation()?;
+        let encoding = if implicit { Encoding::ImplicitLittle } else { encoding };
         let decoded = match encoding {
             Encoding::ImplicitLittle => ImplicitVRLittleEndianDecoder::with_std_dict().decode_header(&mut self.reader),
             Encoding::ExplicitLittle => ExplicitVRLittleEndianDecoder::default().decode_header(&mut self.reader),

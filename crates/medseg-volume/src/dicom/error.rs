@@ -132,6 +132,10 @@ impl DicomError {
         VolumeError::malformed(path, kind, reason).into()
     }
 
+    pub(super) fn header(path: &Path, reason: impl Into<String>) -> Self {
+        Self::malformed(path, MalformedKind::Header, reason)
+    }
+
     pub(super) fn unsupported(path: &Path, kind: UnsupportedKind, reason: impl Into<String>) -> Self {
         VolumeError::unsupported(path, kind, reason).into()
     }
@@ -158,6 +162,11 @@ fn reasons(files: &[PassedOver]) -> String {
 }
 
 fn list(series: &[SeriesSummary]) -> String {
-    let lines: Vec<String> = series.iter().map(ToString::to_string).collect();
-    lines.join("; ")
+    /// Series that are listed one by one.
+    const LISTED: usize = 6;
+    let lines: Vec<String> = series.iter().take(LISTED).map(ToString::to_string).collect();
+    let text = lines.join("; ");
+    let more = series.len().saturating_sub(LISTED);
+    let alone = if series.iter().all(|series| series.files == 1) { "; every file is a series of its own" } else { "" };
+    if more == 0 { text } else { format!("{text}; and {more} more{alone}") }
 }

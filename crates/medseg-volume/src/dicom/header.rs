@@ -1,26 +1,21 @@
 //! A file's header: the elements before its pixels.
 
-use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use dicom_dictionary_std::{tags, uids};
 
-use super::data_set::{Values, read_data_set, read_meta};
-use super::elements::{Elements, WalkError};
-use super::pixels::{Pixels, pixels};
+use super::data_set::{Values, read_data_set};
+use super::pixels::{PixelSource, Pixels, format, places};
+use super::start::{self, Start};
 use super::syntax::{Encoding, Syntax};
 use super::{DicomError, PassedOverReason};
-use crate::{MalformedKind, UnsupportedKind};
-
-/// Bytes before a file's first element: the preamble and `DICM`.
-const PREAMBLE: usize = 132;
+use crate::UnsupportedKind;
 
 /// The kinds of file in a folder.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// An image with a place in the patient.
-    Image(Box<Header>),
+    /// Images with a place in the patient: one, or the frames of a file.
+    Images(Vec<Header>),
     /// An image that cannot be read, and its series if that is known.
     Refused { series: Option<String>, error: DicomError },
     /// No image that could be part of a volume.
@@ -30,14 +25,19 @@ pub(super) enum Found {
 /// One image's header: what its pixels and its place need, and nothing about the patient.
 #[derive(Clone, Debug)]
 pub(super) struct Header {
+    /// The file, for messages with the number of the frame where it has several.
     pub path: PathBuf,
     /// Empty if the file does not say.
     pub series: String,
     pub modality: String,
+    pub description: String,
     pub frame_of_reference: String,
     pub syntax: Syntax,
+    /// True if the file names no syntax.
+    pub guessed: bool,
     pub photometric: String,
     pub pixels: Pixels,
+    pub source: PixelSource,
     /// `ImagePositionPatient`, LPS millimetres of the first pixel's centre.
     pub position: [f64; 3],
     /// `ImageOrientationPatient`: the directions along a row and down a column.
@@ -60,44 +60,21 @@ pub(super) fn read(path: &Path) -> Found {
 
 /// Reads a header; leaves the series behind if only that could be read.
 fn read_into(path: &Path, series: &mut Option<String>) -> Result<Found, DicomError> {
-    let file = File::open(path).map_err(DicomError::io("open", path))?;
-    let end = file.metadata().map_err(DicomError::io("read", path))?.len();
-    let mut reader = BufReader::with_capacity(1 << 14, file);
-    let mut preamble = [0; PREAMBLE];
-    match reader.read_exact(&mut preamble) {
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            return Ok(Found::PassedOver(PassedOverReason::NotDicom));
-        }
-        result => result.map_err(DicomError::io("read", path))?,
-    }
-    if &preamble[128..] != b"DICM" {
-        return Ok(Found::PassedOver(PassedOverReason::NotDicom));
-    }
-    let mut elements = Elements::new(reader, Encoding::ExplicitLittle, PREAMBLE as u64, end);
-    let fail = |error| match error {
-        WalkError::Io(source) => DicomError::io("read", path)(source),
-        WalkError::Malformed(kind, reason) => DicomError::malformed(path, kind, reason),
+    let mut start = match start::open(path)? {
+        start::Found::DataSet(start) => start,
+        start::Found::Directory => return Ok(Found::PassedOver(PassedOverReason::Directory)),
+        start::Found::NotDicom => return Ok(Found::PassedOver(PassedOverReason::NotDicom)),
     };
-    let Some(uid) = read_meta(&mut elements).map_err(fail)? else {
-        return Ok(Found::PassedOver(PassedOverReason::Directory));
-    };
-    let syntax = Syntax::of(&uid).ok_or_else(|| {
-        DicomError::unsupported(
-            path,
-            UnsupportedKind::Compression,
-            "a transfer syntax that is not read: deflated or private",
-        )
-    })?;
-    elements.set_encoding(syntax.encoding);
-    let raw = read_data_set(&mut elements).map_err(fail)?;
-    let values = Values { path, raw: &raw, big: syntax.encoding == Encoding::ExplicitBig };
+    let raw = read_data_set(&mut start.elements).map_err(|error| error.of_file(path))?;
+    let big = start.syntax.encoding == Encoding::ExplicitBig;
+    let values = Values { path, raw: &raw, frame: None, big };
     *series = Some(values.text(tags::SERIES_INSTANCE_UID));
-    interpret(&values, syntax, end)
+    interpret(values, *start)
 }
 
-/// Makes a header of the elements, or tells what else the file is.
-fn interpret(values: &Values<'_>, syntax: Syntax, end: u64) -> Result<Found, DicomError> {
-    let path = values.path;
+/// Makes headers of the elements, or finds what else the file is.
+fn interpret(values: Values<'_>, mut start: Start) -> Result<Found, DicomError> {
+    let (path, raw) = (values.path, values.raw);
     let class = values.text(tags::SOP_CLASS_UID);
     if DERIVED_OBJECTS.contains(&class.as_str()) {
         return Ok(Found::PassedOver(PassedOverReason::DerivedObject));
@@ -105,77 +82,105 @@ fn interpret(values: &Values<'_>, syntax: Syntax, end: u64) -> Result<Found, Dic
     if is_localizer(&values.text(tags::IMAGE_TYPE)) {
         return Ok(Found::PassedOver(PassedOverReason::Localizer));
     }
-    let Some(pixel_data) = values.raw.pixel_data else {
+    let Some(pixel_data) = raw.pixel_data else {
         let float =
             || DicomError::unsupported(path, UnsupportedKind::Datatype, "pixels of floating point are not read");
-        return if values.raw.float_pixels { Err(float()) } else { Ok(Found::PassedOver(PassedOverReason::NoPixels)) };
+        return if raw.float_pixels { Err(float()) } else { Ok(Found::PassedOver(PassedOverReason::NoPixels)) };
     };
     let [frames] = values.decimals(tags::NUMBER_OF_FRAMES, "NumberOfFrames")?.unwrap_or([1.0]);
-    if ENHANCED.contains(&class.as_str()) || frames != 1.0 {
-        return Err(DicomError::unsupported(
-            path,
-            UnsupportedKind::Channels,
-            "an image of several frames (as enhanced CT and MR) is not read",
-        ));
+    if raw.frames.is_empty() {
+        if ENHANCED.contains(&class.as_str()) {
+            return Err(values.missing("PerFrameFunctionalGroupsSequence"));
+        }
+        if frames != 1.0 {
+            let reason = "an image of several frames without functional groups, which would place them, is not read";
+            return Err(DicomError::unsupported(path, UnsupportedKind::Channels, reason));
+        }
+        let (position, orientation) = (tags::IMAGE_POSITION_PATIENT, tags::IMAGE_ORIENTATION_PATIENT);
+        // A screenshot, a dose report as an image, a plain radiograph.
+        if values.text(position).is_empty() && values.text(orientation).is_empty() {
+            return Ok(Found::PassedOver(PassedOverReason::NoPosition));
+        }
+    } else if frames != raw.frames.len() as f64 {
+        let reason = format!("NumberOfFrames is {frames}, but {} frames have functional groups", raw.frames.len());
+        return Err(DicomError::header(path, reason));
     }
+    if raw.lookup_table {
+        let reason = "values by a lookup table (ModalityLUTSequence) are not read";
+        return Err(DicomError::unsupported(path, UnsupportedKind::LookupTable, reason));
+    }
+    let photometric = photometric(&values)?;
+    let pixels = format(&values)?;
+    let count = raw.frames.len().max(1);
+    let places = places(path, &mut start, &pixels, pixel_data, count)?;
+    let single = raw.frames.is_empty();
+    let images = places.into_iter().enumerate().filter_map(|(frame, source)| {
+        let values = Values { frame: (!single).then_some(frame), ..values };
+        if is_localizer(&values.text(tags::FRAME_TYPE)) {
+            return None;
+        }
+        let image = image(&values, &start, photometric.clone(), pixels, source);
+        Some(image.map(|image| Header { path: name_of_frame(path, &values), ..image }))
+    });
+    Ok(Found::Images(images.collect::<Result<_, _>>()?))
+}
+
+/// The header of one frame.
+fn image(
+    values: &Values<'_>,
+    start: &Start,
+    photometric: String,
+    pixels: Pixels,
+    source: PixelSource,
+) -> Result<Header, DicomError> {
     let position = values.decimals(tags::IMAGE_POSITION_PATIENT, "ImagePositionPatient")?;
     let orientation = values.decimals::<6>(tags::IMAGE_ORIENTATION_PATIENT, "ImageOrientationPatient")?;
-    let (position, [a, b, c, d, e, f]) = match (position, orientation) {
-        // A screenshot, a dose report as an image, a plain radiograph.
-        (None, None) => return Ok(Found::PassedOver(PassedOverReason::NoPosition)),
-        (None, _) => return Err(values.missing("ImagePositionPatient")),
-        (_, None) => return Err(values.missing("ImageOrientationPatient")),
-        (Some(position), Some(orientation)) => (position, orientation),
-    };
+    let [a, b, c, d, e, f] = orientation.ok_or_else(|| values.missing("ImageOrientationPatient"))?;
     let spacing = values.decimals::<2>(tags::PIXEL_SPACING, "PixelSpacing")?;
-    let [slope, intercept] = rescale(values)?;
+    let [slope] = values.decimals(tags::RESCALE_SLOPE, "RescaleSlope")?.unwrap_or([1.0]);
+    let [intercept] = values.decimals(tags::RESCALE_INTERCEPT, "RescaleIntercept")?.unwrap_or([0.0]);
+    if slope == 0.0 {
+        return Err(DicomError::header(values.path, "RescaleSlope is 0"));
+    }
     let positive = |value: [f64; 1]| (value[0] > 0.0).then_some(value[0]);
     let between = values.decimals::<1>(tags::SPACING_BETWEEN_SLICES, "SpacingBetweenSlices").unwrap_or(None);
     let thick = values.decimals::<1>(tags::SLICE_THICKNESS, "SliceThickness").unwrap_or(None);
-    let header = Header {
-        path: path.to_path_buf(),
+    Ok(Header {
+        path: values.path.to_path_buf(),
         series: values.text(tags::SERIES_INSTANCE_UID),
         modality: values.text(tags::MODALITY),
+        description: values.text(tags::SERIES_DESCRIPTION),
         frame_of_reference: values.text(tags::FRAME_OF_REFERENCE_UID),
-        photometric: photometric(values)?,
-        pixels: pixels(values, &syntax, pixel_data, end)?,
-        syntax,
-        position,
+        syntax: start.syntax.clone(),
+        guessed: start.guessed,
+        photometric,
+        pixels,
+        source,
+        position: position.ok_or_else(|| values.missing("ImagePositionPatient"))?,
         orientation: [[a, b, c], [d, e, f]],
         spacing: spacing.ok_or_else(|| values.missing("PixelSpacing"))?,
         thickness: between.and_then(positive).or(thick.and_then(positive)),
         slice_thickness: thick.and_then(positive),
         slope,
         intercept,
-    };
-    Ok(Found::Image(Box::new(header)))
+    })
 }
 
-fn rescale(values: &Values<'_>) -> Result<[f64; 2], DicomError> {
-    if values.raw.lookup_table {
-        return Err(DicomError::unsupported(
-            values.path,
-            UnsupportedKind::LookupTable,
-            "values by a lookup table (ModalityLUTSequence) are not read",
-        ));
-    }
-    let [slope] = values.decimals(tags::RESCALE_SLOPE, "RescaleSlope")?.unwrap_or([1.0]);
-    let [intercept] = values.decimals(tags::RESCALE_INTERCEPT, "RescaleIntercept")?.unwrap_or([0.0]);
-    if slope == 0.0 {
-        return Err(DicomError::malformed(values.path, MalformedKind::Header, "RescaleSlope is 0"));
-    }
-    Ok([slope, intercept])
+/// A file's path, with the number of the frame in a file of several.
+fn name_of_frame(path: &Path, values: &Values<'_>) -> PathBuf {
+    let Some(frame) = values.frame else { return path.to_path_buf() };
+    let mut name = path.as_os_str().to_os_string();
+    // As wide as the largest number, so that names sort as frames do.
+    name.push(format!(" (frame {:0width$})", frame + 1, width = values.raw.frames.len().to_string().len()));
+    name.into()
 }
 
 fn photometric(values: &Values<'_>) -> Result<String, DicomError> {
     let samples = values.short(tags::SAMPLES_PER_PIXEL, "SamplesPerPixel")?.unwrap_or(1);
     let photometric = values.text(tags::PHOTOMETRIC_INTERPRETATION);
     if samples != 1 || !matches!(photometric.as_str(), "MONOCHROME1" | "MONOCHROME2") {
-        return Err(DicomError::unsupported(
-            values.path,
-            UnsupportedKind::Datatype,
-            "colour is not read, only MONOCHROME1 and MONOCHROME2",
-        ));
+        let reason = "colour is not read, only MONOCHROME1 and MONOCHROME2";
+        return Err(DicomError::unsupported(values.path, UnsupportedKind::Datatype, reason));
     }
     Ok(photometric)
 }

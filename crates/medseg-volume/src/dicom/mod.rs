@@ -29,24 +29,34 @@
 //! SimpleITK with it, complement them, which [`SeriesOptions::invert_monochrome1`] does too. `PixelPaddingValue` is a
 //! value like others. Values by a lookup table are refused.
 //!
-//! # Compression
-//! Uncompressed (implicit and explicit little endian, explicit big endian), RLE, JPEG lossless (process 14), JPEG 2000
-//! (lossless and lossy). Others (JPEG baseline, JPEG-LS, deflated, high-throughput JPEG 2000), colour, floating point and
-//! images of several frames (enhanced CT and MR) are refused with an error that says so.
+//! # Transfer syntaxes
+//! Uncompressed (implicit, explicit and deflated little endian, explicit big endian), RLE, JPEG baseline, extended and
+//! lossless (process 14), JPEG-LS, JPEG 2000 (lossless and lossy). Others, such as high-throughput JPEG 2000, are refused
+//! by name; so are colour and floating point. Lossy JPEG gives the numbers of libjpeg, and with it of GDCM.
+//!
+//! Files that the standard does not have and every peer reads are read: without preamble or group 2, with elements that lack
+//! their representation, with an implicit data set under an explicit syntax or the reverse, with bytes after the last
+//! pixel.
+//!
+//! # Several frames
+//! The frames of enhanced CT, MR and PET objects are slices like others, placed and scaled by their functional groups.
+//! Several times, echoes or directions in one object lie at the same places, which is an error.
 //!
 //! # Strangers' files
 //! Every declared length is compared with the file before memory is taken, results with a limit
-//! ([`SeriesOptions::max_bytes`]). Only the attributes that the volume needs are read; names, dates and descriptions are
-//! passed over unread, so nothing of the patient's identity is kept, logged or part of an error. (The paths of files
-//! are.)
+//! ([`SeriesOptions::max_bytes`]). Only the attributes that the volume needs are read, and the series' description, by which
+//! a person chooses; the patient's name, number and dates are passed over unread, so none is kept, logged or part of an
+//! error. (The paths of files are.)
 
 mod codec;
 mod data_set;
 mod elements;
 mod error;
+mod functional_groups;
 mod header;
 mod pixels;
 mod series;
+mod start;
 mod summary;
 mod syntax;
 
@@ -58,6 +68,7 @@ use ndarray::Array3;
 use rayon::prelude::*;
 
 pub use error::DicomError;
+pub(crate) use start::is_dicom;
 pub use summary::{FolderSummary, PassedOver, PassedOverReason, SeriesSummary, SeriesWarning, VolumeSummary};
 
 use crate::Volume;
@@ -116,7 +127,8 @@ impl SeriesOptions {
     }
 }
 
-/// Describes the series of a folder from the files' headers, without reading pixels. Sub-folders are not entered.
+/// Describes the series of a folder and the folders in it from the files' headers, without reading pixels. The path of a
+/// file stands for a folder with this file alone.
 ///
 /// # Errors
 /// [`DicomError::File`] if the folder cannot be listed. What is wrong with a file or a series is part of the summary.
@@ -125,7 +137,7 @@ pub fn describe_folder(folder: impl AsRef<Path>) -> Result<FolderSummary, DicomE
     Ok(Contents::of(folder)?.into_summary(folder, &SeriesOptions::default()))
 }
 
-/// Reads the only series of a folder as f32, rescaled.
+/// Reads the only series of a folder and the folders in it, or of a single file, as f32, rescaled.
 ///
 /// # Errors
 /// As [`read_series_with`].
@@ -168,6 +180,7 @@ struct Contents {
 /// The images of one series.
 #[derive(Default)]
 struct Images {
+    files: usize,
     slices: Vec<Header>,
     refused: Vec<DicomError>,
 }
@@ -187,12 +200,17 @@ impl Contents {
         let mut contents = Self { series: BTreeMap::new(), unreadable: Vec::new(), passed_over: Vec::new() };
         for (path, file) in files.into_iter().zip(found) {
             match file {
-                Found::Image(header) => {
-                    contents.series.entry(header.series.clone()).or_default().slices.push(*header);
+                Found::Images(images) => {
+                    let Some(first) = images.first() else { continue };
+                    let series = contents.series.entry(first.series.clone()).or_default();
+                    series.files += 1;
+                    series.slices.extend(images);
                 }
                 Found::Refused { series: None, error } => contents.unreadable.push(error),
                 Found::Refused { series: Some(series), error } => {
-                    contents.series.entry(series).or_default().refused.push(error)
+                    let series = contents.series.entry(series).or_default();
+                    series.files += 1;
+                    series.refused.push(error);
                 }
                 Found::PassedOver(reason) => contents.passed_over.push(PassedOver { path, reason }),
             }
@@ -204,7 +222,8 @@ impl Contents {
         let summary = |(uid, images): (String, Images)| SeriesSummary {
             uid,
             modality: images.slices.first().map(|slice| slice.modality.clone()).unwrap_or_default(),
-            files: images.slices.len() + images.refused.len(),
+            description: images.slices.first().map(|slice| slice.description.clone()).unwrap_or_default(),
+            files: images.files,
             volume: images
                 .into_slices()
                 .and_then(|slices| series::stack(folder, slices, options))
@@ -242,18 +261,33 @@ impl Contents {
     }
 }
 
-/// The files of a folder, sorted by path.
+/// Folders below one another that are entered.
+const MOST_DEPTH: usize = 16;
+
+/// The files of a folder and of those in it, sorted by path; a file stands for itself. Links to folders are not followed,
+/// so that none is entered twice.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, DicomError> {
-    let fail = || DicomError::io("list", folder);
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(fail())? {
-        let path = entry.map_err(fail())?.path();
-        if path.is_file() {
-            paths.push(path);
-        }
+    if folder.is_file() {
+        return Ok(vec![folder.to_path_buf()]);
     }
+    let mut paths = Vec::new();
+    list(folder, MOST_DEPTH, &mut paths)?;
     paths.sort();
     Ok(paths)
+}
+
+fn list(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), DicomError> {
+    let fail = || DicomError::io("list", folder);
+    for entry in fs::read_dir(folder).map_err(fail())? {
+        let entry = entry.map_err(fail())?;
+        let path = entry.path();
+        if path.is_file() {
+            paths.push(path);
+        } else if depth > 0 && entry.file_type().map_err(fail())?.is_dir() {
+            list(&path, depth - 1, paths)?;
+        }
+    }
+    Ok(())
 }
 
 /// Decodes the slices in parallel, each into its place.

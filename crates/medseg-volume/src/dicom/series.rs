@@ -56,6 +56,9 @@ pub(super) fn stack(folder: &Path, slices: Vec<Header>, options: &SeriesOptions)
     if first.photometric == "MONOCHROME1" {
         warnings.push(SeriesWarning::Monochrome1);
     }
+    if slices.iter().any(|slice| slice.guessed) {
+        warnings.push(SeriesWarning::NoTransferSyntax);
+    }
     if slices.iter().any(|slice| (slice.slope, slice.intercept) != (first.slope, first.intercept)) {
         warnings.push(SeriesWarning::RescaleVaries);
     }

@@ -59,7 +59,7 @@ impl fmt::Display for PassedOverReason {
     }
 }
 
-/// One series of a folder. It holds nothing that tells who the patient is.
+/// One series of a folder. It holds no name, date or number of the patient.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SeriesSummary {
@@ -67,6 +67,8 @@ pub struct SeriesSummary {
     pub uid: String,
     /// `Modality`, such as `CT`; may be empty.
     pub modality: String,
+    /// `SeriesDescription` of its first file; may be empty. Scanners put the protocol's name there.
+    pub description: String,
     /// Number of files.
     pub files: usize,
     /// The volume that reading the series would give, or why there is none.
@@ -107,6 +109,8 @@ pub enum SeriesWarning {
     },
     /// The images have no `SeriesInstanceUID`: that they belong together is told by their geometry only.
     NoSeriesUid,
+    /// A file names no transfer syntax; its encoding was told by its first element.
+    NoTransferSyntax,
     /// Low values are meant to be shown bright (MONOCHROME1). The values are left as stored, unless
     /// [`invert_monochrome1`](super::SeriesOptions::invert_monochrome1) is set.
     Monochrome1,
@@ -129,7 +133,11 @@ impl fmt::Display for SeriesSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let modality = if self.modality.is_empty() { "unknown modality" } else { &self.modality };
         let uid = if self.uid.is_empty() { "without UID" } else { &self.uid };
-        write!(f, "{uid} ({modality}, {} files", self.files)?;
+        write!(f, "{uid} ({modality}, ")?;
+        if !self.description.is_empty() {
+            write!(f, "{:?}, ", self.description)?;
+        }
+        write!(f, "{} files", self.files)?;
         match &self.volume {
             Ok(volume) => write!(f, ", {} voxels of {:.3} mm)", volume.shape, volume.geometry.spacing()),
             Err(_) => write!(f, ", not readable as a volume)"),
@@ -144,6 +152,7 @@ impl fmt::Display for SeriesWarning {
             Self::UnevenSlices { off_mm } => write!(f, "slices lie up to {off_mm:.4} mm off an even grid"),
             Self::GantryTilt { degrees } => write!(f, "gantry tilt of {degrees:.2} degrees, the volume is sheared"),
             Self::NoSeriesUid => write!(f, "the images have no SeriesInstanceUID"),
+            Self::NoTransferSyntax => write!(f, "a file names no transfer syntax; told by its first element"),
             Self::Monochrome1 => write!(f, "MONOCHROME1: low values are meant to be shown bright"),
             Self::RescaleVaries => write!(f, "slices have different rescale slopes or intercepts"),
             Self::DirectionsVary { by } => {

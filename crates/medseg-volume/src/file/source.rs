@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use flate2::bufread::ZlibDecoder;
+use flate2::bufread::{DeflateDecoder, ZlibDecoder};
 
 use super::gzip::{MAGIC, MOST_EXPANSION, Members};
 use crate::{MalformedKind, VolumeError};
@@ -33,6 +33,9 @@ pub(crate) enum Packing {
     None,
     Gzip,
     Zlib,
+    /// Deflate without a container and so without a checksum.
+    #[cfg_attr(not(feature = "dicom"), allow(dead_code, reason = "only DICOM has it"))]
+    Deflate,
 }
 
 /// Unpacked bytes in order.
@@ -110,6 +113,7 @@ impl Source {
         let content: Box<dyn Content> = match packing {
             Packing::Gzip => Box::new(Members::new(from)),
             Packing::Zlib => Box::new(ZlibDecoder::new(from)),
+            Packing::Deflate => Box::new(DeflateDecoder::new(from)),
             Packing::None | Packing::ByContent => Box::new(from),
         };
         let packed = packing != Packing::None;
@@ -125,6 +129,12 @@ impl<R: Read + Seek + Send> Content for BufReader<R> {
 }
 
 impl<R: BufRead + Send> Content for Members<R> {
+    fn skip(&mut self, bytes: u64) -> io::Result<()> {
+        io::copy(&mut self.take(bytes), &mut io::sink()).map(drop)
+    }
+}
+
+impl<R: BufRead + Send> Content for DeflateDecoder<R> {
     fn skip(&mut self, bytes: u64) -> io::Result<()> {
         io::copy(&mut self.take(bytes), &mut io::sink()).map(drop)
     }

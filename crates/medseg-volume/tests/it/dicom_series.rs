@@ -244,7 +244,6 @@ fn kinds_that_are_not_read_say_so() {
     let slice = || Slice::at(0.0, 0);
     let refused = [
         slice().text(tags::NUMBER_OF_FRAMES, "2"),
-        slice().text(tags::SOP_CLASS_UID, uids::ENHANCED_MR_IMAGE_STORAGE),
         slice().number(tags::SAMPLES_PER_PIXEL, 3),
         slice().text(tags::PHOTOMETRIC_INTERPRETATION, "PALETTE COLOR"),
         slice().number(tags::BITS_ALLOCATED, 12),

@@ -7,6 +7,8 @@ mod dicom_damage;
 #[cfg(feature = "dicom")]
 mod dicom_found;
 #[cfg(feature = "dicom")]
+mod dicom_kinds;
+#[cfg(feature = "dicom")]
 mod dicom_series;
 #[cfg(feature = "dicom")]
 mod dicom_support;

@@ -13,6 +13,7 @@ const MOST_BITS: u8 = 16;
 
 /// Decodes a frame to the samples' bits, which are those of two's complement for a signed codestream.
 pub(super) fn decode(frame: &[u8], pixels: &Pixels) -> Result<Vec<u32>, String> {
+    let frame = codestream(frame)?;
     let (precision, signed) = check_size(frame, pixels)?;
     // The decoder forbids unsafe code but asserts what it believes of a codestream.
     let decoded = catch_unwind(AssertUnwindSafe(|| samples(frame)));
@@ -22,8 +23,39 @@ pub(super) fn decode(frame: &[u8], pixels: &Pixels) -> Result<Vec<u32>, String> 
     }
     // The decoder adds half the range to signed components too.
     let (offset, most) = (if signed { 1_i32 << (precision - 1) } else { 0 }, (1_i32 << precision) - 1);
-    let bits = |sample: f32| ((sample.round() as i32).clamp(0, most) - offset) as u32;
+    // As pydicom has it: signed pixels in an unsigned codestream that is narrower have their sign at its highest bit.
+    let narrow = pixels.signed && !signed && u16::from(precision) < pixels.stored;
+    let unused = if narrow { 32 - u32::from(precision) } else { 0 };
+    let bits = |sample: f32| {
+        let value = (sample.round() as i32).clamp(0, most) - offset;
+        (value << unused >> unused) as u32
+    };
     Ok(samples.into_iter().map(bits).collect())
+}
+
+/// The codestream of a frame: the frame itself, or the first `jp2c` box of a JP2 file in its place (T.800 annex I).
+fn codestream(frame: &[u8]) -> Result<&[u8], String> {
+    const SIGNATURE: [u8; 8] = *b"\0\0\0\x0cjP  ";
+    if !frame.starts_with(&SIGNATURE) {
+        return Ok(frame);
+    }
+    let mut rest = frame;
+    while let Some((length, after)) = rest.split_first_chunk::<4>() {
+        let (kind, content) = after.split_first_chunk::<4>().ok_or("a JP2 box is truncated")?;
+        let content = match u32::from_be_bytes(*length) {
+            // To the end.
+            0 => content,
+            length => {
+                let length = (length as usize).checked_sub(8).ok_or("a JP2 box of a length that is not read")?;
+                content.get(..length).ok_or("a JP2 box is truncated")?
+            }
+        };
+        if kind == b"jp2c" {
+            return Ok(content);
+        }
+        rest = &after[4 + content.len()..];
+    }
+    Err("a JP2 file without a codestream".into())
 }
 
 fn samples(frame: &[u8]) -> Result<Vec<f32>, String> {

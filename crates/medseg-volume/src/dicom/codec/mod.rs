@@ -1,68 +1,95 @@
 //! From a file's stored pixels to values.
 
 mod fragments;
+mod jpeg;
 mod jpeg2000;
+mod jpeg_dct;
 mod jpeg_lossless;
+mod jpeg_ls;
 mod rle;
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
+use std::path::Path;
 
 use super::header::Header;
-use super::pixels::Pixels;
+use super::pixels::{PixelSource, Pixels, Place};
 use super::syntax::{Compression, Encoding};
 use super::{DicomError, SeriesOptions};
 use crate::{MalformedKind, UnsupportedKind};
 
+/// Buffer that pixels are read with.
+const BUFFER: usize = 1 << 16;
+
 /// Reads a slice's pixels and rescales them into `plane`, which has a place for each.
 pub(super) fn decode(header: &Header, options: &SeriesOptions, plane: &mut [f32]) -> Result<(), DicomError> {
     let damaged = |reason: String| DicomError::malformed(&header.path, MalformedKind::Damaged, reason);
-    let bytes = read(header, options.max_bytes)?;
+    let bytes = header.source.read(&header.path, options.max_bytes)?;
     let scale = Scale::of(header, options);
+    let pixels = &header.pixels;
     if header.syntax.compression == Compression::None {
         return decode_native(header, &bytes, &scale, plane);
     }
-    let frame = fragments::join(&bytes).map_err(damaged)?;
-    let pixels = &header.pixels;
+    let frame = match header.source.place {
+        Place::Encapsulated(..) => fragments::join(&bytes).map_err(damaged)?,
+        _ => bytes.into(),
+    };
+    let mut shorts = |samples: Vec<u16>| {
+        plane.iter_mut().zip(samples).for_each(|(to, sample)| *to = scale.value(u32::from(sample)));
+    };
     match header.syntax.compression {
         Compression::Rle => {
             let little = rle::decode(&frame, pixels.count(), pixels.width()).map_err(damaged)?;
             scale.little(pixels.width(), &little, plane);
         }
-        Compression::JpegLossless => {
-            let samples = jpeg_lossless::decode(&frame, pixels).map_err(damaged)?;
-            plane.iter_mut().zip(samples).for_each(|(to, sample)| *to = scale.value(u32::from(sample)));
-        }
+        Compression::JpegLossless => shorts(jpeg_lossless::decode(&frame, pixels).map_err(damaged)?),
+        Compression::JpegDct => shorts(jpeg_dct::decode(&frame, pixels).map_err(damaged)?),
+        Compression::JpegLs => shorts(jpeg_ls::decode(&frame, pixels).map_err(damaged)?),
         Compression::Jpeg2000 => {
             let samples = jpeg2000::decode(&frame, pixels).map_err(damaged)?;
             plane.iter_mut().zip(samples).for_each(|(to, sample)| *to = scale.value(sample));
         }
         Compression::None | Compression::Other => {
-            let reason = format!("compression {} is not read", header.syntax.name);
+            let reason = format!("pixels in the transfer syntax {} are not read", header.syntax.name);
             return Err(DicomError::unsupported(&header.path, UnsupportedKind::Compression, reason));
         }
     }
     Ok(())
 }
 
-/// The bytes of PixelData; of an encapsulated one all to the file's end.
-fn read(header: &Header, limit: u64) -> Result<Vec<u8>, DicomError> {
-    let Pixels { start, length, end, .. } = header.pixels;
-    let length = length.unwrap_or(end - start);
-    let refused = || DicomError::limit(&header.path, length, limit);
-    if length > limit {
-        return Err(refused());
+impl PixelSource {
+    /// The frame's bytes; of the only one of encapsulated pixels with the items around them, to the file's end.
+    pub(super) fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, DicomError> {
+        let parts: &[(u64, u64)] = match &self.place {
+            Place::Native(start, length) => &[(*start, *length)],
+            Place::Encapsulated(start, end) => &[(*start, end - start)],
+            Place::Fragments(parts) => parts,
+        };
+        let length = parts.iter().fold(0_u64, |sum, (_, length)| sum.saturating_add(*length));
+        if length > limit {
+            return Err(DicomError::limit(path, length, limit));
+        }
+        let input = self.source.open(BUFFER)?;
+        let mut bytes = Vec::new();
+        // Of a packed file the length is not proven yet.
+        if !input.packed {
+            bytes.try_reserve_exact(length as usize).map_err(|_| DicomError::limit(path, length, limit))?;
+        }
+        let (mut content, mut position) = (input.content, 0);
+        for (start, length) in parts {
+            let failed = |e| DicomError::io("read", path)(e);
+            content.skip(start - position).map_err(failed)?;
+            position = start + length;
+            let before = bytes.len() as u64;
+            (&mut content).take(*length).read_to_end(&mut bytes).map_err(failed)?;
+            let read = bytes.len() as u64 - before;
+            // Encapsulated pixels end with their delimiter, wherever a packed file ends.
+            if read != *length && !(input.packed && matches!(self.place, Place::Encapsulated(..))) {
+                let reason = "the file ends before its last pixel";
+                return Err(DicomError::malformed(path, MalformedKind::Truncated, reason));
+            }
+        }
+        Ok(bytes)
     }
-    let mut file = File::open(&header.path).map_err(DicomError::io("open", &header.path))?;
-    file.seek(SeekFrom::Start(start)).map_err(DicomError::io("read", &header.path))?;
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(length as usize).map_err(|_| refused())?;
-    file.take(length).read_to_end(&mut bytes).map_err(DicomError::io("read", &header.path))?;
-    if bytes.len() as u64 != length {
-        let reason = "the file became shorter while it was read";
-        return Err(DicomError::malformed(&header.path, MalformedKind::Truncated, reason));
-    }
-    Ok(bytes)
 }
 
 fn decode_native(header: &Header, bytes: &[u8], scale: &Scale, plane: &mut [f32]) -> Result<(), DicomError> {
