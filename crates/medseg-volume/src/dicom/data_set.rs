@@ -36,9 +36,9 @@ impl List {
 #[derive(Default)]
 pub(super) struct Raw {
     pub values: List,
-    /// What all frames share.
+    /// Elements that all frames share.
     pub shared: List,
-    /// What each frame has of its own; empty for an object without functional groups.
+    /// Elements that each frame has of its own; empty for an object without functional groups.
     pub frames: Vec<List>,
     /// A `ModalityLUTSequence` is there.
     pub lookup_table: bool,

@@ -105,9 +105,9 @@ impl Read for Ahead {
 }
 
 impl Elements {
-    /// From content that stands at `position` of a file of `end` bytes.
-    pub(super) fn new(content: Box<dyn Content>, encoding: Encoding, position: u64, end: u64) -> Self {
-        Self { reader: Ahead { content, bytes: Vec::with_capacity(8) }, encoding, position, end }
+    /// From content of which some bytes are read ahead; the first of these stands at `position` of a file of `end` bytes.
+    pub(super) fn new(content: Box<dyn Content>, ahead: Vec<u8>, encoding: Encoding, position: u64, end: u64) -> Self {
+        Self { reader: Ahead { content, bytes: ahead }, encoding, position, end }
     }
 
     /// The position of the next byte in the file.

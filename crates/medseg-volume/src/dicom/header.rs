@@ -31,6 +31,8 @@ pub(super) struct Header {
     pub series: String,
     pub modality: String,
     pub description: String,
+    /// True for a picture of many slices side by side.
+    pub mosaic: bool,
     pub frame_of_reference: String,
     pub syntax: Syntax,
     /// True if the file names no syntax.
@@ -79,7 +81,7 @@ fn interpret(values: Values<'_>, mut start: Start) -> Result<Found, DicomError> 
     if DERIVED_OBJECTS.contains(&class.as_str()) {
         return Ok(Found::PassedOver(PassedOverReason::DerivedObject));
     }
-    if is_localizer(&values.text(tags::IMAGE_TYPE)) {
+    if has_part(&values.text(tags::IMAGE_TYPE), "LOCALIZER") {
         return Ok(Found::PassedOver(PassedOverReason::Localizer));
     }
     let Some(pixel_data) = raw.pixel_data else {
@@ -116,7 +118,7 @@ fn interpret(values: Values<'_>, mut start: Start) -> Result<Found, DicomError> 
     let single = raw.frames.is_empty();
     let images = places.into_iter().enumerate().filter_map(|(frame, source)| {
         let values = Values { frame: (!single).then_some(frame), ..values };
-        if is_localizer(&values.text(tags::FRAME_TYPE)) {
+        if has_part(&values.text(tags::FRAME_TYPE), "LOCALIZER") {
             return None;
         }
         let image = image(&values, &start, photometric.clone(), pixels, source);
@@ -150,6 +152,7 @@ fn image(
         series: values.text(tags::SERIES_INSTANCE_UID),
         modality: values.text(tags::MODALITY),
         description: values.text(tags::SERIES_DESCRIPTION),
+        mosaic: has_part(&values.text(tags::IMAGE_TYPE), "MOSAIC"),
         frame_of_reference: values.text(tags::FRAME_OF_REFERENCE_UID),
         syntax: start.syntax.clone(),
         guessed: start.guessed,
@@ -185,8 +188,9 @@ fn photometric(values: &Values<'_>) -> Result<String, DicomError> {
     Ok(photometric)
 }
 
-fn is_localizer(image_type: &str) -> bool {
-    image_type.split('\\').any(|part| part.trim() == "LOCALIZER")
+/// Looks for a word among the parts of an image's type.
+fn has_part(image_type: &str, word: &str) -> bool {
+    image_type.split('\\').any(|part| part.trim() == word)
 }
 
 /// Objects that have pixels but are no images of the patient: segmentations, doses, parametric maps.

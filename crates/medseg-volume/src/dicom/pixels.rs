@@ -140,7 +140,9 @@ fn by_frame(path: &Path, start: &Start, fragments: &[(u64, u64)], frames: usize)
     let mut of_frames = Vec::with_capacity(frames);
     for (frame, from) in starts.iter().enumerate() {
         let to = starts.get(frame + 1).copied().unwrap_or(u64::MAX);
-        let own: Vec<(u64, u64)> = fragments.iter().copied().filter(|(at, _)| (*from..to).contains(at)).collect();
+        // Offsets count from the first item's head, positions are those of contents.
+        let index = |position: u64| fragments.partition_point(|(at, _)| *at < position);
+        let own = fragments.get(index(*from)..index(to)).unwrap_or_default();
         if own.first().map(|(at, _)| at) != Some(from) {
             return Err(bad("an offset of its offset table is that of no fragment"));
         }

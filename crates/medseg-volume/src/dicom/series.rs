@@ -56,6 +56,9 @@ pub(super) fn stack(folder: &Path, slices: Vec<Header>, options: &SeriesOptions)
     if first.photometric == "MONOCHROME1" {
         warnings.push(SeriesWarning::Monochrome1);
     }
+    if slices.iter().any(|slice| slice.mosaic) {
+        warnings.push(SeriesWarning::Mosaic);
+    }
     if slices.iter().any(|slice| slice.guessed) {
         warnings.push(SeriesWarning::NoTransferSyntax);
     }

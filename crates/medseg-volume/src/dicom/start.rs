@@ -7,10 +7,12 @@ use super::DicomError;
 use super::data_set::{Meta, read_meta};
 use super::elements::{Elements, WalkError};
 use super::syntax::{Encoding, Syntax, is_representation};
-use crate::file::{Packing, Source};
+use crate::file::{Input, Packing, Source};
 
 /// Bytes of the preamble and the letters `DICM` after it.
 const PREAMBLE: usize = 132;
+/// Bytes that show a start: a preamble, and the head of an element.
+const LONGEST_START: usize = PREAMBLE + 8;
 /// Buffer that headers are read with.
 const BUFFER: usize = 1 << 14;
 
@@ -36,17 +38,21 @@ pub(super) enum Found {
 
 /// True for a file that begins as DICOM files do.
 pub(crate) fn is_dicom(path: &Path) -> bool {
-    first_bytes(&Source::path(path)).is_ok_and(|first| first_element(&first).is_some())
+    let input = Source::path(path).from(0, Packing::None).open(LONGEST_START);
+    let first = input.map_err(DicomError::from).and_then(|mut input| first_bytes(path, &mut input));
+    first.is_ok_and(|first| first_element(&first).is_some())
 }
 
 /// Opens a file and reads its group 2.
 pub(super) fn open(path: &Path) -> Result<Found, DicomError> {
     let file = Source::path(path).from(0, Packing::None);
-    let Some(at) = first_element(&first_bytes(&file)?) else { return Ok(Found::NotDicom) };
+    let mut input = file.open(BUFFER)?;
+    let mut first = first_bytes(path, &mut input)?;
+    let Some(at) = first_element(&first) else { return Ok(Found::NotDicom) };
     let fail = |error: WalkError| error.of_file(path);
-    let input = file.from(at, Packing::None).open(BUFFER)?;
-    let end = at + input.available;
-    let mut elements = Elements::new(input.content, Encoding::ExplicitLittle, at, end);
+    let end = input.available;
+    first.drain(..at);
+    let mut elements = Elements::new(input.content, first, Encoding::ExplicitLittle, at as u64, end);
     let uid = match read_meta(&mut elements).map_err(fail)? {
         Meta::Directory => return Ok(Found::Directory),
         Meta::Syntax(uid) => uid,
@@ -62,7 +68,7 @@ pub(super) fn open(path: &Path) -> Result<Found, DicomError> {
         let start = elements.position();
         let source = file.from(start, Packing::Deflate);
         let input = source.open(BUFFER)?;
-        let elements = Elements::new(input.content, syntax.encoding, 0, input.available);
+        let elements = Elements::new(input.content, Vec::new(), syntax.encoding, 0, input.available);
         return Ok(Found::DataSet(Box::new(Start { syntax, guessed, elements, source, end: input.available })));
     }
     // An explicit data set after the UID of the implicit syntax, which elements without representation cannot be.
@@ -74,18 +80,17 @@ pub(super) fn open(path: &Path) -> Result<Found, DicomError> {
 }
 
 /// The bytes in which a start can be recognised.
-fn first_bytes(source: &Source) -> Result<Vec<u8>, DicomError> {
-    let mut first = Vec::new();
-    let input = source.from(0, Packing::None).open(PREAMBLE + 8)?;
-    let read = input.content.take(PREAMBLE as u64 + 8).read_to_end(&mut first);
-    read.map_err(DicomError::io("read", source.name()))?;
+fn first_bytes(path: &Path, input: &mut Input) -> Result<Vec<u8>, DicomError> {
+    let mut first = Vec::with_capacity(LONGEST_START);
+    let read = (&mut input.content).take(LONGEST_START as u64).read_to_end(&mut first);
+    read.map_err(DicomError::io("read", path))?;
     Ok(first)
 }
 
 /// The position of the first element: after the preamble, or at the file's start where it can be nothing else.
-fn first_element(first: &[u8]) -> Option<u64> {
+fn first_element(first: &[u8]) -> Option<usize> {
     if first.get(128..PREAMBLE) == Some(b"DICM") {
-        return Some(PREAMBLE as u64);
+        return Some(PREAMBLE);
     }
     if first.starts_with(b"DICM") {
         return Some(4);

@@ -107,9 +107,11 @@ pub enum SeriesWarning {
         /// The angle between the slices' normal and the way from one to the next.
         degrees: f64,
     },
-    /// The images have no `SeriesInstanceUID`: that they belong together is told by their geometry only.
+    /// The images have no `SeriesInstanceUID`; only their geometry says that they belong together.
     NoSeriesUid,
-    /// A file names no transfer syntax; its encoding was told by its first element.
+    /// Images are mosaics, many slices side by side in one picture, which are not taken apart.
+    Mosaic,
+    /// A file names no transfer syntax; its encoding is that of its first element.
     NoTransferSyntax,
     /// Low values are meant to be shown bright (MONOCHROME1). The values are left as stored, unless
     /// [`invert_monochrome1`](super::SeriesOptions::invert_monochrome1) is set.
@@ -152,7 +154,10 @@ impl fmt::Display for SeriesWarning {
             Self::UnevenSlices { off_mm } => write!(f, "slices lie up to {off_mm:.4} mm off an even grid"),
             Self::GantryTilt { degrees } => write!(f, "gantry tilt of {degrees:.2} degrees, the volume is sheared"),
             Self::NoSeriesUid => write!(f, "the images have no SeriesInstanceUID"),
-            Self::NoTransferSyntax => write!(f, "a file names no transfer syntax; told by its first element"),
+            Self::Mosaic => write!(f, "mosaic: each image shows many slices side by side, which are not taken apart"),
+            Self::NoTransferSyntax => {
+                write!(f, "a file names no transfer syntax; its first element shows the encoding")
+            }
             Self::Monochrome1 => write!(f, "MONOCHROME1: low values are meant to be shown bright"),
             Self::RescaleVaries => write!(f, "slices have different rescale slopes or intercepts"),
             Self::DirectionsVary { by } => {

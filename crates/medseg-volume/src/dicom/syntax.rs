@@ -26,6 +26,19 @@ impl Encoding {
     }
 }
 
+/// The family of a transfer syntax whose pixels are not read.
+fn family(uid: &str) -> &'static str {
+    match uid.strip_prefix("1.2.840.10008.1.2.4.").and_then(|number| number.parse::<u16>().ok()) {
+        Some(52..=66) => "a retired process of JPEG",
+        Some(92..=93) => "JPEG 2000 of several components",
+        Some(94..=95 | 204..=205) => "JPIP, whose pixels are elsewhere",
+        Some(100..=108) => "MPEG or HEVC video",
+        Some(110..=112) => "JPEG XL",
+        Some(201..=203) => "high-throughput JPEG 2000",
+        _ => "a private or unknown one",
+    }
+}
+
 /// True for the letters of a value representation (PS3.5 6.2).
 pub(super) fn is_representation(letters: [u8; 2]) -> bool {
     const ALL: &[u8] = b"AEASATCSDADSDTFDFLISLOLTOBODOFOLOVOWPNSHSLSQSSSTSVTMUCUIULUNURUSUTUV";
@@ -87,12 +100,10 @@ impl Syntax {
             "1.2.840.10008.1.2.4.50" => (ExplicitLittle, JpegDct, "JPEG baseline (lossy)"),
             "1.2.840.10008.1.2.4.51" => (ExplicitLittle, JpegDct, "JPEG extended (lossy)"),
             "1.2.840.10008.1.2.4.80" | "1.2.840.10008.1.2.4.81" => (ExplicitLittle, JpegLs, "JPEG-LS"),
-            "1.2.840.10008.1.2.4.201" | "1.2.840.10008.1.2.4.202" | "1.2.840.10008.1.2.4.203" => {
-                (ExplicitLittle, Other, "high-throughput JPEG 2000")
-            }
             DEFLATED => (ExplicitLittle, Raw, "deflated explicit little endian"),
-            _ => (ExplicitLittle, Other, uid),
+            _ => (ExplicitLittle, Other, family(uid)),
         };
-        Self { encoding, compression, deflated: uid == DEFLATED, name: name.to_string() }
+        let name = if compression == Other { format!("{name} ({uid})") } else { name.to_string() };
+        Self { encoding, compression, deflated: uid == DEFLATED, name }
     }
 }

@@ -30,7 +30,7 @@ pub use write::{WriteOptions, write_channels, write_image, write_image_i16, writ
 pub(crate) use format::{beside, has_extension};
 pub(crate) use header::Header;
 #[cfg(feature = "dicom")]
-pub(crate) use source::Content;
+pub(crate) use source::{Content, Input};
 pub(crate) use source::{Packing, Source};
 pub(crate) use text_header::{Fields, Lines};
 pub(crate) use write::Grid;

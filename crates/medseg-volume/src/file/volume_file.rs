@@ -92,7 +92,7 @@ pub struct VolumeFile {
 impl VolumeFile {
     /// Reads the header of a NIfTI, NRRD or MetaImage file, which the ending of its name tells, or else its first bytes.
     ///
-    /// NIfTI: a `.nii`, or a `.hdr`/`.img` pair by either name, each gzipped or not, told by content. NRRD: `.nrrd`, or a
+    /// NIfTI: a `.nii`, or a `.hdr`/`.img` pair by either name, each gzipped or not by its content. NRRD: `.nrrd`, or a
     /// `.nhdr` with its data file. MetaImage: `.mha`, or a `.mhd` with its data file.
     ///
     /// # Errors
@@ -121,7 +121,7 @@ impl VolumeFile {
         Ok(Self { header, voxels })
     }
 
-    /// Reads the header of a file that is in memory, of any format that [`VolumeFile::open`] reads, told by its content.
+    /// Reads the header of a file that is in memory, of any format that [`VolumeFile::open`] reads, by its content.
     ///
     /// # Errors
     /// As [`VolumeFile::open`]; and a header whose voxels are in another file.

@@ -114,7 +114,7 @@ fn frames_that_cannot_be_a_volume_are_named() {
 #[test]
 fn syntaxes_that_are_not_read_are_named() {
     for (uid, name) in [
-        ("1.2.840.10008.1.2.4.201", "high-throughput JPEG 2000"),
+        ("1.2.840.10008.1.2.4.201", "high-throughput JPEG 2000 (1.2.840.10008.1.2.4.201)"),
         ("1.2.840.10008.1.2.4.100", "1.2.840.10008.1.2.4.100"),
         ("1.2.3.4.5", "1.2.3.4.5"),
     ] {
@@ -137,6 +137,13 @@ fn a_narrow_codestream_without_a_sign_is_only_extended_where_it_is_narrow() {
     // A JPEG 2000 frame of 12 bits in unsigned pixels of 12 bits: nothing is extended.
     let image = read_series(Path::new(GOLDEN).join("jp2_header.dcm")).unwrap();
     assert!(image.data.iter().all(|value| *value >= -1024.0));
+}
+
+#[test]
+fn a_mosaic_is_named() {
+    let slice = Slice::at(0.0, 0).text(tags::IMAGE_TYPE, "ORIGINAL\\PRIMARY\\M\\MOSAIC");
+    let folder = folder(&[slice, Slice::at(1.0, 0)]);
+    assert_eq!(read(folder.path().to_path_buf()).1, [SeriesWarning::Mosaic]);
 }
 
 #[test]

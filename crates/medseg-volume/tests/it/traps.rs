@@ -1,4 +1,4 @@
-//! What other tools write and what careless readers get wrong.
+//! Files of other tools that careless readers get wrong.
 
 use crate::support::{COUNT, error, file, label_file, put, voxels, with_voxels};
 use medseg_volume::{

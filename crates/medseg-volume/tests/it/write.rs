@@ -1,4 +1,4 @@
-//! What is written: the geometry bit for bit, whole files or none.
+//! Written files: the geometry bit for bit, whole files or none.
 
 use std::fs;
 use std::io::Read;

@@ -16,6 +16,9 @@ const ZIGZAG: [u8; 64] = [
 
 type Block = [i64; 64];
 
+/// Largest mean of a block, before its step.
+const MOST_MEAN: i64 = 1 << 20;
+
 /// Decodes a frame to as many samples as `pixels` has.
 pub(super) fn decode(frame: &[u8], pixels: &Pixels) -> Result<Vec<u16>, String> {
     let mut rest = frame.strip_prefix(&[0xFF, 0xD8]).ok_or("a JPEG frame without its start")?;
@@ -115,7 +118,8 @@ fn coefficients(bits: &mut Bits<'_>, dc: &Table, ac: &Table, mean: &mut i64, ste
     let size = bits.symbol(dc)?;
     match size {
         0 => {}
-        1..=15 => *mean += i64::from(bits.number(size)),
+        // No sound mean is beyond; a damaged one must not grow without end.
+        1..=15 => *mean = (*mean + i64::from(bits.number(size))).clamp(-MOST_MEAN, MOST_MEAN),
         _ => return Err("a JPEG block with a difference of too many bits".into()),
     }
     block[0] = *mean * steps[0];

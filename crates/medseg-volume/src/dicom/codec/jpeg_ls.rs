@@ -192,7 +192,7 @@ impl<'a> Scan<'a> {
         let context = self.contexts[index];
         let prediction = (prediction + sign * context.c).clamp(0, most);
         let k = order(context.n, context.a)?;
-        let mapped = self.bits.golomb(k, self.limit, self.error_bits)?;
+        let mapped = self.mapped_error(k, self.limit)?;
         let error = if near == 0 && k == 0 && 2 * context.b <= -context.n {
             if mapped & 1 == 1 { (mapped - 1) / 2 } else { -mapped / 2 - 1 }
         } else if mapped & 1 == 0 {
@@ -202,7 +202,7 @@ impl<'a> Scan<'a> {
         };
         let context = &mut self.contexts[index];
         context.b += error * (2 * near + 1);
-        context.a += error.abs();
+        context.a = context.a.saturating_add(error.abs());
         if context.n == reset {
             context.a >>= 1;
             context.b >>= 1;
@@ -217,6 +217,12 @@ impl<'a> Scan<'a> {
             context.c = (context.c + 1).min(127);
         }
         Ok(self.sample(prediction, sign * error))
+    }
+
+    /// An error as the number that stands for it and its sign; more than twice the number of errors is damage.
+    fn mapped_error(&mut self, k: u32, limit: u32) -> Result<i32, String> {
+        let mapped = self.bits.golomb(k, limit, self.error_bits)?;
+        if mapped > 2 * self.range + 1 { Err("a damaged JPEG-LS scan".into()) } else { Ok(mapped) }
     }
 
     /// A sample from its prediction and error (A.4.4, A.4.5).
@@ -271,14 +277,14 @@ impl<'a> Scan<'a> {
         let context = self.contexts[365 + usize::from(same)];
         let kind = i32::from(same);
         let k = order(context.n, context.a + if same { context.n >> 1 } else { 0 })?;
-        let mapped = self.bits.golomb(k, self.limit - order_of_run - 1, self.error_bits)?;
+        let mapped = self.mapped_error(k, self.limit - order_of_run - 1)?;
         let twice = mapped + kind;
         let odd = twice & 1;
         let size = (twice + odd) / 2;
         let error = if (k != 0 || 2 * context.negative >= context.n) == (odd == 1) { -size } else { size };
         let context = &mut self.contexts[365 + usize::from(same)];
         context.negative += i32::from(error < 0);
-        context.a += (mapped + 1 - kind) >> 1;
+        context.a = context.a.saturating_add((mapped + 1 - kind) >> 1);
         if context.n == reset {
             context.a >>= 1;
             context.n >>= 1;
@@ -306,7 +312,7 @@ struct Bits<'a> {
     at: usize,
     /// The next bits, from the top.
     word: u64,
-    /// How many of them.
+    /// Number of them.
     count: u32,
     /// Number of them that are made up.
     beyond: u32,
