@@ -82,7 +82,7 @@ fn the_table_has_a_line_for_every_stage_and_their_sum() {
 #[test]
 fn what_cannot_be_counted_is_refused_or_held_at_the_largest_number() {
     let error = describe(&UNetConfig::default(), [usize::MAX, 1, 1]).unwrap_err().to_string();
-    assert!(error.contains("side"), "{error}");
+    assert!(error.contains("along an axis"), "{error}");
     let wide = UNetConfig { channels: vec![1 << 16; 5], ..UNetConfig::default() };
     assert_eq!(describe(&wide, [1 << 20; 3]).unwrap().flops, u64::MAX);
 }
