@@ -1,27 +1,32 @@
-//! Adds up weighted windows and hands on every voxel with the last window that covers it.
+//! Sums of weighted windows on the host; every voxel is finished with the last window that covers it.
 
 use std::ops::Range;
 
-use medseg_transforms::BoxDhw;
 use medseg_volume::Dhw;
 use rayon::prelude::*;
 
-use crate::blend::{Blend, Importance};
+use crate::config::{Blend, Importance};
 use crate::error::InferenceError;
-use crate::plan::{Span, WindowPlan};
+use crate::plan::{Inside, Span, WindowPlan};
 use crate::sink::{PlaneSink, Sink};
-use crate::weights::{add, weight_sums};
+use crate::stitching::weights::{add, weight_sums};
 
 /// The accumulator.
 ///
-/// Windows come in the plan's order of axes. Of the weighted logits of a window (and what earlier windows left for it) the part
-/// that the next window along the fastest axis covers is left waiting for that one, what remains is part of a finished row of
-/// windows; of that, what the next row covers waits for the next row, what remains is part of a finished layer of rows; of that,
-/// what the next layer covers waits for the next layer, and what remains then has seen all its windows: it is divided by the
-/// sum of the weights and handed on. So a voxel waits in at most one place, and only overlaps wait, never the whole image.
+/// Windows come in the plan's order of axes. Partial sums are kept only where a later window will add to them: one buffer per
+/// axis, for the overlap with the next window, the next row and the next layer. A voxel is finished, divided by its weight and
+/// passed to the sink with the last window that covers it.
 ///
-/// The sum of the weights does not wait at all: being the same over a grid of windows for every channel, it is cheaper to
-/// recompute from sums over the axes, plane by plane.
+/// ```text
+/// window 1 of a row   [ finished | for window 2 ]
+/// window 2                       [ + | finished | for window 3 ]
+///
+/// of a finished row:   rows of voxels that the next row of windows covers wait for it;
+/// of a finished layer: planes that the next layer covers wait for it; all else goes to the sink
+/// ```
+///
+/// Sums of weights are not kept: they are the same for every channel, and cheaper to compute again from sums over the axes,
+/// plane by plane.
 ///
 /// Every voxel's sum is made in the same order whatever the number of threads or the size of the batches.
 pub(super) struct Stitcher<'a> {
@@ -39,7 +44,7 @@ struct Waiting {
     /// `[depth, channel, height, width]`; see [`WindowPlan::waiting_shape`].
     sums: Vec<f32>,
     shape: Dhw<usize>,
-    /// Whether voxels are counted from the image's border or from the window's, on every axis.
+    /// On every axis, `true` where voxels are counted from the image's border, `false` where from the window's.
     absolute: [bool; 3],
 }
 
@@ -56,7 +61,7 @@ impl Waiting {
         Ok(Self { sums: vec![0.0; len], shape, absolute })
     }
 
-    /// The planes that stand beside those of a window that starts at depth `start`: number 0 beside its first.
+    /// The planes that overlap those of a window that starts at depth `start`: number 0 overlaps its first.
     fn planes(&mut self, start: usize, channels: usize) -> impl Iterator<Item = WaitingPlane<'_>> {
         let (absolute, Dhw { h, w, .. }) = (self.absolute, self.shape);
         let first = if absolute[0] { start } else { 0 };
@@ -82,8 +87,8 @@ impl WaitingPlane<'_> {
     }
 }
 
-/// What stands beside one plane of a window in the three accumulators, where something does.
-type Column<'a> = [Option<WaitingPlane<'a>>; 3];
+/// The accumulator planes, one per axis, that overlap this plane.
+type OverlapPlanes<'a> = [Option<WaitingPlane<'a>>; 3];
 
 impl<'a> Stitcher<'a> {
     pub(super) fn new(plan: &'a WindowPlan, blend: Blend, channels: usize) -> Result<Self, InferenceError> {
@@ -103,7 +108,7 @@ impl<'a> Stitcher<'a> {
         self.window(Some(logits), sink);
     }
 
-    /// Hands on what still waits.
+    /// Passes on the voxels that still wait.
     pub(super) fn finish(mut self, sink: &mut impl Sink) {
         self.skip_to(self.plan.len(), sink);
     }
@@ -116,12 +121,12 @@ impl<'a> Stitcher<'a> {
 
     /// Adds the next window.
     ///
-    /// Planes whose depths differ by a multiple of what the window finishes along the depth share accumulators; they make up one
+    /// Planes whose depths differ by a multiple of the planes that the window finishes share accumulators; they make up one
     /// task. The first plane of each task is the one that the window finishes.
     fn window(&mut self, logits: Option<&[f32]>, sink: &mut impl Sink) {
         let (plan, channels) = (self.plan, self.channels);
         let spans = plan.spans(self.next);
-        let mut tasks: Vec<Vec<Column>> = (0..spans.d.finished).map(|_| Vec::new()).collect();
+        let mut tasks: Vec<Vec<OverlapPlanes>> = (0..spans.d.finished).map(|_| Vec::new()).collect();
         {
             let [fast, middle, slow] = &mut self.waiting;
             let mut fast = fast.planes(spans.d.start, channels);
@@ -131,7 +136,7 @@ impl<'a> Stitcher<'a> {
                 tasks[z % spans.d.finished].push([fast.next(), middle.next(), slow.next()]);
             }
         }
-        let inside = finished_inside(plan, &spans);
+        let inside = plan.finished_inside(&spans);
         let mut planes: Vec<Option<_>> = (0..inside.before.d).map(|_| None).collect();
         planes.extend(sink.planes(&inside.region).into_iter().map(Some));
         planes.resize_with(spans.d.finished, || None);
@@ -139,24 +144,6 @@ impl<'a> Stitcher<'a> {
         tasks.par_iter_mut().zip(planes).enumerate().for_each(|(z, (columns, plane))| window.add(z, columns, plane));
         self.next += 1;
     }
-}
-
-/// The part of what a window finishes that lies inside the image.
-pub(super) struct Inside {
-    /// In voxels of the image.
-    pub(super) region: BoxDhw,
-    /// Voxels of padding before it.
-    pub(super) before: Dhw<usize>,
-}
-
-pub(super) fn finished_inside(plan: &WindowPlan, spans: &Dhw<Span>) -> Inside {
-    let axes = spans.zip(plan.padding()).zip(plan.shape()).map(|((span, (low, _)), size)| {
-        let inside = |position: usize| position.clamp(low, low + size);
-        let (start, end) = (inside(span.start), inside(span.start + span.finished));
-        (start - low, end - start, if end > start { start - span.start } else { 0 })
-    });
-    let region = BoxDhw { start: axes.map(|(start, ..)| start as isize), size: axes.map(|(_, size, _)| size) };
-    Inside { region, before: axes.map(|(.., before)| before) }
 }
 
 /// One window on its way into the accumulators.
@@ -172,7 +159,7 @@ struct Window<'a> {
 
 impl Window<'_> {
     /// Adds plane `first` of the window and all those that share its accumulators.
-    fn add(&self, first: usize, columns: &mut [Column], mut finished: Option<impl PlaneSink>) {
+    fn add(&self, first: usize, columns: &mut [OverlapPlanes], mut finished: Option<impl PlaneSink>) {
         let roi = self.plan.roi();
         let weights = if finished.is_some() { self.weight_sums(first) } else { Vec::new() };
         let mut row = vec![0.0; roi.w];
@@ -181,9 +168,11 @@ impl Window<'_> {
             for channel in 0..self.channels {
                 for y in 0..roi.h {
                     self.weigh(channel, z, y, &mut row);
-                    let Some(columns_done) = self.pass(channel, z, y, columns, number, &mut row) else { continue };
+                    let Some(columns_done) = self.accumulate(channel, z, y, columns, number, &mut row) else {
+                        continue;
+                    };
                     if let Some(plane) = &mut finished {
-                        self.hand_on(plane, channel, y, &mut row[columns_done], &weights);
+                        self.emit(plane, channel, y, &mut row[columns_done], &weights);
                     }
                 }
             }
@@ -205,14 +194,14 @@ impl Window<'_> {
         }
     }
 
-    /// Takes a row through the accumulators: adds what waits for it and leaves behind what has to wait. What remains has seen
-    /// all its windows: the columns of the row, or `None`.
-    fn pass(
+    /// Takes a row through the accumulators: adds the sums that wait for it and leaves those that must wait. Returns the
+    /// columns of the row that have seen all their windows, or `None`.
+    fn accumulate(
         &self,
         channel: usize,
         z: usize,
         y: usize,
-        columns: &mut [Column],
+        columns: &mut [OverlapPlanes],
         number: usize,
         row: &mut [f32],
     ) -> Option<Range<usize>> {
@@ -245,8 +234,8 @@ impl Window<'_> {
         Some(0..done)
     }
 
-    /// Averages a finished row and gives what lies inside the image to `plane`.
-    fn hand_on(&self, plane: &mut impl PlaneSink, channel: usize, y: usize, sums: &mut [f32], weights: &[f32]) {
+    /// Averages a finished row and gives its voxels inside the image to `plane`.
+    fn emit(&self, plane: &mut impl PlaneSink, channel: usize, y: usize, sums: &mut [f32], weights: &[f32]) {
         let (size, before) = (self.inside.region.size, self.inside.before);
         let Some(row) = y.checked_sub(before.h).filter(|row| *row < size.h) else { return };
         let logits = &mut sums[before.w..before.w + size.w];

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use burn::tensor::{Device, Tensor};
 use medseg_inference::{
     Blend, BoxDhw, Cascade, CascadeConfig, CascadeOutput, Dhw, Fallback, FallbackReason, Growth, InferenceError,
-    MaskRule, NoProgress, SlidingWindow,
+    MaskRule, SlidingWindowConfig,
 };
 use ndarray::{Array3, s};
 use proptest::prelude::*;
@@ -18,12 +18,18 @@ fn threshold(windows: Tensor<5>) -> Tensor<5> {
     (windows - 0.5) * 20.0
 }
 
+const COARSE: Dhw<usize> = Dhw { d: 20, h: 16, w: 18 };
+
 fn config() -> CascadeConfig {
-    CascadeConfig {
-        coarse_size: Dhw { d: 20, h: 16, w: 18 },
-        window: SlidingWindow::new(Dhw { d: 16, h: 12, w: 16 }).with_blend(Blend::gaussian()),
-        ..CascadeConfig::paper()
-    }
+    CascadeConfig::reference()
+}
+
+fn window() -> SlidingWindowConfig {
+    SlidingWindowConfig::new(Dhw { d: 16, h: 12, w: 16 }).with_blend(Blend::gaussian())
+}
+
+fn cascade(config: CascadeConfig) -> Cascade {
+    config.init(COARSE, &window()).unwrap()
 }
 
 fn image_with(parts: &[[std::ops::Range<usize>; 3]]) -> Array3<f32> {
@@ -35,10 +41,7 @@ fn image_with(parts: &[[std::ops::Range<usize>; 3]]) -> Array3<f32> {
 }
 
 fn run(config: CascadeConfig, image: &Array3<f32>) -> CascadeOutput {
-    Cascade::new(config)
-        .unwrap()
-        .predict(&image.view(), SPACING, &Device::flex(), &mut threshold, &mut threshold, &mut NoProgress)
-        .unwrap()
+    cascade(config).infer(image.view(), SPACING, &Device::flex()).predict(&mut threshold, &mut threshold).unwrap()
 }
 
 fn organ(image: &Array3<f32>) -> Array3<u8> {
@@ -51,15 +54,17 @@ fn end(region: &BoxDhw) -> [isize; 3] {
 }
 
 #[test]
-fn the_paper_preset_has_the_experiments_values() {
-    let paper = CascadeConfig::paper();
-    assert_eq!(paper.coarse_size, Dhw::splat(128));
-    assert_eq!(paper.coarse_margin, Dhw::splat(2));
-    assert_eq!((paper.rule, paper.min_component_share, paper.margin_mm), (MaskRule { threshold: 0.5 }, 0.0, 0.0));
-    assert_eq!(paper.growth, None);
-    assert_eq!(paper.window.roi, Dhw::splat(128));
-    assert_eq!((paper.window.overlap, paper.window.batch), (Dhw::splat(0.25), 4));
-    assert_eq!(paper.window.blend, Blend::Constant);
+fn the_reference_preset_has_the_values_of_the_reference_experiments() {
+    let reference = CascadeConfig::reference();
+    assert_eq!(reference.coarse_margin, Dhw::splat(2));
+    assert_eq!(
+        (reference.rule, reference.min_component_share, reference.margin_mm),
+        (MaskRule { threshold: 0.5 }, 0.0, 0.0)
+    );
+    assert_eq!(reference.growth, None);
+    let window = SlidingWindowConfig::default();
+    assert_eq!((window.roi, window.overlap, window.batch), (Dhw::splat(128), Dhw::splat(0.25), 4));
+    assert_eq!(window.blend, Blend::Constant);
 }
 
 #[test]
@@ -82,9 +87,8 @@ fn the_fine_network_sees_the_box_only() {
         voxels += windows.dims()[0];
         windows
     };
-    let cascade = Cascade::new(CascadeConfig { window: SlidingWindow::new(Dhw::splat(64)), ..config() }).unwrap();
-    let output =
-        cascade.predict(&image.view(), SPACING, &Device::flex(), &mut threshold, &mut fine, &mut NoProgress).unwrap();
+    let cascade = config().init(COARSE, &SlidingWindowConfig::new(Dhw::splat(64))).unwrap();
+    let output = cascade.infer(image.view(), SPACING, &Device::flex()).predict(&mut threshold, &mut fine).unwrap();
     assert_eq!(voxels, 1); // one window, padded
     // The identity's logit 0 is foreground: the whole box, and nothing outside.
     let inside = output.report.roi.size.to_array().iter().product::<usize>();
@@ -123,9 +127,8 @@ fn an_organ_that_the_coarse_grid_does_not_show_is_drawn_by_the_fallback() {
 fn without_fallback_an_empty_coarse_mask_gives_an_empty_mask() {
     let image = image_with(&[[21..22, 20..21, 11..12]]);
     let mut fine = |_: Tensor<5>| Err::<Tensor<5>, _>("the fine network must not run");
-    let cascade = Cascade::new(CascadeConfig { fallback: Fallback::EmptyMask, ..config() }).unwrap();
-    let output =
-        cascade.predict(&image.view(), SPACING, &Device::flex(), &mut threshold, &mut fine, &mut NoProgress).unwrap();
+    let cascade = cascade(CascadeConfig { fallback: Fallback::EmptyMask, ..config() });
+    let output = cascade.infer(image.view(), SPACING, &Device::flex()).predict(&mut threshold, &mut fine).unwrap();
     assert!(output.report.coarse_missed && output.report.fallback.is_none());
     assert_eq!((output.mask.sum(), output.report.roi.size), (0, Dhw::splat(0)));
 }
@@ -162,9 +165,9 @@ fn several_classes_keep_their_labels() {
         let lesion = windows.sub_scalar(2.0).abs().neg() + 0.4;
         Tensor::cat(vec![background, organ, lesion], 1)
     };
-    let output = Cascade::new(config())
-        .unwrap()
-        .predict(&image.view(), SPACING, &Device::flex(), &mut classes.clone(), &mut classes, &mut NoProgress)
+    let output = cascade(config())
+        .infer(image.view(), SPACING, &Device::flex())
+        .predict(&mut classes.clone(), &mut classes)
         .unwrap();
     assert_eq!(output.mask, image.mapv(|v| v as u8));
 }
@@ -172,53 +175,49 @@ fn several_classes_keep_their_labels() {
 #[test]
 fn errors_of_either_network_reach_the_caller() {
     let image = image_with(&[[12..26, 15..30, 8..24]]);
-    let cascade = Cascade::new(config()).unwrap();
+    let cascade = cascade(config());
     let mut broken = |_: Tensor<5>| Err::<Tensor<5>, _>("out of memory");
     let mut flat = |windows: Tensor<5>| windows.narrow(2, 0, 1);
     let device = Device::flex();
-    let error =
-        cascade.predict(&image.view(), SPACING, &device, &mut broken, &mut threshold, &mut NoProgress).unwrap_err();
-    assert!(error.to_string().contains("out of memory"), "{error}");
-    let error =
-        cascade.predict(&image.view(), SPACING, &device, &mut threshold, &mut broken, &mut NoProgress).unwrap_err();
-    assert!(error.to_string().contains("out of memory"), "{error}");
-    let error =
-        cascade.predict(&image.view(), SPACING, &device, &mut flat, &mut threshold, &mut NoProgress).unwrap_err();
+    let error = cascade.infer(image.view(), SPACING, &device).predict(&mut broken, &mut threshold).unwrap_err();
+    assert_eq!(std::error::Error::source(&error).expect("a cause").to_string(), "out of memory");
+    let error = cascade.infer(image.view(), SPACING, &device).predict(&mut threshold, &mut broken).unwrap_err();
+    assert_eq!(std::error::Error::source(&error).expect("a cause").to_string(), "out of memory");
+    let error = cascade.infer(image.view(), SPACING, &device).predict(&mut flat, &mut threshold).unwrap_err();
     assert!(matches!(error, InferenceError::OutputShape { got: [1, 1, 1, 16, 18], .. }), "{error}");
     let empty = Array3::<f32>::zeros((0, 4, 4));
-    let error =
-        cascade.predict(&empty.view(), SPACING, &device, &mut threshold, &mut threshold, &mut NoProgress).unwrap_err();
+    let error = cascade.infer(empty.view(), SPACING, &device).predict(&mut threshold, &mut threshold).unwrap_err();
     assert!(matches!(error, InferenceError::EmptyImage { .. }), "{error}");
 }
 
 #[test]
 fn wrong_parameters_are_errors_that_name_them() {
     let wrong = [
-        ("coarse_size", CascadeConfig { coarse_size: Dhw { d: 0, h: 4, w: 4 }, ..config() }),
         ("threshold", CascadeConfig { rule: MaskRule { threshold: 1.5 }, ..config() }),
         ("threshold", CascadeConfig { rule: MaskRule { threshold: f32::NAN }, ..config() }),
         ("margin_mm", CascadeConfig { margin_mm: -1.0, ..config() }),
         ("min_component_share", CascadeConfig { min_component_share: 1.5, ..config() }),
         ("min_coarse_ml", CascadeConfig { min_coarse_ml: f64::NAN, ..config() }),
         ("growth.step_mm", CascadeConfig { growth: Some(Growth { rounds: 1, step_mm: -1.0 }), ..config() }),
-        ("batch", CascadeConfig { window: config().window.with_batch(0), ..config() }),
     ];
     for (parameter, config) in wrong {
-        let message = Cascade::new(config).unwrap_err().to_string();
+        let message = config.init(COARSE, &window()).unwrap_err().to_string();
         assert!(message.starts_with(&format!("{parameter} = ")), "{message}");
     }
-    let endless = CascadeConfig { coarse_size: Dhw::splat(usize::MAX), ..config() };
-    assert!(matches!(Cascade::new(endless), Err(InferenceError::TooLarge { .. })));
+    let error = |coarse_size, window| config().init(coarse_size, &window).unwrap_err();
+    let flat = error(Dhw { d: 0, h: 4, w: 4 }, window()).to_string();
+    assert!(flat.starts_with("coarse_size = "), "{flat}");
+    let no_batch = error(COARSE, window().with_batch(0)).to_string();
+    assert!(no_batch.starts_with("batch = "), "{no_batch}");
+    assert!(matches!(error(Dhw::splat(usize::MAX), window()), InferenceError::TooLarge { .. }));
 }
 
 #[test]
 fn nan_logits_of_the_coarse_network_mean_that_it_found_nothing() {
     let image = image_with(&[[12..26, 15..30, 8..24]]);
     let mut lost = |windows: Tensor<5>| windows * f32::NAN;
-    let output = Cascade::new(config())
-        .unwrap()
-        .predict(&image.view(), SPACING, &Device::flex(), &mut lost, &mut threshold, &mut NoProgress)
-        .unwrap();
+    let output =
+        cascade(config()).infer(image.view(), SPACING, &Device::flex()).predict(&mut lost, &mut threshold).unwrap();
     assert_eq!(output.report.fallback, Some(FallbackReason::CoarseMissed));
     assert_eq!(output.mask, organ(&image));
 }
@@ -226,17 +225,22 @@ fn nan_logits_of_the_coarse_network_mean_that_it_found_nothing() {
 #[test]
 fn progress_counts_the_coarse_pass_and_can_stop_the_run() {
     let image = image_with(&[[12..26, 15..30, 8..24]]);
-    let cascade = Cascade::new(config()).unwrap();
+    let cascade = cascade(config());
     let mut seen = Vec::new();
     let mut watch = |done: usize, total: usize| seen.push((done, total));
-    let output =
-        cascade.predict(&image.view(), SPACING, &Device::flex(), &mut threshold, &mut threshold, &mut watch).unwrap();
-    let windows = config().window.plan(output.report.roi.size).unwrap().len();
+    let output = cascade
+        .infer(image.view(), SPACING, &Device::flex())
+        .progress(&mut watch)
+        .predict(&mut threshold, &mut threshold)
+        .unwrap();
+    let windows = window().init().unwrap().plan(output.report.roi.size).unwrap().len();
     assert_eq!((seen[0], seen[seen.len() - 1]), ((1, 1 + windows), (1 + windows, 1 + windows)));
 
     let mut stop = |_: usize, _: usize| ControlFlow::Break(());
     let error = cascade
-        .predict(&image.view(), SPACING, &Device::flex(), &mut threshold, &mut threshold, &mut stop)
+        .infer(image.view(), SPACING, &Device::flex())
+        .progress(&mut stop)
+        .predict(&mut threshold, &mut threshold)
         .unwrap_err();
     assert!(matches!(error, InferenceError::Cancelled { .. }), "{error}");
 }
@@ -261,9 +265,9 @@ fn blind_from(depth: usize) -> impl FnMut(Tensor<5>) -> Tensor<5> {
 }
 
 fn run_blind(config: CascadeConfig, image: &Array3<f32>, depth: usize) -> CascadeOutput {
-    Cascade::new(config)
-        .unwrap()
-        .predict(&image.view(), SPACING, &Device::flex(), &mut blind_from(depth), &mut threshold, &mut NoProgress)
+    cascade(config)
+        .infer(image.view(), SPACING, &Device::flex())
+        .predict(&mut blind_from(depth), &mut threshold)
         .unwrap()
 }
 
@@ -301,11 +305,8 @@ fn a_cut_organ_makes_the_box_grow_until_it_is_whole() {
 fn a_box_in_which_the_fine_network_finds_nothing_is_not_believed() {
     let image = image_with(&[[30..34, 15..30, 8..24]]);
     let mut mistaken = |windows: Tensor<5>| threshold(windows.flip([2]));
-    let cascade = |config| Cascade::new(config).unwrap();
     let mut predict = |config| {
-        cascade(config)
-            .predict(&image.view(), SPACING, &Device::flex(), &mut mistaken, &mut threshold, &mut NoProgress)
-            .unwrap()
+        cascade(config).infer(image.view(), SPACING, &Device::flex()).predict(&mut mistaken, &mut threshold).unwrap()
     };
     assert_eq!(predict(config()).mask.sum(), 0);
     let checked = predict(CascadeConfig { growth: Some(Growth::default()), ..config() });
@@ -327,12 +328,15 @@ fn an_implausibly_small_coarse_mask_counts_as_missed() {
 #[test]
 fn progress_counts_the_rounds_of_growth_and_never_goes_back() {
     let image = image_with(&[[4..38, 15..30, 8..24]]);
-    let cascade = Cascade::new(CascadeConfig { growth: Some(Growth::default()), ..config() }).unwrap();
+    let cascade = cascade(CascadeConfig { growth: Some(Growth::default()), ..config() });
     let mut seen: Vec<(usize, usize)> = Vec::new();
     let mut watch = |done: usize, total: usize| seen.push((done, total));
     let device = Device::flex();
-    let output =
-        cascade.predict(&image.view(), SPACING, &device, &mut blind_from(8), &mut threshold, &mut watch).unwrap();
+    let output = cascade
+        .infer(image.view(), SPACING, &device)
+        .progress(&mut watch)
+        .predict(&mut blind_from(8), &mut threshold)
+        .unwrap();
     assert!(output.report.roi_grown > 0);
     assert!(seen.windows(2).all(|pair| pair[0].0 <= pair[1].0 && pair[0].1 <= pair[1].1), "{seen:?}");
     assert_eq!(seen.last(), Some(&(1 + output.report.windows, 1 + output.report.windows)));
@@ -342,10 +346,9 @@ fn progress_counts_the_rounds_of_growth_and_never_goes_back() {
 fn a_spacing_that_measures_nothing_is_refused() {
     let image = image_with(&[]);
     let spacing = Dhw { d: 2.0, h: 0.0, w: 1.0 };
-    let cascade = Cascade::new(config()).unwrap();
-    let error = cascade
-        .predict(&image.view(), spacing, &Device::flex(), &mut threshold, &mut threshold, &mut NoProgress)
-        .unwrap_err();
+    let cascade = cascade(config());
+    let error =
+        cascade.infer(image.view(), spacing, &Device::flex()).predict(&mut threshold, &mut threshold).unwrap_err();
     assert!(error.to_string().starts_with("spacing = "), "{error}");
 }
 

@@ -1,24 +1,22 @@
-//! The way that stays on the device.
+//! Stitching on the device.
+
+mod layers;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use medseg_transforms::BoxDhw;
 use medseg_volume::Dhw;
 use ndarray::ArrayView4;
 
+use self::layers::Layers;
+use super::backend::{Stitching, same_channels};
 use super::gather::Gatherer;
-use super::layers::Layers;
-use super::{Path, same_channels};
-use crate::blend::Blend;
+use crate::config::{Blend, Padding};
 use crate::error::InferenceError;
-use crate::plan::WindowPlan;
+use crate::plan::{RESULT_BYTES, WindowPlan};
 use crate::sink::{Reduced, Sink};
-use crate::sliding_window::SlidingWindow;
-
-/// Results wait on the device until there are as many bytes: reading stops the device until all that was asked of it is done.
-pub(crate) const PENDING_BYTES: usize = 64 << 20;
 
 /// Uploads the image once, cuts windows out and adds them up on the device, and brings back the result alone.
-pub(crate) struct DevicePath<'a, S> {
+pub(crate) struct DeviceStitching<'a, S> {
     plan: &'a WindowPlan,
     blend: Blend,
     /// Without autodiff.
@@ -26,45 +24,46 @@ pub(crate) struct DevicePath<'a, S> {
     /// The padded image `[1, channel, depth, height, width]`.
     volume: Tensor<5>,
     sink: &'a mut S,
-    /// Made when the number of classes is known.
+    /// `None` until the number of classes is known.
     layers: Option<Layers<'a>>,
     pending: Vec<(BoxDhw, Reduced)>,
 }
 
-impl<'a, S: Sink> DevicePath<'a, S> {
+impl<'a, S: Sink> DeviceStitching<'a, S> {
     pub(crate) fn new(
         image: ArrayView4<'a, f32>,
         plan: &'a WindowPlan,
-        window: &SlidingWindow,
+        blend: Blend,
+        padding: Padding,
         device: &Device,
         sink: &'a mut S,
     ) -> Self {
-        let (gatherer, padded) = (Gatherer::new(image, plan, window.padding), plan.padded_shape());
+        let (gatherer, padded) = (Gatherer::new(image, plan, padding), plan.padded_shape());
         let shape = [1, gatherer.channels(), padded.d, padded.h, padded.w];
         let volume = Tensor::from_data(TensorData::new(gatherer.volume(), shape), device);
         let device = device.clone().without_autodiff();
-        Self { plan, blend: window.blend, device, volume, sink, layers: None, pending: Vec::new() }
+        Self { plan, blend, device, volume, sink, layers: None, pending: Vec::new() }
     }
 
-    /// Brings what waits to the host.
+    /// Brings the waiting results to the host.
     fn flush(&mut self, channels: usize) -> Result<(), InferenceError> {
         let put = |(finished, values)| self.sink.put(&finished, values);
         self.pending.drain(..).try_for_each(put).map_err(|error| match error {
-            InferenceError::Device(reason) => {
+            InferenceError::Device(source) => {
                 let needed = self.plan.device_memory(self.volume.dims()[1], channels).total();
-                InferenceError::OnDevice { needed, reason }
+                InferenceError::OnDevice { needed, source }
             }
             other => other,
         })
     }
 }
 
-impl<S: Sink> Path for DevicePath<'_, S> {
+impl<S: Sink> Stitching for DeviceStitching<'_, S> {
     fn gather(&mut self, numbers: &[usize], slots: usize) -> Tensor<5> {
         let (roi, channels) = (self.plan.roi(), self.volume.dims()[1]);
         let window = |slot: usize| {
             let start = self.plan.start(numbers[slot.min(numbers.len() - 1)]);
-            let Dhw { d, h, w } = start.zip(roi).map(|(start, side)| start..start + side);
+            let Dhw { d, h, w } = start.zip(roi).map(|(start, size)| start..start + size);
             self.volume.clone().slice([0..1, 0..channels, d, h, w])
         };
         Tensor::cat((0..slots).map(window).collect(), 0)
@@ -87,7 +86,7 @@ impl<S: Sink> Path for DevicePath<'_, S> {
             }
         }
         drop(scores);
-        if self.pending.iter().map(|(_, values)| values.bytes()).sum::<usize>() >= PENDING_BYTES {
+        if self.pending.iter().map(|(_, values)| values.bytes()).sum::<usize>() >= RESULT_BYTES {
             self.flush(channels)?;
         }
         Ok(())

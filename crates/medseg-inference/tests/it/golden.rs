@@ -3,7 +3,7 @@
 use burn::tensor::module::conv3d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
-use medseg_inference::{Blend, Dhw, MaskRule, NoProgress, Padding, SlidingWindow, Stitch, one_hot, sigmoid, softmax};
+use medseg_inference::{Blend, Dhw, MaskRule, Padding, SlidingWindowConfig, Stitch, one_hot, sigmoid, softmax};
 use medseg_testing::Golden;
 use ndarray::{Array4, ArrayD, Axis, Ix3, Ix4, IxDyn};
 use serde_json::Value;
@@ -76,9 +76,9 @@ fn predict(golden: &Case, windows: Tensor<5>) -> Tensor<5> {
     }
 }
 
-fn sliding_window(golden: &Case) -> SlidingWindow {
+fn sliding_window(golden: &Case) -> SlidingWindowConfig {
     let sigma_scale = golden.0.params["sigma_scale"].as_f64().expect("sigma_scale");
-    SlidingWindow {
+    SlidingWindowConfig {
         roi: golden.sizes("roi_effective"),
         overlap: Dhw::from(golden.triple::<f64>(&golden.0.params["overlap"])),
         blend: match golden.text("mode") {
@@ -94,7 +94,7 @@ fn sliding_window(golden: &Case) -> SlidingWindow {
             "circular" => Padding::Circular,
             other => panic!("{}: unknown padding {other}", golden.0.name),
         },
-        ..SlidingWindow::default()
+        ..SlidingWindowConfig::default()
     }
 }
 
@@ -102,7 +102,11 @@ fn sliding_window(golden: &Case) -> SlidingWindow {
 fn windows_lie_where_the_reference_puts_them() {
     for golden in Case::all("sliding_window") {
         let shape = golden.tensor("input").shape().to_vec();
-        let plan = sliding_window(&golden).plan(Dhw::from([shape[2], shape[3], shape[4]])).expect("plan");
+        let plan = sliding_window(&golden)
+            .init()
+            .expect("settings")
+            .plan(Dhw::from([shape[2], shape[3], shape[4]]))
+            .expect("plan");
         let padding = plan.padding().to_array().map(|(low, high)| [low as f32, high as f32]);
         golden.compare("pad", &ndarray::arr2(&padding).into_dyn());
         golden.compare("scan_interval", &ndarray::arr1(&plan.scan_interval().to_array().map(|n| n as f32)).into_dyn());
@@ -133,14 +137,15 @@ fn stitched_logits_equal_the_reference() {
 }
 
 /// Logits of all samples of the case.
-fn stitched(golden: &Case, sliding: &SlidingWindow) -> ArrayD<f32> {
+fn stitched(golden: &Case, sliding: &SlidingWindowConfig) -> ArrayD<f32> {
     let samples: Vec<Array4<f32>> = golden
         .floats("input")
         .axis_iter(Axis(0))
         .map(|sample| {
             let sample = sample.into_dimensionality::<Ix4>().expect("[channel, d, h, w]");
             let mut predictor = |windows: Tensor<5>| predict(golden, windows);
-            sliding.predict(&sample, &Device::flex(), &mut predictor, &mut NoProgress).expect("prediction")
+            let window = sliding.init().expect("settings");
+            window.infer(sample, &Device::flex(), &mut predictor).logits().expect("prediction")
         })
         .collect();
     let views: Vec<_> = samples.iter().map(|sample| sample.view()).collect();

@@ -1,45 +1,48 @@
-//! The fine network in its box, and the box that follows what it draws.
+//! The fine network in its box, and the box that follows its mask.
+
+use std::ops::ControlFlow;
 
 use burn::tensor::Device;
 use medseg_transforms::BoxDhw;
 use medseg_volume::Dhw;
 use ndarray::{ArrayView3, Axis, s};
 
-use super::config::{CascadeConfig, Growth};
+use super::config::Growth;
 use super::output::{CascadeOutput, FallbackReason};
 use super::region::{reached_faces, voxels_of, widened};
 use crate::error::InferenceError;
 use crate::predictor::Predictor;
 use crate::progress::Progress;
+use crate::rule::MaskRule;
+use crate::window::SlidingWindow;
 
 /// One case's second stage.
-pub(super) struct FineStage<'a, F: ?Sized, P: ?Sized> {
-    pub config: &'a CascadeConfig,
-    pub image: &'a ArrayView3<'a, f32>,
+pub(super) struct Drawing<'a, 'n> {
+    pub window: SlidingWindow,
+    pub rule: MaskRule,
+    pub image: ArrayView3<'a, f32>,
     pub device: &'a Device,
-    pub predictor: &'a mut F,
-    pub progress: &'a mut P,
+    pub network: &'n mut dyn Predictor,
+    pub progress: Option<&'a mut dyn Progress>,
 }
 
-impl<F: Predictor + ?Sized, P: Progress + ?Sized> FineStage<'_, F, P> {
+impl Drawing<'_, '_> {
     /// Runs the fine network over the report's box and writes its labels there.
     pub fn draw(&mut self, output: &mut CascadeOutput) -> Result<(), InferenceError> {
         let (start, end) = (output.report.roi.start, output.report.roi.end());
         let part = s![start.d..end.d, start.h..end.h, start.w..end.w];
         let before = 1 + output.report.windows;
-        let progress = &mut *self.progress;
-        let mut windows = 0;
-        self.config.window.predict_mask_into(
-            &self.image.slice(part).insert_axis(Axis(0)),
-            self.config.rule,
-            output.mask.slice_mut(part),
-            self.device,
-            &mut *self.predictor,
-            &mut |done: usize, total: usize| {
-                windows = total;
-                progress.report(before + done, before + total)
-            },
-        )?;
+        let (mut windows, progress) = (0, &mut self.progress);
+        let mut count = |done: usize, total: usize| {
+            windows = total;
+            progress
+                .as_mut()
+                .map_or(ControlFlow::Continue(()), |listener| listener.report(before + done, before + total))
+        };
+        self.window
+            .infer(self.image.slice(part).insert_axis(Axis(0)), self.device, &mut *self.network)
+            .progress(&mut count)
+            .mask_into(self.rule, output.mask.slice_mut(part))?;
         output.report.windows += windows;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What stands outside the image when a window is larger than it.
+//! Values around an image that is smaller than the window.
 
 use serde::{Deserialize, Serialize};
 

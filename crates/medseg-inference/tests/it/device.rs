@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use burn::tensor::{DType, Device, Int, Tensor};
 use medseg_inference::{
-    Activation, Blend, Cascade, CascadeConfig, Dhw, InferenceError, MaskRule, NetworkCost, NoProgress, Padding,
-    SlidingWindow, Stitch,
+    Blend, CascadeConfig, Dhw, ForwardCost, InferenceError, MaskRule, Padding, Probabilities, SlidingWindowConfig,
+    Stitch,
 };
 use ndarray::{Array3, Array4, ArrayView3, ShapeBuilder, s};
 use proptest::prelude::*;
@@ -47,9 +47,9 @@ prop_compose! {
         padding in prop_oneof![Just(Padding::Constant(0.5)), Just(Padding::Replicate), Just(Padding::Circular)],
         mirror in prop_oneof![3 => Just([false; 3]), 1 => any::<[bool; 3]>()],
         full_batches in any::<bool>(),
-    ) -> SlidingWindow {
+    ) -> SlidingWindowConfig {
         let mirror = Dhw::from(mirror);
-        SlidingWindow { roi, overlap, blend, batch, padding, mirror, full_batches, stitch: Stitch::Host }
+        SlidingWindowConfig { roi, overlap, blend, batch, padding, mirror, full_batches, stitch: Stitch::Host }
     }
 }
 
@@ -66,25 +66,25 @@ struct Results {
     class_masks_inside: Option<Array4<u8>>,
 }
 
-fn results(window: &SlidingWindow, image: &Array4<f32>, region: ArrayView3<u8>, classes: usize) -> Results {
+fn results(window: &SlidingWindowConfig, image: &Array4<f32>, region: ArrayView3<u8>, classes: usize) -> Results {
     let (device, rule, image) = (Device::flex(), MaskRule { threshold: 0.6 }, image.view());
-    let network = &mut |windows: Tensor<5>| position_dependent(windows, classes);
-    let inside = window.within(region);
+    let mut network = |windows: Tensor<5>| position_dependent(windows, classes);
     let mirrored = window.mirror.to_array().contains(&true);
-    let probabilities = |activation, network: &mut _| {
-        window.predict_probabilities(&image, activation, &device, network, &mut NoProgress).unwrap()
-    };
+    let window = window.init().unwrap();
+
     Results {
-        logits: (!mirrored).then(|| window.predict(&image, &device, network, &mut NoProgress).unwrap()),
-        softmax: probabilities(Activation::Softmax, network),
-        sigmoid: probabilities(Activation::Sigmoid, network),
-        mask: window.predict_mask(&image, rule, &device, network, &mut NoProgress).unwrap(),
-        class_masks: window.predict_class_masks(&image, rule, &device, network, &mut NoProgress).unwrap(),
-        mask_inside: inside.predict_mask(&image, rule, &device, network, &mut NoProgress).unwrap(),
-        softmax_inside: inside
-            .predict_probabilities(&image, Activation::Softmax, &device, network, &mut NoProgress)
+        logits: (!mirrored).then(|| window.infer(image, &device, &mut network).logits().unwrap()),
+        softmax: window.infer(image, &device, &mut network).probabilities(Probabilities::Softmax).unwrap(),
+        sigmoid: window.infer(image, &device, &mut network).probabilities(Probabilities::Sigmoid).unwrap(),
+        mask: window.infer(image, &device, &mut network).mask(rule).unwrap(),
+        class_masks: window.infer(image, &device, &mut network).class_masks(rule).unwrap(),
+        mask_inside: window.infer(image, &device, &mut network).within(region).mask(rule).unwrap(),
+        softmax_inside: window
+            .infer(image, &device, &mut network)
+            .within(region)
+            .probabilities(Probabilities::Softmax)
             .ok(),
-        class_masks_inside: inside.predict_class_masks(&image, rule, &device, network, &mut NoProgress).ok(),
+        class_masks_inside: window.infer(image, &device, &mut network).within(region).class_masks(rule).ok(),
     }
 }
 
@@ -134,7 +134,7 @@ proptest! {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let window = window.with_batch(batch);
             let mut network = |windows| position_dependent(windows, 2);
-            pool.install(|| window.predict(&image.view(), &Device::flex(), &mut network, &mut NoProgress).unwrap())
+            pool.install(|| window.init().unwrap().infer(image.view(), &Device::flex(), &mut network).logits().unwrap())
         };
         let reference = predict(1, 1);
         for batch in [2, 5, 1000] {
@@ -145,21 +145,21 @@ proptest! {
 
 #[test]
 fn the_choice_goes_to_files_only_if_made() {
-    let window = SlidingWindow::new(Dhw::splat(4));
+    let window = SlidingWindowConfig::new(Dhw::splat(4));
     assert!(!serde_json::to_string(&window).unwrap().contains("stitch"));
     for stitch in [Stitch::Host, Stitch::Device] {
         let text = serde_json::to_string(&window.with_stitch(stitch)).unwrap();
-        assert_eq!(serde_json::from_str::<SlidingWindow>(&text).unwrap(), window.with_stitch(stitch));
+        assert_eq!(serde_json::from_str::<SlidingWindowConfig>(&text).unwrap(), window.with_stitch(stitch));
     }
 }
 
 #[test]
 fn a_view_of_any_layout_is_uploaded() {
-    let window = SlidingWindow::new(Dhw::splat(4)).with_overlap(0.5).with_stitch(Stitch::Device);
+    let window = SlidingWindowConfig::new(Dhw::splat(4)).with_overlap(0.5).with_stitch(Stitch::Device);
     let image = texture(2, Dhw { d: 7, h: 8, w: 9 });
     let predict = |image: ndarray::ArrayView4<f32>| {
         let network = &mut |windows: Tensor<5>| position_dependent(windows, 2);
-        window.predict(&image, &Device::flex(), network, &mut NoProgress).unwrap()
+        window.init().unwrap().infer(image, &Device::flex(), network).logits().unwrap()
     };
     let want = predict(image.view());
     let mut fortran = Array4::zeros(image.raw_dim().f());
@@ -172,11 +172,11 @@ fn a_view_of_any_layout_is_uploaded() {
 
 #[test]
 fn reflected_windows_that_reach_outside() {
-    let window = SlidingWindow::new(Dhw { d: 6, h: 8, w: 5 }).with_padding(Padding::Reflect).with_overlap(0.4);
+    let window = SlidingWindowConfig::new(Dhw { d: 6, h: 8, w: 5 }).with_padding(Padding::Reflect).with_overlap(0.4);
     let image = texture(1, Dhw { d: 5, h: 6, w: 11 });
     let predict = |stitch| {
         let network = &mut |windows: Tensor<5>| position_dependent(windows, 3);
-        window.with_stitch(stitch).predict(&image.view(), &Device::flex(), network, &mut NoProgress).unwrap()
+        window.with_stitch(stitch).init().unwrap().infer(image.view(), &Device::flex(), network).logits().unwrap()
     };
     assert_eq!(predict(Stitch::Device), predict(Stitch::Host));
 }
@@ -186,31 +186,31 @@ fn nan_never_wins_and_the_first_wins_ties() {
     // Channels by voxel; whichever way, labels are those of the rule on the logits.
     let values = [f32::NAN, -1.0, 0.0, 2.0, f32::NEG_INFINITY, f32::INFINITY];
     let image = Array4::from_shape_fn((3, 6, 6, 6), |(c, z, y, x)| values[[z, y, x][c]]);
-    let window = SlidingWindow::new(Dhw::splat(6)).with_stitch(Stitch::Device);
+    let window = SlidingWindowConfig::new(Dhw::splat(6)).with_stitch(Stitch::Device);
     let (rule, device) = (MaskRule { threshold: 0.5 }, Device::flex());
     for classes in 1..=3 {
         let network = &mut |windows: Tensor<5>| windows.narrow(1, 0, classes);
-        let mask = window.predict_mask(&image.view(), rule, &device, network, &mut NoProgress).unwrap();
+        let mask = window.init().unwrap().infer(image.view(), &device, network).mask(rule).unwrap();
         assert_eq!(mask, rule.apply(&image.slice(s![..classes, .., .., ..])).unwrap(), "{classes} classes");
     }
     for threshold in [0.0, 1.0] {
         let network = &mut |windows: Tensor<5>| windows.narrow(1, 0, 1);
         let rule = MaskRule { threshold };
-        let mask = window.predict_mask(&image.view(), rule, &device, network, &mut NoProgress).unwrap();
+        let mask = window.init().unwrap().infer(image.view(), &device, network).mask(rule).unwrap();
         assert_eq!(mask, rule.apply(&image.slice(s![..1, .., .., ..])).unwrap(), "threshold {threshold}");
     }
 }
 
 #[test]
 fn labels_reach_255_and_no_further() {
-    let window = SlidingWindow::new(Dhw::splat(2)).with_stitch(Stitch::Device);
+    let window = SlidingWindowConfig::new(Dhw::splat(2)).with_stitch(Stitch::Device);
     let image = texture(1, Dhw::splat(3));
     let predict = |classes: usize| {
         let network = &mut |windows: Tensor<5>| {
             let zeros = windows.zeros_like().repeat_dim(1, classes - 1);
             Tensor::cat(vec![zeros, windows.ones_like()], 1)
         };
-        window.predict_mask(&image.view(), MaskRule::default(), &Device::flex(), network, &mut NoProgress)
+        window.init().unwrap().infer(image.view(), &Device::flex(), network).mask(MaskRule::default())
     };
     assert!(predict(256).unwrap().iter().all(|label| *label == 255));
     assert!(matches!(predict(257), Err(InferenceError::TooManyClasses { channels: 257 })));
@@ -218,14 +218,14 @@ fn labels_reach_255_and_no_further() {
 
 #[test]
 fn predictors_may_answer_in_half_precision_or_with_a_graph() {
-    let window = SlidingWindow::new(Dhw::splat(4)).with_overlap(0.5).with_blend(Blend::gaussian());
+    let window = SlidingWindowConfig::new(Dhw::splat(4)).with_overlap(0.5).with_blend(Blend::gaussian());
     let image = texture(1, Dhw { d: 7, h: 5, w: 9 });
     let predict = |stitch, device: &Device, dtype: DType| {
         let network = &mut |windows: Tensor<5>| {
             let logits = position_dependent(windows, 2).cast(dtype);
             if device.is_autodiff() { logits.require_grad() * 1.0 } else { logits }
         };
-        window.with_stitch(stitch).predict(&image.view(), device, network, &mut NoProgress).unwrap()
+        window.with_stitch(stitch).init().unwrap().infer(image.view(), device, network).logits().unwrap()
     };
     for device in [Device::flex(), Device::flex().autodiff()] {
         for dtype in [DType::F32, DType::BF16] {
@@ -236,14 +236,14 @@ fn predictors_may_answer_in_half_precision_or_with_a_graph() {
 
 #[test]
 fn what_goes_wrong_in_the_middle_reaches_the_caller() {
-    let window = SlidingWindow::new(Dhw::splat(4)).with_overlap(0.0).with_batch(2).with_stitch(Stitch::Device);
+    let window = SlidingWindowConfig::new(Dhw::splat(4)).with_overlap(0.0).with_batch(2).with_stitch(Stitch::Device);
     let (image, device) = (texture(1, Dhw::splat(8)), Device::flex());
     let mut calls = 0;
     let mut failing = |windows: Tensor<5>| {
         calls += 1;
         if calls == 3 { Err("no more") } else { Ok(windows) }
     };
-    let error = window.predict(&image.view(), &device, &mut failing, &mut NoProgress).unwrap_err();
+    let error = window.init().unwrap().infer(image.view(), &device, &mut failing).logits().unwrap_err();
     assert!(matches!(error, InferenceError::Predictor(_)), "{error}");
     assert_eq!(calls, 3);
 
@@ -252,7 +252,7 @@ fn what_goes_wrong_in_the_middle_reaches_the_caller() {
         classes += 1;
         windows.repeat_dim(1, classes)
     };
-    let error = window.predict(&image.view(), &device, &mut changing, &mut NoProgress).unwrap_err();
+    let error = window.init().unwrap().infer(image.view(), &device, &mut changing).logits().unwrap_err();
     assert!(matches!(error, InferenceError::OutputChannels { expected: 1, got: 2 }), "{error}");
 
     let mut seen = Vec::new();
@@ -260,16 +260,22 @@ fn what_goes_wrong_in_the_middle_reaches_the_caller() {
         seen.push((done, total));
         if done == 4 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let error = window.predict(&image.view(), &device, &mut |windows: Tensor<5>| windows, &mut stop).unwrap_err();
+    let error = window
+        .init()
+        .unwrap()
+        .infer(image.view(), &device, &mut |windows: Tensor<5>| windows)
+        .progress(&mut stop)
+        .logits()
+        .unwrap_err();
     assert!(matches!(error, InferenceError::Cancelled { done: 4, total: 8 }), "{error}");
     assert_eq!(seen, [(0, 8), (2, 8), (4, 8)]);
 }
 
 #[test]
 fn the_devices_memory_is_counted_and_a_budget_kept() {
-    let window = SlidingWindow::new(Dhw { d: 8, h: 10, w: 12 }).with_overlap(0.5).with_batch(3);
+    let window = SlidingWindowConfig::new(Dhw { d: 8, h: 10, w: 12 }).with_overlap(0.5).with_batch(3);
     let shape = Dhw { d: 40, h: 20, w: 24 };
-    let plan = window.plan(shape).unwrap();
+    let plan = window.init().unwrap().plan(shape).unwrap();
     let memory = plan.device_memory(2, 5);
     let (roi, image) = (8 * 10 * 12, 40 * 20 * 24);
     assert_eq!(memory.volume, 2 * 4 * image);
@@ -280,15 +286,15 @@ fn the_devices_memory_is_counted_and_a_budget_kept() {
     assert_eq!(memory.weights, 4 * (roi + 8 * 20 * 24));
     assert_eq!(memory.row, 5 * 4 * (4 * 8 * 20 * 12 + 3 * roi));
     assert_eq!(memory.result, 2 * 5 * 4 * 8 * 20 * 12 + (64 << 20));
-    let mirrored = window.with_mirror(Dhw::splat(true)).plan(shape).unwrap().device_memory(2, 5);
+    let mirrored = window.with_mirror(Dhw::splat(true)).init().unwrap().plan(shape).unwrap().device_memory(2, 5);
     assert_eq!(mirrored.logits, 3 * memory.logits);
 
-    let network = NetworkCost { channels_in: 2, channels_out: 5, flops: 0, bytes: 1 << 20 };
+    let network = ForwardCost { in_channels: 2, out_channels: 5, flops: 0, bytes: 1 << 20 };
     let window = window.with_stitch(Stitch::Device);
-    let needed = |batch| window.with_batch(batch).plan(shape).unwrap().cost(&network).bytes_on_device();
+    let needed = |batch| window.with_batch(batch).init().unwrap().plan(shape).unwrap().cost(&network).bytes_on_device();
     assert_eq!(needed(3), memory.total() + 3 * network.bytes);
-    assert_eq!(window.within_budget(shape, &network, needed(2)).unwrap().batch, 2);
-    let error = window.within_budget(shape, &network, needed(1) - 1).unwrap_err();
+    assert_eq!(window.init().unwrap().within_budget(shape, &network, needed(2)).unwrap().config().batch, 2);
+    let error = window.init().unwrap().within_budget(shape, &network, needed(1) - 1).unwrap_err();
     assert!(matches!(error, InferenceError::OverBudget { needed: least, .. } if least == needed(1)), "{error}");
 }
 
@@ -297,13 +303,11 @@ fn a_cascade_draws_on_the_device() {
     let mut image = Array3::<f32>::zeros((24, 20, 28));
     image.slice_mut(s![8..14, 5..12, 10..20]).fill(1.0);
     let output = |stitch| {
-        let window = SlidingWindow::new(Dhw::splat(8)).with_overlap(0.5).with_stitch(stitch);
-        let config = CascadeConfig { coarse_size: Dhw::splat(12), window, ..CascadeConfig::safe() };
+        let window = SlidingWindowConfig::new(Dhw::splat(8)).with_overlap(0.5).with_stitch(stitch);
         let network = &mut |windows: Tensor<5>| windows - 0.5;
-        Cascade::new(config)
-            .unwrap()
-            .predict(&image.view(), Dhw::splat(1.0), &Device::flex(), &mut network.clone(), network, &mut NoProgress)
-            .unwrap()
+        let cascade = CascadeConfig::safe().init(Dhw::splat(12), &window).unwrap();
+        let device = Device::flex();
+        cascade.infer(image.view(), Dhw::splat(1.0), &device).predict(&mut network.clone(), network).unwrap()
     };
     assert_eq!(output(Stitch::Device).mask, image.mapv(|v| v as u8));
     assert_eq!(output(Stitch::Device), output(Stitch::Host));

@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::InferenceError;
 
-/// What turns logits into probabilities.
+/// The function that turns logits into probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Activation {
+pub enum Probabilities {
     /// Every channel on its own: one class against the background, or classes that overlap.
     Sigmoid,
     /// Channels exclude one another and add up to 1.
     Softmax,
 }
 
-impl Activation {
+impl Probabilities {
     /// The usual one for this many channels: sigmoid for one, softmax for several.
     pub(crate) fn usual(channels: usize) -> Self {
         if channels == 1 { Self::Sigmoid } else { Self::Softmax }
@@ -24,6 +24,7 @@ impl Activation {
 }
 
 /// `1 / (1 + exp(-x))`, finite for every finite `x`.
+#[must_use]
 pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
@@ -31,6 +32,7 @@ pub fn sigmoid(x: f32) -> f32 {
 /// Probabilities over the channels (the first axis) of logits `[class, depth, height, width]`.
 ///
 /// The largest logit of a voxel is subtracted first, so large logits do not overflow.
+#[must_use]
 pub fn softmax(logits: &ArrayView4<f32>) -> Array4<f32> {
     let mut probabilities = logits.to_owned();
     let largest = logits.fold_axis(Axis(0), f32::NEG_INFINITY, |a, b| a.max(*b));

@@ -1,4 +1,4 @@
-//! How much each voxel of a window counts where windows overlap.
+//! Weights of a window's voxels where windows overlap.
 
 use medseg_volume::Dhw;
 use ndarray::Array3;
@@ -21,13 +21,14 @@ pub enum Blend {
     /// `w = Π_axis exp(-(i - (n - 1) / 2)² / (2 (sigma_scale · n)²))`, not normalised, then every weight below
     /// `max(min(w), 0.001)` raised to it (MONAI's `mode="gaussian"`).
     Gaussian {
-        /// Standard deviation as a fraction of the window's side; 0.125 in MONAI and nnU-Net.
+        /// Standard deviation as a fraction of the window's size; 0.125 in MONAI and nnU-Net.
         sigma_scale: f64,
     },
 }
 
 impl Blend {
     /// Gaussian blending with MONAI's `sigma_scale` of 0.125.
+    #[must_use]
     pub const fn gaussian() -> Self {
         Self::Gaussian { sigma_scale: 0.125 }
     }
@@ -56,14 +57,14 @@ impl Blend {
     pub(crate) fn validate(&self) -> Result<(), InferenceError> {
         match *self {
             Self::Gaussian { sigma_scale } if !(sigma_scale.is_finite() && sigma_scale > 0.0) => {
-                Err(InferenceError::parameter("blend.sigma_scale", sigma_scale, "has to be a positive number"))
+                Err(InferenceError::parameter("blend.sigma_scale", sigma_scale, "must be a positive number"))
             }
             _ => Ok(()),
         }
     }
 }
 
-/// The importance map of a window, kept as one factor per axis and the floor: three short vectors instead of a volume.
+/// The importance map of a window as one factor per axis and the floor: three short vectors instead of a volume.
 pub(crate) struct Importance {
     factors: Dhw<Vec<f32>>,
     floor: f32,

@@ -1,45 +1,47 @@
-//! The way over the host.
+//! Stitching on the host.
+
+mod stitcher;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::ArrayView4;
 
+use self::stitcher::Stitcher;
+use super::backend::{Stitching, same_channels};
 use super::gather::Gatherer;
-use super::stitch::Stitcher;
-use super::{Path, same_channels};
-use crate::blend::Blend;
+use crate::config::{Blend, Padding};
 use crate::error::InferenceError;
 use crate::plan::WindowPlan;
 use crate::predictor::Logits;
 use crate::sink::Sink;
-use crate::sliding_window::SlidingWindow;
 
 /// Cuts windows out and adds them up on the host.
-pub(crate) struct HostPath<'a, S> {
+pub(crate) struct HostStitching<'a, S> {
     plan: &'a WindowPlan,
     blend: Blend,
     device: &'a Device,
     gatherer: Gatherer<'a>,
     sink: &'a mut S,
-    /// Made when the number of classes is known.
+    /// `None` until the number of classes is known.
     stitcher: Option<Stitcher<'a>>,
     /// Memory of the last batch's logits, which spares the next batch fresh pages.
     buffer: Vec<f32>,
 }
 
-impl<'a, S: Sink> HostPath<'a, S> {
+impl<'a, S: Sink> HostStitching<'a, S> {
     pub(crate) fn new(
         image: ArrayView4<'a, f32>,
         plan: &'a WindowPlan,
-        window: &SlidingWindow,
+        blend: Blend,
+        padding: Padding,
         device: &'a Device,
         sink: &'a mut S,
     ) -> Self {
-        let gatherer = Gatherer::new(image, plan, window.padding);
-        Self { plan, blend: window.blend, device, gatherer, sink, stitcher: None, buffer: Vec::new() }
+        let gatherer = Gatherer::new(image, plan, padding);
+        Self { plan, blend, device, gatherer, sink, stitcher: None, buffer: Vec::new() }
     }
 }
 
-impl<S: Sink> Path for HostPath<'_, S> {
+impl<S: Sink> Stitching for HostStitching<'_, S> {
     fn gather(&mut self, numbers: &[usize], slots: usize) -> Tensor<5> {
         let (channels, roi) = (self.gatherer.channels(), self.plan.roi());
         let values = self.gatherer.batch(numbers, slots, std::mem::take(&mut self.buffer));

@@ -4,7 +4,7 @@ use medseg_volume::Dhw;
 use ndarray::{ArrayView4, s};
 use rayon::prelude::*;
 
-use crate::padding::Padding;
+use crate::config::Padding;
 use crate::plan::WindowPlan;
 
 /// Copies windows of one image into batches, or all of it, padded where they reach outside it.
@@ -78,7 +78,7 @@ impl<'a> Gatherer<'a> {
     }
 }
 
-/// A vector of `len` values, in the memory of `buffer` unless that would be wasteful. What the values are is open.
+/// A vector of `len` unspecified values, in the memory of `buffer` unless that would be wasteful.
 fn sized(mut buffer: Vec<f32>, len: usize) -> Vec<f32> {
     if buffer.len() < len || buffer.capacity() / 2 > len {
         // Freed first; fresh zeros come from the system untouched, so the threads that fill them touch them first.

@@ -2,7 +2,7 @@
 //! coarse network that is wrong on purpose. With `-- --nocapture` it prints a table.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use medseg_inference::{Cascade, CascadeConfig, CascadeOutput, Dhw, MaskRule, NoProgress, SlidingWindow};
+use medseg_inference::{CascadeConfig, CascadeOutput, Dhw, MaskRule, SlidingWindowConfig};
 use ndarray::{Array3, Axis};
 
 const SHAPE: [usize; 3] = [56, 72, 64];
@@ -40,7 +40,7 @@ impl Ellipsoid {
 #[derive(Default)]
 struct Fault {
     blind_from: Option<usize>,
-    dirt: Option<[usize; 3]>,
+    spurious: Option<[usize; 3]>,
 }
 
 struct Phantom {
@@ -74,16 +74,16 @@ fn kinds() -> [Kind; 6] {
         }),
         ("tiny", |random| {
             let centre = [random.between(10.0, 40.0), random.between(10.0, 60.0), random.between(10.0, 50.0)];
-            one(centre, [1.2, 1.4, 1.3], Fault { blind_from: None, dirt: Some([1, 1, 1]) })
+            one(centre, [1.2, 1.4, 1.3], Fault { blind_from: None, spurious: Some([1, 1, 1]) })
         }),
-        ("absent", |_| Phantom { organ: Vec::new(), fault: Fault { blind_from: None, dirt: Some([7, 9, 8]) } }),
+        ("absent", |_| Phantom { organ: Vec::new(), fault: Fault { blind_from: None, spurious: Some([7, 9, 8]) } }),
         ("touching the box", |random| {
             let centre = [28.0, random.between(30.0, 40.0), random.between(26.0, 36.0)];
-            one(centre, [22.0, 16.0, 14.0], Fault { blind_from: Some(7), dirt: None })
+            one(centre, [22.0, 16.0, 14.0], Fault { blind_from: Some(7), spurious: None })
         }),
-        ("with dirt elsewhere", |random| {
+        ("with spurious elsewhere", |random| {
             let centre = [random.between(24.0, 30.0), random.between(30.0, 40.0), random.between(26.0, 36.0)];
-            one(centre, [12.0, 16.0, 14.0], Fault { blind_from: None, dirt: Some([13, 17, 15]) })
+            one(centre, [12.0, 16.0, 14.0], Fault { blind_from: None, spurious: Some([13, 17, 15]) })
         }),
     ]
 }
@@ -104,7 +104,7 @@ fn coarse(fault: &Fault) -> impl FnMut(Tensor<5>) -> Tensor<5> + use<'_> {
         if let Some(depth) = fault.blind_from {
             change.slice_mut(ndarray::s![depth.., .., ..]).fill(-99.0);
         }
-        if let Some([z, y, x]) = fault.dirt {
+        if let Some([z, y, x]) = fault.spurious {
             change[[z, y, x]] = 99.0;
         }
         let [d, h, w] = COARSE;
@@ -113,15 +113,16 @@ fn coarse(fault: &Fault) -> impl FnMut(Tensor<5>) -> Tensor<5> + use<'_> {
     }
 }
 
-fn window() -> SlidingWindow {
-    SlidingWindow::new(Dhw::splat(24)).with_overlap(0.25)
+fn window() -> SlidingWindowConfig {
+    SlidingWindowConfig::new(Dhw::splat(24)).with_overlap(0.25)
 }
 
 fn run(config: CascadeConfig, image: &Array3<f32>, fault: &Fault) -> CascadeOutput {
-    let config = CascadeConfig { coarse_size: Dhw::from(COARSE), window: window(), ..config };
-    Cascade::new(config)
+    config
+        .init(Dhw::from(COARSE), &window())
         .unwrap()
-        .predict(&image.view(), SPACING, &Device::flex(), &mut coarse(fault), &mut fine, &mut NoProgress)
+        .infer(image.view(), SPACING, &Device::flex())
+        .predict(&mut coarse(fault), &mut fine)
         .unwrap()
 }
 
@@ -139,7 +140,7 @@ fn the_safe_cascade_is_never_worse_than_the_whole_image_and_cuts_nothing() {
     );
     println!("|---|---|---|---|---|---|---|---|");
     let voxels = SHAPE.iter().product::<usize>();
-    let mut cut_by_paper = 0;
+    let mut cut_by_reference = 0;
     for (name, make) in kinds() {
         let (mut dices, mut grown, mut fallbacks, mut seen, mut cut) = ([0.0, 0.0, 0.0], 0, 0, 0, 0);
         for number in 0..PHANTOMS {
@@ -148,22 +149,21 @@ fn the_safe_cascade_is_never_worse_than_the_whole_image_and_cuts_nothing() {
             let truth = phantom.truth();
             let image = phantom.image(&truth, &mut random);
             let channels = image.view().insert_axis(Axis(0));
-            let whole = window()
-                .predict_mask(&channels, MaskRule::default(), &Device::flex(), &mut fine, &mut NoProgress)
-                .unwrap();
+            let whole =
+                window().init().unwrap().infer(channels, &Device::flex(), &mut fine).mask(MaskRule::default()).unwrap();
             let safe = run(CascadeConfig::safe(), &image, &phantom.fault);
-            let paper = run(CascadeConfig::paper(), &image, &phantom.fault);
-            let found = [&whole, &safe.mask, &paper.mask].map(|mask| dice(mask, &truth));
+            let reference = run(CascadeConfig::reference(), &image, &phantom.fault);
+            let found = [&whole, &safe.mask, &reference.mask].map(|mask| dice(mask, &truth));
             assert!(found[1] >= found[0] - 0.005, "{name} {number}: {} after {}", found[1], found[0]);
             let lost = whole.iter().zip(&safe.mask).filter(|(a, b)| **a != 0 && **b == 0).count();
             assert_eq!(lost, 0, "{name} {number}: voxels are cut, {:?}", safe.report);
-            cut += usize::from(whole.iter().zip(&paper.mask).any(|(a, b)| *a != 0 && *b == 0));
+            cut += usize::from(whole.iter().zip(&reference.mask).any(|(a, b)| *a != 0 && *b == 0));
             grown += usize::from(safe.report.roi_grown > 0);
             fallbacks += usize::from(safe.report.fallback.is_some());
             seen += safe.report.roi.size.voxels();
             dices = [0, 1, 2].map(|n| dices[n] + found[n] / PHANTOMS as f64);
         }
-        cut_by_paper += cut;
+        cut_by_reference += cut;
         println!(
             "| {name} | {:.4} | {:.4} | {grown} | {fallbacks} | {:.0} % | {:.4} | {cut} of {PHANTOMS} |",
             dices[0],
@@ -172,5 +172,5 @@ fn the_safe_cascade_is_never_worse_than_the_whole_image_and_cuts_nothing() {
             dices[2],
         );
     }
-    assert!(cut_by_paper > 0, "the phantoms are no challenge");
+    assert!(cut_by_reference > 0, "the phantoms are no challenge");
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor};
-use medseg_inference::{Blend, Dhw, InferenceError, MaskRule, NoProgress, Padding, SlidingWindow};
+use medseg_inference::{Blend, Dhw, InferenceError, MaskRule, Padding, SlidingWindowConfig};
 use ndarray::{Array4, Axis, ShapeBuilder};
 use proptest::prelude::*;
 
@@ -27,8 +27,12 @@ fn texture(channels: usize, shape: Dhw<usize>) -> Array4<f32> {
     })
 }
 
-fn run(sliding: &SlidingWindow, image: &Array4<f32>, mut predictor: impl FnMut(Tensor<5>) -> Tensor<5>) -> Array4<f32> {
-    sliding.predict(&image.view(), &Device::flex(), &mut predictor, &mut NoProgress).expect("prediction")
+fn run(
+    sliding: &SlidingWindowConfig,
+    image: &Array4<f32>,
+    mut predictor: impl FnMut(Tensor<5>) -> Tensor<5>,
+) -> Array4<f32> {
+    sliding.init().expect("settings").infer(image.view(), &Device::flex(), &mut predictor).logits().expect("prediction")
 }
 
 fn blends() -> impl Strategy<Value = Blend> {
@@ -48,8 +52,8 @@ prop_compose! {
         blend in blends(),
         batch in 1_usize..6,
         padding in prop_oneof![Just(Padding::Constant(0.5)), Just(Padding::Replicate), Just(Padding::Circular)],
-    ) -> SlidingWindow {
-        SlidingWindow { roi, overlap, blend, batch, padding, ..SlidingWindow::default() }
+    ) -> SlidingWindowConfig {
+        SlidingWindowConfig { roi, overlap, blend, batch, padding, ..SlidingWindowConfig::default() }
     }
 }
 
@@ -83,7 +87,7 @@ proptest! {
 
     #[test]
     fn windows_cover_every_voxel_and_stay_inside_the_padded_image(sliding in windows(), shape in triples(1_usize..14)) {
-        let plan = sliding.plan(shape).unwrap();
+        let plan = sliding.init().unwrap().plan(shape).unwrap();
         prop_assert_eq!(plan.windows().len(), plan.len());
         for (starts, (size, (roi, (low, high)))) in [&plan.starts().d, &plan.starts().h, &plan.starts().w].into_iter().zip(
             shape.to_array().into_iter().zip(sliding.roi.to_array().into_iter().zip(plan.padding().to_array()))
@@ -102,7 +106,8 @@ proptest! {
         for classes in [1, 3] {
             let mut predictor = |windows: Tensor<5>| position_dependent(windows).narrow(1, 0, classes);
             let logits = run(&sliding, &image, &mut predictor);
-            let mask = sliding.predict_mask(&image.view(), rule, &Device::flex(), &mut predictor, &mut NoProgress).unwrap();
+            let window = sliding.init().unwrap();
+            let mask = window.infer(image.view(), &Device::flex(), &mut predictor).mask(rule).unwrap();
             prop_assert_eq!(rule.apply(&logits.view()).unwrap(), mask);
         }
     }
@@ -121,12 +126,12 @@ proptest! {
 }
 
 /// The weighted mean of the windows' logits in f64, written down as it is defined. Three classes.
-fn plain_average(sliding: &SlidingWindow, image: &Array4<f32>, outside: f32) -> Array4<f64> {
+fn plain_average(sliding: &SlidingWindowConfig, image: &Array4<f32>, outside: f32) -> Array4<f64> {
     let (_, d, h, w) = image.dim();
     let weights = sliding.blend.importance_map(sliding.roi).unwrap();
     let mut sums = Array4::<f64>::zeros((3, d, h, w));
     let mut norm = Array4::<f64>::zeros((1, d, h, w));
-    for window in sliding.plan(Dhw { d, h, w }).unwrap().windows() {
+    for window in sliding.init().unwrap().plan(Dhw { d, h, w }).unwrap().windows() {
         let position = |z: usize, y: usize, x: usize| {
             let at = [window.start.d + z as isize, window.start.h + y as isize, window.start.w + x as isize];
             let inside = at.iter().zip([d, h, w]).all(|(&i, size)| (0..size as isize).contains(&i));
@@ -135,7 +140,7 @@ fn plain_average(sliding: &SlidingWindow, image: &Array4<f32>, outside: f32) -> 
         let cut = Array4::from_shape_fn((1, sliding.roi.d, sliding.roi.h, sliding.roi.w), |(_, z, y, x)| {
             position(z, y, x).map_or(outside, |[d, h, w]| image[[0, d, h, w]])
         });
-        let logits = run(&SlidingWindow::new(sliding.roi), &cut, position_dependent);
+        let logits = run(&SlidingWindowConfig::new(sliding.roi), &cut, position_dependent);
         for ((z, y, x), &weight) in weights.indexed_iter() {
             if let Some([d, h, w]) = position(z, y, x) {
                 norm[[0, d, h, w]] += f64::from(weight);
@@ -150,7 +155,7 @@ fn plain_average(sliding: &SlidingWindow, image: &Array4<f32>, outside: f32) -> 
 
 #[test]
 fn a_view_of_any_layout_is_accepted() {
-    let sliding = SlidingWindow::new(Dhw::splat(4)).with_overlap(0.5);
+    let sliding = SlidingWindowConfig::new(Dhw::splat(4)).with_overlap(0.5);
     let image = texture(2, Dhw { d: 7, h: 8, w: 9 });
     let mut fortran = Array4::zeros(image.raw_dim().f());
     fortran.assign(&image);
@@ -160,15 +165,16 @@ fn a_view_of_any_layout_is_accepted() {
     let mut larger = texture(2, Dhw { d: 20, h: 20, w: 20 });
     larger.slice_mut(ndarray::s![.., 3..10, 4..12, 5..14]).assign(&image);
     let part = larger.slice(ndarray::s![.., 3..10, 4..12, 5..14]);
-    let got = sliding.predict(&part, &Device::flex(), &mut position_dependent, &mut NoProgress).unwrap();
+    let window = sliding.init().unwrap();
+    let got = window.infer(part, &Device::flex(), &mut position_dependent).logits().unwrap();
     assert_eq!(got, want);
 }
 
 #[test]
 fn wrong_parameters_are_errors_that_name_them() {
-    let good = SlidingWindow::new(Dhw::splat(4));
+    let good = SlidingWindowConfig::new(Dhw::splat(4));
     let wrong = [
-        ("roi", SlidingWindow { roi: Dhw { d: 4, h: 0, w: 4 }, ..good }),
+        ("roi", SlidingWindowConfig { roi: Dhw { d: 4, h: 0, w: 4 }, ..good }),
         ("overlap", good.with_overlap(1.0)),
         ("overlap", good.with_overlap(-0.1)),
         ("overlap", good.with_overlap(f64::NAN)),
@@ -177,24 +183,27 @@ fn wrong_parameters_are_errors_that_name_them() {
         ("blend.sigma_scale", good.with_blend(Blend::Gaussian { sigma_scale: f64::INFINITY })),
     ];
     for (parameter, sliding) in wrong {
-        let message = sliding.plan(Dhw::splat(8)).unwrap_err().to_string();
+        let message = sliding.init().unwrap_err().to_string();
         assert!(message.starts_with(&format!("{parameter} = ")), "{message}");
     }
 }
 
 #[test]
 fn images_without_voxels_or_too_small_for_reflection_are_errors() {
-    let sliding = SlidingWindow::new(Dhw::splat(4));
-    assert!(matches!(sliding.plan(Dhw { d: 4, h: 0, w: 4 }), Err(InferenceError::EmptyImage { .. })));
+    let sliding = SlidingWindowConfig::new(Dhw::splat(4));
+    assert!(matches!(sliding.init().unwrap().plan(Dhw { d: 4, h: 0, w: 4 }), Err(InferenceError::EmptyImage { .. })));
     let no_channel = Array4::<f32>::zeros((0, 4, 4, 4));
-    let result = sliding.predict(&no_channel.view(), &Device::flex(), &mut identity, &mut NoProgress);
+    let result = sliding.init().unwrap().infer(no_channel.view(), &Device::flex(), &mut identity).logits();
     assert!(matches!(result, Err(InferenceError::EmptyImage { channels: 0, .. })));
 
     let reflecting = sliding.with_padding(Padding::Reflect);
-    assert!(reflecting.plan(Dhw { d: 4, h: 3, w: 4 }).is_ok());
-    assert!(matches!(reflecting.plan(Dhw { d: 4, h: 1, w: 4 }), Err(InferenceError::ReflectionTooWide { .. })));
-    let huge = SlidingWindow::new(Dhw::splat(usize::MAX / 2));
-    assert!(matches!(huge.plan(Dhw::splat(4)), Err(InferenceError::TooLarge { .. })));
+    assert!(reflecting.init().unwrap().plan(Dhw { d: 4, h: 3, w: 4 }).is_ok());
+    assert!(matches!(
+        reflecting.init().unwrap().plan(Dhw { d: 4, h: 1, w: 4 }),
+        Err(InferenceError::ReflectionTooWide { .. })
+    ));
+    let huge = SlidingWindowConfig::new(Dhw::splat(usize::MAX / 2));
+    assert!(matches!(huge.init().unwrap().plan(Dhw::splat(4)), Err(InferenceError::TooLarge { .. })));
 }
 
 #[test]
@@ -206,7 +215,7 @@ fn padding_shows_the_predictor_what_it_names() {
         (Padding::Replicate, [1.0, 1.0, 2.0, 3.0, 3.0, 3.0]),
         (Padding::Circular, [3.0, 1.0, 2.0, 3.0, 1.0, 2.0]),
     ] {
-        let sliding = SlidingWindow::new(Dhw { d: 1, h: 1, w: 6 }).with_padding(padding);
+        let sliding = SlidingWindowConfig::new(Dhw { d: 1, h: 1, w: 6 }).with_padding(padding);
         let logits = run(&sliding, &image, |windows| {
             assert_eq!(windows.to_data().as_slice::<f32>().unwrap(), want, "{padding:?}");
             windows
@@ -223,19 +232,21 @@ fn the_predictors_error_reaches_the_caller() {
         if calls == 2 { Err("the third device is on fire") } else { Ok(windows) }
     };
     let image = texture(1, Dhw::splat(8));
-    let sliding = SlidingWindow::new(Dhw::splat(4)).with_batch(2);
-    let error = sliding.predict(&image.view(), &Device::flex(), &mut predictor, &mut NoProgress).unwrap_err();
+    let sliding = SlidingWindowConfig::new(Dhw::splat(4)).with_batch(2);
+    let error = sliding.init().unwrap().infer(image.view(), &Device::flex(), &mut predictor).logits().unwrap_err();
     assert!(matches!(error, InferenceError::Predictor(_)));
-    assert!(error.to_string().contains("the third device is on fire"), "{error}");
+    let source = std::error::Error::source(&error).expect("a cause");
+    assert_eq!(source.to_string(), "the third device is on fire");
     assert_eq!(calls, 2);
 }
 
 #[test]
 fn outputs_of_the_wrong_shape_are_errors() {
     let image = texture(1, Dhw::splat(8));
-    let sliding = SlidingWindow::new(Dhw::splat(4)).with_overlap(0.0).with_batch(3);
+    let sliding = SlidingWindowConfig::new(Dhw::splat(4)).with_overlap(0.0).with_batch(3);
     let predict = |predictor: &mut dyn FnMut(Tensor<5>) -> Tensor<5>| {
-        sliding.predict(&image.view(), &Device::flex(), predictor, &mut NoProgress).unwrap_err()
+        let mut network = |windows: Tensor<5>| predictor(windows);
+        sliding.init().unwrap().infer(image.view(), &Device::flex(), &mut network).logits().unwrap_err()
     };
     let shorter = predict(&mut |windows| windows.narrow(4, 0, 3));
     assert!(matches!(shorter, InferenceError::OutputShape { got: [3, 1, 4, 4, 3], .. }), "{shorter}");
@@ -247,9 +258,8 @@ fn outputs_of_the_wrong_shape_are_errors() {
     });
     assert!(matches!(changing, InferenceError::OutputChannels { expected: 1, got: 2 }), "{changing}");
     let mut many = |windows: Tensor<5>| windows.repeat_dim(1, 257);
-    let error = sliding
-        .predict_mask(&image.view(), MaskRule::default(), &Device::flex(), &mut many, &mut NoProgress)
-        .unwrap_err();
+    let error =
+        sliding.init().unwrap().infer(image.view(), &Device::flex(), &mut many).mask(MaskRule::default()).unwrap_err();
     assert!(matches!(error, InferenceError::TooManyClasses { channels: 257 }), "{error}");
 }
 
@@ -257,7 +267,7 @@ fn outputs_of_the_wrong_shape_are_errors() {
 fn nan_logits_neither_panic_nor_spread_and_are_background() {
     let mut image = texture(1, Dhw::splat(8)).mapv(|v| v.abs() + 1.0);
     image[[0, 3, 4, 5]] = f32::NAN;
-    let sliding = SlidingWindow::new(Dhw::splat(4)).with_overlap(0.5).with_blend(Blend::gaussian());
+    let sliding = SlidingWindowConfig::new(Dhw::splat(4)).with_overlap(0.5).with_blend(Blend::gaussian());
     let logits = run(&sliding, &image, identity);
     assert_eq!(logits.iter().filter(|v| v.is_nan()).count(), 1);
     assert!(logits[[0, 3, 4, 5]].is_nan());
@@ -267,7 +277,10 @@ fn nan_logits_neither_panic_nor_spread_and_are_background() {
             Tensor::cat(vec![windows, more], 1).narrow(1, 0, classes)
         };
         let mask = sliding
-            .predict_mask(&image.view(), MaskRule::default(), &Device::flex(), &mut predictor, &mut NoProgress)
+            .init()
+            .unwrap()
+            .infer(image.view(), &Device::flex(), &mut predictor)
+            .mask(MaskRule::default())
             .unwrap();
         assert_eq!(mask.iter().filter(|&&label| label == 0).count(), 1);
         assert_eq!(mask[[3, 4, 5]], 0);
@@ -277,14 +290,15 @@ fn nan_logits_neither_panic_nor_spread_and_are_background() {
 #[test]
 fn progress_counts_windows_and_can_stop_the_run() {
     let image = texture(1, Dhw::splat(8));
-    let sliding = SlidingWindow::new(Dhw::splat(4)).with_overlap(0.0).with_batch(3);
+    let sliding = SlidingWindowConfig::new(Dhw::splat(4)).with_overlap(0.0).with_batch(3);
     let mut seen = Vec::new();
     let mut watch = |done: usize, total: usize| seen.push((done, total));
-    sliding.predict(&image.view(), &Device::flex(), &mut identity, &mut watch).unwrap();
+    let window = sliding.init().unwrap();
+    window.infer(image.view(), &Device::flex(), &mut identity).progress(&mut watch).logits().unwrap();
     assert_eq!(seen, [(0, 8), (3, 8), (6, 8), (8, 8)]);
 
     let mut stop = |done: usize, _: usize| if done == 6 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    let error = sliding.predict(&image.view(), &Device::flex(), &mut identity, &mut stop).unwrap_err();
+    let error = window.infer(image.view(), &Device::flex(), &mut identity).progress(&mut stop).logits().unwrap_err();
     assert!(matches!(error, InferenceError::Cancelled { done: 6, total: 8 }), "{error}");
 }
 
@@ -292,22 +306,19 @@ fn progress_counts_windows_and_can_stop_the_run() {
 fn a_mask_of_another_shape_is_not_written() {
     let image = texture(1, Dhw::splat(8));
     let mut mask = ndarray::Array3::<u8>::zeros((8, 8, 9));
-    let error = SlidingWindow::new(Dhw::splat(4))
-        .predict_mask_into(
-            &image.view(),
-            MaskRule::default(),
-            mask.view_mut(),
-            &Device::flex(),
-            &mut identity,
-            &mut NoProgress,
-        )
+    let error = SlidingWindowConfig::new(Dhw::splat(4))
+        .init()
+        .unwrap()
+        .infer(image.view(), &Device::flex(), &mut identity)
+        .mask_into(MaskRule::default(), mask.view_mut())
         .unwrap_err();
     assert!(matches!(error, InferenceError::Shape { .. }), "{error}");
 }
 
 #[test]
 fn the_plan_counts_the_memory_that_stitching_takes() {
-    let plan = SlidingWindow::new(Dhw { d: 8, h: 16, w: 16 }).plan(Dhw { d: 64, h: 32, w: 12 }).unwrap();
+    let plan =
+        SlidingWindowConfig::new(Dhw { d: 8, h: 16, w: 16 }).init().unwrap().plan(Dhw { d: 64, h: 32, w: 12 }).unwrap();
     let memory = plan.memory(2, 5);
     assert_eq!(memory.windows, 4 * 4 * 2 * 8 * 16 * 16);
     assert_eq!(memory.logits, 4 * 4 * 5 * 8 * 16 * 16);
@@ -321,7 +332,7 @@ fn the_plan_counts_the_memory_that_stitching_takes() {
 #[test]
 fn several_channels_reach_the_predictor_in_order() {
     let image = texture(3, Dhw { d: 6, h: 5, w: 7 });
-    let sliding = SlidingWindow::new(Dhw::splat(4)).with_overlap(0.5);
+    let sliding = SlidingWindowConfig::new(Dhw::splat(4)).with_overlap(0.5);
     let logits = run(&sliding, &image, |windows| windows.narrow(1, 1, 1));
     let difference = &logits.index_axis(Axis(0), 0) - &image.index_axis(Axis(0), 1);
     assert!(difference.iter().all(|v| v.abs() < 1e-6));
@@ -329,13 +340,19 @@ fn several_channels_reach_the_predictor_in_order() {
 
 #[test]
 fn configurations_survive_a_round_trip_and_refuse_unknown_keys() {
-    let sliding = SlidingWindow::new(Dhw { d: 96, h: 80, w: 64 })
+    let sliding = SlidingWindowConfig::new(Dhw { d: 96, h: 80, w: 64 })
         .with_overlap(0.5)
         .with_blend(Blend::gaussian())
         .with_padding(Padding::Replicate);
     let text = serde_json::to_string(&sliding).unwrap();
-    assert_eq!(serde_json::from_str::<SlidingWindow>(&text).unwrap(), sliding);
-    let partial: SlidingWindow = serde_json::from_str(r#"{"roi": [32, 48, 32], "blend": "constant"}"#).unwrap();
-    assert_eq!(partial, SlidingWindow::new(Dhw { d: 32, h: 48, w: 32 }));
-    assert!(serde_json::from_str::<SlidingWindow>(r#"{"rio": [32, 48, 32]}"#).is_err());
+    assert_eq!(serde_json::from_str::<SlidingWindowConfig>(&text).unwrap(), sliding);
+    let partial: SlidingWindowConfig = serde_json::from_str(r#"{"roi": [32, 48, 32], "blend": "constant"}"#).unwrap();
+    assert_eq!(partial, SlidingWindowConfig::new(Dhw { d: 32, h: 48, w: 32 }));
+    let one = serde_json::from_str::<SlidingWindowConfig>(r#"{"overlap": 0.75}"#).unwrap();
+    let three = serde_json::from_str::<SlidingWindowConfig>(r#"{"overlap": [0.75, 0.75, 0.75]}"#).unwrap();
+    assert_eq!((one, one.overlap), (three, Dhw::splat(0.75)));
+    let uneven = SlidingWindowConfig { overlap: Dhw { d: 0.0, h: 0.5, w: 0.25 }, ..one };
+    let text = serde_json::to_string(&uneven).unwrap();
+    assert_eq!(serde_json::from_str::<SlidingWindowConfig>(&text).unwrap(), uneven);
+    assert!(serde_json::from_str::<SlidingWindowConfig>(r#"{"rio": [32, 48, 32]}"#).is_err());
 }

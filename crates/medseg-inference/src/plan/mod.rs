@@ -1,24 +1,29 @@
-//! Where the windows lie, and what they will cost.
+//! The windows over one image, and their cost.
+
+mod cost;
 
 use std::cmp::Ordering;
 
 use medseg_transforms::BoxDhw;
 use medseg_volume::Dhw;
 
+use crate::config::{Padding, SlidingWindowConfig};
 use crate::error::InferenceError;
-use crate::padding::Padding;
-use crate::sliding_window::SlidingWindow;
+
+pub(crate) use cost::RESULT_BYTES;
+pub use cost::{ForwardCost, PlanCost, StitchingMemory, StitchingOnDevice};
 
 /// Every order of the axes; among equals the first wins.
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
-/// The windows of one image, made by [`SlidingWindow::plan`](crate::SlidingWindow::plan): enough to tell, before any network
-/// runs, how many windows there are and how much memory stitching them takes.
+/// The windows of one image, made by [`SlidingWindow::plan`](crate::SlidingWindow::plan): their number, their places and
+/// the memory that stitching takes are known before any network runs.
 ///
 /// On every axis windows start every [`scan_interval`](WindowPlan::scan_interval) voxels; the last is shifted back to end at the
 /// border. They are swept in the order of axes that leaves the least unfinished, so needs the least memory: usually the longest
 /// axis is the slowest.
 #[derive(Clone, Debug, PartialEq)]
+#[must_use]
 pub struct WindowPlan {
     shape: Dhw<usize>,
     padded: Dhw<usize>,
@@ -36,18 +41,29 @@ pub struct WindowPlan {
 /// One axis of one window, in voxels of the padded image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
-    /// Where the window starts.
+    /// Start of the window.
     pub(crate) start: usize,
-    /// How many of its first voxels the window before covers too.
+    /// Number of its first voxels that the window before covers too.
     pub(crate) shared: usize,
-    /// How many of its first voxels no later window covers.
+    /// Number of its first voxels that no later window covers.
     pub(crate) finished: usize,
 }
 
+/// The finished part of a window that lies inside the image.
+pub(crate) struct Inside {
+    /// In voxels of the image.
+    pub(crate) region: BoxDhw,
+    /// Voxels of padding before it.
+    pub(crate) before: Dhw<usize>,
+}
+
 impl WindowPlan {
-    /// Lays windows of checked parameters over an image of `shape` (no side 0).
-    pub(crate) fn new(shape: Dhw<usize>, window: &SlidingWindow) -> Result<Self, InferenceError> {
-        let SlidingWindow { roi, overlap, batch, full_batches, mirror, padding: mode, .. } = *window;
+    /// Lays windows of checked settings over an image of `shape`.
+    pub(crate) fn new(shape: Dhw<usize>, window: &SlidingWindowConfig) -> Result<Self, InferenceError> {
+        if shape.to_array().contains(&0) {
+            return Err(InferenceError::EmptyImage { channels: 1, shape });
+        }
+        let SlidingWindowConfig { roi, overlap, batch, full_batches, mirror, padding: mode, .. } = *window;
         let padding = shape.zip(roi).map(|(size, roi)| axis_padding(size, roi));
         let padded = shape.zip(roi).map(|(size, roi)| size.max(roi));
         let voxels = padded.d.checked_mul(padded.h).and_then(|n| n.checked_mul(padded.w));
@@ -129,7 +145,7 @@ impl WindowPlan {
         if self.full_batches { self.batches().saturating_mul(self.batch) } else { self.len() }
     }
 
-    /// How often each window is predicted: 2 for each mirrored axis.
+    /// Times that each window is predicted: 2 for each mirrored axis.
     pub(crate) fn mirrors(&self) -> usize {
         self.mirrors
     }
@@ -152,6 +168,17 @@ impl WindowPlan {
             let finished = starts.get(position + 1).map_or(roi, |next| next - start);
             Span { start, shared, finished }
         })
+    }
+
+    /// The part of the image that a window of these spans finishes.
+    pub(crate) fn finished_inside(&self, spans: &Dhw<Span>) -> Inside {
+        let axes = spans.zip(self.padding()).zip(self.shape()).map(|((span, (low, _)), size)| {
+            let inside = |position: usize| position.clamp(low, low + size);
+            let (start, end) = (inside(span.start), inside(span.start + span.finished));
+            (start - low, end - start, if end > start { start - span.start } else { 0 })
+        });
+        let region = BoxDhw { start: axes.map(|(start, ..)| start as isize), size: axes.map(|(_, size, _)| size) };
+        Inside { region, before: axes.map(|(.., before)| before) }
     }
 
     /// Shape of the sums that wait for the next window along `axis`: on that axis the widest overlap, on slower ones the window,
@@ -190,7 +217,7 @@ impl WindowPlan {
         Dhw { d: &self.starts.d, h: &self.starts.h, w: &self.starts.w }
     }
 
-    /// How many windows there are along every axis, the slowest first.
+    /// Number of windows along every axis, the slowest first.
     pub(crate) fn counts(&self) -> [usize; 3] {
         let counts = self.starts_by_axis().map(Vec::len).to_array();
         self.order.map(|axis| counts[axis])

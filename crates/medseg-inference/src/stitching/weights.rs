@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use medseg_volume::Dhw;
 
-use crate::blend::Importance;
+use crate::config::Importance;
 use crate::plan::WindowPlan;
 
 /// Sums of the weights over a part of plane `z` of the padded image, `[height, width]`: first over the windows along the
@@ -38,7 +38,7 @@ pub(crate) fn weight_sums(
     sums
 }
 
-/// What the sums over a box depend on: its shape, and where the windows that touch it start, seen from it.
+/// Everything that the sums over a box depend on: its shape, and the starts of the windows that touch it, counted from it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Coverage([(usize, Vec<isize>); 3]);
 

@@ -1,4 +1,4 @@
-//! Adds up weighted windows on the device and hands on rows of finished voxels.
+//! Sums of weighted windows on the device, finished by whole rows of windows.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -8,20 +8,18 @@ use medseg_transforms::BoxDhw;
 use medseg_volume::Dhw;
 use rayon::prelude::*;
 
-use super::stitch::finished_inside;
-use crate::blend::{Blend, Importance};
+use crate::config::{Blend, Importance};
 use crate::error::InferenceError;
 use crate::plan::{Span, WindowPlan};
-use crate::weights::{Coverage, weight_sums};
+use crate::stitching::weights::{Coverage, weight_sums};
 
 /// A finished box inside the image and its averages `[1, class, depth, height, width]`.
 pub(super) type Finished = (BoxDhw, Tensor<5>);
 
 /// The accumulator, in the memory of the device.
 ///
-/// What waits is what waits in the [`Stitcher`](super::stitch::Stitcher), and every voxel's sum is made in the same order; but
-/// voxels are finished by whole rows of windows along the fastest axis. What a row leaves for the next layer lies in a tensor of
-/// its own.
+/// The same sums wait as on the host, and every voxel's sum is made in the same order; but voxels are finished by whole rows
+/// of windows along the fastest axis. The sums that a row leaves for the next layer lie in a tensor of their own.
 ///
 /// A row without any window is left out. Since a window is left out only where no voxel is wanted, no voxel that is wanted
 /// misses anything that such a row could have left behind.
@@ -36,11 +34,11 @@ pub(super) struct Layers<'a> {
     next: usize,
     /// Sums of this row of windows, as long as the padded image.
     row: Option<Tensor<5>>,
-    /// What the last window has left for the next.
+    /// Sums that the last window has left for the next.
     for_window: Option<Tensor<5>>,
-    /// What the last row has left for the next.
+    /// Sums that the last row has left for the next.
     for_row: Option<Tensor<5>>,
-    /// What each row of the last layer has left for the same row of the next.
+    /// Sums that each row of the last layer has left for the same row of the next.
     for_layer: Vec<Option<Tensor<5>>>,
     /// Sums of weights `[1, 1, depth, height, width]` over finished boxes of this layer.
     weights: HashMap<Coverage, Tensor<5>>,
@@ -87,7 +85,7 @@ impl<'a> Layers<'a> {
         finished
     }
 
-    /// Hands on what still waits.
+    /// Passes on the voxels that still wait.
     pub(super) fn finish(mut self) -> Vec<Finished> {
         self.skip_to(self.plan.len())
     }
@@ -102,17 +100,18 @@ impl<'a> Layers<'a> {
         let [_, rows, windows] = self.plan.counts();
         let row = self.next / windows % rows;
         self.next += 1;
-        self.for_window = logits.and_then(|logits| self.join_row(logits, fast, spans.to_array()[fast]));
+        self.for_window = logits.and_then(|logits| self.add_to_row(logits, fast, spans.to_array()[fast]));
         if self.next.is_multiple_of(windows) { self.end_row(row, spans) } else { None }
     }
 
-    /// Adds a window to its row; what the next one has to be added to remains.
-    fn join_row(&mut self, logits: Tensor<5>, axis: usize, span: Span) -> Option<Tensor<5>> {
+    /// Adds a window to its row; the sums that the next one is added to remain.
+    fn add_to_row(&mut self, logits: Tensor<5>, axis: usize, span: Span) -> Option<Tensor<5>> {
         let weighted = match &self.map {
             Some(map) => logits * map.clone(),
             None => logits,
         };
-        let (finished, left) = split(joined(weighted, self.for_window.take(), axis, span.shared), axis, span.finished);
+        let (finished, left) =
+            split(with_waiting(weighted, self.for_window.take(), axis, span.shared), axis, span.finished);
         let mut row = self.row.take().unwrap_or_else(|| self.empty_row(axis));
         let mut at = span.start;
         for part in finished {
@@ -133,7 +132,7 @@ impl<'a> Layers<'a> {
         Tensor::zeros([1, self.channels, d, h, w], (&self.device, DType::F32))
     }
 
-    /// Takes a row of sums through what earlier rows and layers have left for it. What has seen all its windows then is averaged.
+    /// Adds to a row the sums that earlier rows and layers have left for it, then averages the voxels that have seen all windows.
     fn end_row(&mut self, row: usize, spans: Dhw<Span>) -> Option<Finished> {
         let ([slow, middle, fast], mut spans) = (self.plan.order(), spans.to_array());
         if row == 0 {
@@ -151,9 +150,9 @@ impl<'a> Layers<'a> {
         self.averages(sums, Dhw::from(spans))
     }
 
-    /// Averages what lies inside the image.
+    /// Averages the voxels inside the image.
     fn averages(&mut self, sums: Tensor<5>, spans: Dhw<Span>) -> Option<Finished> {
-        let inside = finished_inside(self.plan, &spans);
+        let inside = self.plan.finished_inside(&spans);
         let (region, before) = (inside.region, inside.before.to_array());
         if region.size.to_array().contains(&0) {
             return None;
@@ -189,8 +188,8 @@ fn map_of(importance: &Importance, roi: Dhw<usize>, device: &Device) -> Tensor<5
     Tensor::from_data(TensorData::new(map, [1, 1, roi.d, roi.h, roi.w]), (device, DType::F32))
 }
 
-/// Adds what waited to the first `shared` planes along `axis`; the parts follow one another along it.
-fn joined(sums: Tensor<5>, waited: Option<Tensor<5>>, axis: usize, shared: usize) -> Vec<Tensor<5>> {
+/// Adds the waiting sums to the first `shared` planes along `axis`; the parts follow one another along it.
+fn with_waiting(sums: Tensor<5>, waited: Option<Tensor<5>>, axis: usize, shared: usize) -> Vec<Tensor<5>> {
     let Some(waited) = waited else { return vec![sums] };
     let len = sums.dims()[axis + 2];
     let first = sums.clone().narrow(axis + 2, 0, shared) + waited;
@@ -216,9 +215,9 @@ fn split(parts: Vec<Tensor<5>>, axis: usize, at: usize) -> (Vec<Tensor<5>>, Opti
     (before, (!behind.is_empty()).then(|| copied(behind, axis)))
 }
 
-/// [`joined`] and [`split`], the finished parts put together.
+/// [`with_waiting`] and [`split`], the finished parts put together.
 fn passed(sums: Tensor<5>, waited: Option<Tensor<5>>, axis: usize, span: Span) -> (Tensor<5>, Option<Tensor<5>>) {
-    let (finished, left) = split(joined(sums, waited, axis, span.shared), axis, span.finished);
+    let (finished, left) = split(with_waiting(sums, waited, axis, span.shared), axis, span.finished);
     (Tensor::cat(finished, axis + 2), left)
 }
 

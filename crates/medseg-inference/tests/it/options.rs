@@ -3,7 +3,7 @@
 
 use burn::tensor::{Device, Tensor};
 use medseg_inference::{
-    Activation, Blend, Dhw, InferenceError, MaskRule, NetworkCost, NoProgress, Padding, SlidingWindow, sigmoid, softmax,
+    Blend, Dhw, ForwardCost, InferenceError, MaskRule, Padding, Probabilities, SlidingWindowConfig, sigmoid, softmax,
 };
 use ndarray::{Array3, Array4, Axis, s};
 use proptest::prelude::*;
@@ -27,18 +27,23 @@ fn first_of(classes: usize) -> impl FnMut(Tensor<5>) -> Tensor<5> {
     move |windows| position_dependent(windows).narrow(1, 0, classes)
 }
 
-fn logits(window: &SlidingWindow, image: &Array4<f32>, classes: usize) -> Array4<f32> {
-    window.predict(&image.view(), &Device::flex(), &mut first_of(classes), &mut NoProgress).unwrap()
+fn logits(window: &SlidingWindowConfig, image: &Array4<f32>, classes: usize) -> Array4<f32> {
+    window.init().unwrap().infer(image.view(), &Device::flex(), &mut first_of(classes)).logits().unwrap()
 }
 
-fn probabilities(window: &SlidingWindow, image: &Array4<f32>, activation: Activation, classes: usize) -> Array4<f32> {
+fn probabilities(
+    window: &SlidingWindowConfig,
+    image: &Array4<f32>,
+    activation: Probabilities,
+    classes: usize,
+) -> Array4<f32> {
     let mut network = first_of(classes);
-    window.predict_probabilities(&image.view(), activation, &Device::flex(), &mut network, &mut NoProgress).unwrap()
+    window.init().unwrap().infer(image.view(), &Device::flex(), &mut network).probabilities(activation).unwrap()
 }
 
-fn mask(window: &SlidingWindow, image: &Array4<f32>, classes: usize) -> Array3<u8> {
+fn mask(window: &SlidingWindowConfig, image: &Array4<f32>, classes: usize) -> Array3<u8> {
     let mut network = first_of(classes);
-    window.predict_mask(&image.view(), MaskRule::default(), &Device::flex(), &mut network, &mut NoProgress).unwrap()
+    window.init().unwrap().infer(image.view(), &Device::flex(), &mut network).mask(MaskRule::default()).unwrap()
 }
 
 fn close(a: &Array4<f32>, b: &Array4<f32>) -> bool {
@@ -60,10 +65,10 @@ prop_compose! {
         batch in 1_usize..6,
         padding in prop_oneof![Just(Padding::Constant(0.5)), Just(Padding::Replicate), Just(Padding::Circular)],
         full_batches in any::<bool>(),
-    ) -> SlidingWindow {
+    ) -> SlidingWindowConfig {
         let blend = if gaussian { Blend::gaussian() } else { Blend::Constant };
         let (roi, overlap) = (Dhw::from(roi), Dhw::from(overlap));
-        SlidingWindow { roi, overlap, blend, batch, padding, full_batches, ..SlidingWindow::default() }
+        SlidingWindowConfig { roi, overlap, blend, batch, padding, full_batches, ..SlidingWindowConfig::default() }
     }
 }
 
@@ -96,12 +101,15 @@ proptest! {
                 position_dependent(windows).narrow(1, 0, classes)
             };
             let got = window
+                .init()
+                .unwrap()
+                .infer(image.view(), &Device::flex(), &mut network)
                 .within(region.view())
-                .predict_mask(&image.view(), MaskRule::default(), &Device::flex(), &mut network, &mut NoProgress)
+                .mask(MaskRule::default())
                 .unwrap();
             let want = mask(&window, &image, classes) * region.mapv(|inside| u8::from(inside != 0));
             prop_assert_eq!(got, want);
-            let plan = window.plan(shape).unwrap();
+            let plan = window.init().unwrap().plan(shape).unwrap();
             let touching = plan.windows().filter(|at| {
                 let end = at.end();
                 region.indexed_iter().any(|((z, y, x), inside)| {
@@ -119,13 +127,13 @@ proptest! {
     fn probabilities_and_class_masks_are_those_of_the_logits(window in windows(), shape in shapes()) {
         let image = texture(shape);
         let scores = logits(&window, &image, 3);
-        prop_assert_eq!(probabilities(&window, &image, Activation::Sigmoid, 3), scores.mapv(sigmoid));
-        let softmaxed = probabilities(&window, &image, Activation::Softmax, 3);
+        prop_assert_eq!(probabilities(&window, &image, Probabilities::Sigmoid, 3), scores.mapv(sigmoid));
+        let softmaxed = probabilities(&window, &image, Probabilities::Softmax, 3);
         prop_assert!(close(&softmaxed, &softmax(&scores.view())));
 
         let rule = MaskRule { threshold: 0.6 };
         let mut network = first_of(3);
-        let masks = window.predict_class_masks(&image.view(), rule, &Device::flex(), &mut network, &mut NoProgress);
+        let masks = window.init().unwrap().infer(image.view(), &Device::flex(), &mut network).class_masks(rule);
         for (class, mask) in masks.unwrap().axis_iter(Axis(0)).enumerate() {
             prop_assert_eq!(rule.apply(&scores.slice(s![class..=class, .., .., ..])).unwrap(), mask);
         }
@@ -139,12 +147,12 @@ proptest! {
             seen.push(windows.dims());
             position_dependent(windows)
         };
-        let full = window.with_full_batches(true);
-        let got = full.predict(&image.view(), &Device::flex(), &mut network, &mut NoProgress).unwrap();
+        let full = window.with_full_batches(true).init().unwrap();
+        let got = full.infer(image.view(), &Device::flex(), &mut network).logits().unwrap();
         prop_assert_eq!(got, logits(&window.with_full_batches(false), &image, 3));
         let Dhw { d, h, w } = window.roi;
         prop_assert!(seen.iter().all(|dims| *dims == [window.batch, 1, d, h, w]));
-        let cost = full.plan(shape).unwrap().cost(&NetworkCost { channels_in: 1, channels_out: 3, flops: 10, bytes: 0 });
+        let cost = full.plan(shape).unwrap().cost(&ForwardCost { in_channels: 1, out_channels: 3, flops: 10, bytes: 0 });
         prop_assert_eq!((cost.calls, cost.passes, cost.flops), (seen.len(), seen.len() * window.batch, 10 * cost.passes as u64));
     }
 
@@ -160,11 +168,14 @@ proptest! {
         let mut network = |windows: Tensor<5>| { calls += 1; windows };
         let window = window.with_mirror(Dhw::from(mirror));
         let got = window
-            .predict_probabilities(&image.view(), Activation::Sigmoid, &Device::flex(), &mut network, &mut NoProgress)
+            .init()
+            .unwrap()
+            .infer(image.view(), &Device::flex(), &mut network)
+            .probabilities(Probabilities::Sigmoid)
             .unwrap();
         prop_assert!(close(&got, &image.mapv(sigmoid)));
-        let plan = window.plan(shape).unwrap();
-        prop_assert_eq!(calls, plan.cost(&NetworkCost { channels_in: 1, channels_out: 1, flops: 0, bytes: 0 }).calls);
+        let plan = window.init().unwrap().plan(shape).unwrap();
+        prop_assert_eq!(calls, plan.cost(&ForwardCost { in_channels: 1, out_channels: 1, flops: 0, bytes: 0 }).calls);
         prop_assert_eq!(calls, plan.batches() << mirror.iter().filter(|mirrored| **mirrored).count());
     }
 
@@ -172,10 +183,10 @@ proptest! {
     fn masks_of_mirrored_windows_are_those_of_their_probabilities(window in windows(), shape in shapes()) {
         let window = window.with_mirror(Dhw { d: true, h: false, w: true });
         let image = texture(shape);
-        let one = probabilities(&window, &image, Activation::Sigmoid, 1);
+        let one = probabilities(&window, &image, Probabilities::Sigmoid, 1);
         prop_assert_eq!(mask(&window, &image, 1), one.index_axis(Axis(0), 0).mapv(|p| u8::from(p >= 0.5)));
 
-        let several = probabilities(&window, &image, Activation::Softmax, 3);
+        let several = probabilities(&window, &image, Probabilities::Softmax, 3);
         prop_assert_eq!(mask(&window, &image, 3), MaskRule::default().apply(&several.view()).unwrap());
         prop_assert!(several.sum_axis(Axis(0)).iter().all(|sum| (sum - 1.0).abs() < 1e-5));
     }
@@ -184,10 +195,11 @@ proptest! {
     fn a_budget_is_used_up_and_kept(
         window in windows(), shape in shapes(), bytes in 0_u64..5000, budget in 0_u64..100_000, classes in 1_usize..20,
     ) {
-        let network = NetworkCost { channels_in: 1, channels_out: classes, flops: 0, bytes };
-        let needed = |batch| window.with_batch(batch).plan(shape).unwrap().cost(&network).bytes_for_mask();
-        match window.within_budget(shape, &network, budget) {
+        let network = ForwardCost { in_channels: 1, out_channels: classes, flops: 0, bytes };
+        let needed = |batch| window.with_batch(batch).init().unwrap().plan(shape).unwrap().cost(&network).bytes_for_mask();
+        match window.init().unwrap().within_budget(shape, &network, budget) {
             Ok(fitting) => {
+                let fitting = fitting.config();
                 prop_assert!(needed(fitting.batch) <= budget && fitting.batch <= window.batch);
                 prop_assert!(fitting.batch == window.batch || needed(fitting.batch + 1) > budget);
                 prop_assert_eq!(fitting.with_batch(window.batch), window);
@@ -203,7 +215,7 @@ proptest! {
 
 #[test]
 fn mirrored_windows_are_turned_back_and_averaged_as_probabilities() {
-    let window = SlidingWindow::new(Dhw { d: 3, h: 4, w: 5 });
+    let window = SlidingWindowConfig::new(Dhw { d: 3, h: 4, w: 5 });
     let image = texture(window.roi);
     for (mirror, subsets) in [
         (Dhw { d: false, h: false, w: true }, vec![vec![], vec![3]]),
@@ -214,7 +226,7 @@ fn mirrored_windows_are_turned_back_and_averaged_as_probabilities() {
             let one = logits(&window, &flipped(&image, axes), 3);
             want += &(softmax(&flipped(&one, axes).view()) / subsets.len() as f32);
         }
-        let got = probabilities(&window.with_mirror(mirror), &image, Activation::Softmax, 3);
+        let got = probabilities(&window.with_mirror(mirror), &image, Probabilities::Softmax, 3);
         assert!(close(&got, &want), "{mirror:?}");
     }
 }
@@ -222,29 +234,30 @@ fn mirrored_windows_are_turned_back_and_averaged_as_probabilities() {
 #[test]
 fn a_mirrored_image_gives_the_mirrored_result() {
     // 8 voxels in windows of 4 at 0, 2, 4: the same windows from either end.
-    let window = SlidingWindow::new(Dhw::splat(4)).with_overlap(0.5).with_blend(Blend::gaussian());
+    let window = SlidingWindowConfig::new(Dhw::splat(4)).with_overlap(0.5).with_blend(Blend::gaussian());
     let image = texture(Dhw::splat(8));
     let mirrored = window.with_mirror(Dhw::splat(true));
     for axes in [vec![1], vec![2, 3], vec![1, 2, 3]] {
-        let of_flipped = |window: &SlidingWindow| {
-            flipped(&probabilities(window, &flipped(&image, &axes), Activation::Softmax, 3), &axes)
+        let of_flipped = |window: &SlidingWindowConfig| {
+            flipped(&probabilities(window, &flipped(&image, &axes), Probabilities::Softmax, 3), &axes)
         };
-        assert!(close(&of_flipped(&mirrored), &probabilities(&mirrored, &image, Activation::Softmax, 3)));
-        assert!(!close(&of_flipped(&window), &probabilities(&window, &image, Activation::Softmax, 3)));
+        assert!(close(&of_flipped(&mirrored), &probabilities(&mirrored, &image, Probabilities::Softmax, 3)));
+        assert!(!close(&of_flipped(&window), &probabilities(&window, &image, Probabilities::Softmax, 3)));
     }
 }
 
 #[test]
 fn logits_of_mirrored_windows_are_refused() {
-    let window = SlidingWindow::new(Dhw::splat(4)).with_mirror(Dhw { d: false, h: false, w: true });
+    let window = SlidingWindowConfig::new(Dhw::splat(4)).with_mirror(Dhw { d: false, h: false, w: true });
     let image = texture(Dhw::splat(4));
-    let error = window.predict(&image.view(), &Device::flex(), &mut position_dependent, &mut NoProgress).unwrap_err();
+    let error =
+        window.init().unwrap().infer(image.view(), &Device::flex(), &mut position_dependent).logits().unwrap_err();
     assert!(error.to_string().starts_with("mirror = [false, false, true]"), "{error}");
 }
 
 #[test]
 fn a_network_that_changes_its_channels_between_mirror_images_is_refused() {
-    let window = SlidingWindow::new(Dhw::splat(4)).with_mirror(Dhw { d: false, h: false, w: true });
+    let window = SlidingWindowConfig::new(Dhw::splat(4)).with_mirror(Dhw { d: false, h: false, w: true });
     let mut classes = 0;
     let mut network = |windows: Tensor<5>| {
         classes += 1;
@@ -252,42 +265,43 @@ fn a_network_that_changes_its_channels_between_mirror_images_is_refused() {
     };
     let image = texture(Dhw::splat(4));
     let rule = MaskRule::default();
-    let error = window.predict_mask(&image.view(), rule, &Device::flex(), &mut network, &mut NoProgress).unwrap_err();
+    let error = window.init().unwrap().infer(image.view(), &Device::flex(), &mut network).mask(rule).unwrap_err();
     assert!(matches!(error, InferenceError::OutputChannels { expected: 1, got: 2 }), "{error}");
 }
 
 #[test]
 fn regions_of_another_shape_or_without_a_voxel() {
-    let window = SlidingWindow::new(Dhw::splat(4));
+    let window = SlidingWindowConfig::new(Dhw::splat(4)).init().unwrap();
     let (image, device) = (texture(Dhw::splat(8)), Device::flex());
     let mut never = |_: Tensor<5>| -> Tensor<5> { panic!("no window touches the region") };
     let rule = MaskRule { threshold: 0.0 };
 
     let wrong = Array3::zeros((8, 8, 9));
-    let error = window
-        .within(wrong.view())
-        .predict_mask(&image.view(), rule, &device, &mut never, &mut NoProgress)
-        .unwrap_err();
+    let error = window.infer(image.view(), &device, &mut never).within(wrong.view()).mask(rule).unwrap_err();
     assert!(matches!(error, InferenceError::Shape { .. }), "{error}");
 
     let empty = Array3::zeros((8, 8, 8));
-    let within = window.within(empty.view());
-    let mask = within.predict_mask(&image.view(), rule, &device, &mut never, &mut NoProgress).unwrap();
+    let mask = window.infer(image.view(), &device, &mut never).within(empty.view()).mask(rule).unwrap();
     assert_eq!(mask, empty);
-    let error = within.predict_class_masks(&image.view(), rule, &device, &mut never, &mut NoProgress).unwrap_err();
+    let error = window.infer(image.view(), &device, &mut never).within(empty.view()).class_masks(rule).unwrap_err();
     assert!(matches!(error, InferenceError::EmptyRegion), "{error}");
 }
 
 #[test]
 fn outside_a_region_probabilities_are_the_backgrounds() {
-    let window = SlidingWindow::new(Dhw::splat(4)).with_overlap(0.5);
+    let window = SlidingWindowConfig::new(Dhw::splat(4)).with_overlap(0.5);
     let (image, device) = (texture(Dhw::splat(8)), Device::flex());
     let mut region = Array3::zeros((8, 8, 8));
     region[[1, 2, 3]] = 1;
-    for (activation, background) in [(Activation::Sigmoid, [0.0, 0.0, 0.0]), (Activation::Softmax, [1.0, 0.0, 0.0])] {
+    for (activation, background) in
+        [(Probabilities::Sigmoid, [0.0, 0.0, 0.0]), (Probabilities::Softmax, [1.0, 0.0, 0.0])]
+    {
         let got = window
+            .init()
+            .unwrap()
+            .infer(image.view(), &device, &mut position_dependent)
             .within(region.view())
-            .predict_probabilities(&image.view(), activation, &device, &mut position_dependent, &mut NoProgress)
+            .probabilities(activation)
             .unwrap();
         let want = probabilities(&window, &image, activation, 3);
         for ((z, y, x), inside) in region.indexed_iter() {
