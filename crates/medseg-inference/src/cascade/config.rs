@@ -55,7 +55,8 @@ pub struct CascadeConfig {
     pub rule: MaskRule,
     /// The search when the coarse mask is empty.
     pub fallback: Fallback,
-    /// Growth of the box after a mask that it cuts; `None` leaves the box as the coarse network gave it.
+    /// Growth of the box after a mask that it cuts; `None` leaves the box as the coarse network gave it (in files `"none"`).
+    #[serde(with = "growth_or_none")]
     pub growth: Option<Growth>,
 }
 
@@ -158,5 +159,36 @@ impl CascadeConfig {
 impl Default for CascadeConfig {
     fn default() -> Self {
         Self::safe()
+    }
+}
+
+/// [`CascadeConfig::growth`] in files: a key that says `"none"`, since TOML cannot write a value that is not there.
+mod growth_or_none {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Growth;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Word {
+        None,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Choice {
+        Word(Word),
+        Growth(Growth),
+    }
+
+    pub(super) fn serialize<S: Serializer>(growth: &Option<Growth>, serializer: S) -> Result<S::Ok, S::Error> {
+        growth.map_or(Choice::Word(Word::None), Choice::Growth).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Growth>, D::Error> {
+        Ok(match Option::deserialize(deserializer)? {
+            Some(Choice::Growth(growth)) => Some(growth),
+            Some(Choice::Word(Word::None)) | None => None,
+        })
     }
 }

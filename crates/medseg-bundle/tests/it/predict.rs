@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use medseg_bundle::{Bundle, BundleConfig, NoProgress, PostProcessing, Preprocessing, Stages};
 use medseg_inference::{
-    BeyondMask, CascadeConfig, Dhw, LabelInterpolation, MaskRule, PostStep, SlidingWindow, Stitch, restore_labels,
+    BeyondMask, CascadeConfig, Dhw, LabelInterpolation, MaskRule, PostStep, SlidingWindowConfig, Stitch, restore_labels,
 };
 use medseg_transforms::Intensity;
 use medseg_unet::UNetConfig;
@@ -33,12 +33,12 @@ fn oblique() -> Geometry {
 
 fn bundle(orientation: Option<Orientation>, two_stage: bool) -> Bundle {
     let network = UNetConfig { channels: vec![2, 2, 4], ..UNetConfig::default() };
-    let window = SlidingWindow::new(Dhw { d: 8, h: 16, w: 16 });
+    let window = SlidingWindowConfig::new(Dhw { d: 8, h: 16, w: 16 });
     let networks = (1..=1 + u64::from(two_stage)).map(|seed| network.init_seeded(seed, &Device::flex()).unwrap());
     let networks = networks.collect();
     let stages = if two_stage {
-        let cascade = CascadeConfig { coarse_size: Dhw::splat(8), window, ..CascadeConfig::safe() };
-        Stages::TwoStage { coarse: network.clone(), fine: network, cascade }
+        let (coarse_size, cascade) = (Dhw::splat(8), CascadeConfig::safe());
+        Stages::TwoStage { coarse: network.clone(), fine: network, coarse_size, cascade, window }
     } else {
         Stages::OneStage { network, window, rule: MaskRule::default() }
     };
@@ -100,9 +100,8 @@ fn a_marker_stays_at_its_place_in_the_patient() {
         let channels = prepared.data.view().insert_axis(Axis(0));
         // At half the spacing the marker's outermost voxels have 0.75 of its value along each axis, those beyond 0.25.
         let mut threshold = |windows: Tensor<5>| windows - 0.3;
-        let mask = SlidingWindow::new(Dhw::splat(16))
-            .predict_mask(&channels, MaskRule::default(), &Device::flex(), &mut threshold, &mut NoProgress)
-            .unwrap();
+        let window = SlidingWindowConfig::new(Dhw::splat(16)).init().unwrap();
+        let mask = window.infer(channels, &Device::flex(), &mut threshold).mask(MaskRule::default()).unwrap();
         let mask = prepared.with_data(mask);
         for how in [LabelInterpolation::Nearest, LabelInterpolation::Linear] {
             let restored = restore_labels(&mask, image.shape(), &image.geometry, how, BeyondMask::Border).unwrap();
@@ -154,12 +153,9 @@ fn of_classes(channels: [usize; 2], change: impl FnOnce(&mut BundleConfig)) -> B
     let [coarse, fine] =
         channels.map(|out_channels| UNetConfig { channels: vec![2, 2, 4], out_channels, ..UNetConfig::default() });
     let networks = [&coarse, &fine].map(|network| network.init_seeded(5, &Device::flex()).unwrap()).into();
-    let cascade = CascadeConfig {
-        coarse_size: Dhw::splat(8),
-        window: SlidingWindow::new(Dhw { d: 8, h: 16, w: 16 }),
-        ..CascadeConfig::safe()
-    };
-    let mut config = BundleConfig::new("test", Stages::TwoStage { coarse, fine, cascade });
+    let (coarse_size, cascade) = (Dhw::splat(8), CascadeConfig::safe());
+    let window = SlidingWindowConfig::new(Dhw { d: 8, h: 16, w: 16 });
+    let mut config = BundleConfig::new("test", Stages::TwoStage { coarse, fine, coarse_size, cascade, window });
     change(&mut config);
     Bundle::new(config, networks, &Device::flex()).unwrap()
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use medseg_bundle::{Bundle, BundleConfig, BundleError, CONFIG_FILE, Stages};
-use medseg_inference::{CascadeConfig, Dhw, MaskRule, PostProcessing, SlidingWindow};
+use medseg_inference::{CascadeConfig, Dhw, MaskRule, PostProcessing, SlidingWindowConfig};
 use medseg_unet::{UNet, UNetConfig};
 use medseg_volume::Orientation;
 
@@ -18,12 +18,13 @@ fn init(config: &UNetConfig, seed: u64) -> UNet {
 }
 
 fn two_stage() -> Bundle {
-    let cascade = CascadeConfig {
+    let stages = Stages::TwoStage {
+        coarse: network(1),
+        fine: network(3),
         coarse_size: Dhw::splat(8),
-        window: SlidingWindow::new(Dhw::splat(16)),
-        ..CascadeConfig::safe()
+        cascade: CascadeConfig::safe(),
+        window: SlidingWindowConfig::new(Dhw::splat(16)),
     };
-    let stages = Stages::TwoStage { coarse: network(1), fine: network(3), cascade };
     let mut config = BundleConfig::new("liver", stages).with_label(1, "liver").with_label(9, "tumour");
     config.label_values.insert(2, 9);
     config.preprocessing.orientation = Some(Orientation::RAS);
@@ -72,8 +73,8 @@ fn what_is_saved_is_opened_again() {
 #[test]
 fn settings_of_another_kind_are_refused_by_name() {
     for (from, to, named) in [
-        ("\"schema\": 1", "\"schema\": 2", "schema is 2; this version reads schema 1"),
-        ("\"schema\": 1", "\"scheme\": 1", "schema"),
+        ("\"schema\": 2", "\"schema\": 3", "schema is 3; this version reads schema 2"),
+        ("\"schema\": 2", "\"scheme\": 2", "schema"),
         ("\"name\"", "\"nmae\"", "nmae"),
         ("\"margin_mm\"", "\"margin\"", "margin"),
         ("\"margin_mm\": 10.0", "\"margin_mm\": -1.0", "margin_mm"),
@@ -180,7 +181,7 @@ fn a_folder_that_is_no_bundle_is_neither_opened_nor_replaced() {
 
 #[test]
 fn networks_that_are_not_those_of_the_settings_are_refused() {
-    let window = SlidingWindow::new(Dhw::splat(8));
+    let window = SlidingWindowConfig::new(Dhw::splat(8));
     let config = BundleConfig::new("a", Stages::OneStage { network: network(1), window, rule: MaskRule::default() });
     let device = Device::flex();
     assert!(Bundle::new(config.clone(), vec![init(&network(2), 1)], &device).is_err());
