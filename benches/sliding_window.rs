@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use burn::tensor::{Device, Distribution, Tensor, TensorData, module, ops::ConvOptions};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use medseg::device::DeviceChoice;
-use medseg_inference::{Blend, Dhw, MaskRule, NoProgress, SlidingWindow, Stitch};
+use medseg_inference::{Blend, Dhw, MaskRule, SlidingWindowConfig, Stitch};
 use medseg_unet::UNetConfig;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Array4};
@@ -90,13 +90,13 @@ fn stitching(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(shape.voxels() as u64));
         for overlap in [0.25, 0.5] {
             for (name, blend) in [("constant", Blend::Constant), ("gaussian", Blend::gaussian())] {
-                let sliding =
-                    SlidingWindow::new(Dhw::splat(roi)).with_overlap(overlap).with_blend(blend).with_stitch(stitch());
+                let sliding = SlidingWindowConfig::new(Dhw::splat(roi)).with_overlap(overlap).with_blend(blend);
+                let sliding = sliding.with_stitch(stitch()).init().expect("settings");
                 let id = format!("{shape}/roi{roi}/overlap{overlap}/{name}");
                 group.bench_function(BenchmarkId::new("logits", &id), |bencher| {
                     bencher.iter(|| {
                         let image = black_box(image.view());
-                        sliding.predict(&image, &device, &mut identity(1, &device), &mut NoProgress).expect("logits")
+                        sliding.infer(image, &device, &mut identity(1, &device)).logits().expect("logits")
                     });
                 });
                 for classes in [1, 14] {
@@ -104,7 +104,7 @@ fn stitching(criterion: &mut Criterion) {
                         let (rule, mut network) = (MaskRule::default(), identity(classes, &device));
                         bencher.iter(|| {
                             let image = black_box(image.view());
-                            sliding.predict_mask(&image, rule, &device, &mut network, &mut NoProgress).expect("a mask")
+                            sliding.infer(image, &device, &mut network).mask(rule).expect("a mask")
                         });
                     });
                 }
@@ -123,12 +123,12 @@ fn networks(criterion: &mut Criterion) {
     for (name, mut network) in cases {
         let shape = Dhw { d: 96, h: 128, w: 128 };
         let image = image(shape);
-        let sliding = SlidingWindow::new(Dhw::splat(64)).with_stitch(stitch());
+        let sliding = SlidingWindowConfig::new(Dhw::splat(64)).with_stitch(stitch()).init().expect("settings");
         group.throughput(Throughput::Elements(shape.voxels() as u64));
         group.bench_function(format!("{name}/{shape}/roi64/overlap0.25"), |bencher| {
             bencher.iter(|| {
                 let image = black_box(image.view());
-                sliding.predict(&image, &device, &mut network, &mut NoProgress).expect("logits")
+                sliding.infer(image, &device, &mut network).logits().expect("logits")
             });
         });
     }
@@ -150,11 +150,12 @@ fn once(case: &str) {
         other => panic!("MEDSEG_BENCH_CASE: no predictor {other}"),
     };
     let image = image(Dhw { d, h, w });
-    let sliding = SlidingWindow::new(Dhw::splat(roi)).with_overlap(0.5).with_blend(Blend::gaussian()).with_batch(batch);
-    let sliding = sliding.with_stitch(stitch());
+    let sliding =
+        SlidingWindowConfig::new(Dhw::splat(roi)).with_overlap(0.5).with_blend(Blend::gaussian()).with_batch(batch);
+    let sliding = sliding.with_stitch(stitch()).init().expect("settings");
     let mut predict = || {
         let (image, rule) = (black_box(image.view()), MaskRule::default());
-        sliding.predict_mask(&image, rule, &device, &mut network, &mut NoProgress).expect("a mask")
+        sliding.infer(image, &device, &mut network).mask(rule).expect("a mask")
     };
     let plan = sliding.plan(Dhw { d, h, w }).expect("a plan");
     let reserved = || device.memory_pool_usage().map(|usage| usage.bytes_reserved >> 20);
@@ -166,7 +167,7 @@ fn once(case: &str) {
     let mask = predict();
     let seconds = started.elapsed().as_secs_f64();
     black_box(mask);
-    let on_device = reserved().is_some() && sliding.stitch != Stitch::Host;
+    let on_device = reserved().is_some() && sliding.config().stitch != Stitch::Host;
     let planned = if on_device { plan.device_memory(1, classes).total() } else { plan.memory(1, classes).for_mask() };
     println!("{seconds:.4} {} {before} {}", planned >> 20, reserved().unwrap_or_else(|| memory("VmHWM")));
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use medseg::Device;
 use medseg::bundle::{Bundle, BundleConfig, NoProgress, PostProcessing, Stages};
-use medseg::inference::{CascadeConfig, SlidingWindow};
+use medseg::inference::{CascadeConfig, SlidingWindowConfig};
 use medseg::unet::UNetConfig;
 use medseg::volume::{Dhw, Geometry, Orientation, Volume};
 use ndarray::Array3;
@@ -16,17 +16,16 @@ use ndarray::Array3;
 fn main() -> Result<(), Box<dyn Error>> {
     let device = Device::flex();
     if let Some(folder) = std::env::args_os().nth(1) {
-        let bundle = untrained(&UNetConfig::default(), CascadeConfig::safe(), &device)?;
+        let bundle = untrained(&UNetConfig::default(), Dhw::splat(128), SlidingWindowConfig::default(), &device)?;
         bundle.save(Path::new(&folder))?;
         println!("two untrained networks are in {}", Path::new(&folder).display());
         return Ok(());
     }
     let small = UNetConfig { channels: vec![4, 8, 16], ..UNetConfig::default() };
-    let window = SlidingWindow::new(Dhw::splat(16)).with_overlap(0.5);
-    let cascade = CascadeConfig { coarse_size: Dhw::splat(16), window, ..CascadeConfig::safe() };
+    let window = SlidingWindowConfig::new(Dhw::splat(16)).with_overlap(0.5);
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("organ");
-    untrained(&small, cascade, &device)?.save(&path)?;
+    untrained(&small, Dhw::splat(16), window, &device)?.save(&path)?;
 
     // A CT whose axes point to the left, the back and the head.
     let geometry = Geometry::from_spacing(Dhw { d: 5.0, h: -0.8, w: -0.8 })?;
@@ -39,8 +38,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn untrained(network: &UNetConfig, cascade: CascadeConfig, device: &Device) -> Result<Bundle, Box<dyn Error>> {
-    let stages = Stages::TwoStage { coarse: network.clone(), fine: network.clone(), cascade };
+fn untrained(
+    network: &UNetConfig,
+    coarse_size: Dhw<usize>,
+    window: SlidingWindowConfig,
+    device: &Device,
+) -> Result<Bundle, Box<dyn Error>> {
+    let (coarse, fine, cascade) = (network.clone(), network.clone(), CascadeConfig::safe());
+    let stages = Stages::TwoStage { coarse, fine, coarse_size, cascade, window };
     let mut config = BundleConfig::new("untrained", stages).with_label(1, "organ");
     config.preprocessing.orientation = Some(Orientation::RAS);
     config.postprocessing = PostProcessing::default().keep_largest(1).fill_holes();

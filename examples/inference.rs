@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use medseg::inference::{Blend, Cascade, CascadeConfig, MaskRule, NoProgress, PostProcessing, SlidingWindow};
+use medseg::inference::{Blend, CascadeConfig, MaskRule, PostProcessing, SlidingWindowConfig};
 use medseg::volume::Dhw;
 use medseg::{Device, Tensor};
 use ndarray::{Array3, Axis, s};
@@ -15,26 +15,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut network = |windows: Tensor<5>| windows - 0.5;
     let device = Device::flex();
 
-    let window = SlidingWindow::new(Dhw::splat(32)).with_overlap(0.5).with_blend(Blend::gaussian());
+    let config = SlidingWindowConfig::new(Dhw::splat(32)).with_overlap(0.5).with_blend(Blend::gaussian());
+    let window = config.init()?;
     let plan = window.plan(Dhw::from(image.dim()))?;
     println!("{} windows, {} KiB to stitch them", plan.len(), plan.memory(1, 1).for_mask() / 1024);
-    let channels = image.view().insert_axis(Axis(0));
-    let mut shown = |done: usize, total: usize| println!("  {done} of {total} windows");
-    let mut mask = window.predict_mask(&channels, MaskRule::default(), &device, &mut network, &mut shown)?;
+    let mut mask = window
+        .infer(image.view().insert_axis(Axis(0)), &device, &mut network)
+        .progress(&mut |done: usize, total: usize| println!("  {done} of {total} windows"))
+        .mask(MaskRule::default())?;
     let spacing = Dhw::splat(1.0); // millimetres
     PostProcessing::default().keep_largest(1).fill_holes().apply(&mut mask, spacing)?;
     println!("{} foreground voxels, the stray one removed", mask.iter().filter(|v| **v != 0).count());
 
-    let config =
-        CascadeConfig { coarse_size: Dhw::splat(24), min_component_share: 1.0, window, ..CascadeConfig::safe() };
-    let found = Cascade::new(config)?.predict(
-        &image.view(),
-        spacing,
-        &device,
-        &mut network.clone(),
-        &mut network,
-        &mut NoProgress,
-    )?;
+    let cascade = CascadeConfig::safe().with_min_component_share(1.0).init(Dhw::splat(24), &config)?;
+    let found = cascade.infer(image.view(), spacing, &device).predict(&mut network.clone(), &mut network)?;
     println!("two stages: {} of {} voxels reach the fine network", found.report.roi.size.voxels(), image.len());
     assert_eq!(found.mask, mask);
     Ok(())

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use medseg::bundle::{Bundle, PredictionPlan, PredictionReport};
 use medseg::device::{Chosen, free_memory};
-use medseg::train::{Observer, TrainError, open_bundle};
+use medseg::train::{Observer, TrainError, WindowProgress, open_bundle};
 use medseg::unet::Precision;
 use medseg::volume::{Dhw, Geometry, Volume, read_image, read_info, write_label};
 
@@ -82,16 +82,9 @@ fn predict_on(device: &Chosen, options: &Options) -> Result<(), Box<dyn Error>> 
     if options.dry_run {
         return Ok(());
     }
-    let mut announced = 0;
-    let mut progress = |done: usize, total: usize| {
-        if total != announced {
-            bar.begin("windows", total);
-            announced = total;
-        }
-        bar.advance(done, "");
-    };
+    let mut progress = WindowProgress::new(&mut bar);
     let prediction = bundle.predict_owned(image, &mut progress)?;
-    bar.end();
+    progress.end();
     save(&options.mask, &prediction.mask)?;
     tell(&bundle, &prediction.report, &options.mask, &mut bar);
     Ok(())

@@ -25,7 +25,7 @@
 //!
 //! # A network over an image of any size
 //! ```
-//! use medseg::inference::{MaskRule, NoProgress, SlidingWindow};
+//! use medseg::inference::{MaskRule, SlidingWindowConfig};
 //! use medseg::unet::UNetConfig;
 //! use medseg::volume::Dhw;
 //! use medseg::{Device, Tensor};
@@ -36,13 +36,9 @@
 //! let network = config.init_seeded(7, &device)?;
 //!
 //! let image = Array4::<f32>::zeros((1, 20, 30, 25)); // `[channel, depth, height, width]`
-//! let mask = SlidingWindow::new(Dhw::splat(16)).predict_mask(
-//!     &image.view(),
-//!     MaskRule::default(),
-//!     &device,
-//!     &mut |windows: Tensor<5>| network.forward(windows),
-//!     &mut NoProgress,
-//! )?;
+//! let window = SlidingWindowConfig::new(Dhw::splat(16)).init()?;
+//! let mut forward = |windows: Tensor<5>| network.forward(windows);
+//! let mask = window.infer(image.view(), &device, &mut forward).mask(MaskRule::default())?;
 //! assert_eq!(mask.dim(), (20, 30, 25));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

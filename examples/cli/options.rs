@@ -200,9 +200,9 @@ impl Options {
             if self.augment {
                 stage.augmentation = nnunet_augmentation().steps;
             }
-            stage.size = roi.unwrap_or(stage.size);
+            stage.set_size(roi.unwrap_or(stage.size));
             stage.optimizer.lr = self.lr.unwrap_or(stage.optimizer.lr);
-            stage.window.overlap = self.overlap.unwrap_or(stage.window.overlap);
+            stage.window = self.overlap.map_or(stage.window, |overlap| stage.window.with_overlap(overlap));
             if let Some(channels) = &self.channels {
                 stage.network.channels.clone_from(channels);
             }

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Int, Tensor};
 use medseg::Device;
-use medseg::inference::{Activation, Blend, Dhw, InferenceError, MaskRule, NoProgress, Padding, SlidingWindow, Stitch};
+use medseg::inference::{Blend, Dhw, InferenceError, MaskRule, Padding, Probabilities, SlidingWindowConfig, Stitch};
 use ndarray::{Array3, Array4, s};
 
 use crate::device::{alone, gpu};
@@ -26,8 +26,8 @@ fn network(classes: usize) -> impl FnMut(Tensor<5>) -> Tensor<5> {
 }
 
 /// Windows of odd shapes, some larger than the image, over images of odd shapes, and numbers of classes.
-fn cases() -> Vec<(&'static str, SlidingWindow, Dhw<usize>, usize)> {
-    let window = |d, h, w| SlidingWindow::new(Dhw { d, h, w }).with_blend(Blend::gaussian());
+fn cases() -> Vec<(&'static str, SlidingWindowConfig, Dhw<usize>, usize)> {
+    let window = |d, h, w| SlidingWindowConfig::new(Dhw { d, h, w }).with_blend(Blend::gaussian());
     vec![
         ("half", window(8, 6, 4).with_overlap(0.5).with_batch(3), Dhw { d: 19, h: 13, w: 11 }, 3),
         ("three quarters", window(4, 8, 8).with_overlap(0.75).with_full_batches(true), Dhw { d: 9, h: 12, w: 17 }, 1),
@@ -63,16 +63,16 @@ fn windows_are_stitched_on_the_gpu_as_on_the_host() {
         let what = format!("{name}, {classes} classes");
         let image = texture(2, shape);
         let (view, rule) = (image.view(), MaskRule::default());
-        let logits = |window: SlidingWindow, device: &Device| {
-            window.predict(&view, device, &mut network(classes), &mut NoProgress).unwrap()
+        let logits = |window: SlidingWindowConfig, device: &Device| {
+            window.init().unwrap().infer(view, device, &mut network(classes)).logits().unwrap()
         };
         let want = logits(window, &Device::flex());
         assert_close(&format!("{what}: logits"), &logits(window, &gpu()), &want);
         assert_close(&format!("{what}: over the host"), &logits(window.with_stitch(Stitch::Host), &gpu()), &want);
 
-        let mask = window.predict_mask(&view, rule, &gpu(), &mut network(classes), &mut NoProgress).unwrap();
+        let mask = window.init().unwrap().infer(view, &gpu(), &mut network(classes)).mask(rule).unwrap();
         assert_same_labels(&what, &mask, &want);
-        let masks = window.predict_class_masks(&view, rule, &gpu(), &mut network(classes), &mut NoProgress).unwrap();
+        let masks = window.init().unwrap().infer(view, &gpu(), &mut network(classes)).class_masks(rule).unwrap();
         for class in 0..classes {
             let mask = masks.slice(s![class, .., .., ..]).to_owned();
             assert_same_labels(&what, &mask, &want.slice(s![class..=class, .., .., ..]).to_owned());
@@ -84,10 +84,10 @@ fn windows_are_stitched_on_the_gpu_as_on_the_host() {
 fn probabilities_on_the_gpu() {
     let (name, window, shape, classes) = cases().swap_remove(0);
     let image = texture(1, shape);
-    for activation in [Activation::Softmax, Activation::Sigmoid] {
+    for activation in [Probabilities::Softmax, Probabilities::Sigmoid] {
         let on = |device: &Device| {
             let mut network = network(classes);
-            window.predict_probabilities(&image.view(), activation, device, &mut network, &mut NoProgress).unwrap()
+            window.init().unwrap().infer(image.view(), device, &mut network).probabilities(activation).unwrap()
         };
         assert_close(&format!("{name}: {activation:?}"), &on(&gpu()), &on(&Device::flex()));
     }
@@ -95,7 +95,7 @@ fn probabilities_on_the_gpu() {
 
 #[test]
 fn regions_and_mirrors_on_the_gpu() {
-    let window = SlidingWindow::new(Dhw { d: 6, h: 4, w: 5 }).with_overlap(0.5).with_blend(Blend::gaussian());
+    let window = SlidingWindowConfig::new(Dhw { d: 6, h: 4, w: 5 }).with_overlap(0.5).with_blend(Blend::gaussian());
     let window = window.with_mirror(Dhw { d: false, h: true, w: true });
     let image = texture(1, Dhw { d: 14, h: 12, w: 13 });
     let mut region = Array3::<u8>::zeros((14, 12, 13));
@@ -106,10 +106,9 @@ fn regions_and_mirrors_on_the_gpu() {
             batches.push(batch.dims()[0]);
             network(3)(batch)
         };
-        let inside = window.within(region.view());
-        let softmax = Activation::Softmax;
-        let result =
-            inside.predict_probabilities(&image.view(), softmax, device, &mut network, &mut NoProgress).unwrap();
+        let window = window.init().unwrap();
+        let inside = window.infer(image.view(), device, &mut network).within(region.view());
+        let result = inside.probabilities(Probabilities::Softmax).unwrap();
         (result, batches)
     };
     let ((got, batches), (want, batches_on_cpu)) = (on(&gpu()), on(&Device::flex()));
@@ -128,7 +127,7 @@ fn memory_on_the_gpu_stays_within_what_is_counted() {
 }
 
 fn memory_is_counted() {
-    let window = SlidingWindow::new(Dhw::splat(16)).with_overlap(0.5).with_blend(Blend::gaussian()).with_batch(2);
+    let window = SlidingWindowConfig::new(Dhw::splat(16)).with_overlap(0.5).with_blend(Blend::gaussian()).with_batch(2);
     let shape = Dhw { d: 64, h: 48, w: 40 };
     let (image, device) = (texture(1, shape), gpu());
     let in_use = |device: &Device| {
@@ -141,9 +140,9 @@ fn memory_is_counted() {
         most = most.max(in_use(&device).saturating_sub(before));
         logits
     };
-    let counted = window.plan(shape).expect("a plan").device_memory(1, 4);
+    let counted = window.init().unwrap().plan(shape).expect("a plan").device_memory(1, 4);
     let rule = MaskRule::default();
-    window.predict_mask(&image.view(), rule, &device, &mut watched, &mut NoProgress).expect("a mask");
+    window.init().unwrap().infer(image.view(), &device, &mut watched).mask(rule).expect("a mask");
     assert!(most >= counted.volume + counted.accumulator / 2, "{most} of {counted:?}");
     // This image's result is far smaller than what may wait.
     let may_wait = 64 << 20;
@@ -152,16 +151,16 @@ fn memory_is_counted() {
 
 #[test]
 fn a_predictor_that_fails_on_the_gpu_ends_the_run_and_the_next_run_is_right() {
-    let window = SlidingWindow::new(Dhw::splat(6)).with_overlap(0.5).with_batch(2);
+    let window = SlidingWindowConfig::new(Dhw::splat(6)).with_overlap(0.5).with_batch(2);
     let image = texture(1, Dhw { d: 13, h: 9, w: 10 });
     let mut calls = 0;
     let mut failing = |windows: Tensor<5>| {
         calls += 1;
         if calls == 4 { Err("lost") } else { Ok(windows) }
     };
-    let error = window.predict(&image.view(), &gpu(), &mut failing, &mut NoProgress).unwrap_err();
+    let error = window.init().unwrap().infer(image.view(), &gpu(), &mut failing).logits().unwrap_err();
     assert!(matches!(error, InferenceError::Predictor(_)), "{error}");
     let mut identity = |windows: Tensor<5>| windows;
-    let logits = window.predict(&image.view(), &gpu(), &mut identity, &mut NoProgress).unwrap();
+    let logits = window.init().unwrap().infer(image.view(), &gpu(), &mut identity).logits().unwrap();
     assert_close("the next run", &logits, &image);
 }

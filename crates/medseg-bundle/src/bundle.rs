@@ -1,10 +1,10 @@
 //! The bundle: opened, made, saved.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
 use burn::tensor::Device;
+use medseg_files::{neighbour, replace_folder, write_atomic};
 use medseg_unet::{Precision, UNet};
 
 use crate::config::{BundleConfig, CONFIG_FILE};
@@ -51,14 +51,15 @@ impl Bundle {
     /// is replaced; any other folder is left as it is.
     ///
     /// # Errors
-    /// What the system says, or a folder that is no bundle in the way.
+    /// The system's, or a folder that is no bundle in the way.
     pub fn save(&self, folder: impl AsRef<Path>) -> Result<(), BundleError> {
         let folder = folder.as_ref();
         if folder.exists() && !folder.join(CONFIG_FILE).is_file() {
             return Err(BundleError::not_a_bundle(folder, "it exists and is no bundle, so it is not replaced"));
         }
-        let (new, old) = (neighbour(folder, "writing"), neighbour(folder, "replaced"));
-        let written = self.write(&new).and_then(|()| replace(folder, &new, &old));
+        let new = neighbour(folder, "writing");
+        let replace = || replace_folder(&new, folder).map_err(BundleError::io("write", folder));
+        let written = self.write(&new).and_then(|()| replace());
         if written.is_err() {
             let _ = fs::remove_dir_all(&new);
         }
@@ -75,12 +76,7 @@ impl Bundle {
         }
         let path = folder.join(CONFIG_FILE);
         let text = serde_json::to_string_pretty(&config).map_err(|e| BundleError::Config(e.to_string()))?;
-        let write = || {
-            let mut file = File::create(&path)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        };
-        write().map_err(BundleError::io("write", &path))
+        write_atomic(&path, text.as_bytes()).map_err(BundleError::io("write", &path))
     }
 
     /// The settings.
@@ -89,34 +85,10 @@ impl Bundle {
         &self.config
     }
 
-    /// The same bundle with the networks' products made in these numbers; see [`UNet::with_precision`].
+    /// The same bundle with the networks' products made in this precision; see [`UNet::with_precision`].
     #[must_use]
     pub fn with_precision(self, precision: Precision) -> Self {
         let networks = self.networks.into_iter().map(|network| network.with_precision(precision)).collect();
         Self { networks, ..self }
     }
-}
-
-/// A hidden name beside a folder.
-fn neighbour(folder: &Path, what: &str) -> PathBuf {
-    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    folder.with_file_name(format!(".{name}.{what}-{}", std::process::id()))
-}
-
-/// Puts `new` in the place of `folder`, which is kept as `old` until it is done.
-fn replace(folder: &Path, new: &Path, old: &Path) -> Result<(), BundleError> {
-    let replaces = folder.exists();
-    if replaces {
-        fs::rename(folder, old).map_err(BundleError::io("replace", folder))?;
-    }
-    if let Err(e) = fs::rename(new, folder) {
-        if replaces {
-            let _ = fs::rename(old, folder);
-        }
-        return Err(BundleError::io("write", folder)(e));
-    }
-    if replaces {
-        let _ = fs::remove_dir_all(old);
-    }
-    Ok(())
 }

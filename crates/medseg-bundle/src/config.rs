@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use medseg_inference::{Cascade, CascadeConfig, MaskRule, PostProcessing, SlidingWindow};
+use medseg_inference::{CascadeConfig, Dhw, MaskRule, PostProcessing, SlidingWindowConfig};
 use medseg_transforms::{LabelInterpolation, LabelMap, OtherLabels, Preprocessing};
 use medseg_unet::UNetConfig;
+use medseg_volume::error_chain;
 use serde::{Deserialize, Serialize};
 
 use crate::error::BundleError;
+use crate::upgrade;
 
-/// Version of the layout that this crate reads and writes.
-pub const SCHEMA: u32 = 1;
+/// Version of the layout that this crate writes. It reads older ones too.
+pub const SCHEMA: u32 = 2;
 
 /// Name of the settings' file in a bundle.
 pub const CONFIG_FILE: &str = "bundle.json";
@@ -22,12 +24,12 @@ pub const CONFIG_FILE: &str = "bundle.json";
 pub struct BundleConfig {
     /// Layout version, [`SCHEMA`].
     pub schema: u32,
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// What it is for, in a sentence or two.
+    /// Its purpose, in a sentence or two.
     #[serde(default)]
     pub description: String,
-    /// What the values of a mask stand for; 0 is the background.
+    /// Names of the values of a mask; 0 is the background.
     pub labels: BTreeMap<u8, String>,
     /// The value in masks of each class of the network that draws them, 1 being the first class; a class that is not
     /// listed keeps its number. Everything else that speaks of labels, post-processing too, means these values.
@@ -35,15 +37,15 @@ pub struct BundleConfig {
     pub label_values: BTreeMap<u8, u8>,
     /// From an image to the networks' grid and range.
     pub preprocessing: Preprocessing,
-    /// The networks and how they run.
+    /// The networks, their windows and boxes.
     pub stages: Stages,
-    /// What is done to the mask, on the networks' grid.
+    /// Cleaning of the mask, on the networks' grid.
     #[serde(default)]
     pub postprocessing: PostProcessing,
     /// Labels on the image's grid where its voxels are not the networks'.
     #[serde(default = "linear")]
     pub restoring: LabelInterpolation,
-    /// Where it comes from: versions, data, seed, scores; free text under free names.
+    /// Its origin: versions, data, seed, scores; free text under free names.
     #[serde(default)]
     pub provenance: BTreeMap<String, String>,
     /// The stages' files; filled by [`Bundle::save`](crate::Bundle::save).
@@ -64,9 +66,9 @@ pub enum Stages {
     OneStage {
         /// The network.
         network: UNetConfig,
-        /// How it runs over the image.
-        window: SlidingWindow,
-        /// How its logits become labels.
+        /// The sliding window over the image.
+        window: SlidingWindowConfig,
+        /// The rule that makes labels of its logits.
         rule: MaskRule,
     },
     /// A coarse network finds the organ and a fine one draws it; the stages are called `coarse` and `fine`.
@@ -75,12 +77,16 @@ pub enum Stages {
         coarse: UNetConfig,
         /// The fine network.
         fine: UNetConfig,
-        /// Grids, margins, windows.
+        /// Grid to which the whole image is resized for the coarse network, voxels.
+        coarse_size: Dhw<usize>,
+        /// From the coarse mask to the fine network's box.
         cascade: CascadeConfig,
+        /// The fine network's sliding window over that box.
+        window: SlidingWindowConfig,
     },
 }
 
-/// What is known of a file of weights.
+/// Length and checksum of a file of weights.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WeightsFile {
@@ -100,19 +106,17 @@ impl Stages {
         }
     }
 
-    /// How the network that draws the mask runs over the image.
+    /// The sliding window of the network that draws the mask.
     #[must_use]
-    pub fn window(&self) -> &SlidingWindow {
+    pub fn window(&self) -> &SlidingWindowConfig {
         match self {
-            Self::OneStage { window, .. } => window,
-            Self::TwoStage { cascade, .. } => &cascade.window,
+            Self::OneStage { window, .. } | Self::TwoStage { window, .. } => window,
         }
     }
 
-    pub(crate) fn window_mut(&mut self) -> &mut SlidingWindow {
+    pub(crate) fn window_mut(&mut self) -> &mut SlidingWindowConfig {
         match self {
-            Self::OneStage { window, .. } => window,
-            Self::TwoStage { cascade, .. } => &mut cascade.window,
+            Self::OneStage { window, .. } | Self::TwoStage { window, .. } => window,
         }
     }
 
@@ -168,8 +172,8 @@ impl BundleConfig {
         self.preprocessing.validate().map_err(|e| BundleError::Config(format!("preprocessing: {e}")))?;
         self.postprocessing.validate().map_err(|e| BundleError::Config(format!("postprocessing: {e}")))?;
         let stages = match &self.stages {
-            Stages::OneStage { window, .. } => window.validate(),
-            Stages::TwoStage { cascade, .. } => Cascade::new(*cascade).map(|_| ()),
+            Stages::OneStage { window, rule, .. } => window.validate().and_then(|()| rule.validate()),
+            Stages::TwoStage { coarse_size, cascade, window, .. } => cascade.init(*coarse_size, window).map(|_| ()),
         };
         stages.map_err(|e| BundleError::Config(format!("stages: {e}")))
     }
@@ -216,12 +220,16 @@ impl BundleConfig {
         let text = std::fs::read_to_string(&path).map_err(BundleError::io("read", &path))?;
         let bad = |e: serde_json::Error| BundleError::not_a_bundle(&path, e.to_string());
         let Head { schema } = serde_json::from_str(&text).map_err(bad)?;
-        if schema != SCHEMA {
-            let reason = format!("its schema is {schema}; this version reads schema {SCHEMA}");
-            return Err(BundleError::not_a_bundle(&path, reason));
+        let config: Self = match schema {
+            SCHEMA => serde_json::from_str(&text),
+            1 => upgrade::from_first(&text),
+            newer => {
+                let reason = format!("its schema is {newer}; this version reads schema {SCHEMA} and older ones");
+                return Err(BundleError::not_a_bundle(&path, reason));
+            }
         }
-        let config: Self = serde_json::from_str(&text).map_err(bad)?;
-        config.validate().map_err(|e| BundleError::not_a_bundle(&path, e.to_string()))?;
+        .map_err(bad)?;
+        config.validate().map_err(|e| BundleError::not_a_bundle(&path, error_chain(&e)))?;
         Ok(config)
     }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with bundles.
+//! Errors of bundles.
 
 use std::path::{Path, PathBuf};
 
@@ -10,9 +10,9 @@ use medseg_unet::UNetError;
 #[non_exhaustive]
 pub enum BundleError {
     /// The system could not read or write a file.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     Io {
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -24,7 +24,7 @@ pub enum BundleError {
     NotABundle {
         /// The file or folder.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// A setting has no meaning.
@@ -35,7 +35,7 @@ pub enum BundleError {
     Weights {
         /// The file of weights.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// Predicting needs more memory than allowed.

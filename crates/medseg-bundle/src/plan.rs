@@ -1,8 +1,8 @@
-//! What predicting an image will take, before it starts.
+//! Windows, arithmetic and memory of a prediction, before it starts.
 
 use std::fmt;
 
-use medseg_inference::{Dhw, NetworkCost, WindowPlan};
+use medseg_inference::{Dhw, ForwardCost, WindowPlan};
 use medseg_unet::{StageCost, UNetConfig, describe};
 use medseg_volume::Geometry;
 
@@ -12,6 +12,7 @@ use crate::error::BundleError;
 
 /// Windows, arithmetic and memory of one prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PredictionPlan {
     /// Shape of the image.
     pub image: Dhw<usize>,
@@ -32,12 +33,13 @@ pub struct PredictionPlan {
     pub memory: MemoryPlan,
 }
 
-/// Upper bounds of what is held at the same time, in bytes.
+/// Upper bounds of the memory held at the same time, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MemoryPlan {
     /// The image, as it was read.
     pub image: u64,
-    /// The image on the networks' grid, where that is another one, and what resampling it takes.
+    /// The image on the networks' grid, where that is another one, and the planes of resampling.
     pub prepared: u64,
     /// Windows, logits and sums of the sliding window, or a copy of the image on its way to a GPU.
     pub stitching: u64,
@@ -102,7 +104,7 @@ impl fmt::Display for PredictionPlan {
 }
 
 impl Bundle {
-    /// What predicting an image of `shape` and `geometry` will take.
+    /// Windows, arithmetic and memory that predicting an image of `shape` and `geometry` takes.
     ///
     /// # Errors
     /// An image without voxels, or one that the windows cannot cover.
@@ -144,21 +146,21 @@ impl Bundle {
     ) -> Result<PredictionPlan, BundleError> {
         let stages = &self.config.stages;
         let (grid, _) = self.config.preprocessing.grid(shape, geometry);
-        let windows = stages.window().with_batch(batch).plan(grid)?;
+        let windows = stages.window().with_batch(batch).init()?.plan(grid)?;
         let last = stages.last_network();
         let at_once = batch.min(windows.len());
-        let cost = windows.cost(&NetworkCost {
-            channels_in: 1,
-            channels_out: last.out_channels,
+        let cost = windows.cost(&ForwardCost {
+            in_channels: 1,
+            out_channels: last.out_channels,
             flops: describe(last, windows.roi().to_array())?.flops,
             bytes: activations(last, windows.roi())?,
         });
         let (mut flops, mut network) = (cost.flops, cost.network_bytes);
         let mut coarse = None;
-        if let Stages::TwoStage { coarse: first, cascade, .. } = stages {
-            flops = flops.saturating_add(describe(first, cascade.coarse_size.to_array())?.flops);
-            network = network.max(activations(first, cascade.coarse_size)?);
-            coarse = Some(cascade.coarse_size);
+        if let Stages::TwoStage { coarse: first, coarse_size, .. } = stages {
+            flops = flops.saturating_add(describe(first, coarse_size.to_array())?.flops);
+            network = network.max(activations(first, *coarse_size)?);
+            coarse = Some(*coarse_size);
         }
         for (_, network_of_stage) in stages.networks() {
             // Twice: the kernels keep them in an order of their own.
@@ -180,19 +182,18 @@ impl Bundle {
     fn memory(&self, shape: Dhw<usize>, geometry: &Geometry, windows: &WindowPlan, network: u64) -> MemoryPlan {
         let preprocessing = &self.config.preprocessing;
         let (image, grid) = (shape.voxels() as u64, windows.shape().voxels() as u64);
-        let turned = preprocessing.orientation.is_some_and(|to| to != geometry.orientation());
+        let reoriented = preprocessing.orientation.is_some_and(|to| to != geometry.orientation());
         let resampled = windows.shape().voxels() != shape.voxels() || preprocessing.spacing_mm.is_some();
         // Resampling holds planes of the old depth and the new height and width beside the result.
         let planes = image.max(grid).max((shape.d as u64).saturating_mul(grid / windows.shape().d.max(1) as u64));
-        let prepared = match (turned, resampled) {
+        let prepared = match (reoriented, resampled) {
             (false, false) => 0,
             (true, false) => image * 4,
-            (turned, true) => (u64::from(turned) * image + planes + grid) * 4,
+            (reoriented, true) => (u64::from(reoriented) * image + planes + grid) * 4,
         };
         let coarse = match &self.config.stages {
             // The resized image, and planes on the way to it.
-            Stages::TwoStage { cascade, .. } => {
-                let size = cascade.coarse_size;
+            Stages::TwoStage { coarse_size: size, .. } => {
                 (size.voxels() + windows.shape().d * size.h * size.w) as u64 * 4
             }
             Stages::OneStage { .. } => 0,

@@ -1,10 +1,10 @@
-//! An image becomes a mask.
+//! From an image to a mask.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use burn::tensor::Tensor;
-use medseg_inference::{BeyondMask, Cascade, CascadeReport, Dhw, Progress, restore_labels};
+use medseg_inference::{BeyondMask, CascadeReport, Dhw, Progress, restore_labels};
 use medseg_transforms::LabelInterpolation;
 use medseg_volume::{Geometry, Volume};
 use ndarray::{Array3, Axis};
@@ -16,6 +16,7 @@ use crate::error::BundleError;
 
 /// A segmented image.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Prediction {
     /// The labels on the image's grid, with its geometry; its values are those of
     /// [`label_values`](crate::BundleConfig::label_values).
@@ -23,12 +24,13 @@ pub struct Prediction {
     /// The coarse network's labels on its own grid, which covers the image: the mask's values if it tells as many classes
     /// apart as the network that draws the mask, otherwise the numbers of its own classes.
     pub coarse: Option<Volume<u8>>,
-    /// How they came about.
+    /// Volumes, boxes and time.
     pub report: PredictionReport,
 }
 
-/// What happened in one prediction.
+/// Volumes, boxes and time of one prediction.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct PredictionReport {
     /// Volume of every label of the mask, millilitres.
     pub volumes_ml: BTreeMap<u8, f64>,
@@ -67,12 +69,8 @@ impl Bundle {
     /// Segments an image as it was read from its file. `progress` counts windows.
     ///
     /// # Errors
-    /// An image without voxels; what a network fails with; a wish of `progress` to stop.
-    pub fn predict(
-        &self,
-        image: &Volume<f32>,
-        progress: &mut (impl Progress + ?Sized),
-    ) -> Result<Prediction, BundleError> {
+    /// An image without voxels; failures of a network; a wish of `progress` to stop.
+    pub fn predict(&self, image: &Volume<f32>, progress: &mut dyn Progress) -> Result<Prediction, BundleError> {
         let started = Instant::now();
         self.run(self.config.preprocessing.applied(image), &Grid::of(image), started, progress)
     }
@@ -81,11 +79,7 @@ impl Bundle {
     ///
     /// # Errors
     /// As [`predict`](Self::predict).
-    pub fn predict_owned(
-        &self,
-        image: Volume<f32>,
-        progress: &mut (impl Progress + ?Sized),
-    ) -> Result<Prediction, BundleError> {
+    pub fn predict_owned(&self, image: Volume<f32>, progress: &mut dyn Progress) -> Result<Prediction, BundleError> {
         let (started, grid) = (Instant::now(), Grid::of(&image));
         self.run(self.config.preprocessing.apply(image), &grid, started, progress)
     }
@@ -95,11 +89,12 @@ impl Bundle {
         prepared: Volume<f32>,
         image: &Grid,
         started: Instant,
-        progress: &mut (impl Progress + ?Sized),
+        progress: &mut dyn Progress,
     ) -> Result<Prediction, BundleError> {
         let Volume { data, geometry } = prepared;
-        let Labels { mut mask, mut coarse, cascade } = self.labels(&data, &geometry, progress)?;
+        let (mut mask, found) = self.labels(&data, &geometry, progress)?;
         drop(data);
+        let (mut coarse, cascade) = found.unzip();
         self.give_values(&mut mask, coarse.as_mut().map(|coarse| &mut coarse.data));
         let mut mask = Volume::new(mask, geometry);
         self.config.postprocessing.apply(&mut mask.data, mask.geometry.spacing())?;
@@ -127,37 +122,33 @@ impl Bundle {
         }
     }
 
-    /// What the networks say, on their grid, in class numbers.
+    /// Labels on the networks' grid, in class numbers, with the coarse network's labels and the cascade's report.
     fn labels(
         &self,
         image: &Array3<f32>,
         geometry: &Geometry,
-        progress: &mut (impl Progress + ?Sized),
-    ) -> Result<Labels, BundleError> {
+        progress: &mut dyn Progress,
+    ) -> Result<(Array3<u8>, Option<(Volume<u8>, CascadeReport)>), BundleError> {
         let forward = |stage: usize| move |windows: Tensor<5>| self.networks[stage].forward(windows);
         match &self.config.stages {
             Stages::OneStage { window, rule, .. } => {
-                let image = image.view().insert_axis(Axis(0));
-                let mask = window.predict_mask(&image, *rule, &self.device, &mut forward(0), progress)?;
-                Ok(Labels { mask, coarse: None, cascade: None })
+                let (image, mut network) = (image.view().insert_axis(Axis(0)), forward(0));
+                let inference = window.init()?;
+                let mask = inference.infer(image, &self.device, &mut network).progress(progress).mask(*rule)?;
+                Ok((mask, None))
             }
-            Stages::TwoStage { cascade, .. } => {
-                let cascade = Cascade::new(*cascade)?;
-                let (mut coarse, mut fine) = (forward(0), forward(1));
-                let spacing = geometry.spacing();
-                let found = cascade.predict(&image.view(), spacing, &self.device, &mut coarse, &mut fine, progress)?;
+            Stages::TwoStage { coarse_size, cascade, window, .. } => {
+                let (cascade, spacing) = (cascade.init(*coarse_size, window)?, geometry.spacing());
+                let found = cascade
+                    .infer(image.view(), spacing, &self.device)
+                    .progress(progress)
+                    .predict(&mut forward(0), &mut forward(1))?;
                 let (from, to) = (Dhw::from(image.dim()), Dhw::from(found.coarse.dim()));
                 let coarse = Volume::new(found.coarse, geometry.resized(from, to));
-                Ok(Labels { mask: found.mask, coarse: Some(coarse), cascade: Some(found.report) })
+                Ok((found.mask, Some((coarse, found.report))))
             }
         }
     }
-}
-
-struct Labels {
-    mask: Array3<u8>,
-    coarse: Option<Volume<u8>>,
-    cascade: Option<CascadeReport>,
 }
 
 fn volumes_ml(mask: &Volume<u8>) -> BTreeMap<u8, f64> {

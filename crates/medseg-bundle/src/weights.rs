@@ -9,19 +9,19 @@ use sha2::{Digest, Sha256};
 use crate::config::WeightsFile;
 use crate::error::BundleError;
 
-/// Where a stage's weights lie in a bundle.
+/// The path of a stage's weights in a bundle.
 fn file_of(folder: &Path, stage: &str) -> PathBuf {
     folder.join(format!("{stage}.safetensors"))
 }
 
-/// Writes a stage's weights; returns what is to be remembered of the file.
+/// Writes a stage's weights; returns the file's length and checksum.
 pub(crate) fn write(folder: &Path, stage: &str, network: &UNet) -> Result<WeightsFile, BundleError> {
     let path = file_of(folder, stage);
     save_weights(network, &path)?;
     describe(&path)
 }
 
-/// Reads a stage's weights, which have to be the ones remembered and those of the network.
+/// Reads a stage's weights, which must be the ones remembered and those of the network.
 pub(crate) fn read(
     folder: &Path,
     stage: &str,

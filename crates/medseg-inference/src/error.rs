@@ -4,7 +4,7 @@ use std::error::Error;
 
 use medseg_volume::Dhw;
 
-/// What can go wrong in inference. Every message names the parameter or the tensor at fault.
+/// An error of inference. Every message names the parameter or the tensor at fault.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InferenceError {
@@ -15,7 +15,7 @@ pub enum InferenceError {
         parameter: &'static str,
         /// The value given.
         value: String,
-        /// What the value has to satisfy.
+        /// The rule that the value must satisfy.
         rule: &'static str,
     },
 
@@ -60,17 +60,17 @@ pub enum InferenceError {
     EmptyRegion,
 
     /// The predictor reported a failure.
-    #[error("the predictor failed: {0}")]
+    #[error("the predictor failed")]
     Predictor(#[source] Box<dyn Error + Send + Sync>),
 
     /// The predictor's output does not fit its input.
     #[error(
-        "the predictor returned a tensor of shape {got:?} for windows of shape {windows:?}; it has to keep the batch and the three spatial sides"
+        "the predictor returned a tensor of shape {got:?} for windows of shape {windows:?}; it must keep the batch and the three spatial sizes"
     )]
     OutputShape {
         /// Shape of the batch of windows given to the predictor.
         windows: [usize; 5],
-        /// Shape of what came back.
+        /// Shape of the tensor returned.
         got: [usize; 5],
     },
 
@@ -99,7 +99,7 @@ pub enum InferenceError {
         classes: usize,
     },
 
-    /// Two arrays that have to have the same shape do not.
+    /// Two arrays that must have the same shape do not.
     #[error("{what}: expected {expected} voxels, got {got}")]
     Shape {
         /// The array at fault.
@@ -120,19 +120,18 @@ pub enum InferenceError {
     },
 
     /// The predictor's output could not be read from the device.
-    #[error("cannot read the predictor's output from the device: {0}")]
+    #[error("cannot read the predictor's output from the device")]
     Device(#[source] Box<dyn Error + Send + Sync>),
 
     /// The device failed while windows were stitched on it.
     #[error(
-        "stitching on the device failed, which takes up to {needed} bytes there besides the network (stitch = \"host\" takes a batch of windows and logits alone): {reason}"
+        "stitching on the device failed, which takes up to {needed} bytes there besides the network (stitch = \"host\" takes a batch of windows and logits alone)"
     )]
     OnDevice {
         /// Bytes that stitching takes there, as [`WindowPlan::device_memory`](crate::WindowPlan::device_memory) counts them.
         needed: u64,
-        /// What the device said.
-        #[source]
-        reason: Box<dyn Error + Send + Sync>,
+        /// The device's reason.
+        source: Box<dyn Error + Send + Sync>,
     },
 
     /// The progress callback asked to stop.
@@ -149,5 +148,13 @@ impl InferenceError {
     /// A [`Parameter`](InferenceError::Parameter) error.
     pub(crate) fn parameter(parameter: &'static str, value: impl ToString, rule: &'static str) -> Self {
         Self::Parameter { parameter, value: value.to_string(), rule }
+    }
+
+    /// Refuses a spacing that measures nothing.
+    pub(crate) fn check_spacing(spacing: Dhw<f64>) -> Result<(), Self> {
+        if spacing.to_array().into_iter().all(|mm| mm > 0.0 && mm.is_finite()) {
+            return Ok(());
+        }
+        Err(Self::parameter("spacing", spacing, "must be positive on every axis"))
     }
 }

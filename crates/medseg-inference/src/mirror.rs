@@ -4,36 +4,36 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::{sigmoid, softmax};
 use medseg_volume::Dhw;
 
-use crate::activation::Activation;
 use crate::error::InferenceError;
 use crate::predictor::{Predictor, predict_checked};
+use crate::probabilities::Probabilities;
 
 /// Mean of the probabilities `[batch, channels, depth, height, width]` that the predictor gives for the windows mirrored along
-/// every subset of `axes`, each turned back. Without an activation, one channel goes through the sigmoid and several through
+/// every subset of `axes`, each flipped back. Without a function named, one channel goes through the sigmoid and several through
 /// the softmax.
 pub(crate) fn mean_over_mirrors(
-    predictor: &mut (impl Predictor + ?Sized),
+    predictor: &mut dyn Predictor,
     windows: &Tensor<5>,
     axes: Dhw<bool>,
-    activation: Option<Activation>,
+    probabilities: Option<Probabilities>,
 ) -> Result<Tensor<5>, InferenceError> {
     let mut pass = |dims: &[usize]| {
-        let turned = |tensor: Tensor<5>| dims.iter().fold(tensor, |tensor, dim| tensor.flip([*dim]));
-        let logits = turned(predict_checked(predictor, turned(windows.clone()))?);
-        Ok::<_, InferenceError>(match activation.unwrap_or_else(|| Activation::usual(logits.dims()[1])) {
-            Activation::Sigmoid => sigmoid(logits),
-            Activation::Softmax => softmax(logits, 1),
+        let flipped = |tensor: Tensor<5>| dims.iter().fold(tensor, |tensor, dim| tensor.flip([*dim]));
+        let logits = flipped(predict_checked(predictor, flipped(windows.clone()))?);
+        Ok::<_, InferenceError>(match probabilities.unwrap_or_else(|| Probabilities::usual(logits.dims()[1])) {
+            Probabilities::Sigmoid => sigmoid(logits),
+            Probabilities::Softmax => softmax(logits, 1),
         })
     };
     let mut sum = pass(&[])?;
     let subsets = subsets(axes);
     for dims in subsets.iter().filter(|dims| !dims.is_empty()) {
-        let probabilities = pass(dims)?;
-        let (expected, got) = (sum.dims()[1], probabilities.dims()[1]);
+        let flipped = pass(dims)?;
+        let (expected, got) = (sum.dims()[1], flipped.dims()[1]);
         if got != expected {
             return Err(InferenceError::OutputChannels { expected, got });
         }
-        sum = sum + probabilities;
+        sum = sum + flipped;
     }
     Ok(sum / subsets.len() as f32)
 }

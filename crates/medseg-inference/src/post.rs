@@ -5,7 +5,6 @@ use medseg_volume::Dhw;
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
-use crate::cascade::check_spacing;
 use crate::error::InferenceError;
 
 /// One step of [`PostProcessing`]. Every label other than 0 is treated on its own; `labels` names those that a step
@@ -40,7 +39,7 @@ pub enum PostStep {
     },
 }
 
-/// What is done to a predicted mask: steps in their order, a plain value to be stored. The default does nothing.
+/// Cleaning of a predicted mask: steps in their order, a plain value to be stored. The default does nothing.
 ///
 /// No step makes a second volume: components are found on the runs of equal voxels along the rows, those of all labels at
 /// once.
@@ -94,10 +93,10 @@ impl PostProcessing {
         for step in &self.0 {
             match *step {
                 PostStep::KeepLargest { count: 0, .. } => {
-                    return Err(InferenceError::parameter("keep_largest.count", 0, "has to be at least 1"));
+                    return Err(InferenceError::parameter("keep_largest.count", 0, "must be at least 1"));
                 }
                 PostStep::MinVolume { mm3, .. } if !(mm3 >= 0.0 && mm3.is_finite()) => {
-                    return Err(InferenceError::parameter("min_volume.mm3", mm3, "has to be at least 0"));
+                    return Err(InferenceError::parameter("min_volume.mm3", mm3, "must be at least 0"));
                 }
                 _ => {}
             }
@@ -112,7 +111,7 @@ impl PostProcessing {
     /// finite.
     pub fn apply(&self, mask: &mut Array3<u8>, spacing: Dhw<f64>) -> Result<(), InferenceError> {
         self.validate()?;
-        check_spacing(spacing)?;
+        InferenceError::check_spacing(spacing)?;
         if !mask.is_standard_layout() {
             *mask = mask.as_standard_layout().into_owned();
         }

@@ -1,4 +1,4 @@
-//! What the sliding window asks of a network.
+//! The network, as a function from windows to logits.
 
 use std::error::Error;
 
@@ -23,16 +23,16 @@ pub trait Predictor {
     /// Predicts one batch of windows.
     ///
     /// # Shapes
-    /// - `windows`: `[batch, channels_in, depth, height, width]`
-    /// - output: `[batch, channels_out, depth, height, width]`, logits; `channels_out` is the predictor's choice but the same
+    /// - `windows`: `[batch, in_channels, depth, height, width]`
+    /// - output: `[batch, out_channels, depth, height, width]`, logits; `out_channels` is the predictor's choice but the same
     ///   for every batch
     ///
     /// # Errors
-    /// Whatever the predictor fails with; it ends the inference and reaches the caller.
+    /// The predictor's own failure; it ends the inference and reaches the caller.
     fn predict(&mut self, windows: Tensor<5>) -> Result<Tensor<5>, InferenceError>;
 }
 
-/// What a closure may return to be a [`Predictor`]: logits, or a `Result` of logits.
+/// A closure's return value that makes it a [`Predictor`]: logits, or a `Result` of logits.
 pub trait IntoPrediction {
     /// The logits, or the error as an [`InferenceError`].
     ///
@@ -90,10 +90,7 @@ impl Logits {
 }
 
 /// Runs the predictor on one batch and checks the shape of what comes back.
-pub(crate) fn predict_checked(
-    predictor: &mut (impl Predictor + ?Sized),
-    windows: Tensor<5>,
-) -> Result<Tensor<5>, InferenceError> {
+pub(crate) fn predict_checked(predictor: &mut dyn Predictor, windows: Tensor<5>) -> Result<Tensor<5>, InferenceError> {
     let shape = windows.dims();
     let output = predictor.predict(windows)?;
     let got = output.dims();
@@ -101,12 +98,4 @@ pub(crate) fn predict_checked(
         return Err(InferenceError::OutputShape { windows: shape, got });
     }
     Ok(output)
-}
-
-/// Runs the predictor on one batch and brings the checked result to the host.
-pub(crate) fn run_predictor(
-    predictor: &mut (impl Predictor + ?Sized),
-    windows: Tensor<5>,
-) -> Result<Logits, InferenceError> {
-    Logits::new(predict_checked(predictor, windows)?)
 }

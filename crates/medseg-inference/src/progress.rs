@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::error::InferenceError;
 
-/// Told after every batch how many windows are done; may ask to stop.
+/// A listener that hears after every batch how many windows are done, and may stop the inference.
 ///
 /// Closures of `(done, total)` implement it. One that returns nothing only watches; one that returns a [`ControlFlow`] can stop
 /// the run, which then ends with [`InferenceError::Cancelled`](crate::InferenceError::Cancelled).
@@ -24,9 +24,9 @@ pub trait Progress {
     fn report(&mut self, done: usize, total: usize) -> ControlFlow<()>;
 }
 
-/// What a closure may return to be a [`Progress`]: nothing, or a [`ControlFlow`].
+/// A closure's return value that makes it a [`Progress`]: nothing, or a [`ControlFlow`].
 pub trait IntoControlFlow {
-    /// Whether to go on.
+    /// `Continue` to go on, `Break` to stop.
     fn into_control_flow(self) -> ControlFlow<()>;
 }
 
@@ -62,10 +62,14 @@ impl Progress for NoProgress {
     }
 }
 
-/// Tells the progress; a wish to stop becomes an error.
-pub(crate) fn report(progress: &mut (impl Progress + ?Sized), done: usize, total: usize) -> Result<(), InferenceError> {
-    match progress.report(done, total) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(InferenceError::Cancelled { done, total }),
+/// Reports to the listener, if there is one; a wish to stop becomes an error.
+pub(crate) fn report(
+    progress: &mut Option<&mut dyn Progress>,
+    done: usize,
+    total: usize,
+) -> Result<(), InferenceError> {
+    match progress.as_mut().map(|progress| progress.report(done, total)) {
+        None | Some(ControlFlow::Continue(())) => Ok(()),
+        Some(ControlFlow::Break(())) => Err(InferenceError::Cancelled { done, total }),
     }
 }

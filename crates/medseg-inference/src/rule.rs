@@ -4,10 +4,10 @@ use medseg_volume::Dhw;
 use ndarray::{Array3, ArrayView4, Axis, parallel::prelude::*};
 use serde::{Deserialize, Serialize};
 
-use crate::activation::sigmoid;
 use crate::error::InferenceError;
+use crate::probabilities::sigmoid;
 
-/// How logits become a mask of u8 labels.
+/// The rule by which logits become a mask of u8 labels.
 ///
 /// One channel: 1 where `sigmoid(logit) >= threshold`, else 0. Several channels: the number of the largest, the first one on
 /// ties (`argmax`; softmax would not change it). NaN never wins: a voxel whose every logit is NaN is 0.
@@ -68,16 +68,19 @@ impl MaskRule {
     }
 
     /// Checks the parameters.
-    pub(crate) fn validate(&self) -> Result<(), InferenceError> {
+    ///
+    /// # Errors
+    /// [`InferenceError::Parameter`] for a threshold outside 0..=1.
+    pub fn validate(&self) -> Result<(), InferenceError> {
         if (0.0..=1.0).contains(&self.threshold) {
             Ok(())
         } else {
-            Err(InferenceError::parameter("threshold", self.threshold, "has to be from 0 to 1"))
+            Err(InferenceError::parameter("threshold", self.threshold, "must be from 0 to 1"))
         }
     }
 }
 
-/// What the numbers are that a rule is applied to.
+/// The kind of numbers that a rule is applied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scores {
     Logits,
@@ -167,7 +170,7 @@ fn from_order(order: i64) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::{from_order, least_logit, order};
-    use crate::activation::sigmoid;
+    use crate::probabilities::sigmoid;
 
     #[test]
     fn the_least_logit_decides_as_the_sigmoid_does() {

@@ -44,14 +44,12 @@ pub mod report;
 mod stage;
 
 pub use config::{
-    AdamWConfig, BestBy, BoxSource, CascadeSettings, Clip, CropSampling, DataConfig, DiskCacheConfig, EarlyStopping,
-    Experiment, ExperimentConfig, GradientConfig, LossConfig, OnBadCase, OnEmptyLabel, OptimizerConfig, OptimizerRule,
-    PrecisionSetting, Preset, SCHEMA, ScheduleUnit, SgdConfig, StageConfig, StageInput, WindowSettings,
+    AdamWConfig, BestBy, BoxSource, Clip, CropSampling, DataConfig, DiskCacheConfig, EarlyStopping, Experiment,
+    ExperimentConfig, GradientConfig, LossConfig, OnBadCase, OnEmptyLabel, OptimizerConfig, OptimizerRule, Preset,
+    SCHEMA, ScheduleUnit, SgdConfig, StageConfig, StageInput,
 };
 pub use error::TrainError;
-pub use experiment::{
-    CoarsePrediction, Part, Prediction, RunRequest, TrainedRun, open_bundle, run_experiment, run_experiment_on,
-};
+pub use experiment::{Part, RunRequest, TrainedRun, open_bundle, run_experiment, run_experiment_on};
 pub use memory::{memory_bytes, peak_memory_bytes};
-pub use observer::{EpochProgress, Observer, Silent};
+pub use observer::{EpochProgress, Observer, Silent, WindowProgress};
 pub use stage::{EpochRecord, history_csv, history_jsonl};

@@ -1,4 +1,8 @@
-//! How long work tells its progress without drawing anything.
+//! The listener of an experiment.
+
+use std::ops::ControlFlow;
+
+use medseg_inference::Progress;
 
 use crate::EpochRecord;
 
@@ -34,6 +38,47 @@ pub trait Observer {
     fn end(&mut self);
     /// A stage's training starts, goes on after a resume, or has finished an epoch.
     fn epoch(&mut self, _progress: &EpochProgress<'_>) {}
+}
+
+/// Windows of a prediction as a task of an [`Observer`]: the [`Progress`] of an inference on its way there.
+///
+/// ```
+/// use medseg_inference::Progress;
+/// use medseg_train::{Silent, WindowProgress};
+///
+/// let (mut observer, mut steps) = (Silent, 0);
+/// let mut progress = WindowProgress::new(&mut observer);
+/// while progress.report(steps, 8).is_continue() && steps < 8 {
+///     steps += 4;
+/// }
+/// progress.end();
+/// ```
+pub struct WindowProgress<'a> {
+    observer: &'a mut dyn Observer,
+    announced: usize,
+}
+
+impl<'a> WindowProgress<'a> {
+    /// Opens the task with the first report, and anew when the number of windows rises.
+    pub fn new(observer: &'a mut dyn Observer) -> Self {
+        Self { observer, announced: 0 }
+    }
+
+    /// Closes the task.
+    pub fn end(self) {
+        self.observer.end();
+    }
+}
+
+impl Progress for WindowProgress<'_> {
+    fn report(&mut self, done: usize, total: usize) -> ControlFlow<()> {
+        if total != self.announced {
+            self.observer.begin("windows", total);
+            self.announced = total;
+        }
+        self.observer.advance(done, "");
+        ControlFlow::Continue(())
+    }
 }
 
 /// An [`Observer`] that says nothing.

@@ -142,7 +142,7 @@ fn impossible_settings_are_named_before_anything_is_written() {
     type Change = fn(&mut ExperimentConfig);
     let broken: [(&str, Change); 17] = [
         ("epochs", |c| c.fine.epochs = 0),
-        ("overlap", |c| c.fine.window.overlap = 1.0),
+        ("overlap", |c| c.fine.window.overlap = medseg_volume::Dhw::splat(1.0)),
         ("lr", |c| c.fine.optimizer.lr = f64::NAN),
         ("size", |c| c.fine.size.d = 0),
         ("channels", |c| c.fine.network.channels.clear()),

@@ -11,7 +11,7 @@ use medseg_losses::DiceCrossEntropyLossConfig;
 use medseg_optim::{EmaConfig, Polynomial, ScheduleConfig};
 use medseg_train::{
     AdamWConfig, BoxSource, Clip, DiskCacheConfig, EarlyStopping, Experiment, ExperimentConfig, LossConfig,
-    OptimizerRule, Part, PrecisionSetting, RunRequest, ScheduleUnit, SgdConfig, run_experiment_on,
+    OptimizerRule, Part, RunRequest, ScheduleUnit, SgdConfig, run_experiment_on,
 };
 use medseg_transforms::nnunet_augmentation;
 use medseg_volume::{read_image, read_label, write_label};
@@ -89,7 +89,7 @@ fn gradient_checkpointing_changes_the_memory_and_not_the_result() {
 fn bf16_trains_about_alike() {
     let folder = Folder::with_cases();
     let single = losses(&folder.history("f32", |_| {}));
-    let half = losses(&folder.history("bf16", |c| c.precision = PrecisionSetting::Bf16));
+    let half = losses(&folder.history("bf16", |c| c.precision = medseg_unet::Precision::Bf16));
     assert!(single.iter().zip(&half).all(|(a, b)| (a - b).abs() < 0.02), "{single:?} {half:?}");
 }
 

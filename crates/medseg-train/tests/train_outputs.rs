@@ -8,7 +8,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use medseg_train::{Experiment, ExperimentConfig, Silent, TrainedRun};
-use medseg_volume::{read_image, read_info, read_label, write_label};
+use medseg_volume::{Dhw, read_image, read_info, read_label, write_label};
 use support::{Listener, request, run, tiny, write_cases};
 
 fn names(folder: &Path) -> BTreeSet<String> {
@@ -121,7 +121,7 @@ fn cases_whose_box_grew_are_counted() {
     write_cases(&data);
     let mut config = tiny(Experiment::TwoStage);
     config.cascade.growth = Some(medseg_inference::Growth::default());
-    (config.cascade.margin, config.cascade.margin_mm) = (0, 0.0);
+    (config.cascade.coarse_margin, config.cascade.margin_mm) = (Dhw::splat(0), 0.0);
     // A coarse network that finds the organ, and a fine one that has learnt next to nothing and marks what it sees.
     let coarse = config.coarse.as_mut().unwrap();
     (coarse.network.channels, coarse.network.dropout, coarse.epochs) = (vec![4, 8, 16], 0.0, 40);

@@ -1,13 +1,12 @@
-//! The settings of a cascade.
+//! Settings of a cascade.
 
 use medseg_volume::Dhw;
 use serde::{Deserialize, Serialize};
 
 use crate::error::InferenceError;
 use crate::rule::MaskRule;
-use crate::sliding_window::SlidingWindow;
 
-/// What to do when the coarse mask is empty, or smaller than [`CascadeConfig::min_coarse_ml`].
+/// The search when the coarse mask is empty, or smaller than [`CascadeConfig::min_coarse_ml`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fallback {
@@ -18,7 +17,7 @@ pub enum Fallback {
     EmptyMask,
 }
 
-/// How far the box follows a fine mask that it may have cut.
+/// Growth of the box after a fine mask that it may have cut.
 ///
 /// Where the fine mask reaches a face of the box that is not the image's border, that face moves outwards and the fine
 /// network runs again. If the mask still reaches a face after the last round, or is empty although the coarse network saw
@@ -28,7 +27,7 @@ pub enum Fallback {
 pub struct Growth {
     /// Most times that the box grows.
     pub rounds: usize,
-    /// How far a face moves in the first round, millimetres (at least one voxel); twice as far in every further one.
+    /// Distance that a face moves in the first round, millimetres (at least one voxel); twice as far in every further one.
     pub step_mm: f64,
 }
 
@@ -43,34 +42,30 @@ impl Default for Growth {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CascadeConfig {
-    /// Grid to which the whole image is resized for the coarse network.
-    pub coarse_size: Dhw<usize>,
     /// Margin around the coarse mask's box on every side, in voxels of the coarse grid.
     pub coarse_margin: Dhw<usize>,
     /// Margin on every side beyond [`coarse_margin`](CascadeConfig::coarse_margin), millimetres.
     pub margin_mm: f64,
-    /// Components of the coarse mask (26-connected) below this share of the largest one are taken for dirt: 0 keeps all, 1
-    /// the largest alone.
+    /// Components of the coarse mask (26-connected) below this share of the largest one are spurious and left out: 0
+    /// keeps all, 1 the largest alone.
     pub min_component_share: f64,
-    /// A coarse mask below this volume counts as empty, millilitres: what the organ cannot be smaller than.
+    /// A coarse mask below this volume counts as empty, millilitres.
     pub min_coarse_ml: f64,
-    /// How logits become labels, in both stages.
+    /// The rule that makes labels of logits, in both stages.
     pub rule: MaskRule,
-    /// What to do when the coarse mask is empty.
+    /// The search when the coarse mask is empty.
     pub fallback: Fallback,
-    /// How the box follows a mask that it cuts; `None` leaves it as the coarse network had it.
+    /// Growth of the box after a mask that it cuts; `None` leaves the box as the coarse network gave it (in files `"none"`).
+    #[serde(with = "growth_or_none")]
     pub growth: Option<Growth>,
-    /// How the fine network runs over the box.
-    pub window: SlidingWindow,
 }
 
 impl CascadeConfig {
-    /// The experiments' values: coarse grid 128³, margin 2 voxels of it, every component, threshold 0.5, the box as the
-    /// coarse network had it, and windows of 128³ with overlap 0.25, constant blending, 4 a batch. What happens without a
-    /// coarse mask they left open; here the fine network then runs over the whole image.
-    pub fn paper() -> Self {
+    /// Values of the reference experiments: margin 2 voxels of the coarse grid, every component, threshold 0.5, the box as the
+    /// coarse network gave it. Without a coarse mask, which they left open, the fine network runs over the whole image.
+    #[must_use]
+    pub fn reference() -> Self {
         Self {
-            coarse_size: Dhw::splat(128),
             coarse_margin: Dhw::splat(2),
             margin_mm: 0.0,
             min_component_share: 0.0,
@@ -78,53 +73,122 @@ impl CascadeConfig {
             rule: MaskRule::default(),
             fallback: Fallback::FullVolume,
             growth: None,
-            window: SlidingWindow::default(),
         }
     }
 
-    /// The experiments' grids and windows, and a box that does not cut the organ: 10 mm more margin, dirt below half a
-    /// percent of the largest component left out, [`Growth`] by default.
+    /// Values that keep the box from cutting the organ: 10 mm more margin, components below half a percent of the largest one
+    /// left out, [`Growth`] by default.
     ///
-    /// What it cannot see is a part that the coarse network missed altogether and that lies apart from what it found. A box
-    /// that grows shows the fine network more of the image than it may have learnt: one that trained on boxes only drew
-    /// what is not there beyond them, where [`growth`](Self::growth) `None` did better.
+    /// A part that the coarse network missed altogether, and that lies apart from the rest, stays lost. A box that grows shows
+    /// the fine network more of the image than it may have learnt: one trained on boxes only drew false parts beyond them, where
+    /// [`growth`](Self::growth) `None` did better.
+    #[must_use]
     pub fn safe() -> Self {
-        Self { margin_mm: 10.0, min_component_share: 0.005, growth: Some(Growth::default()), ..Self::paper() }
+        Self { margin_mm: 10.0, min_component_share: 0.005, growth: Some(Growth::default()), ..Self::reference() }
+    }
+
+    /// Sets the margin around the coarse mask's box, voxels of the coarse grid on every side.
+    #[must_use]
+    pub fn with_coarse_margin(self, coarse_margin: Dhw<usize>) -> Self {
+        Self { coarse_margin, ..self }
+    }
+
+    /// Sets the margin beyond that, millimetres on every side.
+    #[must_use]
+    pub fn with_margin_mm(self, margin_mm: f64) -> Self {
+        Self { margin_mm, ..self }
+    }
+
+    /// Sets the share of the largest component below which others are left out.
+    #[must_use]
+    pub fn with_min_component_share(self, min_component_share: f64) -> Self {
+        Self { min_component_share, ..self }
+    }
+
+    /// Sets the least volume of a coarse mask, millilitres.
+    #[must_use]
+    pub fn with_min_coarse_ml(self, min_coarse_ml: f64) -> Self {
+        Self { min_coarse_ml, ..self }
+    }
+
+    /// Sets the rule that makes labels of logits.
+    #[must_use]
+    pub fn with_rule(self, rule: MaskRule) -> Self {
+        Self { rule, ..self }
+    }
+
+    /// Sets the search when the coarse mask is empty.
+    #[must_use]
+    pub fn with_fallback(self, fallback: Fallback) -> Self {
+        Self { fallback, ..self }
+    }
+
+    /// Sets the growth of the box.
+    #[must_use]
+    pub fn with_growth(self, growth: Option<Growth>) -> Self {
+        Self { growth, ..self }
     }
 
     /// Checks the parameters.
-    pub(crate) fn validate(&self) -> Result<(), InferenceError> {
+    ///
+    /// # Errors
+    /// [`InferenceError::Parameter`] for a length, a volume, a share or a threshold without meaning.
+    pub fn validate(&self) -> Result<(), InferenceError> {
         let fail = |parameter, value: &dyn ToString, rule| {
             Err(InferenceError::Parameter { parameter, value: value.to_string(), rule })
         };
         let length = |v: f64| v >= 0.0 && v.is_finite();
-        if self.coarse_size.to_array().contains(&0) {
-            return fail("coarse_size", &self.coarse_size, "every side has to be at least 1");
-        }
-        if self.coarse_size.voxels() > isize::MAX as usize / size_of::<f32>() {
-            return Err(InferenceError::TooLarge { channels: 1, shape: self.coarse_size });
-        }
         if !length(self.margin_mm) {
-            return fail("margin_mm", &self.margin_mm, "has to be a length that is not negative");
+            return fail("margin_mm", &self.margin_mm, "must be a length that is not negative");
         }
         if !(0.0..=1.0).contains(&self.min_component_share) {
-            return fail("min_component_share", &self.min_component_share, "has to be from 0 to 1");
+            return fail("min_component_share", &self.min_component_share, "must be from 0 to 1");
         }
         if !length(self.min_coarse_ml) {
-            return fail("min_coarse_ml", &self.min_coarse_ml, "has to be a volume that is not negative");
+            return fail("min_coarse_ml", &self.min_coarse_ml, "must be a volume that is not negative");
         }
         if let Some(growth) = self.growth
             && !length(growth.step_mm)
         {
-            return fail("growth.step_mm", &growth.step_mm, "has to be a length that is not negative");
+            return fail("growth.step_mm", &growth.step_mm, "must be a length that is not negative");
         }
-        self.rule.validate()?;
-        self.window.validate()
+        self.rule.validate()
     }
 }
 
 impl Default for CascadeConfig {
     fn default() -> Self {
         Self::safe()
+    }
+}
+
+/// [`CascadeConfig::growth`] in files: a key that says `"none"`, since TOML cannot write a value that is not there.
+mod growth_or_none {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Growth;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Word {
+        None,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Choice {
+        Word(Word),
+        Growth(Growth),
+    }
+
+    pub(super) fn serialize<S: Serializer>(growth: &Option<Growth>, serializer: S) -> Result<S::Ok, S::Error> {
+        growth.map_or(Choice::Word(Word::None), Choice::Growth).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Growth>, D::Error> {
+        Ok(match Option::deserialize(deserializer)? {
+            Some(Choice::Growth(growth)) => Some(growth),
+            Some(Choice::Word(Word::None)) | None => None,
+        })
     }
 }

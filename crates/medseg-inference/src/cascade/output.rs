@@ -1,4 +1,4 @@
-//! What a cascade found and how.
+//! Results of a cascade.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use medseg_volume::Dhw;
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
-/// Why the whole image was searched instead of a box.
+/// Reason why the whole image was searched instead of a box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FallbackReason {
@@ -29,9 +29,10 @@ impl fmt::Display for FallbackReason {
     }
 }
 
-/// What happened in one case.
+/// Boxes, volumes and fallbacks of one case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct CascadeReport {
     /// The coarse mask was empty or too small.
     pub coarse_missed: bool,
@@ -43,25 +44,45 @@ pub struct CascadeReport {
     pub roi: BoxDhw,
     /// Times that the box grew.
     pub roi_grown: usize,
-    /// Why the whole image was searched, if it was.
+    /// Reason why the whole image was searched, if it was.
     pub fallback: Option<FallbackReason>,
     /// Windows that the fine network predicted, all rounds together.
     pub windows: usize,
 }
 
-/// What a [`Cascade`](crate::Cascade) found.
+/// The box that the coarse network gave.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Located {
+    /// Labels of the coarse network on the coarse grid, without spurious components.
+    pub coarse: Array3<u8>,
+    /// The box and its origin.
+    pub report: CascadeReport,
+}
+
+impl Located {
+    /// The part of the image in which the fine network looks: the whole of it after a fallback, of size 0 for none.
+    #[must_use]
+    pub fn roi(&self) -> &BoxDhw {
+        &self.report.roi
+    }
+}
+
+/// Result of a [`Cascade`](crate::Cascade).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct CascadeOutput {
     /// Labels of the fine network on the grid of the input; 0 outside the report's [`roi`](CascadeReport::roi).
     pub mask: Array3<u8>,
-    /// Labels of the coarse network on the coarse grid, without its dirt.
+    /// Labels of the coarse network on the coarse grid, without spurious components.
     pub coarse: Array3<u8>,
-    /// How they came about.
+    /// Boxes, volumes and fallbacks.
     pub report: CascadeReport,
 }
 
 impl CascadeOutput {
     /// The coarse network's labels on the grid of the input, by the nearest voxel centre.
+    #[must_use]
     pub fn coarse_mask(&self) -> Array3<u8> {
         resize_nearest_exact(&self.coarse.view(), Dhw::from(self.mask.dim()))
     }

@@ -4,8 +4,8 @@ use medseg_transforms::BoxDhw;
 use medseg_volume::Dhw;
 use ndarray::{ArrayView3, Axis};
 
-/// Maps a box from a grid of `from` voxels to one of `to` voxels over the same physical extent: what of it lies inside the
-/// grid, its start rounded down and its end up, so that no part is lost.
+/// Maps a box from a grid of `from` voxels to one of `to` voxels over the same physical extent: its part inside the grid, the
+/// start rounded down and the end up, so that no part is lost.
 ///
 /// ```
 /// use medseg_inference::{BoxDhw, Dhw, map_box};
@@ -15,6 +15,7 @@ use ndarray::{ArrayView3, Axis};
 /// assert_eq!(large.start, Dhw { d: 0, h: 2, w: 30 });
 /// assert_eq!(large.size, Dhw { d: 2, h: 6, w: 10 });
 /// ```
+#[must_use]
 pub fn map_box(region: &BoxDhw, from: Dhw<usize>, to: Dhw<usize>) -> BoxDhw {
     let axes = region.start.zip(region.size).zip(from.zip(to));
     let axes = axes.map(|((start, size), (from, to))| map_axis(start, size, from, to));
@@ -31,12 +32,12 @@ fn map_axis(start: isize, size: usize, from: usize, to: usize) -> (isize, usize)
     (low as isize, (high - low) as usize)
 }
 
-/// For every axis: whether the lower and the upper face are meant.
+/// For every axis, the lower and the upper face: `true` where it is chosen.
 pub(super) type Faces = Dhw<(bool, bool)>;
 
 /// The voxels that `mm` millimetres are, rounded up.
 pub(super) fn voxels_of(mm: f64, spacing: Dhw<f64>) -> Dhw<usize> {
-    spacing.map(|side| (mm / side).ceil() as usize)
+    spacing.map(|size| (mm / size).ceil() as usize)
 }
 
 /// The box with its `faces` moved outwards by `by` voxels, as far as an image of `shape` reaches.

@@ -1,4 +1,4 @@
-//! Where the voxels of one grid lie in another whose axes run along the same lines.
+//! Places of one grid's voxels in another whose axes are parallel to it.
 
 use medseg_volume::{Dhw, Geometry};
 use ndarray::ArrayView3;
@@ -8,7 +8,7 @@ use crate::error::InferenceError;
 
 /// Largest way, in source voxels over a whole axis, that two grids may be off parallel.
 const OFF_PARALLEL: f64 = 0.05;
-/// What rounding may move a coordinate by, in voxels.
+/// Largest change of a coordinate by rounding, voxels.
 const ROUNDING: f64 = 1e-6;
 
 /// One axis of the target: the source coordinate of index `i` is `offset + scale * i`, along this axis of the source.
@@ -55,7 +55,7 @@ impl AxisMap {
         (0..self.length).map(|i| self.coordinate(i, beyond).map(tap)).collect()
     }
 
-    /// Whether the target's voxels coincide with voxels of the source.
+    /// True if the target's voxels coincide with voxels of the source.
     fn on_voxels(&self) -> bool {
         let far = self.offset + self.scale * self.length.saturating_sub(1) as f64;
         let whole = |v: f64| (v - v.round()).abs() < 1e-3;
@@ -107,7 +107,7 @@ impl AxisMaps {
         source.permuted_axes(self.0.map(|map| map.source_axis).to_array())
     }
 
-    /// Whether all voxels of the target coincide with voxels of the source's lattice.
+    /// True if all voxels of the target coincide with voxels of the source's lattice.
     pub fn on_voxels(&self) -> bool {
         self.0.to_array().iter().all(AxisMap::on_voxels)
     }

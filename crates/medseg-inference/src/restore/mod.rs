@@ -12,21 +12,21 @@ use serde::{Deserialize, Serialize};
 use crate::error::InferenceError;
 use axes::AxisMaps;
 
-/// What stands beyond the outer faces of the mask's own grid.
+/// The labels beyond the outer faces of the mask's own grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BeyondMask {
     /// Background: the mask's grid is a part that was cut out.
     #[default]
     Background,
-    /// What stands at the border: the mask's grid is that of the whole image, resampled.
+    /// The label at the border: the mask's grid is that of the whole image, resampled.
     Border,
 }
 
 /// Brings a mask from its own grid to one of `shape` and `geometry`: cutting, padding, resizing, another spacing and
-/// turned axes are undone in one step, by the places that the two geometries give the voxels.
+/// permuted axes are undone in one step, by the places that the two geometries give the voxels.
 ///
-/// Where the grids' voxels coincide (cut out, padded, axes turned) the labels come back exactly. The geometry of the result is
+/// Where the grids' voxels coincide (cut out, padded, axes permuted) the labels come back exactly. The geometry of the result is
 /// `geometry` itself, the header fields of its file among it, so that a saved mask has them bit for bit. Beside the result
 /// there are only a few planes in memory, whatever the number of labels.
 ///

@@ -9,7 +9,7 @@ use super::{PlaneSink, Reduced, Sink, contiguous, ranges, room};
 use crate::error::InferenceError;
 use crate::rule::{MaskRule, Scores};
 
-/// Keeps one binary mask for each class.
+/// One binary mask for each class.
 pub(crate) struct ClassMaskSink {
     shape: Dhw<usize>,
     least: f32,

@@ -9,7 +9,7 @@ use super::{PlaneSink, Reduced, Sink, ranges};
 use crate::error::InferenceError;
 use crate::rule::{MaskRule, Reducer, Scores};
 
-/// Keeps labels only, written straight into the caller's array.
+/// Labels only, written straight into the caller's array.
 pub(crate) struct MaskSink<'a> {
     mask: ArrayViewMut3<'a, u8>,
     rule: MaskRule,

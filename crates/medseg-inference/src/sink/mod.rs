@@ -1,4 +1,4 @@
-//! What becomes of finished voxels: logits, probabilities, labels, or one binary mask for each class.
+//! The results made of finished voxels: logits, probabilities, labels, or one binary mask for each class.
 
 mod class_masks;
 mod mask;
@@ -35,7 +35,7 @@ pub(crate) trait Sink {
     /// Reduces averaged logits `[1, class, depth, height, width]` where they are.
     fn reduce(&self, averages: Tensor<5>) -> Reduced;
 
-    /// Takes what [`reduce`](Sink::reduce) made of the averages of a box inside the image.
+    /// Takes the result of [`reduce`](Sink::reduce) for the averages of a box inside the image.
     ///
     /// # Errors
     /// [`InferenceError::Device`] if they cannot be brought to the host.

@@ -6,13 +6,13 @@ use rayon::prelude::*;
 
 use crate::error::InferenceError;
 
-/// What a box of averaged logits was reduced to, `[1, channel, depth, height, width]`.
+/// The result of reducing a box of averaged logits, `[1, channel, depth, height, width]`.
 pub(crate) enum Reduced {
     /// Logits or probabilities.
     Scores(Tensor<5>),
     /// Numbers of classes.
     Labels(Tensor<5, Int>),
-    /// Whether a voxel belongs to the class.
+    /// True for the voxels of the class.
     Bits(Tensor<5, Bool>),
 }
 

@@ -6,19 +6,19 @@ use medseg_volume::Dhw;
 use ndarray::{Array4, ArrayViewMut3, Axis, s};
 
 use super::{PlaneSink, Reduced, Sink, contiguous, ranges, room};
-use crate::activation::{Activation, sigmoid, softmax_rows};
 use crate::error::InferenceError;
+use crate::probabilities::{Probabilities, sigmoid, softmax_rows};
 
-/// Keeps a number for every class: the scores as they are, or probabilities made of them.
+/// A number for every class: the scores as they are, or probabilities made of them.
 pub(crate) struct ScoreSink {
     shape: Dhw<usize>,
-    activation: Option<Activation>,
+    probabilities: Option<Probabilities>,
     scores: Array4<f32>,
 }
 
 impl ScoreSink {
-    pub(crate) fn new(shape: Dhw<usize>, activation: Option<Activation>) -> Self {
-        Self { shape, activation, scores: Array4::zeros((0, 0, 0, 0)) }
+    pub(crate) fn new(shape: Dhw<usize>, probabilities: Option<Probabilities>) -> Self {
+        Self { shape, probabilities, scores: Array4::zeros((0, 0, 0, 0)) }
     }
 
     /// `[class, depth, height, width]`.
@@ -38,13 +38,13 @@ impl Sink for ScoreSink {
     fn planes(&mut self, finished: &BoxDhw) -> Vec<ScorePlane<'_>> {
         let Dhw { d, h, w } = ranges(finished);
         let planes = self.scores.slice_mut(s![.., d, h, w]).into_axis_iter_mut(Axis(1));
-        planes.map(|scores| ScorePlane { scores, activation: self.activation }).collect()
+        planes.map(|scores| ScorePlane { scores, probabilities: self.probabilities }).collect()
     }
 
     fn reduce(&self, averages: Tensor<5>) -> Reduced {
-        Reduced::Scores(match self.activation {
-            Some(Activation::Sigmoid) => activation::sigmoid(averages),
-            Some(Activation::Softmax) => activation::softmax(averages, 1),
+        Reduced::Scores(match self.probabilities {
+            Some(Probabilities::Sigmoid) => activation::sigmoid(averages),
+            Some(Probabilities::Softmax) => activation::softmax(averages, 1),
             None => averages,
         })
     }
@@ -59,20 +59,20 @@ impl Sink for ScoreSink {
 pub(crate) struct ScorePlane<'a> {
     /// `[class, height, width]`.
     scores: ArrayViewMut3<'a, f32>,
-    activation: Option<Activation>,
+    probabilities: Option<Probabilities>,
 }
 
 impl PlaneSink for ScorePlane<'_> {
     fn take(&mut self, channel: usize, row: usize, scores: &[f32]) {
         let to = contiguous(self.scores.slice_mut(s![channel, row, ..]));
-        match self.activation {
-            Some(Activation::Sigmoid) => to.iter_mut().zip(scores).for_each(|(to, score)| *to = sigmoid(*score)),
-            Some(Activation::Softmax) | None => to.copy_from_slice(scores),
+        match self.probabilities {
+            Some(Probabilities::Sigmoid) => to.iter_mut().zip(scores).for_each(|(to, score)| *to = sigmoid(*score)),
+            Some(Probabilities::Softmax) | None => to.copy_from_slice(scores),
         }
     }
 
     fn finish(&mut self) {
-        if self.activation == Some(Activation::Softmax) {
+        if self.probabilities == Some(Probabilities::Softmax) {
             softmax_rows(&mut self.scores);
         }
     }

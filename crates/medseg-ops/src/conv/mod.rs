@@ -37,7 +37,8 @@ pub struct ConvOptions {
 ///
 /// Tensors of f16 and bf16, which only GPUs take, are multiplied in their own type and summed in f32, whatever this says;
 /// their weights and the gradients of these stay in f32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// f32. Burn on an NVIDIA GPU may take TF32 (10 bits of mantissa) where its tensor cores are faster, as PyTorch does
     /// for convolutions.

@@ -11,7 +11,7 @@ mod upgrade;
 use std::path::{Path, PathBuf};
 
 use medseg_data::SplitRule;
-use medseg_inference::Growth;
+use medseg_inference::CascadeConfig;
 use medseg_transforms::{LabelInterpolation, Preprocessing};
 use medseg_unet::Precision;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ pub use loss::LossConfig;
 pub use optimizer::{AdamWConfig, OptimizerConfig, OptimizerRule, SgdConfig};
 pub use presets::Preset;
 pub(crate) use presets::one_fall;
-pub use stage::{BestBy, BoxSource, CropSampling, StageConfig, StageInput, WindowSettings};
+pub use stage::{BestBy, BoxSource, CropSampling, StageConfig, StageInput};
 
 use crate::TrainError;
 use crate::files::read_text;
@@ -132,42 +132,6 @@ pub enum OnEmptyLabel {
     Stop,
 }
 
-/// The numbers of the convolutions' products in the forward pass; gradients and weights are f32 either way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PrecisionSetting {
-    /// Single precision.
-    #[default]
-    F32,
-    /// bf16 where the CPU has instructions for it, else f32; see [`medseg_unet::Precision`].
-    Bf16,
-}
-
-impl From<PrecisionSetting> for Precision {
-    fn from(setting: PrecisionSetting) -> Self {
-        match setting {
-            PrecisionSetting::F32 => Self::F32,
-            PrecisionSetting::Bf16 => Self::Bf16,
-        }
-    }
-}
-
-/// The box between the coarse and the fine stage.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CascadeSettings {
-    /// Voxels of the coarse grid added around the coarse mask's box.
-    pub margin: usize,
-    /// Keep only the coarse mask's largest component before taking its box.
-    pub largest_component: bool,
-    /// Millimetres added on every side beyond `margin`.
-    #[serde(default)]
-    pub margin_mm: f64,
-    /// How the box follows a mask that it cuts; not at all if not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub growth: Option<Growth>,
-}
-
 /// A whole experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -183,7 +147,7 @@ pub struct ExperimentConfig {
     pub device: String,
     /// Precision of the networks' forward passes.
     #[serde(default)]
-    pub precision: PrecisionSetting,
+    pub precision: Precision,
     /// Cases and preprocessing.
     pub data: DataConfig,
     /// The coarse stage; only in a two-stage experiment.
@@ -191,8 +155,8 @@ pub struct ExperimentConfig {
     pub coarse: Option<StageConfig>,
     /// The fine stage, or the only one.
     pub fine: StageConfig,
-    /// From the coarse mask to the fine stage's box.
-    pub cascade: CascadeSettings,
+    /// From the coarse mask to the fine stage's box; unused with one stage.
+    pub cascade: CascadeConfig,
     /// Keep only the final mask's largest component.
     pub largest_component: bool,
     /// Distance within which surfaces count as equal in the surface Dice, in millimetres.
@@ -283,12 +247,7 @@ impl ExperimentConfig {
         if !(self.surface_tolerance_mm.is_finite() && self.surface_tolerance_mm >= 0.0) {
             return fail("surface_tolerance_mm must be a number of millimetres that is not negative");
         }
-        if self.cascade.margin_mm < 0.0 || !self.cascade.margin_mm.is_finite() {
-            return fail("cascade.margin_mm must be a number of millimetres that is not negative");
-        }
-        if self.cascade.growth.is_some_and(|g| g.step_mm < 0.0 || !g.step_mm.is_finite()) {
-            return fail("cascade.growth.step_mm must be a number of millimetres that is not negative");
-        }
+        self.cascade.validate().map_err(|e| TrainError::Config(format!("cascade.{e}")))?;
         self.validate_classes()?;
         let preprocessing = self.data.preprocessing.validate();
         preprocessing.map_err(|e| TrainError::Config(format!("data.preprocessing: {e}")))?;

@@ -1,16 +1,16 @@
 //! The shipped settings: `quick` for a first run on any machine, `paper` for the reference experiments.
 
 use medseg_data::SplitRule;
+use medseg_inference::{Blend, CascadeConfig, SlidingWindowConfig};
 use medseg_losses::LevelWeights;
 use medseg_optim::{NovoGradConfig, ScheduleConfig};
 use medseg_transforms::{Intensity, LabelInterpolation, Preprocessing};
-use medseg_unet::{BlockKind, UNetConfig};
+use medseg_unet::{BlockKind, Precision, UNetConfig};
 use medseg_volume::{Dhw, Orientation};
 
 use super::{
-    BestBy, BoxSource, CascadeSettings, CropSampling, DataConfig, Experiment, ExperimentConfig, GradientConfig,
-    LossConfig, OnBadCase, OnEmptyLabel, OptimizerConfig, OptimizerRule, PrecisionSetting, SCHEMA, ScheduleUnit,
-    StageConfig, StageInput, WindowSettings, automatic,
+    BestBy, BoxSource, CropSampling, DataConfig, Experiment, ExperimentConfig, GradientConfig, LossConfig, OnBadCase,
+    OnEmptyLabel, OptimizerConfig, OptimizerRule, SCHEMA, ScheduleUnit, StageConfig, StageInput, automatic,
 };
 
 /// A named set of settings.
@@ -35,7 +35,7 @@ impl Preset {
             experiment,
             seed: 0,
             device: automatic(),
-            precision: PrecisionSetting::F32,
+            precision: Precision::F32,
             data: DataConfig {
                 folder: None,
                 labels: Vec::new(),
@@ -55,13 +55,13 @@ impl Preset {
             coarse,
             fine,
             // About the fine stage's margin in training, counted in voxels of the coarse grid.
-            cascade: CascadeSettings {
-                margin: if paper { 2 } else { 4 },
-                largest_component: !paper,
-                margin_mm: 0.0,
-                // A fine network that saw boxes only draws what is not there beyond them: on the phantom set growing took the
-                // mean Dice from 0.969 to 0.935.
+            cascade: CascadeConfig {
+                coarse_margin: Dhw::splat(if paper { 2 } else { 4 }),
+                min_component_share: if paper { 0.0 } else { 1.0 },
+                // A fine network that saw boxes only draws false parts beyond them: on the phantom set growing took the mean
+                // Dice from 0.969 to 0.935.
                 growth: None,
+                ..CascadeConfig::reference()
             },
             largest_component: !paper,
             surface_tolerance_mm: 2.0,
@@ -79,7 +79,7 @@ impl Preset {
             validate_every: 10,
             optimizer: novograd(lr),
             schedule: ScheduleConfig::CosineWarmRestarts { t_0: 5, t_mult: 3, eta_min: 0.0 },
-            window: WindowSettings { overlap: 0.25, batch: 4, gaussian: false },
+            window: SlidingWindowConfig::default(),
             ..plain_stage()
         };
         let residual = BlockKind::ResTwoLayer;
@@ -133,7 +133,7 @@ fn plain_stage() -> StageConfig {
         gradient: GradientConfig::default(),
         ema: None,
         early_stopping: None,
-        window: WindowSettings { overlap: 0.25, batch: 4, gaussian: true },
+        window: SlidingWindowConfig::default().with_blend(Blend::gaussian()),
         best_by: BestBy::ValidationDice,
     }
 }
@@ -144,6 +144,7 @@ fn quick_stages(experiment: Experiment) -> (Option<StageConfig>, StageConfig) {
     let stage = |size, input, epochs| StageConfig {
         network: UNetConfig { channels: vec![8, 16, 32, 64, 128], dropout: 0.1, ..UNetConfig::default() },
         size: Dhw::splat(size),
+        window: SlidingWindowConfig::new(Dhw::splat(size)).with_blend(Blend::gaussian()),
         input,
         augmentation: Vec::new(),
         foreground_margin: 8,

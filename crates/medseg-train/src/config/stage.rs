@@ -1,6 +1,6 @@
 //! The settings of one stage: a network, how it is fed, and how it is trained.
 
-use medseg_inference::{Blend, SlidingWindow};
+use medseg_inference::SlidingWindowConfig;
 use medseg_losses::{DeepSupervision, LevelWeights, LossError};
 use medseg_optim::{EmaConfig, Schedule, ScheduleConfig};
 use medseg_transforms::{LabelInterpolation, Pipeline, Step};
@@ -67,25 +67,14 @@ pub enum BestBy {
     TrainingLoss,
 }
 
-/// How whole volumes are predicted window by window.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WindowSettings {
-    /// Share of a window that neighbours have in common, in [0, 1).
-    pub overlap: f64,
-    /// Windows in one forward pass.
-    pub batch: usize,
-    /// Gaussian instead of constant weights where windows overlap.
-    pub gaussian: bool,
-}
-
 /// One stage of an experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StageConfig {
     /// The network.
     pub network: UNetConfig,
-    /// Training crop, prediction window, or the size a whole image is resized to: voxels `[depth, height, width]`.
+    /// Training crop, or the size a whole image is resized to: voxels `[depth, height, width]`. See also `window.roi` and
+    /// [`set_size`](Self::set_size).
     pub size: Dhw<usize>,
     /// What a training step sees.
     pub input: StageInput,
@@ -136,8 +125,9 @@ pub struct StageConfig {
     /// End the stage when it no longer gets better.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
-    /// The sliding window of validation and prediction.
-    pub window: WindowSettings,
+    /// The sliding window of validation and prediction; a stage on the whole image has one window of its `size`. `roi` is
+    /// usually `size`; a larger one shows the network more context than it saw in training.
+    pub window: SlidingWindowConfig,
     /// What "best" means.
     pub best_by: BestBy,
 }
@@ -182,12 +172,7 @@ impl StageConfig {
         if self.boxes != BoxSource::Reference && self.input != StageInput::ForegroundCrops {
             return fail("boxes: only a stage on \"foreground_crops\" has boxes".into());
         }
-        if !(0.0..1.0).contains(&self.window.overlap) {
-            return fail(format!("window.overlap must lie in [0, 1), not {}", self.window.overlap));
-        }
-        if self.window.batch == 0 {
-            return fail("window.batch must be at least 1".into());
-        }
+        self.window.validate().or_else(|e| fail(format!("window.{e}")))?;
         let CropSampling { samples, pos, neg } = self.crops;
         if samples == 0 || !(pos >= 0.0 && neg >= 0.0 && positive(f64::from(pos + neg))) {
             return fail("crops needs samples >= 1 and pos, neg >= 0 that are not both 0".into());
@@ -239,11 +224,10 @@ impl StageConfig {
         self.network.out_channels.max(2) - 1
     }
 
-    /// The sliding window of validation and prediction.
-    #[must_use]
-    pub fn sliding_window(&self) -> SlidingWindow {
-        let blend = if self.window.gaussian { Blend::gaussian() } else { Blend::Constant };
-        SlidingWindow::new(self.size).with_overlap(self.window.overlap).with_batch(self.window.batch).with_blend(blend)
+    /// Sets the training crop and the prediction window, voxels.
+    pub fn set_size(&mut self, size: Dhw<usize>) {
+        self.size = size;
+        self.window.roi = size;
     }
 
     /// The changes of a training step's crops.

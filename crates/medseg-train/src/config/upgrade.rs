@@ -1,6 +1,7 @@
 //! Settings of older layouts, as files and finished runs hold them.
 
-use serde_json::{Map, Value};
+use medseg_inference::Blend;
+use serde_json::{Map, Value, json};
 
 use super::{ExperimentConfig, SCHEMA};
 
@@ -17,26 +18,60 @@ pub(crate) fn upgraded(mut settings: Value) -> Result<ExperimentConfig, serde_js
     serde_json::from_value(settings)
 }
 
-/// Schema 1 had `data.orientation` and `data.intensity` where schema 2 has `data.preprocessing`.
+/// Schema 1 had `data.orientation` and `data.intensity` where schema 2 has `data.preprocessing`, and settings of its own where
+/// schema 2 has those of the sliding window and the cascade.
 fn from_first(settings: &mut Value) {
     if let Some(data) = settings.get_mut("data").and_then(Value::as_object_mut) {
         let moved = ["orientation", "intensity"].into_iter().filter_map(|key| data.remove_entry(key));
         let preprocessing: Map<String, Value> = moved.collect();
         data.entry("preprocessing").or_insert(Value::Object(preprocessing));
     }
+    for stage in ["coarse", "fine"] {
+        let Some(stage) = settings.get_mut(stage).and_then(Value::as_object_mut) else { continue };
+        let size = stage.get("size").cloned();
+        let Some(window) = stage.get_mut("window").and_then(Value::as_object_mut) else { continue };
+        if let Some(size) = size {
+            window.entry("roi").or_insert(size);
+        }
+        if let Some(gaussian) = window.remove("gaussian") {
+            let blend = if gaussian == json!(true) { Blend::gaussian() } else { Blend::Constant };
+            window.entry("blend").or_insert(json!(blend));
+        }
+    }
+    if let Some(cascade) = settings.get_mut("cascade").and_then(Value::as_object_mut) {
+        if let Some(margin) = cascade.remove("margin") {
+            cascade.insert("coarse_margin".into(), json!([margin, margin, margin]));
+        }
+        if let Some(largest) = cascade.remove("largest_component") {
+            cascade.insert("min_component_share".into(), json!(if largest == json!(true) { 1.0 } else { 0.0 }));
+        }
+        // Left out they were those of the reference experiments.
+        for (key, value) in [("margin_mm", json!(0.0)), ("min_component_share", json!(0.0)), ("growth", json!("none"))]
+        {
+            cascade.entry(key).or_insert(value);
+        }
+    }
     settings["schema"] = 2.into();
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
     use crate::config::{Experiment, Preset};
 
     fn first(config: &ExperimentConfig) -> Value {
         let mut old = serde_json::to_value(config).unwrap();
         old["schema"] = json!(1);
+        for stage in ["coarse", "fine"] {
+            let Some(window) = old.get_mut(stage).map(|stage| stage["window"].as_object_mut().unwrap()) else {
+                continue;
+            };
+            let gaussian = window["blend"] != json!("constant");
+            window.retain(|key, _| ["overlap", "batch"].contains(&key.as_str()));
+            window.insert("gaussian".into(), json!(gaussian));
+        }
+        let margin = config.cascade.coarse_margin.d;
+        old["cascade"] = json!({ "margin": margin, "largest_component": config.cascade.min_component_share > 0.0 });
         let data = old["data"].as_object_mut().unwrap();
         data.remove("label_interpolation");
         let preprocessing = data.remove("preprocessing").unwrap();

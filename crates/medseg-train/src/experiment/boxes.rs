@@ -5,12 +5,10 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use medseg_data::Case;
-use medseg_inference::{Cascade, CascadeConfig, Fallback, NoProgress};
 use medseg_transforms::BoxDhw;
 use medseg_unet::load_weights;
 use ndarray::Axis;
 
-use super::export::cascade_config;
 use crate::cases::Samples;
 use crate::config::{ExperimentConfig, OnBadCase, StageConfig};
 use crate::files::write_atomic;
@@ -33,10 +31,8 @@ pub(super) fn predicted_boxes(
         let reason = format!("fine.boxes = \"predicted\" needs the coarse stage's {}", weights.display());
         return Err(TrainError::NotARun { path: out.to_path_buf(), reason });
     }
-    let network = load_weights(&weights, device)?.with_precision(config.precision.into());
-    // The box as the coarse network has it: nothing of the fine network's part is needed.
-    let settings = CascadeConfig { growth: None, fallback: Fallback::EmptyMask, ..cascade_config(config, coarse) };
-    let cascade = Cascade::new(settings)?;
+    let network = load_weights(&weights, device)?.with_precision(config.precision);
+    let cascade = config.cascade.init(coarse.size, &config.fine.window)?;
     observer.begin("boxes of the coarse stage", cases.len());
     let mut boxes = BTreeMap::new();
     for (done, case) in cases.iter().enumerate() {
@@ -46,10 +42,8 @@ pub(super) fn predicted_boxes(
             read => read?,
         };
         let mut find = |windows: Tensor<5>| network.forward(windows);
-        let mut nothing = |windows: Tensor<5>| windows.full_like(-1.0);
         let image = sample.image.index_axis(Axis(0), 0);
-        let found =
-            cascade.predict(&image, sample.geometry.spacing(), device, &mut find, &mut nothing, &mut NoProgress);
+        let found = cascade.infer(image, sample.geometry.spacing(), device).locate(&mut find);
         let report = found.map_err(|e| TrainError::from(e).in_case(&case.id))?.report;
         let roi = if report.coarse_missed {
             observer.warn(&format!("case {}: the coarse network found nothing; its box is the whole volume", case.id));

@@ -1,16 +1,15 @@
-//! A run as a bundle: what of it is needed to predict.
+//! A run as a bundle: the part of it that predicts.
 
 use std::path::Path;
 
 use burn::tensor::Device;
 use medseg_bundle::{Bundle, BundleConfig, CONFIG_FILE, Stages};
-use medseg_inference::{CascadeConfig, MaskRule, PostProcessing};
-use medseg_volume::Dhw;
+use medseg_inference::{MaskRule, PostProcessing};
 
 use super::folder::{BUNDLE_FOLDER, RunRecord};
 use super::trained::TrainedRun;
 use crate::TrainError;
-use crate::config::{ExperimentConfig, StageConfig};
+use crate::config::ExperimentConfig;
 
 /// Opens what predicts: a bundle, or the output folder of a run, finished or not.
 ///
@@ -52,23 +51,15 @@ pub(super) fn bundle_config(record: &RunRecord) -> BundleConfig {
 }
 
 fn stages(settings: &ExperimentConfig) -> Stages {
-    let (network, window) = (settings.fine.network.clone(), settings.fine.sliding_window());
+    let (network, window) = (settings.fine.network.clone(), settings.fine.window);
     let Some(coarse) = &settings.coarse else {
         return Stages::OneStage { network, window, rule: MaskRule::default() };
     };
-    let cascade = cascade_config(settings, coarse);
-    Stages::TwoStage { coarse: coarse.network.clone(), fine: network, cascade }
-}
-
-/// How the two networks of a run predict together.
-pub(super) fn cascade_config(settings: &ExperimentConfig, coarse: &StageConfig) -> CascadeConfig {
-    CascadeConfig {
+    Stages::TwoStage {
+        coarse: coarse.network.clone(),
+        fine: network,
         coarse_size: coarse.size,
-        coarse_margin: Dhw::splat(settings.cascade.margin),
-        margin_mm: settings.cascade.margin_mm,
-        min_component_share: f64::from(u8::from(settings.cascade.largest_component)),
-        growth: settings.cascade.growth,
-        window: settings.fine.sliding_window(),
-        ..CascadeConfig::paper()
+        cascade: settings.cascade,
+        window,
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn fit_size(config: &mut ExperimentConfig, shapes: &[Dhw<usize>]) {
     let median = [sides(0), sides(1), sides(2)].map(|side| (side / SIDE_STEP * SIDE_STEP).max(SIDE_STEP));
     for stage in config.stages_mut() {
         let size = stage.size.to_array();
-        stage.size = Dhw::from(std::array::from_fn(|axis| size[axis].min(median[axis])));
+        stage.set_size(Dhw::from(std::array::from_fn(|axis| size[axis].min(median[axis]))));
     }
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn fit_components(
     training: &[Case],
     observer: &mut dyn Observer,
 ) -> Result<(), TrainError> {
-    /// Share of the foreground in the largest component from which on the rest is dirt.
+    /// Share of the foreground in the largest component from which on the rest is spurious.
     const ALMOST_ALL: f64 = 0.99;
     for case in training.iter().take(LOOKED_AT) {
         let label = load_label(case, &config.data.labels).map_err(|e| e.in_case(&case.id));
@@ -79,7 +79,7 @@ pub(crate) fn fit_components(
         let sizes = label_components(&label.data.view(), Connectivity::Vertex).sizes;
         let (largest, all) = (sizes.iter().max().copied().unwrap_or(0), sizes.iter().sum::<usize>());
         if (largest as f64) < ALMOST_ALL * all as f64 {
-            config.cascade.largest_component = false;
+            config.cascade.min_component_share = 0.0;
             config.largest_component = false;
             observer.message("the foreground has several parts: masks keep all of theirs, not only the largest");
             return Ok(());

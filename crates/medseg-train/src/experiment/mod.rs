@@ -18,4 +18,4 @@ mod trained;
 pub use export::open_bundle;
 pub use request::{Part, RunRequest};
 pub use run::{run_experiment, run_experiment_on};
-pub use trained::{CoarsePrediction, Prediction, TrainedRun};
+pub use trained::TrainedRun;

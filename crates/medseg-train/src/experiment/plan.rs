@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use medseg_unet::describe;
+use medseg_unet::{Precision, describe};
 
 use super::RunRequest;
 use super::dataset::Dataset;
 use crate::TrainError;
-use crate::config::{PrecisionSetting, StageConfig, StageInput};
+use crate::config::{StageConfig, StageInput};
 
 const MIB: f64 = (1u64 << 20) as f64;
 
@@ -60,7 +60,7 @@ fn stage_text(name: &str, stage: &StageConfig, data: &Dataset) -> Result<String,
 pub(crate) fn memory_shortages(request: &RunRequest, free: u64) -> Result<Vec<String>, TrainError> {
     let mut shortages = Vec::new();
     for (name, stage) in request.config.stages() {
-        let needed = step_bytes(stage)? / if request.config.precision == PrecisionSetting::Bf16 { 2 } else { 1 };
+        let needed = step_bytes(stage)? / if request.config.precision == Precision::Bf16 { 2 } else { 1 };
         if needed > free {
             shortages.push(format!(
                 "stage {name}: a training step keeps about {} MiB of activations and {} has {} MiB free: lower {name}.size or \
@@ -92,7 +92,7 @@ fn prepared_bytes(stage: &StageConfig, data: &Dataset, id: &str) -> u64 {
 fn prediction_text(request: &RunRequest, data: &Dataset) -> Result<String, TrainError> {
     let cases = data.predicted();
     let named = if data.split.validation == cases { "validation" } else { "left-out" };
-    let window = request.config.fine.sliding_window();
+    let window = request.config.fine.window.init()?;
     let mut windows = 0;
     let mut largest = 0;
     for shape in cases.iter().filter_map(|id| data.shape_of(id)) {
@@ -104,7 +104,7 @@ fn prediction_text(request: &RunRequest, data: &Dataset) -> Result<String, Train
     Ok(format!(
         "prediction: {} {named} cases, {whole}{windows} windows of {}, {:.0} MiB for the largest image and its stitching",
         cases.len(),
-        request.config.fine.size,
+        window.config().roi,
         largest as f64 / MIB
     ))
 }
@@ -140,9 +140,9 @@ mod tests {
         );
         assert_eq!(memory_shortages(&request(&config), fine).unwrap(), Vec::<String>::new());
         assert_eq!(memory_shortages(&request(&config), 0).unwrap().len(), 2);
-        config.precision = PrecisionSetting::Bf16;
+        config.precision = Precision::Bf16;
         assert_eq!(memory_shortages(&request(&config), fine - 1).unwrap(), Vec::<String>::new());
-        config.precision = PrecisionSetting::F32;
+        config.precision = Precision::F32;
         config.fine.gradient.checkpointing = true;
         assert_eq!(memory_shortages(&request(&config), fine - 1).unwrap(), Vec::<String>::new());
         let again = step_bytes(&config.fine).unwrap();

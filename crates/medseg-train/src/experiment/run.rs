@@ -90,7 +90,7 @@ pub fn run_experiment_on(
         recorder.finish()?;
         return Ok(None);
     }
-    let run = TrainedRun::open(&request.out, &devices[0])?.with_precision(request.config.precision.into());
+    let run = TrainedRun::open(&request.out, &devices[0])?.with_precision(request.config.precision);
     run.bundle().save(request.out.join(BUNDLE_FOLDER))?;
     let mut predicted = predict_cases(&run, &data.select(data.predicted())?, &request.out, observer)?;
     predicted.skipped.extend(data.unreadable.iter().cloned());
@@ -215,7 +215,7 @@ fn train_stages(
             seed,
             workers: config.data.workers,
             devices,
-            precision: config.precision.into(),
+            precision: config.precision,
             folder: request.out.join(name),
             tensorboard: request.tensorboard.then(|| request.out.join("tensorboard").join(name)),
         };

@@ -3,44 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use medseg_bundle::Bundle;
-use medseg_inference::CascadeReport;
+use medseg_bundle::{Bundle, Prediction};
 use medseg_unet::{Precision, load_weights};
 use medseg_volume::Volume;
-use ndarray::Array3;
 
 use super::export::bundle_config;
 use super::folder::RunRecord;
 use crate::config::ExperimentConfig;
 use crate::stage::StageRun;
-use crate::{Observer, TrainError};
+use crate::{Observer, TrainError, WindowProgress};
 
 /// The networks of a run with everything needed to segment a new image.
 #[derive(Debug)]
 pub struct TrainedRun {
     config: ExperimentConfig,
     bundle: Bundle,
-}
-
-/// What the coarse stage of a two-stage run found.
-#[derive(Clone, Debug)]
-pub struct CoarsePrediction {
-    /// Its mask on the input's grid.
-    pub mask: Array3<u8>,
-    /// What came of it; boxes are in voxels of the input with its axes turned as the settings say.
-    pub report: CascadeReport,
-}
-
-/// A segmented image.
-#[derive(Clone, Debug)]
-pub struct Prediction {
-    /// Labels on the input's grid, with its geometry: 1 where the organ is; where the run tells several classes apart, the
-    /// values of `data.labels`.
-    pub mask: Volume<u8>,
-    /// The coarse stage of a two-stage run.
-    pub coarse: Option<CoarsePrediction>,
-    /// Seconds of preprocessing, networks and post-processing.
-    pub seconds: f64,
 }
 
 impl TrainedRun {
@@ -81,7 +58,7 @@ impl TrainedRun {
         &self.config
     }
 
-    /// What of the run is needed to predict, to be saved elsewhere.
+    /// The part of the run that predicts, to be saved elsewhere.
     #[must_use]
     pub fn bundle(&self) -> &Bundle {
         &self.bundle
@@ -104,22 +81,11 @@ impl TrainedRun {
     /// Segments an image as it was read from its file.
     ///
     /// # Errors
-    /// What the networks or the sliding window fail with.
+    /// Failures of the networks or the sliding window.
     pub fn predict(&self, image: &Volume<f32>, observer: &mut dyn Observer) -> Result<Prediction, TrainError> {
-        let mut announced = 0;
-        let mut progress = |done: usize, total: usize| {
-            if total != announced {
-                observer.begin("windows", total);
-                announced = total;
-            }
-            observer.advance(done, "");
-        };
+        let mut progress = WindowProgress::new(observer);
         let prediction = self.bundle.predict(image, &mut progress)?;
-        observer.end();
-        let coarse_mask = prediction.coarse_mask()?;
-        let coarse = coarse_mask
-            .zip(prediction.report.cascade)
-            .map(|(mask, report)| CoarsePrediction { mask: mask.data, report });
-        Ok(Prediction { mask: prediction.mask, coarse, seconds: prediction.report.seconds })
+        progress.end();
+        Ok(prediction)
     }
 }

@@ -1,10 +1,10 @@
 //! Mean Dice of a stage over the validation cases.
 
-use burn::tensor::{Tensor, TensorData};
-use medseg_inference::{MaskRule, NoProgress};
+use burn::tensor::Tensor;
+use medseg_inference::{MaskRule, SlidingWindowConfig};
 use medseg_metrics::{EmptyPolicy, confusion_of_class, mean_ignoring_nan};
 use medseg_unet::UNet;
-use ndarray::{Array3, ArrayView4, Axis};
+use ndarray::{Array3, Axis};
 
 use super::StageRun;
 use crate::cases::{CaseSource, TrainingCase};
@@ -64,19 +64,12 @@ impl Validated {
 
 fn predict(run: &StageRun<'_>, network: &UNet, case: &TrainingCase) -> Result<Array3<u8>, TrainError> {
     let mut predictor = |windows: Tensor<5>| network.forward(windows);
-    let image = case.image.view().insert_axis(Axis(0));
-    let device = run.device();
-    if run.config.input != StageInput::Whole {
-        let window = run.config.sliding_window();
-        return Ok(window.predict_mask(&image, MaskRule::default(), device, &mut predictor, &mut NoProgress)?);
-    }
-    let (_, d, h, w) = image.dim();
-    let input = TensorData::new(image.iter().copied().collect::<Vec<f32>>(), [1, 1, d, h, w]);
-    let logits = predictor(Tensor::from_data(input, device));
-    let channels = logits.dims()[1];
-    let logits = logits.try_into_vec_as::<f32>().map_err(|e| TrainError::Device(e.to_string()))?;
-    let logits = ArrayView4::from_shape((channels, d, h, w), &logits).map_err(|e| TrainError::Device(e.to_string()))?;
-    Ok(MaskRule::default().apply(&logits)?)
+    let window = match run.config.input {
+        StageInput::Whole => SlidingWindowConfig::whole(case.image.dim().into()),
+        StageInput::Crops | StageInput::ForegroundCrops => run.config.window,
+    };
+    let (window, image) = (window.init()?, case.image.view().insert_axis(Axis(0)));
+    Ok(window.infer(image, run.device(), &mut predictor).mask(MaskRule::default())?)
 }
 
 #[cfg(test)]

@@ -1,0 +1,80 @@
+//! The fine network in its box, and the box that follows its mask.
+
+use std::ops::ControlFlow;
+
+use burn::tensor::Device;
+use medseg_transforms::BoxDhw;
+use medseg_volume::Dhw;
+use ndarray::{ArrayView3, Axis, s};
+
+use super::config::Growth;
+use super::output::{CascadeOutput, FallbackReason};
+use super::region::{reached_faces, voxels_of, widened};
+use crate::error::InferenceError;
+use crate::predictor::Predictor;
+use crate::progress::Progress;
+use crate::rule::MaskRule;
+use crate::window::SlidingWindow;
+
+/// One case's second stage.
+pub(super) struct Drawing<'a, 'n> {
+    pub window: SlidingWindow,
+    pub rule: MaskRule,
+    pub image: ArrayView3<'a, f32>,
+    pub device: &'a Device,
+    pub network: &'n mut dyn Predictor,
+    pub progress: Option<&'a mut dyn Progress>,
+}
+
+impl Drawing<'_, '_> {
+    /// Runs the fine network over the report's box and writes its labels there.
+    pub fn draw(&mut self, output: &mut CascadeOutput) -> Result<(), InferenceError> {
+        let (start, end) = (output.report.roi.start, output.report.roi.end());
+        let part = s![start.d..end.d, start.h..end.h, start.w..end.w];
+        let before = 1 + output.report.windows;
+        let (mut windows, progress) = (0, &mut self.progress);
+        let mut count = |done: usize, total: usize| {
+            windows = total;
+            progress
+                .as_mut()
+                .map_or(ControlFlow::Continue(()), |listener| listener.report(before + done, before + total))
+        };
+        self.window
+            .infer(self.image.slice(part).insert_axis(Axis(0)), self.device, &mut *self.network)
+            .progress(&mut count)
+            .mask_into(self.rule, output.mask.slice_mut(part))?;
+        output.report.windows += windows;
+        Ok(())
+    }
+
+    /// Lets the box grow for as long as the mask reaches its faces; searches the whole image where that does not end, or
+    /// where the mask is empty.
+    pub fn follow(
+        &mut self,
+        growth: Growth,
+        spacing: Dhw<f64>,
+        output: &mut CascadeOutput,
+    ) -> Result<(), InferenceError> {
+        let whole = BoxDhw::whole(Dhw::from(output.mask.dim()));
+        let mut step_mm = growth.step_mm;
+        while output.report.roi != whole {
+            let faces = reached_faces(&output.mask.view(), &output.report.roi);
+            let cut = faces.to_array().into_iter().any(|(low, high)| low || high);
+            if !cut && output.mask.iter().any(|&label| label != 0) {
+                return Ok(());
+            }
+            if cut && output.report.roi_grown < growth.rounds {
+                let by = voxels_of(step_mm, spacing).map(|voxels| voxels.max(1));
+                output.report.roi = widened(&output.report.roi, faces, by, whole.size);
+                output.report.roi_grown += 1;
+                step_mm *= 2.0;
+            } else {
+                let reason = if cut { FallbackReason::StillCut } else { FallbackReason::FineEmpty };
+                output.report.fallback = Some(reason);
+                output.report.roi = whole;
+            }
+            self.draw(output)?;
+        }
+        Ok(())
+    }
+}

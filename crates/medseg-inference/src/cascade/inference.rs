@@ -1,0 +1,100 @@
+//! One inference of a cascade on one image.
+
+use burn::tensor::Device;
+use medseg_volume::Dhw;
+use ndarray::{Array3, ArrayView3};
+
+use super::config::CascadeConfig;
+use super::draw::Drawing;
+use super::locate::{coarse_labels, located};
+use super::output::{CascadeOutput, Located};
+use crate::error::InferenceError;
+use crate::predictor::Predictor;
+use crate::progress::{Progress, report};
+use crate::window::SlidingWindow;
+
+/// A cascade and an image, made by [`Cascade::infer`](crate::Cascade::infer); the methods that return a result run it.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use medseg_inference::{CascadeConfig, Dhw, SlidingWindowConfig};
+/// use ndarray::{Array3, s};
+///
+/// let mut image = Array3::<f32>::zeros((24, 24, 24));
+/// image.slice_mut(s![8..16, 8..16, 8..16]).fill(1.0);
+/// let cascade = CascadeConfig::reference().init(Dhw::splat(12), &SlidingWindowConfig::default())?;
+/// let mut coarse = |windows: Tensor<5>| windows - 0.5;
+/// let located = cascade.infer(image.view(), Dhw::splat(1.0), &Device::flex()).locate(&mut coarse)?;
+/// // The organ's 4 voxels on the coarse grid with a margin of 2, each 2 voxels of the image.
+/// assert_eq!(located.roi().size, Dhw::splat(16));
+/// # Ok::<(), medseg_inference::InferenceError>(())
+/// ```
+#[must_use = "nothing is predicted until a result is asked for"]
+pub struct CascadeInference<'a> {
+    pub(super) config: CascadeConfig,
+    pub(super) coarse_size: Dhw<usize>,
+    pub(super) window: SlidingWindow,
+    pub(super) image: ArrayView3<'a, f32>,
+    pub(super) spacing: Dhw<f64>,
+    pub(super) device: &'a Device,
+    pub(super) progress: Option<&'a mut dyn Progress>,
+}
+
+impl<'a> CascadeInference<'a> {
+    /// Reports the progress: the coarse pass counts as the first window, the windows of the fine network follow. The total
+    /// rises when the box grows. The listener may stop the inference.
+    pub fn progress(mut self, progress: &'a mut dyn Progress) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// Predicts the labels: [`locate`](CascadeInference::locate), then [`draw`](CascadeInference::draw).
+    ///
+    /// # Errors
+    /// As its two halves.
+    pub fn predict(
+        self,
+        coarse: &mut dyn Predictor,
+        fine: &mut dyn Predictor,
+    ) -> Result<CascadeOutput, InferenceError> {
+        let located = self.locate(coarse)?;
+        self.draw(located, fine)
+    }
+
+    /// Finds the box in which the fine network looks. The coarse network gets one tensor `[1, 1, coarse_size]`.
+    ///
+    /// # Errors
+    /// [`InferenceError::EmptyImage`]; [`InferenceError::Parameter`] for a spacing that is not positive; failures of the network
+    /// and an output of another shape than its input.
+    pub fn locate(&self, coarse: &mut dyn Predictor) -> Result<Located, InferenceError> {
+        let shape = Dhw::from(self.image.dim());
+        if shape.to_array().contains(&0) {
+            return Err(InferenceError::EmptyImage { channels: 1, shape });
+        }
+        InferenceError::check_spacing(self.spacing)?;
+        let labels = coarse_labels(&self.config, self.coarse_size, &self.image, self.device, coarse)?;
+        let report = located(&self.config, &labels, shape, self.spacing);
+        Ok(Located { coarse: labels, report })
+    }
+
+    /// Draws the organ in the box of the same image that [`locate`](CascadeInference::locate) found, and lets the box grow as
+    /// the settings say.
+    ///
+    /// # Errors
+    /// Failures of the network, an output of another shape than its input, or [`InferenceError::Cancelled`].
+    pub fn draw(mut self, located: Located, fine: &mut dyn Predictor) -> Result<CascadeOutput, InferenceError> {
+        let Located { coarse, report: found } = located;
+        let mut output = CascadeOutput { mask: Array3::zeros(self.image.dim()), coarse, report: found };
+        if output.report.roi.size.voxels() == 0 {
+            report(&mut self.progress, 1, 1)?;
+            return Ok(output);
+        }
+        let Self { config, window, image, spacing, device, progress, .. } = self;
+        let mut drawing = Drawing { window, rule: config.rule, image, device, network: fine, progress };
+        drawing.draw(&mut output)?;
+        if let Some(growth) = config.growth {
+            drawing.follow(growth, spacing, &mut output)?;
+        }
+        Ok(output)
+    }
+}
