@@ -1,6 +1,6 @@
 //! How long work tells its progress without drawing anything.
 
-use crate::EpochRecord;
+use medseg_report::EpochRecord;
 
 /// How far the training of a stage is.
 #[derive(Clone, Copy, Debug)]

@@ -1,20 +1,20 @@
 //! Predicting the held-out cases: masks, overlays, rows of the metrics table.
 
-use std::path::Path;
 use std::sync::Arc;
 
+use medseg_bundle::Prediction;
 use medseg_data::{Case, Loader, LoaderOptions};
 use medseg_metrics::CaseMetrics;
+use medseg_report::{CaseRow, RunFolder, display_window, overlay};
 use medseg_transforms::Intensity;
 use medseg_volume::{Volume, read_image, write_label};
 use ndarray::Array3;
 
+use super::TrainedRun;
 use super::measure::Measure;
-use super::{CoarsePrediction, Prediction, TrainedRun};
 use crate::cases::{check_finite, load_reference, no_foreground};
 use crate::config::{OnBadCase, StageConfig};
 use crate::files::write_atomic;
-use crate::report::{CaseRow, display_window, overlay};
 use crate::{Observer, Silent, TrainError};
 
 /// What prediction leaves besides the files.
@@ -34,7 +34,7 @@ pub(crate) struct Predicted {
 pub(crate) fn predict_cases(
     run: &TrainedRun,
     cases: &[Case],
-    out: &Path,
+    out: &RunFolder,
     observer: &mut dyn Observer,
 ) -> Result<Predicted, TrainError> {
     let mut found = Predicted { rows: Vec::new(), coarse_missed: 0, fallbacks: 0, grown: 0, skipped: Vec::new() };
@@ -58,13 +58,13 @@ pub(crate) fn predict_cases(
         let mut one = || -> Result<(), TrainError> {
             let prediction = run.predict(&image, &mut Silent)?;
             tell_detours(&case.id, &prediction, observer);
-            write_label(out.join("predictions").join(format!("{}.nii.gz", case.id)), &prediction.mask)?;
+            write_label(out.prediction(&case.id), &prediction.mask)?;
             if reference.as_ref().is_some_and(|r| r.data.iter().all(|v| *v == 0)) {
                 observer.warn(&format!("{}; it is left out of the mean Dice", no_foreground(case)));
             }
             found.add(run, &case.id, &image, reference.as_ref().map(|r| &r.data), &prediction)?;
             let picture = draw(run, &image, reference.as_ref().map(|r| &r.data), &prediction)?;
-            write_atomic(&out.join("overlays").join(format!("{}.png", case.id)), &picture)
+            write_atomic(&out.overlay(&case.id), &picture)
         };
         one().map_err(|e| e.in_case(&case.id))?;
         observer.advance(done + 1, &case.id);
@@ -75,7 +75,7 @@ pub(crate) fn predict_cases(
 
 /// Says where the cascade did not go straight from the coarse box to the mask.
 fn tell_detours(case: &str, prediction: &Prediction, observer: &mut dyn Observer) {
-    let Some(CoarsePrediction { report, .. }) = &prediction.coarse else { return };
+    let Some(report) = &prediction.report.cascade else { return };
     if report.roi_grown > 0 {
         observer
             .message(&format!("case {case}: the mask reached the box's face, which grew {} time(s)", report.roi_grown));
@@ -106,7 +106,7 @@ impl Predicted {
         reference: Option<&Array3<u8>>,
         prediction: &Prediction,
     ) -> Result<(), TrainError> {
-        let report = prediction.coarse.as_ref().map(|coarse| &coarse.report);
+        let report = prediction.report.cascade.as_ref();
         self.fallbacks += usize::from(report.is_some_and(|r| r.fallback.is_some()));
         self.grown += usize::from(report.is_some_and(|r| r.roi_grown > 0));
         let Some(reference) = reference else { return Ok(()) };
@@ -114,14 +114,14 @@ impl Predicted {
         let spacing = image.geometry.spacing();
         let measure = Measure { labels: &config.data.labels, spacing, tolerance_mm: config.surface_tolerance_mm };
         let mut row = |stage: &str, mask: &Array3<u8>, classes: usize| -> Result<CaseMetrics, TrainError> {
-            let rows = measure.rows(case, stage, prediction.seconds, mask, reference, classes)?;
+            let rows = measure.rows(case, stage, prediction.report.seconds, mask, reference, classes)?;
             let metrics = rows[0].metrics;
             self.rows.extend(rows);
             Ok(metrics)
         };
         let final_stage = run.config().stages().last().map_or("fine", |s| s.0);
-        if let Some(coarse) = &prediction.coarse {
-            let metrics = row("coarse", &coarse.mask, config.coarse.as_ref().map_or(1, StageConfig::classes))?;
+        if let Some(coarse) = prediction.coarse_mask()? {
+            let metrics = row("coarse", &coarse.data, config.coarse.as_ref().map_or(1, StageConfig::classes))?;
             self.coarse_missed += usize::from(metrics.dice == 0.0);
         }
         row(final_stage, &prediction.mask.data, config.fine.classes())?;
@@ -139,5 +139,5 @@ fn draw(
         Intensity::Window { low, high } => [low, high],
         _ => display_window(&image.data),
     };
-    overlay(&image.data, &prediction.mask.data, reference, &image.geometry, window)?.png()
+    Ok(overlay(&image.data, &prediction.mask.data, reference, &image.geometry, window)?.png()?)
 }

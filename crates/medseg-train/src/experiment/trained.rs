@@ -1,18 +1,16 @@
 //! A trained run applied to an image.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::Device;
-use medseg_bundle::Bundle;
-use medseg_inference::CascadeReport;
+use medseg_bundle::{Bundle, CONFIG_FILE, Prediction};
+use medseg_report::RunFolder;
 use medseg_unet::{Precision, load_weights};
 use medseg_volume::Volume;
-use ndarray::Array3;
 
 use super::export::bundle_config;
 use super::folder::RunRecord;
 use crate::config::ExperimentConfig;
-use crate::stage::StageRun;
 use crate::{Observer, TrainError};
 
 /// The networks of a run with everything needed to segment a new image.
@@ -22,25 +20,16 @@ pub struct TrainedRun {
     bundle: Bundle,
 }
 
-/// What the coarse stage of a two-stage run found.
-#[derive(Clone, Debug)]
-pub struct CoarsePrediction {
-    /// Its mask on the input's grid.
-    pub mask: Array3<u8>,
-    /// What came of it; boxes are in voxels of the input with its axes turned as the settings say.
-    pub report: CascadeReport,
-}
-
-/// A segmented image.
-#[derive(Clone, Debug)]
-pub struct Prediction {
-    /// Labels on the input's grid, with its geometry: 1 where the organ is; where the run tells several classes apart, the
-    /// values of `data.labels`.
-    pub mask: Volume<u8>,
-    /// The coarse stage of a two-stage run.
-    pub coarse: Option<CoarsePrediction>,
-    /// Seconds of preprocessing, networks and post-processing.
-    pub seconds: f64,
+/// Opens a folder that predicts: a bundle, or the output folder of a run, finished or not.
+///
+/// # Errors
+/// [`TrainError::NotARun`] for a folder that is neither; otherwise the fault of the bundle or the run.
+pub fn open_bundle(folder: &Path, device: &Device) -> Result<Bundle, TrainError> {
+    let exported = RunFolder::new(folder).bundle();
+    match [folder, &exported].into_iter().find(|path| path.join(CONFIG_FILE).is_file()) {
+        Some(bundle) => Ok(Bundle::open(bundle, device)?),
+        None => Ok(TrainedRun::open(folder, device)?.into_bundle()),
+    }
 }
 
 impl TrainedRun {
@@ -57,7 +46,7 @@ impl TrainedRun {
         let record = RunRecord::read(folder)?;
         record.settings.validate()?;
         let load = |stage: &str| {
-            let path: PathBuf = StageRun::best_weights(&folder.join(stage));
+            let path = RunFolder::new(folder).stage(stage).best_weights();
             if !path.is_file() {
                 return Err(not_a_run(format!("stage {stage} has no {} yet", path.display())));
             }
@@ -116,10 +105,6 @@ impl TrainedRun {
         };
         let prediction = self.bundle.predict(image, &mut progress)?;
         observer.end();
-        let coarse_mask = prediction.coarse_mask()?;
-        let coarse = coarse_mask
-            .zip(prediction.report.cascade)
-            .map(|(mask, report)| CoarsePrediction { mask: mask.data, report });
-        Ok(Prediction { mask: prediction.mask, coarse, seconds: prediction.report.seconds })
+        Ok(prediction)
     }
 }
