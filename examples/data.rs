@@ -7,8 +7,8 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use medseg::data::phantom::PhantomConfig;
 use medseg::data::{Loader, LoaderOptions, SplitRule, check_cases, discover};
+use medseg::phantom::PhantomConfig;
 
 fn main() -> ExitCode {
     match run() {

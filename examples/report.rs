@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use medseg::train::report::write_report;
+use medseg::report::write_report;
 
 #[derive(Debug, Parser)]
 struct Options {

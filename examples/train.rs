@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use medseg::Device;
-use medseg::data::phantom::PhantomConfig;
+use medseg::phantom::PhantomConfig;
 use medseg::train::{Experiment, Preset, RunRequest, Silent, TrainedRun, run_experiment};
 use medseg::volume::{Dhw, read_image};
 
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     config.fine.network.channels = vec![4, 8, 16, 32];
     let out = folder.path().join("run");
     let request = RunRequest::new(config, Some(data), &out);
-    run_experiment(&request, &Device::flex(), &mut Silent)?;
+    run_experiment(&request, &[Device::flex()], &mut Silent)?;
     print!("{}", std::fs::read_to_string(out.join("one_stage/history.csv"))?);
     print!("{}", std::fs::read_to_string(out.join("metrics.csv"))?);
 

@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
-use medseg::data::phantom::PhantomConfig;
 use medseg::data::rng_for;
+use medseg::phantom::PhantomConfig;
 use medseg::transforms::{
     Connectivity, Intensity, Interpolation, RandCropByPosNegLabel, SpatialPad, crop, foreground_box, label_components,
     paste, resize,

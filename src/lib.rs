@@ -8,7 +8,8 @@
 //! | [`volume`] | `medseg-volume` | volumes with geometry, NIfTI files |
 //! | [`transforms`] | `medseg-transforms` | intensity, crop, pad, resize, components |
 //! | [`metrics`] | `medseg-metrics` | Dice, IoU, HD95, ASSD, surface Dice |
-//! | [`data`] | `medseg-data` | cases, splits, cache, loader, the phantom |
+//! | [`data`] | `medseg-data` | cases, splits, cache, loader |
+//! | [`phantom`] | `medseg-phantom` | synthetic abdominal CTs |
 //! | [`device`] | `medseg-device` | which device runs the networks |
 //! | [`ops`] | `medseg-ops` | 3D operations on tensors |
 //! | [`unet`] | `medseg-unet` | the network and its weight files |
@@ -16,6 +17,7 @@
 //! | [`optim`] | `medseg-optim` | NovoGrad, warm restarts |
 //! | [`inference`] | `medseg-inference` | sliding window, cascade |
 //! | [`bundle`] | `medseg-bundle` | a trained segmentation in one folder |
+//! | [`report`] | `medseg-report` | charts, overlays and the page of a run |
 //! | [`train`] | `medseg-train` | whole experiments |
 //!
 //! # Features
@@ -53,6 +55,8 @@ pub use medseg_losses as losses;
 pub use medseg_metrics as metrics;
 pub use medseg_ops as ops;
 pub use medseg_optim as optim;
+pub use medseg_phantom as phantom;
+pub use medseg_report as report;
 pub use medseg_train as train;
 pub use medseg_transforms as transforms;
 pub use medseg_unet as unet;

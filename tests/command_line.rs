@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use medseg::data::phantom::PhantomConfig;
+use medseg::phantom::PhantomConfig;
 use medseg::volume::{read_image, read_info, read_label};
 
 /// An example, which `cargo test` builds beside the tests.

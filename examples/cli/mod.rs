@@ -7,7 +7,7 @@ mod progress;
 use std::process::ExitCode;
 
 use clap::Parser;
-use medseg::train::{Experiment, TrainError, run_experiment_on};
+use medseg::train::{Experiment, TrainError, run_experiment};
 
 #[allow(unused_imports, reason = "each example uses its own part of this module")]
 pub use device::{choose_device, choose_devices, within_memory_of};
@@ -54,6 +54,6 @@ fn start(experiment: Experiment, options: &Options) -> Result<bool, TrainError> 
     let name = chosen.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
     let devices: Vec<_> = chosen.iter().map(|c| c.device.clone()).collect();
     let request = options.request(config, &name);
-    let summary = within_memory_of(&chosen[0], || run_experiment_on(&request, &devices, &mut Bar::new()))?;
-    Ok(summary.is_none_or(|s| s.skipped_cases.is_empty()))
+    let outcome = within_memory_of(&chosen[0], || run_experiment(&request, &devices, &mut Bar::new()))?;
+    Ok(outcome.summary().is_none_or(|s| s.skipped_cases.is_empty()))
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use medseg::train::{DiskCacheConfig, Experiment, ExperimentConfig, Part, Preset, RunRequest, TrainError};
+use medseg::train::{DiskCacheConfig, Experiment, ExperimentConfig, Fit, Part, Preset, RunRequest, TrainError};
 use medseg::transforms::{Intensity, nnunet_augmentation};
 use medseg::volume::Dhw;
 
@@ -86,6 +86,7 @@ enum PresetName {
     /// Small networks and windows, epochs and window fitted to the data: minutes on two cores
     Quick,
     /// The reference experiments; for one stage its first run
+    #[value(name = "reference", alias = "paper")]
     Paper,
     /// The reference's first one-stage run
     PaperOneStage1,
@@ -101,10 +102,10 @@ impl PresetName {
     fn config(self, experiment: Experiment) -> ExperimentConfig {
         match self {
             Self::Quick => Preset::Quick.config(experiment),
-            Self::Paper => Preset::Paper.config(experiment),
-            Self::PaperOneStage1 => Preset::Paper.config(Experiment::OneStage),
-            Self::PaperOneStage2 => Preset::PaperRun2.config(Experiment::OneStage),
-            Self::PaperTwoStage => Preset::Paper.config(Experiment::TwoStage),
+            Self::Paper => Preset::Reference.config(experiment),
+            Self::PaperOneStage1 => Preset::Reference.config(Experiment::OneStage),
+            Self::PaperOneStage2 => Preset::ReferenceRun2.config(Experiment::OneStage),
+            Self::PaperTwoStage => Preset::Reference.config(Experiment::TwoStage),
         }
     }
 }
@@ -165,12 +166,14 @@ impl Options {
             part: self.stage.map(Part::from),
             dry_run: self.dry_run,
             tensorboard: self.tensorboard,
-            fit_epochs: fit && self.epochs.is_none() && !self.sets("epochs") && !self.sets("schedule"),
-            fit_size: fit && self.roi.is_none() && !self.sets("size"),
-            fit_components: fit && !self.sets("largest_component"),
-            fit_intensity: match self.intensity.as_deref() {
-                None => fit && !self.sets("intensity"),
-                Some(choice) => choice == "auto",
+            fit: Fit {
+                epochs: fit && self.epochs.is_none() && !self.sets("epochs") && !self.sets("schedule"),
+                size: fit && self.roi.is_none() && !self.sets("size"),
+                components: fit && !self.sets("largest_component"),
+                intensity: match self.intensity.as_deref() {
+                    None => fit && !self.sets("intensity"),
+                    Some(choice) => choice == "auto",
+                },
             },
         }
     }

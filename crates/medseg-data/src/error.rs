@@ -1,4 +1,4 @@
-//! What can go wrong with cases, splits, caches, offline steps and the phantom.
+//! Errors of cases, splits, caches and offline steps.
 
 use std::path::PathBuf;
 
@@ -101,12 +101,6 @@ pub enum DataError {
     /// An offline step cannot be done with these settings or at this place.
     #[error("prepare: {reason}")]
     Offline {
-        /// What does not fit.
-        reason: String,
-    },
-    /// A phantom cannot be made with these settings or at this place.
-    #[error("phantom: {reason}")]
-    Phantom {
         /// What does not fit.
         reason: String,
     },

@@ -1,18 +1,17 @@
-//! Cases, splits, caches, loaders and a synthetic abdominal CT phantom for 3D segmentation.
+//! Cases, splits, caches and loaders for 3D segmentation.
 //!
 //! - [`discover`] finds the cases of a folder, [`check_case`] compares the headers of an image and its label; [`Offline`] makes the experiments' resized and cropped data sets;
 //! - [`SplitRule`] splits them into training and validation, [`Split`] keeps the lists as `split.json`;
 //! - [`Case::read`] reads one as a [`Sample`](medseg_transforms::Sample); [`CachedDataset`] keeps prepared cases within a byte budget, and, with a
 //!   [`DiskCache`], for the next run; [`CompactImage`] and [`CompactLabel`] take half the memory or less, exactly;
 //! - [`Loader`] prepares the next items on worker threads, in order; [`rng_for`] gives each (epoch, case) its own
-//!   random numbers, so that a run's result does not depend on the number of threads;
-//! - [`phantom`] makes synthetic abdominal CTs with labels, for runs without data.
+//!   random numbers, so that a run's result does not depend on the number of threads.
 //!
 //! # Example
 //! Make two small phantoms, find them, split them, and load them ahead of their use:
 //! ```
-//! use medseg_data::phantom::PhantomConfig;
 //! use medseg_data::{Loader, LoaderOptions, SplitRule, check_cases, discover};
+//! use medseg_phantom::PhantomConfig;
 //!
 //! let folder = std::env::temp_dir().join(format!("medseg-data-doc-{}", std::process::id()));
 //! let config = PhantomConfig { cases: 2, scale: 0.25, ..PhantomConfig::default() };
@@ -48,7 +47,6 @@ mod disk;
 mod error;
 mod loader;
 mod offline;
-pub mod phantom;
 mod random;
 mod split;
 mod split_rule;

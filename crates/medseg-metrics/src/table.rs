@@ -89,6 +89,12 @@ impl ScoreTable {
         Ok(())
     }
 
+    /// The names of the score columns.
+    #[must_use]
+    pub fn scores(&self) -> &[String] {
+        &self.scores
+    }
+
     /// The rows in the order in which they came.
     #[must_use]
     pub fn rows(&self) -> &[Row] {

@@ -8,6 +8,8 @@ use medseg_inference::InferenceError;
 use medseg_losses::LossError;
 use medseg_metrics::MetricsError;
 use medseg_optim::OptimError;
+use medseg_phantom::PhantomError;
+use medseg_report::ReportError;
 use medseg_transforms::TransformError;
 use medseg_unet::UNetError;
 use medseg_volume::VolumeError;
@@ -102,14 +104,6 @@ pub enum TrainError {
     /// A value could not be read back from the device.
     #[error("device: {0}")]
     Device(String),
-    /// A chart or picture could not be drawn.
-    #[error("drawing {what}: {reason}")]
-    Drawing {
-        /// The picture.
-        what: String,
-        /// Why not.
-        reason: String,
-    },
     /// Volumes.
     #[error(transparent)]
     Volume(#[from] VolumeError),
@@ -119,6 +113,9 @@ pub enum TrainError {
     /// Cases and splits.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The phantom set.
+    #[error(transparent)]
+    Phantom(#[from] PhantomError),
     /// Networks and their weight files.
     #[error(transparent)]
     UNet(#[from] UNetError),
@@ -134,6 +131,9 @@ pub enum TrainError {
     /// Bundles.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// Files of the run for people.
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// Metrics.
     #[error(transparent)]
     Metrics(#[from] MetricsError),

@@ -7,7 +7,7 @@
 //! ```
 //! use medseg_train::{Experiment, ExperimentConfig, Preset};
 //!
-//! let mut config: ExperimentConfig = Preset::Paper.config(Experiment::TwoStage);
+//! let mut config: ExperimentConfig = Preset::Reference.config(Experiment::TwoStage);
 //! assert_eq!(config.fine.network.channels, [16, 32, 64, 128, 256]);
 //! config.fine.epochs = 0;
 //! assert_eq!(config.validate().unwrap_err().to_string(), "configuration: fine.epochs must be at least 1");
@@ -26,7 +26,7 @@
 //! | `predictions/<case>.nii.gz`, `overlays/<case>.png` | masks with the input's geometry, and pictures of them |
 //! | `metrics.csv`, `summary.json` | per case and stage, and per stage |
 //! | `warnings.txt` | what the user was warned of, if anything |
-//! | `report.html` | all of it for people, on one self-contained page; [`report::write_report`] makes it again |
+//! | `report.html` | all of it for people, on one self-contained page; [`medseg_report::write_report`] makes it again |
 //!
 //! # Determinism and resuming
 //! Crops, shuffles, dropout and initial weights depend on the seed, the epoch and the case alone, so neither the number
@@ -40,7 +40,7 @@ mod experiment;
 mod files;
 mod memory;
 mod observer;
-pub mod report;
+mod recorder;
 mod stage;
 
 pub use config::{
@@ -49,7 +49,6 @@ pub use config::{
     SCHEMA, ScheduleUnit, SgdConfig, StageConfig, StageInput,
 };
 pub use error::TrainError;
-pub use experiment::{Part, RunRequest, TrainedRun, open_bundle, run_experiment, run_experiment_on};
+pub use experiment::{Fit, Part, RunOutcome, RunRequest, TrainedRun, open_bundle, run_experiment};
 pub use memory::{memory_bytes, peak_memory_bytes};
 pub use observer::{EpochProgress, Observer, Silent, WindowProgress};
-pub use stage::{EpochRecord, history_csv, history_jsonl};

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use medseg_inference::Progress;
 
-use crate::EpochRecord;
+use medseg_report::EpochRecord;
 
 /// How far the training of a stage is.
 #[derive(Clone, Copy, Debug)]

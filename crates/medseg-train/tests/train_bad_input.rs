@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use medseg_train::{Experiment, ExperimentConfig, TrainError, TrainedRun, run_experiment};
+use medseg_train::{Experiment, ExperimentConfig, TrainError, TrainedRun};
 use medseg_volume::{read_label, write_label};
 use ndarray::Array3;
 use support::{Listener, request, run, tiny, write_cases};
@@ -101,7 +101,7 @@ fn a_label_without_foreground_is_named_and_the_run_goes_on() {
         write_label(folder.label(case), &label).unwrap();
         let mut listener = Listener::default();
         let request = request(tiny(Experiment::TwoStage), &folder.data(), &folder.out());
-        let summary = run_experiment(&request, &Device::flex(), &mut listener).unwrap().unwrap();
+        let summary = support::finished(&request, &mut listener);
         let name = folder.label(case).display().to_string();
         assert!(listener.warnings.iter().any(|w| w.contains(&name)), "{:?}", listener.warnings);
         assert_eq!(summary.stages["fine"].cases_without_reference, usize::from(case == 5));

@@ -10,13 +10,13 @@ use medseg_bundle::{Bundle, NoProgress};
 use medseg_losses::DiceCrossEntropyLossConfig;
 use medseg_optim::{EmaConfig, Polynomial, ScheduleConfig};
 use medseg_train::{
-    AdamWConfig, BoxSource, Clip, DiskCacheConfig, EarlyStopping, Experiment, ExperimentConfig, LossConfig,
-    OptimizerRule, Part, RunRequest, ScheduleUnit, SgdConfig, run_experiment_on,
+    AdamWConfig, BoxSource, Clip, DiskCacheConfig, EarlyStopping, Experiment, ExperimentConfig, Fit, LossConfig,
+    OptimizerRule, Part, RunOutcome, RunRequest, ScheduleUnit, SgdConfig, Silent, run_experiment,
 };
 use medseg_transforms::nnunet_augmentation;
 use medseg_volume::{read_image, read_label, write_label};
 use ndarray::Array3;
-use support::{Listener, history, request, run, tiny, write_cases};
+use support::{Listener, finished, history, request, run, tiny, write_cases};
 
 struct Folder {
     dir: tempfile::TempDir,
@@ -123,7 +123,7 @@ fn two_devices_and_one_give_the_same_bits() {
         config.fine.gradient.accumulate = 3;
         let devices = vec![Device::flex(); devices];
         let request = request(config, &folder.data(), &out);
-        support::alone(|| run_experiment_on(&request, &devices, &mut medseg_train::Silent)).unwrap();
+        support::alone(|| run_experiment(&request, &devices, &mut Silent)).unwrap();
         (history(&out.join("one_stage")), fs::read(out.join("one_stage/best.safetensors")).unwrap())
     });
     assert!(results[0] == results[1] && results[0] == results[2]);
@@ -134,7 +134,7 @@ fn more_devices_than_cases_in_a_step_are_refused() {
     let folder = Folder::with_cases();
     let request = request(tiny(Experiment::OneStage), &folder.data(), &folder.dir.path().join("out"));
     let devices = vec![Device::flex(); 2];
-    let error = run_experiment_on(&request, &devices, &mut medseg_train::Silent).unwrap_err();
+    let error = run_experiment(&request, &devices, &mut Silent).unwrap_err();
     assert!(error.is_usage() && error.to_string().contains("one_stage.gradient.accumulate"), "{error}");
 }
 
@@ -188,7 +188,7 @@ fn two_classes_are_trained_validated_predicted_and_measured() {
         config.fine.validate_every = 10;
         config.fine.network.channels = vec![4, 8, 16];
         config.fine.network.dropout = 0.0;
-        let summary = run(&request(config, &folder.data(), &out)).unwrap().unwrap();
+        let summary = finished(&request(config, &folder.data(), &out), &mut Silent);
         let stage = if experiment == Experiment::OneStage { "one_stage" } else { "fine" };
         let header = history(&out.join(stage))[0].clone();
         assert!(header.ends_with("validation_dice,dice_class_1,dice_class_2"), "{header}");
@@ -199,7 +199,7 @@ fn two_classes_are_trained_validated_predicted_and_measured() {
         let mean = found.class_dice_mean.values().sum::<f64>() / 2.0;
         assert!((found.dice_mean.unwrap() - mean).abs() < 1e-9);
         let metrics = fs::read_to_string(out.join("metrics.csv")).unwrap();
-        assert!(metrics.contains(&format!("phantom_005,{stage}:7,")) && metrics.contains(&format!(",{stage}:3,")));
+        assert!(metrics.contains(&format!("phantom_005,{stage},7,")) && metrics.contains(&format!(",{stage},3,")));
         let mask = read_label(out.join("predictions/phantom_005.nii.gz")).unwrap();
         assert!(mask.data.iter().all(|v| [0, 3, 7].contains(v)));
         let reference = read_label(folder.data().join("label/phantom_005.nii.gz")).unwrap();
@@ -244,7 +244,8 @@ fn stages_one_at_a_time_give_the_run_at_once() {
     let early = run(&part(Part::Fine)).unwrap_err().to_string();
     assert!(early.contains("coarse"), "{early}");
     for (one, finished) in [(Part::Coarse, false), (Part::Fine, false), (Part::Predict, true)] {
-        assert_eq!(run(&part(one)).unwrap().is_some(), finished);
+        let outcome = run(&part(one)).unwrap();
+        assert_eq!((outcome.summary().is_some(), outcome == RunOutcome::Trained), (finished, !finished));
         assert_eq!(parts.join("report.html").exists(), finished);
     }
     for file in
@@ -285,9 +286,8 @@ fn bad_cases_are_named_and_left_out_where_the_settings_allow_it() {
     let mut listener = Listener::default();
     let request = request(config, &data, &folder.dir.path().join("skipped"));
     // What the quick preset does first: looking at the first cases, the cut one among them.
-    let request = RunRequest { fit_intensity: true, fit_components: true, ..request };
-    let summary =
-        support::alone(|| medseg_train::run_experiment(&request, &Device::flex(), &mut listener)).unwrap().unwrap();
+    let request = RunRequest { fit: Fit { intensity: true, components: true, ..Fit::default() }, ..request };
+    let summary = finished(&request, &mut listener);
     for case in ["phantom_000", "phantom_001", "phantom_002", "phantom_005"] {
         assert!(listener.warnings.iter().any(|w| w.contains(case)), "{case}: {:?}", listener.warnings);
     }

@@ -7,9 +7,9 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
-use medseg_train::{Experiment, ExperimentConfig, Silent, TrainedRun};
+use medseg_train::{Experiment, ExperimentConfig, RunOutcome, Silent, TrainedRun};
 use medseg_volume::{Dhw, read_image, read_info, read_label, write_label};
-use support::{Listener, request, run, tiny, write_cases};
+use support::{Listener, finished, request, run, tiny, write_cases};
 
 fn names(folder: &Path) -> BTreeSet<String> {
     fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
@@ -24,7 +24,7 @@ fn a_two_stage_run_leaves_what_its_contract_says() {
     let dir = tempfile::tempdir().unwrap();
     let (data, out) = (dir.path().join("data"), dir.path().join("out"));
     write_cases(&data);
-    let summary = run(&request(tiny(Experiment::TwoStage), &data, &out)).unwrap().unwrap();
+    let summary = finished(&request(tiny(Experiment::TwoStage), &data, &out), &mut Silent);
 
     let top = ["config.json", "split.json", "coarse", "fine", "predictions", "overlays", "metrics.csv", "summary.json"];
     assert_eq!(names(&out), &set(&top) | &set(&["report.html", "bundle"]));
@@ -41,9 +41,9 @@ fn a_two_stage_run_leaves_what_its_contract_says() {
     let lines: Vec<&str> = metrics.lines().collect();
     assert_eq!(
         lines[0],
-        "case,stage,dice,iou,hd95_mm,assd_mm,surface_dice,volume_ml_reference,volume_ml_predicted,seconds"
+        "case,stage,class,dice,iou,hd95_mm,assd_mm,surface_dice,volume_ml_reference,volume_ml_predicted,seconds"
     );
-    assert!(lines[1].starts_with("phantom_005,coarse,") && lines[2].starts_with("phantom_005,fine,"));
+    assert!(lines[1].starts_with("phantom_005,coarse,,") && lines[2].starts_with("phantom_005,fine,,"));
     assert_eq!(lines.len(), 3);
 
     let json: serde_json::Value = serde_json::from_str(&fs::read_to_string(out.join("summary.json")).unwrap()).unwrap();
@@ -82,7 +82,7 @@ fn a_dry_run_says_the_plan_and_leaves_nothing() {
     write_cases(&data);
     let mut listener = Listener::default();
     let dry = medseg_train::RunRequest { dry_run: true, ..request(tiny(Experiment::TwoStage), &data, &out) };
-    assert!(medseg_train::run_experiment(&dry, &Device::flex(), &mut listener).unwrap().is_none());
+    assert_eq!(support::run_observed(&dry, &mut listener).unwrap(), RunOutcome::Planned);
     let text = listener.messages.join("\n");
     for part in ["train: 4", "validation: 1", "left out: 1", "3 epochs of 4 steps", "stage coarse", "windows", "MiB"] {
         assert!(text.contains(part), "{part} is not in\n{text}");
@@ -108,9 +108,9 @@ fn an_empty_coarse_mask_searches_the_whole_volume_and_is_counted() {
     let mut config = tiny(Experiment::TwoStage);
     // A network that has learnt next to nothing from an image without contrast predicts either everything or nothing.
     config.data.preprocessing.intensity = medseg_transforms::Intensity::Window { low: 5000.0, high: 6000.0 };
-    let summary = run(&request(config, &data, &out)).unwrap().unwrap();
+    let summary = finished(&request(config, &data, &out), &mut Silent);
     let coarse = fs::read_to_string(out.join("metrics.csv")).unwrap();
-    let volume: f64 = coarse.lines().nth(1).unwrap().split(',').nth(8).unwrap().parse().unwrap();
+    let volume: f64 = coarse.lines().nth(1).unwrap().split(',').nth(9).unwrap().parse().unwrap();
     assert_eq!(summary.roi_fallbacks, Some(usize::from(volume == 0.0)), "{coarse}");
 }
 
@@ -128,8 +128,7 @@ fn cases_whose_box_grew_are_counted() {
     coarse.optimizer.lr = 0.03;
     let mut listener = Listener::default();
     let request = request(config, &data, &out);
-    let summary =
-        support::alone(|| medseg_train::run_experiment(&request, &Device::flex(), &mut listener)).unwrap().unwrap();
+    let summary = finished(&request, &mut listener);
     let grew = listener.messages.iter().filter(|text| text.contains("which grew")).count();
     assert_eq!((summary.roi_grown_cases, grew), (Some(1), 1), "{:?}", listener.messages);
 }
@@ -141,7 +140,7 @@ fn two_organs_are_both_kept_where_the_labels_have_two() {
     write_cases(&data);
     let largest_only = |out: &Path| ExperimentConfig::read(&out.join("config.json")).unwrap().largest_component;
     let mut fitted = request(tiny(Experiment::OneStage), &data, &out);
-    fitted.fit_components = true;
+    fitted.fit.components = true;
     run(&fitted).unwrap();
     assert!(largest_only(&out));
     let path = data.join("label/phantom_001.nii.gz");

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use burn::tensor::Device;
-use medseg_train::{BoxSource, Experiment, ExperimentConfig, run_experiment};
+use medseg_train::{BoxSource, Experiment, ExperimentConfig};
 use support::{Listener, history, request, run, tiny, write_cases};
 
 const DATA: &str = "MEDSEG_TEST_DATA";
@@ -140,7 +139,7 @@ fn a_damaged_last_checkpoint_is_named_and_the_one_before_is_gone_on_from() {
         bytes[middle] ^= 1;
         fs::write(&path, bytes).unwrap();
         let mut listener = Listener::default();
-        support::alone(|| run_experiment(&request, &Device::flex(), &mut listener)).unwrap();
+        support::run_observed(&request, &mut listener).unwrap();
         assert!(
             listener.warnings.iter().any(|w| w.contains(file) && w.contains("checksum")),
             "{:?}",
@@ -185,7 +184,7 @@ fn a_changed_setting_is_refused_unless_forced() {
     assert!(!error.to_string().contains("workers"), "{error}");
     request.force_config = true;
     let mut listener = Listener::default();
-    support::alone(|| run_experiment(&request, &Device::flex(), &mut listener)).unwrap();
+    support::run_observed(&request, &mut listener).unwrap();
     assert!(listener.warnings.iter().any(|w| w.contains("fine.epochs")), "{:?}", listener.warnings);
     assert_eq!(history(&out.join("one_stage")).len(), 1 + 4);
 }

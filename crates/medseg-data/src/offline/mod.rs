@@ -29,8 +29,8 @@ const VERSION: u32 = 1;
 ///
 /// # Examples
 /// ```
-/// use medseg_data::phantom::PhantomConfig;
 /// use medseg_data::{Offline, OfflineStep, check_case, discover};
+/// use medseg_phantom::PhantomConfig;
 /// let folder = tempfile::tempdir()?;
 /// let (origin, out) = (folder.path().join("origin"), folder.path().join("foreground"));
 /// PhantomConfig { cases: 1, scale: 0.25, ..PhantomConfig::default() }.write(&origin, &mut |_, _| ())?;

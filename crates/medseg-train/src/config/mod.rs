@@ -21,7 +21,7 @@ pub(crate) use loss::Loss;
 pub use loss::LossConfig;
 pub use optimizer::{AdamWConfig, OptimizerConfig, OptimizerRule, SgdConfig};
 pub use presets::Preset;
-pub(crate) use presets::one_fall;
+pub(crate) use presets::single_cosine_cycle;
 pub use stage::{BestBy, BoxSource, CropSampling, StageConfig, StageInput};
 
 use crate::TrainError;

@@ -1,4 +1,4 @@
-//! The shipped settings: `quick` for a first run on any machine, `paper` for the reference experiments.
+//! The shipped settings: `quick` for a first run on any machine, `reference` for the reference experiments.
 
 use medseg_data::SplitRule;
 use medseg_inference::{Blend, CascadeConfig, SlidingWindowConfig};
@@ -14,22 +14,28 @@ use super::{
 };
 
 /// A named set of settings.
+///
+/// The reference experiments segment the liver in the LiTS cases of the Medical Segmentation Decathlon, in one stage and in
+/// two, and were first run in Python with MONAI. `docs/EXPERIMENTS.md` lists their settings and results. Data: Bilic et
+/// al., "The Liver Tumor Segmentation Benchmark (LiTS)", Medical Image Analysis 84, 2023, and Antonelli et al., "The Medical
+/// Segmentation Decathlon", Nature Communications 13, 2022. Library: Cardoso et al., "MONAI: An open-source framework for
+/// deep learning in healthcare", 2022, arXiv:2211.02701.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
     /// Small networks and windows: minutes on two cores.
     Quick,
-    /// The reference experiments on LiTS; for one stage its first run (plain blocks, lr 0.008, 50 epochs).
-    Paper,
-    /// The reference's second one-stage run (residual blocks, lr 0.004, 200 epochs); for two stages the same as `Paper`.
-    PaperRun2,
+    /// The reference experiments; for one stage the first run (plain blocks, lr 0.008, 50 epochs).
+    Reference,
+    /// The second one-stage run (residual blocks, lr 0.004, 200 epochs); for two stages the same as `Reference`.
+    ReferenceRun2,
 }
 
 impl Preset {
     /// The settings of this preset for an experiment.
     #[must_use]
     pub fn config(self, experiment: Experiment) -> ExperimentConfig {
-        let paper = matches!(self, Self::Paper | Self::PaperRun2);
-        let (coarse, fine) = if paper { self.paper_stages(experiment) } else { quick_stages(experiment) };
+        let reference = matches!(self, Self::Reference | Self::ReferenceRun2);
+        let (coarse, fine) = if reference { self.reference_stages(experiment) } else { quick_stages(experiment) };
         ExperimentConfig {
             schema: SCHEMA,
             experiment,
@@ -40,12 +46,12 @@ impl Preset {
                 folder: None,
                 labels: Vec::new(),
                 preprocessing: Preprocessing {
-                    orientation: (!paper).then_some(Orientation::RAS),
+                    orientation: (!reference).then_some(Orientation::RAS),
                     spacing_mm: None,
                     intensity: Intensity::Window { low: -300.0, high: 300.0 },
                 },
                 label_interpolation: LabelInterpolation::NearestExact,
-                split: if paper { paper_split(experiment) } else { SplitRule::default() },
+                split: if reference { reference_split(experiment) } else { SplitRule::default() },
                 cache_mib: 4096,
                 disk_cache: None,
                 workers: 2,
@@ -56,19 +62,19 @@ impl Preset {
             fine,
             // About the fine stage's margin in training, counted in voxels of the coarse grid.
             cascade: CascadeConfig {
-                coarse_margin: Dhw::splat(if paper { 2 } else { 4 }),
-                min_component_share: if paper { 0.0 } else { 1.0 },
+                coarse_margin: Dhw::splat(if reference { 2 } else { 4 }),
+                min_component_share: if reference { 0.0 } else { 1.0 },
                 // A fine network that saw boxes only draws false parts beyond them: on the phantom set growing took the mean
                 // Dice from 0.969 to 0.935.
                 growth: None,
                 ..CascadeConfig::reference()
             },
-            largest_component: !paper,
+            largest_component: !reference,
             surface_tolerance_mm: 2.0,
         }
     }
 
-    fn paper_stages(self, experiment: Experiment) -> (Option<StageConfig>, StageConfig) {
+    fn reference_stages(self, experiment: Experiment) -> (Option<StageConfig>, StageConfig) {
         let stage = |block, input, lr, epochs| StageConfig {
             network: UNetConfig { encoder: block, decoder: block, ..UNetConfig::default() },
             size: Dhw::splat(128),
@@ -84,7 +90,7 @@ impl Preset {
         };
         let residual = BlockKind::ResTwoLayer;
         match (experiment, self) {
-            (Experiment::OneStage, Self::PaperRun2) => (None, stage(residual, StageInput::Crops, 0.004, 200)),
+            (Experiment::OneStage, Self::ReferenceRun2) => (None, stage(residual, StageInput::Crops, 0.004, 200)),
             (Experiment::OneStage, _) => (None, stage(BlockKind::TwoLayer, StageInput::Crops, 0.008, 50)),
             (Experiment::TwoStage, _) => (
                 Some(stage(residual, StageInput::Whole, 0.004, 100)),
@@ -94,7 +100,7 @@ impl Preset {
     }
 }
 
-fn paper_split(experiment: Experiment) -> SplitRule {
+fn reference_split(experiment: Experiment) -> SplitRule {
     match experiment {
         Experiment::OneStage => SplitRule::one_stage_paper(),
         Experiment::TwoStage => SplitRule::two_stage_paper(),
@@ -105,12 +111,12 @@ fn novograd(lr: f64) -> OptimizerConfig {
     OptimizerConfig { lr, rule: OptimizerRule::NovoGrad(NovoGradConfig::default()) }
 }
 
-/// One fall of the cosine over this many epochs, so that the learning rate ends near 0.
-pub(crate) fn one_fall(epochs: usize) -> ScheduleConfig {
+/// One cosine without restart over this many epochs, so that the learning rate ends near 0.
+pub(crate) fn single_cosine_cycle(epochs: usize) -> ScheduleConfig {
     ScheduleConfig::CosineWarmRestarts { t_0: epochs as u64, t_mult: 1, eta_min: 0.0 }
 }
 
-/// What the presets have in common or never use.
+/// Settings that the presets share or never use.
 fn plain_stage() -> StageConfig {
     StageConfig {
         network: UNetConfig::default(),
@@ -128,7 +134,7 @@ fn plain_stage() -> StageConfig {
         deep_supervision_weights: LevelWeights::Halving,
         orthogonality: 0.0,
         optimizer: novograd(0.01),
-        schedule: one_fall(1),
+        schedule: single_cosine_cycle(1),
         schedule_unit: ScheduleUnit::Epoch,
         gradient: GradientConfig::default(),
         ema: None,
@@ -138,7 +144,7 @@ fn plain_stage() -> StageConfig {
     }
 }
 
-/// Small enough for two cores and ten minutes, with the paper's structure: the schedule's period is the run's length, so
+/// Small enough for two cores and ten minutes, with the reference's structure: the schedule's period is the run's length, so
 /// that the learning rate ends near its minimum.
 fn quick_stages(experiment: Experiment) -> (Option<StageConfig>, StageConfig) {
     let stage = |size, input, epochs| StageConfig {
@@ -151,7 +157,7 @@ fn quick_stages(experiment: Experiment) -> (Option<StageConfig>, StageConfig) {
         epochs,
         validate_every: 4,
         optimizer: novograd(0.01),
-        schedule: one_fall(epochs),
+        schedule: single_cosine_cycle(epochs),
         ..plain_stage()
     };
     match experiment {

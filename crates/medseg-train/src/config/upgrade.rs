@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn settings_of_schema_1_mean_what_they_meant() {
-        for preset in [Preset::Quick, Preset::Paper] {
+        for preset in [Preset::Quick, Preset::Reference] {
             let config = preset.config(Experiment::TwoStage);
             let old = first(&config);
             assert!(is_old(&old) && old["data"].get("intensity").is_some());

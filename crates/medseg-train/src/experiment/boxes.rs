@@ -5,6 +5,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use medseg_data::Case;
+use medseg_report::RunFolder;
 use medseg_transforms::BoxDhw;
 use medseg_unet::load_weights;
 use ndarray::Axis;
@@ -12,7 +13,6 @@ use ndarray::Axis;
 use crate::cases::Samples;
 use crate::config::{ExperimentConfig, OnBadCase, StageConfig};
 use crate::files::write_atomic;
-use crate::stage::StageRun;
 use crate::{Observer, TrainError};
 
 /// The box of each case as the cascade would cut it when predicting, by the coarse stage's best weights; also written to
@@ -26,7 +26,7 @@ pub(super) fn predicted_boxes(
     device: &Device,
     observer: &mut dyn Observer,
 ) -> Result<HashMap<String, BoxDhw>, TrainError> {
-    let weights = StageRun::best_weights(&out.join("coarse"));
+    let weights = RunFolder::new(out).stage("coarse").best_weights();
     if !weights.is_file() {
         let reason = format!("fine.boxes = \"predicted\" needs the coarse stage's {}", weights.display());
         return Err(TrainError::NotARun { path: out.to_path_buf(), reason });

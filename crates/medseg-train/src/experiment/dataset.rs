@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use medseg_data::phantom::PhantomConfig;
 use medseg_data::{Case, Split, SplitRule, check_case, discover};
+use medseg_phantom::{PhantomCase, PhantomConfig};
+use medseg_report::RunFolder;
 use medseg_volume::{Dhw, VolumeInfo};
 
 use super::RunRequest;
-use super::folder::PHANTOM_FOLDER;
 use crate::config::{DataConfig, OnBadCase};
 use crate::{Observer, TrainError};
 
@@ -77,14 +77,15 @@ impl Dataset {
     }
 
     fn phantom(request: &RunRequest, observer: &mut dyn Observer) -> Result<Self, TrainError> {
-        let folder = request.out.join(PHANTOM_FOLDER);
+        let folder = RunFolder::new(&request.out).phantom();
         let phantom = PhantomConfig { cases: PHANTOM_CASES, seed: request.config.seed, ..PhantomConfig::default() };
         if request.dry_run && !folder.exists() {
             return Self::phantom_unwritten(folder, &phantom, &request.config.data);
         }
         observer.begin("phantom", PHANTOM_CASES);
-        let cases = phantom.write(&folder, &mut |done, _| observer.advance(done, ""))?;
+        let written = phantom.write(&folder, &mut |done, _| observer.advance(done, ""))?;
         observer.end();
+        let cases: Vec<Case> = written.into_iter().map(labelled).collect();
         let shapes = shapes(&cases, &request.config.data)?;
         let split = PHANTOM_SPLIT.split(&cases)?;
         Ok(Self { folder, cases, shapes, split, unreadable: Vec::new() })
@@ -94,9 +95,7 @@ impl Dataset {
     fn phantom_unwritten(folder: PathBuf, phantom: &PhantomConfig, config: &DataConfig) -> Result<Self, TrainError> {
         let (mut cases, mut shapes) = (Vec::new(), Vec::new());
         for index in 0..phantom.cases {
-            let file = |kind: &str| folder.join(kind).join(format!("{}.nii.gz", PhantomConfig::case_id(index)));
-            let id = PhantomConfig::case_id(index);
-            cases.push(Case { id, image: file("image"), label: Some(file("label")) });
+            cases.push(labelled(PhantomConfig::case_in(&folder, index)));
             let image = phantom.generate(index)?.0;
             shapes.push(config.preprocessing.grid(image.shape(), &image.geometry).0);
         }
@@ -123,6 +122,11 @@ impl Dataset {
             })
             .collect()
     }
+}
+
+/// A phantom as a case of a run.
+fn labelled(phantom: PhantomCase) -> Case {
+    Case { id: phantom.id, image: phantom.image, label: Some(phantom.label) }
 }
 
 /// Checks the headers of the cases.

@@ -1,27 +1,10 @@
-//! A run as a bundle: the part of it that predicts.
+//! Settings of the bundle of a run.
 
-use std::path::Path;
-
-use burn::tensor::Device;
-use medseg_bundle::{Bundle, BundleConfig, CONFIG_FILE, Stages};
+use medseg_bundle::{BundleConfig, Stages};
 use medseg_inference::{MaskRule, PostProcessing};
 
-use super::folder::{BUNDLE_FOLDER, RunRecord};
-use super::trained::TrainedRun;
-use crate::TrainError;
+use super::folder::RunRecord;
 use crate::config::ExperimentConfig;
-
-/// Opens what predicts: a bundle, or the output folder of a run, finished or not.
-///
-/// # Errors
-/// [`TrainError::NotARun`] for a folder that is neither; otherwise what is wrong with the bundle or the run.
-pub fn open_bundle(folder: &Path, device: &Device) -> Result<Bundle, TrainError> {
-    let exported = folder.join(BUNDLE_FOLDER);
-    match [folder, &exported].into_iter().find(|path| path.join(CONFIG_FILE).is_file()) {
-        Some(bundle) => Ok(Bundle::open(bundle, device)?),
-        None => Ok(TrainedRun::open(folder, device)?.into_bundle()),
-    }
-}
 
 /// The settings of a run's bundle.
 pub(super) fn bundle_config(record: &RunRecord) -> BundleConfig {

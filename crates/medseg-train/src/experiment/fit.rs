@@ -5,7 +5,7 @@ use medseg_transforms::{Connectivity, Intensity, label_components};
 use medseg_volume::{Dhw, read_image};
 
 use crate::cases::load_label;
-use crate::config::{ExperimentConfig, OnBadCase, StageInput, one_fall};
+use crate::config::{ExperimentConfig, OnBadCase, StageInput, single_cosine_cycle};
 use crate::{Observer, TrainError};
 
 /// Optimiser steps of a quick stage on crops: two passes over 128 cases.
@@ -25,7 +25,7 @@ pub(crate) fn fit_epochs(config: &mut ExperimentConfig, training_cases: usize) {
     for stage in config.stages_mut() {
         let steps = if stage.input == StageInput::Whole { WHOLE_STEPS } else { CROP_STEPS };
         stage.epochs = steps.div_ceil(training_cases.max(1)).max(LEAST_EPOCHS);
-        stage.schedule = one_fall(stage.epochs);
+        stage.schedule = single_cosine_cycle(stage.epochs);
         stage.validate_every = stage.epochs.div_ceil(4);
     }
 }
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!((config.coarse.as_ref().unwrap().epochs, config.fine.epochs), (48, 26));
         fit_epochs(&mut config, 1000);
         assert_eq!(config.fine.epochs, LEAST_EPOCHS);
-        assert_eq!(config.fine.schedule, one_fall(LEAST_EPOCHS));
+        assert_eq!(config.fine.schedule, single_cosine_cycle(LEAST_EPOCHS));
         config.validate().unwrap();
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use medseg_report::RunFolder;
 use serde::{Deserialize, Serialize};
 
 use super::RunRequest;
@@ -10,29 +11,8 @@ use crate::config::{ExperimentConfig, upgraded};
 use crate::files::{create_dir, read_text, write_atomic};
 use crate::{Observer, TrainError};
 
-/// Everything a run writes at the top of its folder, the phantom set apart.
-const ENTRIES: [&str; 14] = [
-    "config.json",
-    "split.json",
-    "coarse",
-    "fine",
-    "one_stage",
-    BUNDLE_FOLDER,
-    "predictions",
-    "overlays",
-    "metrics.csv",
-    "summary.json",
-    "report.html",
-    "curves.svg",
-    "tensorboard",
-    "warnings.txt",
-];
-
-/// Where the bundle of the finished run lies in its folder.
-pub(crate) const BUNDLE_FOLDER: &str = "bundle";
-
-/// Where the phantom set lies in the run's folder.
-pub(crate) const PHANTOM_FOLDER: &str = "phantom";
+/// Where the phantom set lies in the run's folder, as `config.json` names it.
+const PHANTOM_FOLDER: &str = "phantom";
 
 /// `config.json`: the settings and what they ran with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,8 +86,9 @@ pub(crate) fn open_folder(
     } else if request.continues() {
         observer.message(&format!("nothing to resume in {}: starting", out.display()));
     }
-    for folder in ["predictions", "overlays"] {
-        create_dir(&out.join(folder))?;
+    let run = RunFolder::new(out);
+    for folder in [run.predictions(), run.overlays()] {
+        create_dir(&folder)?;
     }
     write_atomic(&config, record.text().as_bytes())
 }
@@ -165,7 +146,7 @@ fn move_aside(out: &Path) -> Result<PathBuf, TrainError> {
     let aside =
         (1..).map(|n| out.join(format!("earlier-{n}"))).find(|p| !p.exists()).unwrap_or_else(|| out.join("earlier"));
     create_dir(&aside)?;
-    for entry in ENTRIES.iter().map(|name| out.join(name)).filter(|p| p.exists()) {
+    for entry in RunFolder::ENTRIES.iter().map(|name| out.join(name)).filter(|p| p.exists()) {
         let to = aside.join(entry.file_name().unwrap_or_default());
         fs::rename(&entry, &to).map_err(|e| TrainError::io("move", &entry, e))?;
     }

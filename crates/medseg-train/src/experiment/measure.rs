@@ -1,10 +1,10 @@
 //! The rows of the metrics table that one mask gives.
 
 use medseg_metrics::{CaseMetrics, Dhw, EmptyPolicy};
+use medseg_report::CaseRow;
 use ndarray::Array3;
 
 use crate::TrainError;
-use crate::report::CaseRow;
 
 /// How masks are measured.
 pub(super) struct Measure<'a> {
@@ -19,7 +19,7 @@ pub(super) struct Measure<'a> {
 impl Measure<'_> {
     /// A mask of `classes` classes against a reference, both in label values. One class: one row, for which everything
     /// above 0 is inside. Several: a row named after the stage with the mean over the classes that the case has (volumes
-    /// are added up), then a row `stage:label` for each.
+    /// are added up), then a row for each.
     pub fn rows(
         &self,
         case: &str,
@@ -29,17 +29,17 @@ impl Measure<'_> {
         reference: &Array3<u8>,
         classes: usize,
     ) -> Result<Vec<CaseRow>, TrainError> {
-        let row = |stage, metrics| CaseRow { case: case.to_string(), stage, metrics, seconds };
+        let row = |class, metrics| CaseRow { case: case.into(), stage: stage.into(), class, metrics, seconds };
         let (mask, reference, tolerance) = (mask.view(), reference.view(), self.tolerance_mm);
         if classes == 1 {
             let metrics = CaseMetrics::evaluate(mask, reference, self.spacing, tolerance)?;
-            return Ok(vec![row(stage.to_string(), metrics)]);
+            return Ok(vec![row(None, metrics)]);
         }
         let empty = EmptyPolicy::default();
         let found = CaseMetrics::evaluate_classes(mask, reference, self.labels, self.spacing, tolerance, empty)?;
-        let mut rows = vec![row(stage.to_string(), CaseMetrics::mean_over_classes(&found))];
+        let mut rows = vec![row(None, CaseMetrics::mean_over_classes(&found))];
         for (metrics, label) in found.into_iter().zip(self.labels) {
-            rows.push(row(format!("{stage}:{label}"), metrics));
+            rows.push(row(Some(*label), metrics));
         }
         Ok(rows)
     }
@@ -55,8 +55,8 @@ mod tests {
         let reference = ndarray::array![[[0_u8, 7, 7, 4]]];
         let measure = Measure { labels: &[7, 4], spacing: Dhw::from([1.0, 1.0, 10.0]), tolerance_mm: 1.0 };
         let rows = measure.rows("a", "fine", 1.0, &mask, &reference, 2).unwrap();
-        let names: Vec<&str> = rows.iter().map(|r| r.stage.as_str()).collect();
-        assert_eq!(names, ["fine", "fine:7", "fine:4"]);
+        assert!(rows.iter().all(|r| r.stage == "fine"));
+        assert_eq!(rows.iter().map(|r| r.class).collect::<Vec<_>>(), [None, Some(7), Some(4)]);
         assert!(rows.iter().all(|r| (r.metrics.dice - 2.0 / 3.0).abs() < 1e-12));
         assert_eq!(rows[0].metrics.volume_ml_reference, 0.03);
         let rows = measure.rows("a", "fine", 1.0, &mask, &reference, 1).unwrap();

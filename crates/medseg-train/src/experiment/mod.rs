@@ -15,7 +15,6 @@ mod run;
 mod same_voxels;
 mod trained;
 
-pub use export::open_bundle;
-pub use request::{Part, RunRequest};
-pub use run::{run_experiment, run_experiment_on};
-pub use trained::TrainedRun;
+pub use request::{Fit, Part, RunRequest};
+pub use run::{RunOutcome, run_experiment};
+pub use trained::{TrainedRun, open_bundle};

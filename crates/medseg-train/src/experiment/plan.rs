@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_a_step_keeps_is_compared_with_the_devices_memory() {
-        let mut config = Preset::Paper.config(Experiment::TwoStage);
+        let mut config = Preset::Reference.config(Experiment::TwoStage);
         let request = |config: &_| RunRequest {
             device_name: "cuda:0".into(),
             ..RunRequest::new(Clone::clone(config), None, "out")

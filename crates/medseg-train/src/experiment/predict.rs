@@ -1,11 +1,11 @@
 //! Predicting the held-out cases: masks, overlays, rows of the metrics table.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use medseg_bundle::Prediction;
 use medseg_data::{Case, Loader, LoaderOptions};
 use medseg_metrics::CaseMetrics;
+use medseg_report::{CaseRow, RunFolder, display_window, overlay};
 use medseg_transforms::Intensity;
 use medseg_volume::{Volume, read_image, write_label};
 use ndarray::Array3;
@@ -15,7 +15,6 @@ use super::measure::Measure;
 use crate::cases::{check_finite, load_reference, no_foreground};
 use crate::config::{OnBadCase, StageConfig};
 use crate::files::write_atomic;
-use crate::report::{CaseRow, display_window, overlay};
 use crate::{Observer, Silent, TrainError};
 
 /// What prediction leaves besides the files.
@@ -35,7 +34,7 @@ pub(crate) struct Predicted {
 pub(crate) fn predict_cases(
     run: &TrainedRun,
     cases: &[Case],
-    out: &Path,
+    out: &RunFolder,
     observer: &mut dyn Observer,
 ) -> Result<Predicted, TrainError> {
     let mut found = Predicted { rows: Vec::new(), coarse_missed: 0, fallbacks: 0, grown: 0, skipped: Vec::new() };
@@ -59,13 +58,13 @@ pub(crate) fn predict_cases(
         let mut one = || -> Result<(), TrainError> {
             let prediction = run.predict(&image, &mut Silent)?;
             tell_detours(&case.id, &prediction, observer);
-            write_label(out.join("predictions").join(format!("{}.nii.gz", case.id)), &prediction.mask)?;
+            write_label(out.prediction(&case.id), &prediction.mask)?;
             if reference.as_ref().is_some_and(|r| r.data.iter().all(|v| *v == 0)) {
                 observer.warn(&format!("{}; it is left out of the mean Dice", no_foreground(case)));
             }
             found.add(run, &case.id, &image, reference.as_ref().map(|r| &r.data), &prediction)?;
             let picture = draw(run, &image, reference.as_ref().map(|r| &r.data), &prediction)?;
-            write_atomic(&out.join("overlays").join(format!("{}.png", case.id)), &picture)
+            write_atomic(&out.overlay(&case.id), &picture)
         };
         one().map_err(|e| e.in_case(&case.id))?;
         observer.advance(done + 1, &case.id);
@@ -140,5 +139,5 @@ fn draw(
         Intensity::Window { low, high } => [low, high],
         _ => display_window(&image.data),
     };
-    overlay(&image.data, &prediction.mask.data, reference, &image.geometry, window)?.png()
+    Ok(overlay(&image.data, &prediction.mask.data, reference, &image.geometry, window)?.png()?)
 }

@@ -1,4 +1,4 @@
-//! What is asked for: settings, data, output folder.
+//! The request for a run: settings, data, output folder.
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,19 @@ pub enum Part {
     Fine,
     /// Predict the held-out cases with the best weights of every stage, and report.
     Predict,
+}
+
+/// Settings that are fitted to the data before a run starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Fit {
+    /// Replace every stage's epochs by as many as make a short run on this number of cases.
+    pub epochs: bool,
+    /// Shrink crops and windows to the data's typical size.
+    pub size: bool,
+    /// Keep several components of a mask where the training labels have several.
+    pub components: bool,
+    /// Choose between CT window and z-score by a look at the data.
+    pub intensity: bool,
 }
 
 /// One run of an experiment.
@@ -36,14 +49,8 @@ pub struct RunRequest {
     pub dry_run: bool,
     /// Write TensorBoard event files, one a stage, under `tensorboard/` in the output folder.
     pub tensorboard: bool,
-    /// Replace every stage's epochs by as many as make a short run on this number of cases.
-    pub fit_epochs: bool,
-    /// Shrink crops and windows to the data's typical size.
-    pub fit_size: bool,
-    /// Keep several components of a mask where the training labels have several.
-    pub fit_components: bool,
-    /// Choose between CT window and z-score by a look at the data.
-    pub fit_intensity: bool,
+    /// The settings that are fitted to the data; none by default.
+    pub fit: Fit,
 }
 
 impl RunRequest {
@@ -60,10 +67,7 @@ impl RunRequest {
             part: None,
             dry_run: false,
             tensorboard: false,
-            fit_epochs: false,
-            fit_size: false,
-            fit_components: false,
-            fit_intensity: false,
+            fit: Fit::default(),
         }
     }
 

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use medseg_metrics::{bootstrap_ci95, mean_ignoring_nan};
+use medseg_report::{RunFolder, RunSummary, StageSummary, write_report};
 
 use super::RunRequest;
 use super::predict::Predicted;
 use crate::TrainError;
 use crate::config::Experiment;
-use crate::files::write_atomic;
 use crate::memory::peak_memory_bytes;
-use crate::report::{StageSummary, Summary, metrics_csv, write_report};
 use crate::stage::StageState;
 
 /// Resamples of the bootstrap interval.
@@ -29,22 +28,18 @@ pub(crate) fn write_results(
     request: &RunRequest,
     stages: &[TrainedStage],
     predicted: &Predicted,
-) -> Result<Summary, TrainError> {
+) -> Result<RunSummary, TrainError> {
     let summary = summarise(request, stages, predicted);
-    let out = &request.out;
-    write_atomic(&out.join("metrics.csv"), metrics_csv(&predicted.rows).as_bytes())?;
-    let text = serde_json::to_string_pretty(&summary)
-        .map_err(|e| TrainError::io("write", &out.join("summary.json"), std::io::Error::other(e)))?;
-    write_atomic(&out.join("summary.json"), text.as_bytes())?;
-    write_report(out, None)?;
+    RunFolder::new(&request.out).write_results(&predicted.rows, &summary)?;
+    write_report(&request.out, None)?;
     Ok(summary)
 }
 
-fn summarise(request: &RunRequest, stages: &[TrainedStage], predicted: &Predicted) -> Summary {
+fn summarise(request: &RunRequest, stages: &[TrainedStage], predicted: &Predicted) -> RunSummary {
     let two_stage = request.config.experiment == Experiment::TwoStage;
     let stages: BTreeMap<String, StageSummary> =
         stages.iter().map(|s| (s.name.to_string(), summarise_stage(request, s, predicted))).collect();
-    Summary {
+    RunSummary {
         experiment: request.config.experiment.name().into(),
         stages,
         coarse_missed_cases: two_stage.then_some(predicted.coarse_missed),
@@ -55,7 +50,7 @@ fn summarise(request: &RunRequest, stages: &[TrainedStage], predicted: &Predicte
 }
 
 fn summarise_stage(request: &RunRequest, stage: &TrainedStage, predicted: &Predicted) -> StageSummary {
-    let rows: Vec<_> = predicted.rows.iter().filter(|r| r.stage == stage.name).collect();
+    let rows: Vec<_> = predicted.rows.iter().filter(|r| r.stage == stage.name && r.class.is_none()).collect();
     let dice: Vec<f64> = rows.iter().map(|r| r.metrics.dice).filter(|d| !d.is_nan()).collect();
     let history = &stage.state.history;
     StageSummary {
@@ -79,7 +74,7 @@ fn summarise_stage(request: &RunRequest, stage: &TrainedStage, predicted: &Predi
 fn class_means(stage: &str, predicted: &Predicted) -> BTreeMap<String, f64> {
     let mut of_class: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for row in &predicted.rows {
-        if let Some((_, label)) = row.stage.split_once(':').filter(|(name, _)| *name == stage) {
+        if let Some(label) = row.class.filter(|_| row.stage == stage) {
             of_class.entry(label.to_string()).or_default().push(row.metrics.dice);
         }
     }

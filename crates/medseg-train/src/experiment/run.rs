@@ -7,12 +7,13 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use medseg_data::{Case, DiskCache, mix};
 use medseg_device::{free_memory, reserved_bytes};
+use medseg_report::{RunFolder, RunSummary};
 use medseg_unet::Norm;
 
 use super::boxes::predicted_boxes;
 use super::dataset::Dataset;
 use super::fit::{fit_components, fit_epochs, fit_intensity, fit_size};
-use super::folder::{BUNDLE_FOLDER, RunRecord, open_folder};
+use super::folder::{RunRecord, open_folder};
 use super::plan::{memory_shortages, plan_text};
 use super::predict::predict_cases;
 use super::results::{TrainedStage, write_results};
@@ -21,42 +22,52 @@ use super::{Part, RunRequest};
 use crate::cases::{CaseSource, Preparation, Role, Samples, load_label};
 use crate::config::{BoxSource, DataConfig, ExperimentConfig, OnBadCase};
 use crate::files::create_dir;
-use crate::report::{Recorder, Summary};
+use crate::recorder::Recorder;
 use crate::stage::StageRun;
 use crate::{Observer, TrainError};
 
+/// Result of [`run_experiment`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum RunOutcome {
+    /// A dry run: the plan was reported and nothing was written.
+    Planned,
+    /// One stage was trained, as the request asked.
+    Trained,
+    /// The held-out cases were predicted and the report was written.
+    Finished(Box<RunSummary>),
+}
+
+impl RunOutcome {
+    /// The summary of a finished run.
+    #[must_use]
+    pub fn summary(&self) -> Option<&RunSummary> {
+        match self {
+            Self::Finished(summary) => Some(summary),
+            Self::Planned | Self::Trained => None,
+        }
+    }
+}
+
 /// Trains every stage, predicts the held-out cases and writes the report.
 ///
-/// The held-out cases are the split's test cases, or the validation cases where it has none; `None` is returned after a
-/// dry run, or when the request is for the training of one stage. With the same request and data everything but wall times
-/// comes out equal, whether the run was interrupted and resumed or not. That holds for one run at a time in a process:
-/// dropout draws from the device's generator, which two trainings side by side would share.
+/// The held-out cases are the split's test cases, or the validation cases where it has none. With the same request and
+/// data everything but wall times comes out equal, whether the run was interrupted and resumed or not. That holds for one
+/// run at a time in a process: dropout draws from the device's generator, which two trainings side by side would share.
+///
+/// Several devices of one kind share the cases of every training step (`gradient.accumulate` of them); the first one keeps
+/// the network, validates and predicts. The gradients are added up in the order of the cases, so that the number of
+/// devices changes the time and not the result, as far as the devices compute the same.
 ///
 /// # Errors
 /// [`TrainError::Config`] and [`TrainError::Resume`] before anything but the phantom set is written; otherwise what
-/// failed, with the case.
-pub fn run_experiment(
-    request: &RunRequest,
-    device: &Device,
-    observer: &mut dyn Observer,
-) -> Result<Option<Summary>, TrainError> {
-    run_experiment_on(request, std::slice::from_ref(device), observer)
-}
-
-/// [`run_experiment`] with several devices of one kind, which share the cases of every training step
-/// (`gradient.accumulate` of them); the first one keeps the network, validates and predicts.
-///
-/// The gradients are added up in the order of the cases, so that the number of devices changes the time and not the
-/// result, as far as the devices compute the same.
-///
-/// # Errors
-/// As [`run_experiment`]; [`TrainError::Config`] also without a device, with more devices than cases in a step, and for
+/// failed, with the case. [`TrainError::Config`] also without a device, with more devices than cases in a step, and for
 /// batch norms on several devices, whose running statistics would differ from device to device.
-pub fn run_experiment_on(
+pub fn run_experiment(
     request: &RunRequest,
     devices: &[Device],
     observer: &mut dyn Observer,
-) -> Result<Option<Summary>, TrainError> {
+) -> Result<RunOutcome, TrainError> {
     request.config.validate()?;
     check_devices(&request.config, devices)?;
     if request.part == Some(Part::Coarse) && request.config.coarse.is_none() {
@@ -74,30 +85,31 @@ pub fn run_experiment_on(
         memory_shortages(&request, memory.free)?.iter().for_each(|shortage| observer.warn(shortage));
     }
     if request.dry_run {
-        return Ok(None);
+        return Ok(RunOutcome::Planned);
     }
     ensure_foreground(&data.select(&data.split.train)?, &request.config.data)?;
     open_folder(&request, &record, observer)?;
-    let mut recorder = Recorder::new(observer, &request.out);
+    let run_folder = RunFolder::new(&request.out);
+    let mut recorder = Recorder::new(observer, run_folder.clone());
     let observer: &mut dyn Observer = &mut recorder;
     observer.message(&plan);
-    data.split.write(request.out.join("split.json"))?;
+    data.split.write(run_folder.split())?;
     let stages = match request.part {
         Some(Part::Predict) => stages_of(&request)?,
         _ => train_stages(&request, &data, devices, observer)?,
     };
     if matches!(request.part, Some(Part::Coarse | Part::Fine)) {
         recorder.finish()?;
-        return Ok(None);
+        return Ok(RunOutcome::Trained);
     }
     let run = TrainedRun::open(&request.out, &devices[0])?.with_precision(request.config.precision);
-    run.bundle().save(request.out.join(BUNDLE_FOLDER))?;
-    let mut predicted = predict_cases(&run, &data.select(data.predicted())?, &request.out, observer)?;
+    run.bundle().save(run_folder.bundle())?;
+    let mut predicted = predict_cases(&run, &data.select(data.predicted())?, &run_folder, observer)?;
     predicted.skipped.extend(data.unreadable.iter().cloned());
     let summary = write_results(&request, &stages, &predicted)?;
     observer.message(&closing_lines(&request, &summary));
     recorder.finish()?;
-    Ok(Some(summary))
+    Ok(RunOutcome::Finished(Box::new(summary)))
 }
 
 /// Refuses devices that would have nothing to do, or statistics that would differ.
@@ -123,16 +135,16 @@ fn check_devices(config: &ExperimentConfig, devices: &[Device]) -> Result<(), Tr
 
 /// Resolves what the request leaves to the data.
 fn fit(request: &mut RunRequest, data: &Dataset, observer: &mut dyn Observer) -> Result<(), TrainError> {
-    if request.fit_epochs {
+    if request.fit.epochs {
         fit_epochs(&mut request.config, data.split.train.len());
     }
-    if request.fit_size {
+    if request.fit.size {
         fit_size(&mut request.config, &data.shapes);
     }
-    if request.fit_components && request.folder().is_some() {
+    if request.fit.components && request.folder().is_some() {
         fit_components(&mut request.config, &data.select(&data.split.train)?, observer)?;
     }
-    if request.fit_intensity && request.folder().is_some() {
+    if request.fit.intensity && request.folder().is_some() {
         fit_intensity(&mut request.config, &data.cases, observer)?;
     }
     request.config.validate()
@@ -216,8 +228,8 @@ fn train_stages(
             workers: config.data.workers,
             devices,
             precision: config.precision,
-            folder: request.out.join(name),
-            tensorboard: request.tensorboard.then(|| request.out.join("tensorboard").join(name)),
+            folder: RunFolder::new(&request.out).stage(name),
+            tensorboard: request.tensorboard.then(|| RunFolder::new(&request.out).tensorboard(name)),
         };
         let state = run.train(&training, &validation, observer)?;
         let device_memory_bytes = reserved_bytes(&devices[0]);
@@ -226,7 +238,7 @@ fn train_stages(
     Ok(trained)
 }
 
-fn closing_lines(request: &RunRequest, summary: &Summary) -> String {
+fn closing_lines(request: &RunRequest, summary: &RunSummary) -> String {
     let mut lines: Vec<String> = summary
         .stages
         .iter()

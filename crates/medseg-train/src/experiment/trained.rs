@@ -1,16 +1,16 @@
 //! A trained run applied to an image.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::Device;
-use medseg_bundle::{Bundle, Prediction};
+use medseg_bundle::{Bundle, CONFIG_FILE, Prediction};
+use medseg_report::RunFolder;
 use medseg_unet::{Precision, load_weights};
 use medseg_volume::Volume;
 
 use super::export::bundle_config;
 use super::folder::RunRecord;
 use crate::config::ExperimentConfig;
-use crate::stage::StageRun;
 use crate::{Observer, TrainError, WindowProgress};
 
 /// The networks of a run with everything needed to segment a new image.
@@ -18,6 +18,18 @@ use crate::{Observer, TrainError, WindowProgress};
 pub struct TrainedRun {
     config: ExperimentConfig,
     bundle: Bundle,
+}
+
+/// Opens a folder that predicts: a bundle, or the output folder of a run, finished or not.
+///
+/// # Errors
+/// [`TrainError::NotARun`] for a folder that is neither; otherwise the fault of the bundle or the run.
+pub fn open_bundle(folder: &Path, device: &Device) -> Result<Bundle, TrainError> {
+    let exported = RunFolder::new(folder).bundle();
+    match [folder, &exported].into_iter().find(|path| path.join(CONFIG_FILE).is_file()) {
+        Some(bundle) => Ok(Bundle::open(bundle, device)?),
+        None => Ok(TrainedRun::open(folder, device)?.into_bundle()),
+    }
 }
 
 impl TrainedRun {
@@ -34,7 +46,7 @@ impl TrainedRun {
         let record = RunRecord::read(folder)?;
         record.settings.validate()?;
         let load = |stage: &str| {
-            let path: PathBuf = StageRun::best_weights(&folder.join(stage));
+            let path = RunFolder::new(folder).stage(stage).best_weights();
             if !path.is_file() {
                 return Err(not_a_run(format!("stage {stage} has no {} yet", path.display())));
             }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
+use medseg_report::EpochRecord;
 use medseg_unet::UNet;
 use serde::{Deserialize, Serialize};
 
-use super::EpochRecord;
 use crate::TrainError;
 use crate::files::{create_dir, neighbour, read_text, write_atomic};
 

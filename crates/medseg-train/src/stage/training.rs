@@ -8,18 +8,18 @@ use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
 use medseg_optim::{Ema, EmaState, Schedule};
+use medseg_report::{EpochRecord, ScalarLog, StageFolder};
 use medseg_unet::{Precision, UNet, save_weights};
 
 use super::checkpoint::{AVERAGE, Weights, load, load_network};
 use super::devices::Devices;
 use super::epoch::Trained;
 use super::validation::{Validated, validate};
-use super::{Checkpoints, EpochRecord, StageState, history_csv, history_jsonl};
+use super::{Checkpoints, StageState};
 use crate::cases::CaseSource;
 use crate::config::{BestBy, ScheduleUnit, StageConfig};
-use crate::files::{create_dir, write_atomic};
+use crate::files::create_dir;
 use crate::memory::peak_memory_bytes;
-use crate::report::{ScalarLog, curves_png, curves_svg};
 use crate::{EpochProgress, Observer, TrainError};
 
 /// One stage of a run, ready to be trained.
@@ -37,7 +37,7 @@ pub(crate) struct StageRun<'a> {
     /// Of the forward passes.
     pub precision: Precision,
     /// The stage's folder.
-    pub folder: PathBuf,
+    pub folder: StageFolder,
     /// Where TensorBoard's event file goes, if one is wanted.
     pub tensorboard: Option<PathBuf>,
 }
@@ -59,11 +59,6 @@ impl Progress {
 }
 
 impl StageRun<'_> {
-    /// Weights of the best epoch.
-    pub fn best_weights(folder: &Path) -> PathBuf {
-        folder.join("best.safetensors")
-    }
-
     /// Where validations run and the network is kept.
     pub(super) fn device(&self) -> &Device {
         &self.devices[0]
@@ -77,7 +72,7 @@ impl StageRun<'_> {
         validation: &CaseSource,
         observer: &mut dyn Observer,
     ) -> Result<StageState, TrainError> {
-        create_dir(&self.folder)?;
+        create_dir(self.folder.path())?;
         let mut progress = self.start(observer)?;
         let mut schedule = self.schedule(progress.state.history.len())?;
         let history = &progress.state.history;
@@ -105,7 +100,7 @@ impl StageRun<'_> {
                 ScheduleUnit::Step => schedule.step_to(epoch as f64)?,
             }
         }
-        self.write_history(&progress.state)?;
+        self.folder.write_history(&progress.state.history)?;
         Ok(progress.state)
     }
 
@@ -119,7 +114,7 @@ impl StageRun<'_> {
         let device = Devices::training_device(self.device(), self.config.gradient.checkpointing);
         let network = self.config.network.init_seeded(self.seed, &device)?.with_precision(self.precision);
         let optimizer = self.config.optimizer.init()?;
-        let checkpoints = Checkpoints::in_stage(&self.folder);
+        let checkpoints = Checkpoints::in_stage(self.folder.path());
         let Some(found) = checkpoints.find()? else {
             let average = self.config.ema.map(|ema| ema.init(&network)).transpose()?;
             return Ok(Progress { network, optimizer, average, state: StageState::default() });
@@ -190,7 +185,7 @@ impl StageRun<'_> {
         if let Some(score) = score.filter(|s| progress.state.best_score.is_none_or(|best| *s > best)) {
             progress.state.best_score = Some(score);
             progress.state.best_epoch = last.epoch;
-            save_weights(&progress.kept(), Self::best_weights(&self.folder))?;
+            save_weights(&progress.kept(), self.folder.best_weights())?;
         }
         progress.state.average_updates = progress.average.as_ref().map_or(0, |average| average.state().updates);
         // The parts of an interrupted run are processes of their own.
@@ -200,15 +195,8 @@ impl StageRun<'_> {
             optimizer: &progress.optimizer,
             average: progress.average.as_ref().map(Ema::average),
         };
-        Checkpoints::in_stage(&self.folder).save(&weights, &progress.state)?;
-        self.write_history(&progress.state)
-    }
-
-    fn write_history(&self, state: &StageState) -> Result<(), TrainError> {
-        write_atomic(&self.folder.join("history.csv"), history_csv(&state.history).as_bytes())?;
-        write_atomic(&self.folder.join("history.jsonl"), history_jsonl(&state.history).as_bytes())?;
-        write_atomic(&self.folder.join("curves.svg"), curves_svg(self.name, &state.history)?.as_bytes())?;
-        write_atomic(&self.folder.join("curves.png"), &curves_png(self.name, &state.history)?)
+        Checkpoints::in_stage(self.folder.path()).save(&weights, &progress.state)?;
+        Ok(self.folder.write_history(&progress.state.history)?)
     }
 
     fn tell(&self, history: &[EpochRecord], observer: &mut dyn Observer) {

@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Device;
 use medseg_data::SplitRule;
-use medseg_data::phantom::PhantomConfig;
 use medseg_optim::ScheduleConfig;
-use medseg_train::report::Summary;
-use medseg_train::{Experiment, ExperimentConfig, Observer, Preset, RunRequest, Silent, TrainError};
+use medseg_phantom::PhantomConfig;
+use medseg_report::RunSummary;
+use medseg_train::{Experiment, ExperimentConfig, Observer, Preset, RunOutcome, RunRequest, Silent, TrainError};
 use medseg_volume::Dhw;
 
 /// Six coarse phantoms as `image/` and `label/`.
@@ -39,8 +39,18 @@ pub fn request(config: ExperimentConfig, data: &Path, out: &Path) -> RunRequest 
 }
 
 /// Runs it silently on the CPU, one run at a time.
-pub fn run(request: &RunRequest) -> Result<Option<Summary>, TrainError> {
-    alone(|| medseg_train::run_experiment(request, &Device::flex(), &mut Silent))
+pub fn run(request: &RunRequest) -> Result<RunOutcome, TrainError> {
+    run_observed(request, &mut Silent)
+}
+
+/// The same with an observer.
+pub fn run_observed(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunOutcome, TrainError> {
+    alone(|| medseg_train::run_experiment(request, &[Device::flex()], observer))
+}
+
+/// The summary of a run that finishes.
+pub fn finished(request: &RunRequest, observer: &mut dyn Observer) -> RunSummary {
+    run_observed(request, observer).unwrap().summary().unwrap().clone()
 }
 
 /// One run at a time: dropout draws from the device's generator, which a process shares.

@@ -1,0 +1,3 @@
+//! Reports of folders made by hand.
+
+mod page;
