@@ -16,7 +16,7 @@ fn shipped() -> [(&'static str, ExperimentConfig); 5] {
 }
 
 fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../examples/configs/{name}.toml"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../configs/{name}.toml"))
 }
 
 #[test]
