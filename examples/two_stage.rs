@@ -1,13 +1,7 @@
-//! The two-stage experiment: a coarse network finds the organ's box, a fine one segments inside it.
+//! The two-stage experiment, as `medseg train two-stage`: a coarse network finds the organ, a fine one segments inside its box.
 //!
 //! `cargo run --example two_stage -- --help` lists the options.
 
-mod cli;
-
-use std::process::ExitCode;
-
-use medseg::train::Experiment;
-
-fn main() -> ExitCode {
-    cli::run(Experiment::TwoStage)
+fn main() -> std::process::ExitCode {
+    medseg_cli::run_experiment(medseg::train::Experiment::TwoStage)
 }

@@ -19,7 +19,7 @@ fn shipped() -> [(&'static str, ExperimentConfig); 5] {
 }
 
 fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../examples/configs/{name}.toml"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../configs/{name}.toml"))
 }
 
 /// The text of a file: the first lines of the old one, which are for people, and the whole preset.

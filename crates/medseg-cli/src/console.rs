@@ -1,10 +1,10 @@
-//! The progress bars.
+//! Messages, warnings and progress bars on standard error.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
-use medseg::train::{EpochProgress, Observer, memory_bytes};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use medseg_train::{EpochProgress, Observer, memory_bytes};
 
 /// A bar short enough for the notes to be read on 80 columns.
 const TEMPLATE: &str = "{prefix:20} {bar:12} {pos}/{len}  {left}  {wide_msg}";
@@ -12,16 +12,23 @@ const TEMPLATE: &str = "{prefix:20} {bar:12} {pos}/{len}  {left}  {wide_msg}";
 /// Draws an experiment's progress on the terminal: a bar of the stage's epochs with the last loss, learning rate and Dice,
 /// and below it one of the current task; both with the time left. Where standard error is no terminal only the messages
 /// are printed.
-pub struct Bar {
+pub struct Console {
+    quiet: bool,
     bars: MultiProgress,
     epochs: Option<ProgressBar>,
     task: Option<ProgressBar>,
 }
 
-impl Bar {
-    /// Bars with no task yet.
-    pub fn new() -> Self {
-        Self { bars: MultiProgress::new(), epochs: None, task: None }
+impl Console {
+    /// No task yet. If `quiet`, only warnings are printed.
+    pub fn new(quiet: bool) -> Self {
+        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        Self { quiet, bars: MultiProgress::with_draw_target(target), epochs: None, task: None }
+    }
+
+    /// Prints a warning.
+    pub fn warning(&mut self, text: &str) {
+        self.print(&format!("warning: {text}"));
     }
 
     fn print(&self, line: &str) {
@@ -40,7 +47,7 @@ impl Bar {
     }
 }
 
-/// The time left, once there is something to tell it by.
+/// The time left, once it can be estimated.
 fn left(state: &ProgressState, to: &mut dyn Write) {
     let time = state.eta();
     let unknown = time.is_zero() && state.len() != Some(state.pos());
@@ -53,13 +60,15 @@ fn close(bar: &mut Option<ProgressBar>) {
     }
 }
 
-impl Observer for Bar {
+impl Observer for Console {
     fn message(&mut self, text: &str) {
-        self.print(text);
+        if !self.quiet {
+            self.print(text);
+        }
     }
 
     fn warn(&mut self, text: &str) {
-        self.print(&format!("warning: {text}"));
+        self.warning(text);
     }
 
     fn begin(&mut self, task: &str, total: usize) {

@@ -1,17 +1,15 @@
-//! The command line of `one_stage` and `two_stage`.
+//! The options of `medseg train`, and the settings that they ask for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Parser, ValueEnum};
-use medseg::train::{DiskCacheConfig, Experiment, ExperimentConfig, Fit, Part, Preset, RunRequest, TrainError};
-use medseg::transforms::{Intensity, nnunet_augmentation};
-use medseg::volume::Dhw;
+use clap::ValueEnum;
+use medseg_train::{DiskCacheConfig, Experiment, ExperimentConfig, Fit, Part, Preset, RunRequest, TrainError};
+use medseg_transforms::{Intensity, nnunet_augmentation};
+use medseg_volume::Dhw;
 
-/// Trains on image/label pairs, predicts the held-out cases, saves masks and writes a report.
-///
-/// With no option at all it makes a small synthetic abdomen CT set first and trains on the CPU in minutes.
-#[derive(Debug, Parser)]
-pub struct Options {
+/// The options of an experiment.
+#[derive(Debug, clap::Args)]
+pub struct TrainArgs {
     /// Folder with image/ and label/, or an MSD folder; without it a phantom set is made in the output folder
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -130,7 +128,12 @@ impl From<PartName> for Part {
     }
 }
 
-impl Options {
+impl TrainArgs {
+    /// The folder of cases, if one is given.
+    pub fn data(&self) -> Option<&Path> {
+        self.data.as_deref()
+    }
+
     /// The settings these options ask for.
     pub fn settings(&self, experiment: Experiment) -> Result<ExperimentConfig, TrainError> {
         let mut config = match &self.config {
@@ -139,7 +142,7 @@ impl Options {
         };
         if config.experiment != experiment {
             return Err(TrainError::Config(format!(
-                "the settings describe a {} experiment; run that example",
+                "the settings describe a {} experiment; name that one",
                 config.experiment.name()
             )));
         }
@@ -227,7 +230,7 @@ fn parse_roi(values: &[usize]) -> Result<Dhw<usize>, TrainError> {
     match *values {
         [d, h, w] => Ok(Dhw::from([d, h, w])),
         [side] => Ok(Dhw::splat(side)),
-        _ => Err(TrainError::Config(format!("--roi takes D,H,W or one side, not {} numbers", values.len()))),
+        _ => Err(TrainError::Config(format!("--roi takes D,H,W or one number, not {} numbers", values.len()))),
     }
 }
 

@@ -1,0 +1,73 @@
+//! `medseg devices`: the devices that this build can use on this machine.
+
+use medseg_device::{Chosen, DeviceChoice, DeviceError, free_memory};
+use serde::Serialize;
+
+use crate::CliError;
+
+/// List the devices that can be used here, and why others cannot
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Try this one alone, as --device does: auto, cpu, ndarray, cuda, cuda:N, webgpu or webgpu:N
+    device: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// A device that works.
+#[derive(Debug, Serialize)]
+struct Usable {
+    name: String,
+    memory_free_bytes: Option<u64>,
+    memory_total_bytes: Option<u64>,
+}
+
+impl Usable {
+    fn new(chosen: &Chosen) -> Self {
+        let memory = free_memory(&chosen.device);
+        Self {
+            name: chosen.name.clone(),
+            memory_free_bytes: memory.map(|m| m.free),
+            memory_total_bytes: memory.map(|m| m.total),
+        }
+    }
+}
+
+pub fn run(args: &Args) -> Result<(), CliError> {
+    let (mut usable, mut unusable) = (Vec::new(), Vec::new());
+    match &args.device {
+        Some(name) => {
+            let opened = name.parse().and_then(DeviceChoice::open);
+            let chosen = opened.map_err(|e| CliError::Usage(e.to_string()))?;
+            unusable.extend(chosen.passed_over.iter().map(DeviceError::to_string));
+            usable.push(Usable::new(&chosen));
+        }
+        None => {
+            for device in DeviceChoice::all() {
+                match device {
+                    Ok(chosen) => usable.push(Usable::new(&chosen)),
+                    Err(why) => unusable.push(why.to_string()),
+                }
+            }
+        }
+    }
+    let (cpu, threads) = (String::from("native"), rayon::current_num_threads());
+    if args.json {
+        let found = serde_json::json!({
+            "devices": usable, "unusable": unusable, "cpu_instructions": cpu, "cpu_threads": threads,
+        });
+        println!("{found}");
+        return Ok(());
+    }
+    for Usable { name, memory_free_bytes, memory_total_bytes } in usable {
+        let memory = memory_free_bytes.zip(memory_total_bytes);
+        let memory =
+            memory.map_or_else(String::new, |(f, t)| format!(", {} of {} MiB of memory free", f >> 20, t >> 20));
+        let kernels =
+            if name.starts_with("cpu") { format!(", {cpu} kernels, {threads} threads") } else { String::new() };
+        println!("{name} works{kernels}{memory}");
+    }
+    unusable.iter().for_each(|why| println!("{why}"));
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! `medseg inspect`: the content of a volume.
+
+use std::path::PathBuf;
+
+use medseg_volume::Dhw;
+use serde::Serialize;
+
+use crate::CliError;
+use crate::image::{self, Found};
+
+/// Bins of the histogram.
+const BINS: usize = 48;
+
+/// Print format, geometry, values and oddities of a volume file or of the DICOM series in a folder
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Volume file, or the folder of a DICOM series
+    path: PathBuf,
+    /// The series to take from a folder of several
+    #[arg(long, value_name = "UID")]
+    series: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is said of a volume.
+#[derive(Debug, Serialize)]
+struct Description {
+    format: String,
+    channels: usize,
+    /// `[depth, height, width]`, as all triples here.
+    shape: [usize; 3],
+    spacing_mm: [f64; 3],
+    extent_mm: [f64; 3],
+    orientation: String,
+    /// From voxel (i, j, k) to RAS+ millimetres.
+    affine: [[f64; 4]; 4],
+    finite_voxels: u64,
+    not_finite_voxels: u64,
+    /// Of the finite voxels.
+    minimum: Option<f32>,
+    maximum: Option<f32>,
+    mean: Option<f64>,
+    warnings: Vec<String>,
+}
+
+pub fn run(args: &Args) -> Result<(), CliError> {
+    let found = image::read(&args.path, args.series.as_deref())?;
+    let description = Description::new(&found);
+    if args.json {
+        println!("{}", serde_json::to_string(&description)?);
+    } else {
+        description.print();
+        if let (Some(low), Some(high)) = (description.minimum, description.maximum) {
+            println!("histogram    {}", histogram(&found, low, high));
+        }
+        description.warnings.iter().for_each(|warning| println!("warning      {warning}"));
+    }
+    Ok(())
+}
+
+impl Description {
+    fn new(found: &Found) -> Self {
+        let (channels, d, h, w) = found.values.dim();
+        let finite = found.values.iter().copied().filter(|v| v.is_finite());
+        let (count, low, high, sum) = finite.fold((0u64, f32::MAX, f32::MIN, 0.0), |(n, low, high, sum), v| {
+            (n + 1, v.min(low), v.max(high), sum + f64::from(v))
+        });
+        let any = count > 0;
+        Self {
+            format: found.format.clone(),
+            channels,
+            shape: [d, h, w],
+            spacing_mm: found.geometry.spacing().to_array(),
+            extent_mm: found.geometry.extent(Dhw { d, h, w }).to_array(),
+            orientation: found.geometry.orientation().to_string(),
+            affine: found.geometry.affine(),
+            finite_voxels: count,
+            not_finite_voxels: found.values.len() as u64 - count,
+            minimum: any.then_some(low),
+            maximum: any.then_some(high),
+            mean: any.then(|| sum / count as f64),
+            warnings: found.warnings.clone(),
+        }
+    }
+
+    fn print(&self) {
+        let shape = Dhw::from(self.shape);
+        println!("format       {}", self.format);
+        println!("voxels       {shape} (depth x height x width), {} channel(s)", self.channels);
+        println!("spacing      {:.4} mm", Dhw::from(self.spacing_mm));
+        println!("extent       {:.1} mm", Dhw::from(self.extent_mm));
+        println!("orientation  {}", self.orientation);
+        for row in &self.affine[..3] {
+            println!("affine       {}", row.map(|v| format!("{v:12.5}")).join(" "));
+        }
+        match (self.minimum, self.maximum, self.mean) {
+            (Some(low), Some(high), Some(mean)) => println!("values       {low} to {high}, mean {mean:.4}"),
+            _ => println!("values       none that is finite"),
+        }
+        if self.not_finite_voxels > 0 {
+            println!("not finite   {} voxels", self.not_finite_voxels);
+        }
+    }
+}
+
+/// One character a bin, as high as the logarithm of its count.
+fn histogram(found: &Found, low: f32, high: f32) -> String {
+    const LEVELS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let width = ((f64::from(high) - f64::from(low)) / BINS as f64).max(f64::MIN_POSITIVE);
+    let mut bins = [0u64; BINS];
+    for v in found.values.iter().filter(|v| v.is_finite()) {
+        bins[(((f64::from(*v) - f64::from(low)) / width) as usize).min(BINS - 1)] += 1;
+    }
+    let height = |n: u64| (n as f64 + 1.0).ln();
+    let highest = bins.iter().copied().map(height).fold(f64::MIN_POSITIVE, f64::max);
+    bins.iter().map(|n| LEVELS[(height(*n) / highest * 8.0).ceil() as usize]).collect()
+}

@@ -1,0 +1,111 @@
+//! `medseg metrics`: a mask against a reference.
+
+use std::path::{Path, PathBuf};
+
+use medseg_metrics::{CaseMetrics, EmptyPolicy};
+use medseg_volume::{Volume, read_label};
+
+use crate::CliError;
+
+/// Largest distance between the voxels of two grids that count as one, millimetres.
+const SAME_GRID_MM: f64 = 0.1;
+
+/// Score a mask against a reference: a row for each label value found in either
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Mask that counts as right
+    reference: PathBuf,
+    /// Mask to score, on the same grid
+    predicted: PathBuf,
+    /// Label values to score (default: every value above 0 in either mask)
+    #[arg(long, value_name = "1,2", value_delimiter = ',')]
+    labels: Vec<u8>,
+    /// Take all of these label values as one, under the name of the first
+    #[arg(long)]
+    merge: bool,
+    /// Tolerance of the surface Dice, millimetres
+    #[arg(long, value_name = "MM", default_value_t = 2.0)]
+    tolerance: f64,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> Result<(), CliError> {
+    let (mut reference, mut predicted) = (read_label(&args.reference)?, read_label(&args.predicted)?);
+    // Masks on different grids may have the same shape: scores would then mean nothing.
+    if predicted.shape() != reference.shape()
+        || !predicted.geometry.same_grid(&reference.geometry, reference.shape(), SAME_GRID_MM)
+    {
+        let (a, b) = (args.reference.display(), args.predicted.display());
+        return Err(CliError::Failed(format!("{a} and {b} lie on different grids")));
+    }
+    let mut labels = if args.labels.is_empty() { values_of(&[&reference, &predicted]) } else { args.labels.clone() };
+    if labels.contains(&0) {
+        return Err(CliError::Usage("--labels: 0 is the background and has no scores".into()));
+    }
+    if args.merge && !labels.is_empty() {
+        let first = labels[0];
+        for mask in [&mut reference, &mut predicted] {
+            mask.data.mapv_inplace(|value| if labels.contains(&value) { first } else { 0 });
+        }
+        labels.truncate(1);
+    }
+    let (spacing, empty) = (reference.geometry.spacing(), EmptyPolicy::default());
+    let (p, r) = (predicted.data.view(), reference.data.view());
+    let rows = CaseMetrics::evaluate_classes(p, r, &labels, spacing, args.tolerance, empty)?;
+    if args.json {
+        print_json(args, &labels, &rows)?;
+    } else {
+        print_table(&labels, &rows);
+    }
+    Ok(())
+}
+
+/// Every value above 0 in any of the masks.
+fn values_of(masks: &[&Volume<u8>]) -> Vec<u8> {
+    let mut found = [false; 256];
+    masks.iter().flat_map(|mask| mask.data.iter()).for_each(|value| found[usize::from(*value)] = true);
+    (1..=u8::MAX).filter(|value| found[usize::from(*value)]).collect()
+}
+
+fn print_json(args: &Args, labels: &[u8], rows: &[CaseMetrics]) -> Result<(), CliError> {
+    let of_label = |(label, row): (&u8, &CaseMetrics)| {
+        let mut scores = serde_json::to_value(row)?;
+        scores["label"] = (*label).into();
+        Ok(scores)
+    };
+    let rows = labels.iter().zip(rows).map(of_label).collect::<Result<Vec<_>, serde_json::Error>>()?;
+    let shown = |path: &Path| path.display().to_string();
+    let (reference, predicted) = (shown(&args.reference), shown(&args.predicted));
+    let tolerance = args.tolerance;
+    println!(
+        "{}",
+        serde_json::json!({
+            "reference": reference, "predicted": predicted, "tolerance_mm": tolerance, "labels": rows,
+        })
+    );
+    Ok(())
+}
+
+fn print_table(labels: &[u8], rows: &[CaseMetrics]) {
+    println!("label    Dice     IoU  HD95 mm  ASSD mm  surface Dice  reference ml  predicted ml");
+    for (label, row) in labels.iter().zip(rows) {
+        let score = |value: f64, decimals: usize| {
+            if value.is_nan() { "-".to_string() } else { format!("{value:.decimals$}") }
+        };
+        println!(
+            "{label:>5}  {:>6}  {:>6}  {:>7}  {:>7}  {:>12}  {:>12}  {:>12}",
+            score(row.dice, 4),
+            score(row.iou, 4),
+            score(row.hd95_mm, 2),
+            score(row.assd_mm, 2),
+            score(row.surface_dice, 4),
+            score(row.volume_ml_reference, 2),
+            score(row.volume_ml_predicted, 2),
+        );
+    }
+    if labels.is_empty() {
+        println!("no label value above 0 in either mask");
+    }
+}

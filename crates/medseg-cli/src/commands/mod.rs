@@ -1,0 +1,12 @@
+//! One file a subcommand: its options and what it does.
+
+pub mod completions;
+pub mod convert;
+pub mod devices;
+pub mod inspect;
+pub mod man;
+pub mod metrics;
+pub mod predict;
+pub mod prepare;
+pub mod report;
+pub mod train;

@@ -1,0 +1,175 @@
+//! `medseg predict`: one image becomes a mask.
+
+use std::path::{Path, PathBuf};
+
+use medseg_bundle::{Bundle, PredictionPlan, PredictionReport};
+use medseg_device::{Chosen, free_memory};
+use medseg_ops::Precision;
+use medseg_train::{Observer, WindowProgress, open_bundle};
+use medseg_volume::{Dhw, Geometry, Volume, error_chain, read_info, write_label};
+
+use crate::console::Console;
+use crate::device::{choose_device, within_memory_of};
+use crate::{CliError, image, paths};
+
+/// Segment one image with a trained run or a bundle; the mask has the image's geometry
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The output folder of `medseg train`, or a bundle
+    model: PathBuf,
+    /// Image to segment: a volume file, or the folder of a DICOM series
+    image: PathBuf,
+    /// Mask to write: .nii, .nii.gz, .nrrd, .nhdr, .mha or .mhd
+    mask: PathBuf,
+    /// The series to take from a folder of several
+    #[arg(long, value_name = "UID")]
+    series: Option<String>,
+    /// auto, cpu, ndarray, cuda, cuda:N, webgpu or webgpu:N (default: auto)
+    #[arg(long)]
+    device: Option<String>,
+    /// Compute products of convolutions in bf16: faster on a CPU with AVX512-BF16 or AMX, nearly the same mask
+    #[arg(long)]
+    bf16: bool,
+    /// Memory that may be used, in MiB: fewer windows at once, or an error with the number needed
+    #[arg(long, value_name = "MIB")]
+    memory: Option<u64>,
+    /// Print windows, operations and memory, and stop
+    #[arg(long)]
+    dry_run: bool,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// # Errors
+/// A mask that cannot be written or would replace an input, a model that cannot be opened, and what prediction fails with.
+pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
+    paths::check_volume_output(&args.mask)?;
+    paths::refuse_output_over_input(&args.mask, &[&args.image, &args.model])?;
+    let device = choose_device(args.device.as_deref().unwrap_or("auto"), args.device.is_some())?;
+    within_memory_of(&device, || predict(&device, args, console))
+}
+
+fn predict(device: &Chosen, args: &Args, console: &mut Console) -> Result<(), CliError> {
+    let mut bundle = open_bundle(&args.model, &device.device)?;
+    if args.bf16 {
+        bundle = bundle.with_precision(Precision::Bf16);
+    }
+    // The plan comes before the voxels: they may be what does not fit.
+    let mut plan = None;
+    if args.image.is_file() {
+        let info = read_info(&args.image)?;
+        plan = Some(planned(&mut bundle, info.shape, &info.geometry, args.memory)?);
+        print_plan(plan.as_ref(), device, console);
+        if args.dry_run {
+            return print_json(args, &bundle, plan.as_ref(), None);
+        }
+    }
+    let image = image::read_image(&args.image, args.series.as_deref(), console)?;
+    if plan.is_none() {
+        plan = Some(planned(&mut bundle, image.shape(), &image.geometry, args.memory)?);
+        print_plan(plan.as_ref(), device, console);
+        if args.dry_run {
+            return print_json(args, &bundle, plan.as_ref(), None);
+        }
+    }
+    let mut progress = WindowProgress::new(console);
+    let prediction = bundle.predict_owned(image, &mut progress)?;
+    progress.end();
+    save(&args.mask, &prediction.mask)?;
+    print_result(&bundle, &prediction.report, &args.mask, console);
+    print_json(args, &bundle, plan.as_ref(), Some(&prediction.report))
+}
+
+/// Prints the plan, with a warning where network and windows need more memory than the device has free.
+fn print_plan(plan: Option<&PredictionPlan>, chosen: &Chosen, console: &mut Console) {
+    let Some(plan) = plan else { return };
+    console.message(&plan.to_string());
+    let needed = plan.memory.network + plan.memory.stitching;
+    if let Some(memory) = free_memory(&chosen.device).filter(|memory| memory.free < needed) {
+        let (needed, free) = (needed >> 20, memory.free >> 20);
+        console.warning(&format!(
+            "about {needed} MiB are needed and {} has {free} MiB free; --memory lowers the windows at once, --bf16 halves the \
+             network's part",
+            chosen.name,
+        ));
+    }
+}
+
+/// The plan, within the budget if there is one.
+fn planned(
+    bundle: &mut Bundle,
+    shape: Dhw<usize>,
+    geometry: &Geometry,
+    memory_mib: Option<u64>,
+) -> Result<PredictionPlan, CliError> {
+    Ok(match memory_mib {
+        Some(mib) => bundle.fit_memory(shape, geometry, mib.saturating_mul(1 << 20))?,
+        None => bundle.plan(shape, geometry)?,
+    })
+}
+
+/// Writes the mask; where that fails, on a full disk for example, beside the system's temporary files, so that the work is not lost.
+fn save(path: &Path, mask: &Volume<u8>) -> Result<(), CliError> {
+    let Err(error) = write_label(path, mask) else { return Ok(()) };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let refuge = std::env::temp_dir().join(format!("{}-{name}", std::process::id()));
+    let error = error_chain(&error);
+    Err(CliError::Failed(match write_label(&refuge, mask) {
+        Ok(()) => format!("{error}; the mask is in {} instead", refuge.display()),
+        Err(_) => error,
+    }))
+}
+
+/// Prints the volumes that were found, and oddities of the cascade.
+fn print_result(bundle: &Bundle, report: &PredictionReport, path: &Path, console: &mut Console) {
+    if let Some(cascade) = &report.cascade {
+        if cascade.roi_grown > 0 {
+            let times = cascade.roi_grown;
+            console.message(&format!("the mask reached the face of the coarse box, which grew {times} time(s)"));
+        }
+        if let Some(reason) = cascade.fallback {
+            console.warning(&format!("the whole image was searched: {reason}"));
+        }
+    }
+    let found: Vec<String> =
+        report.volumes_ml.iter().map(|(label, ml)| format!("{} {ml:.1} ml", name_of(bundle, *label))).collect();
+    let found = if found.is_empty() { "nothing".into() } else { found.join(", ") };
+    console.message(&format!("found {found} in {:.1} s, written to {}", report.seconds, path.display()));
+}
+
+fn name_of(bundle: &Bundle, label: u8) -> String {
+    bundle.config().labels.get(&label).cloned().unwrap_or_else(|| format!("label {label}"))
+}
+
+/// With `--json`, prints plan and result as one object.
+fn print_json(
+    args: &Args,
+    bundle: &Bundle,
+    plan: Option<&PredictionPlan>,
+    report: Option<&PredictionReport>,
+) -> Result<(), CliError> {
+    if !args.json {
+        return Ok(());
+    }
+    let plan = plan.map(|plan| {
+        serde_json::json!({
+            "image": plan.image.to_array(), "windows": plan.windows, "batch": plan.batch, "flops": plan.flops,
+            "memory_bytes": plan.memory.total(),
+        })
+    });
+    let mut result = serde_json::json!({
+        "image": args.image.display().to_string(),
+        "mask": report.map(|_| args.mask.display().to_string()),
+        "plan": plan,
+    });
+    if let Some(report) = report {
+        let names = report.volumes_ml.keys().map(|label| (label.to_string(), name_of(bundle, *label).into()));
+        result["labels"] = names.collect::<serde_json::Map<_, _>>().into();
+        result["volumes_ml"] = serde_json::to_value(&report.volumes_ml)?;
+        result["cascade"] = serde_json::to_value(&report.cascade)?;
+        result["seconds"] = report.seconds.into();
+    }
+    println!("{result}");
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! Errors of the program and their exit codes.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use medseg_data::DataError;
+use medseg_train::TrainError;
+use medseg_volume::error_chain;
+
+/// A failure, as the user sees it.
+#[derive(Debug)]
+pub enum CliError {
+    /// A wrong command line or configuration.
+    Usage(String),
+    /// Anything else: one sentence.
+    Failed(String),
+}
+
+impl CliError {
+    /// A failure with its causes.
+    pub fn failed(error: &(dyn Error + 'static)) -> Self {
+        Self::Failed(error_chain(error))
+    }
+}
+
+impl From<TrainError> for CliError {
+    fn from(error: TrainError) -> Self {
+        if error.is_usage() { Self::Usage(error_chain(&error)) } else { Self::failed(&error) }
+    }
+}
+
+impl From<DataError> for CliError {
+    fn from(error: DataError) -> Self {
+        match error {
+            DataError::Offline { .. } => Self::Usage(error_chain(&error)),
+            error => Self::failed(&error),
+        }
+    }
+}
+
+/// Makes failures of libraries failures of the program.
+macro_rules! failed {
+    ($($error:ty),* $(,)?) => {$(
+        impl From<$error> for CliError {
+            fn from(error: $error) -> Self {
+                Self::failed(&error)
+            }
+        }
+    )*};
+}
+failed!(
+    std::io::Error,
+    serde_json::Error,
+    medseg_bundle::BundleError,
+    medseg_metrics::MetricsError,
+    medseg_report::ReportError,
+    medseg_volume::VolumeError,
+);
+#[cfg(feature = "dicom")]
+failed!(medseg_volume::dicom::DicomError);
+
+/// Prints the error, if any, as one sentence.
+pub fn exit_code(result: Result<(), CliError>) -> ExitCode {
+    let (text, code) = match result {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(CliError::Usage(text)) => (text, 2),
+        Err(CliError::Failed(text)) => (text, 1),
+    };
+    eprintln!("error: {text}");
+    ExitCode::from(code)
+}

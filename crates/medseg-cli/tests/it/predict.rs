@@ -1,0 +1,108 @@
+//! `predict` as a user runs it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use medseg_volume::{read_image, read_label};
+
+use crate::support::{Data, assert_fails, medseg, stderr};
+
+#[test]
+fn a_plan_comes_first_and_memory_is_kept_or_refused() {
+    let data = Data::new();
+    assert!(data.run("one-stage", &[]).status.success());
+    let (out, image, mask) = (data.path("out"), data.path("data/image/phantom_000.nii.gz"), data.path("mask.nii.gz"));
+    let predict = |more: &[&str]| medseg("predict").args([&out, &image, &mask]).args(more).output().unwrap();
+    let dry = predict(&["--dry-run"]);
+    assert!(dry.status.success() && !mask.exists());
+    assert!(
+        stderr(&dry).contains("windows of 16x16x16") && stderr(&dry).contains("memory: at most"),
+        "{}",
+        stderr(&dry)
+    );
+    assert_fails(&predict(&["--memory", "0"]), 1, "MiB allowed");
+    assert!(!mask.exists());
+    let text = stderr(&predict(&["--memory", "4096"]));
+    assert!(text.find("memory: at most") < text.find("written to"), "{text}");
+    assert!(mask.exists());
+    let wrong = medseg("predict").args([&out, &image, &data.path("mask.png")]).output().unwrap();
+    assert_fails(&wrong, 2, "mask.png");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_an_error_that_names_the_file_and_keeps_the_old_mask() {
+    let data = Data::new();
+    assert!(data.run("one-stage", &[]).status.success());
+    let folder = data.path("masks");
+    fs::create_dir(&folder).unwrap();
+    let mask = folder.join("mask.nii");
+    fs::write(&mask, "an older mask").unwrap();
+    let predict = medseg("predict");
+    let output = Command::new("bash")
+        .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "bash"])
+        .arg(predict.get_program())
+        .args([data.path("out"), data.path("data/image/phantom_000.nii.gz"), mask.clone()])
+        .output()
+        .unwrap();
+    assert_fails(&output, 1, "masks/mask.nii");
+    assert_eq!(fs::read_to_string(&mask).unwrap(), "an older mask");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+}
+
+#[test]
+fn a_killed_prediction_leaves_no_mask() {
+    use std::io::{BufRead, BufReader};
+    let data = Data::new();
+    assert!(data.run("one-stage", &[]).status.success());
+    let large = read_image(data.path("data/image/phantom_000.nii.gz")).unwrap();
+    let data_of = ndarray::Array3::from_shape_fn((200, 200, 200), |(z, ..)| z as f32);
+    let image = data.path("large.nii");
+    medseg_volume::write_image(&image, &medseg_volume::Volume::new(data_of, large.geometry)).unwrap();
+    let folder = data.path("masks");
+    fs::create_dir(&folder).unwrap();
+    let mut child = medseg("predict")
+        .args([data.path("out"), image, folder.join("mask.nii.gz")])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The plan is printed before the first window.
+    let mut line = String::new();
+    BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("200x200x200"), "{line}");
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert!(child.try_wait().unwrap().is_none(), "it was over before it could be killed");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+#[test]
+fn predicting_with_the_wrong_paths_names_them_and_writes_nothing() {
+    let data = Data::new();
+    assert!(data.run("one-stage", &["--seed", "1"]).status.success());
+    let (out, image) = (data.path("out"), data.path("data/image/phantom_000.nii.gz"));
+    let mask = data.path("mask.nii.gz");
+    let predict = |run: &Path, image: &Path, mask: &Path| medseg("predict").args([run, image, mask]).output().unwrap();
+    assert_fails(&predict(&data.path("nothing"), &image, &mask), 1, "nothing");
+    assert_fails(&predict(&out, &data.path("none.nii.gz"), &mask), 1, "none.nii.gz");
+    assert_fails(&predict(&out, &out.join("config.json"), &mask), 1, "config.json");
+    assert!(!mask.exists());
+    assert_fails(&predict(&out, &image, &data.path("no/mask.nii.gz")), 1, "no/mask.nii.gz");
+    assert_eq!(medseg("predict").output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn a_tiny_image_is_segmented_too() {
+    let data = Data::new();
+    assert!(data.run("two-stage", &[]).status.success());
+    let image = read_image(data.path("data/image/phantom_000.nii.gz")).unwrap();
+    let tiny = medseg_volume::Volume::new(image.data.slice(ndarray::s![..1, ..2, ..3]).to_owned(), image.geometry);
+    let path = data.path("tiny.nii.gz");
+    medseg_volume::write_image(&path, &tiny).unwrap();
+    let mask = data.path("mask.nii");
+    let output = medseg("predict").args([data.path("out"), path, mask.clone()]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(read_label(&mask).unwrap().data.dim(), (1, 2, 3));
+}
