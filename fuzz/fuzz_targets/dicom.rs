@@ -1,6 +1,7 @@
 //! Bytes as the only file of a folder: described and read, with 64 MiB for the result.
 //!
-//! `cargo +nightly fuzz run dicom fuzz/corpus/dicom crates/medseg-volume/tests/golden/dicom -- -rss_limit_mb=3072`
+//! `cargo +nightly fuzz run dicom fuzz/corpus/dicom crates/medseg-volume/tests/golden/dicom \
+//! crates/medseg-volume/tests/golden/dicom_kinds -- -rss_limit_mb=3072`
 #![no_main]
 
 use std::sync::LazyLock;

@@ -3,6 +3,7 @@
 mod axes;
 #[cfg(feature = "dicom")]
 pub mod dicom;
+mod door;
 mod error;
 mod error_chain;
 mod file;
@@ -14,20 +15,20 @@ mod metaimage;
 mod nifti;
 mod nrrd;
 mod orientation;
-mod read_image;
 mod reorient;
 mod volume;
 
 pub use ndarray;
 
 pub use axes::Dhw;
-pub use error::{GeometryFault, MalformedKind, UnstorableFault, UnsupportedKind, VolumeError};
-pub use error_chain::error_chain;
-pub use file::{
-    Datatype, ReadOptions, Stored, StoredVoxels, VolumeFile, VolumeInfo, Warning, WriteOptions, read_channels,
-    read_image, read_image_with, read_info, read_label, read_label_with, read_stored, write_channels, write_image,
+pub use door::{
+    ImageOptions, ImageWarning, ReadOptions, VolumeFile, read_channels, read_image, read_image_with,
+    read_image_with_warnings, read_info, read_label, read_label_with, read_stored, write_channels, write_image,
     write_image_i16, write_label, write_volume,
 };
+pub use error::{GeometryFault, MalformedKind, UnstorableFault, UnsupportedKind, VolumeError};
+pub use error_chain::error_chain;
+pub use file::{Datatype, Stored, StoredVoxels, VolumeInfo, Warning, WriteOptions};
 pub use geometry::{Affine, Geometry};
 pub use nifti::{Extension, NiftiFields, NiftiVersion};
 
@@ -35,6 +36,5 @@ pub use nifti::{Extension, NiftiFields, NiftiVersion};
 pub type NiftiFile = VolumeFile;
 
 pub use orientation::Orientation;
-pub use read_image::{ImageOptions, ImageWarning, read_image_with_warnings};
 pub use reorient::Axes;
 pub use volume::Volume;

@@ -12,10 +12,10 @@
 //! ```
 //!
 //! # What makes a volume
-//! Images are grouped by `SeriesInstanceUID` (those without one are a group too) and sorted by their position along the slices' normal, never by name or
-//! `InstanceNumber`. All slices must agree in size, spacing, orientation and frame of reference; two at one place,
-//! missing ones, uneven steps and a gantry tilt are errors that name the files ([`DicomError`]). What is unusual and
-//! harmless is a [`SeriesWarning`]. Files that are not DICOM, and objects that are no images of a volume (directories,
+//! Images of a folder and the folders in it are grouped by `SeriesInstanceUID` (those without one are a group too). They
+//! are sorted by their position along the slices' normal, never by name or `InstanceNumber`. All slices must agree in size,
+//! spacing, orientation and frame of reference. Two at one place, missing ones, uneven or changing steps and a gantry tilt
+//! are errors that name the files ([`DicomError`]). What is unusual and harmless is a [`SeriesWarning`]. Files that are not DICOM, and objects that are no images of a volume (directories,
 //! reports, segmentations, localizers, screenshots), are passed over and listed with the rule they fail
 //! ([`FolderSummary::passed_over`]).
 //!

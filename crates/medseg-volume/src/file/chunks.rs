@@ -7,7 +7,7 @@ use std::thread;
 use super::source::Input;
 
 /// Bytes handed over at a time; a multiple of every voxel's size.
-pub(super) const CHUNK: usize = 1 << 18;
+pub(crate) const CHUNK: usize = 1 << 18;
 /// Chunks under way between the threads.
 const DEPTH: usize = 4;
 /// Files below this are read by one thread.
@@ -17,7 +17,7 @@ const MOST_TRAILING: u64 = 1 << 26;
 
 /// The parts of the content that are wanted: `runs` of `length` bytes, each after `before` bytes that are not.
 #[derive(Clone, Copy)]
-pub(super) struct Parts {
+pub(crate) struct Parts {
     /// Passed over before the first run.
     pub first: u64,
     pub runs: u64,
@@ -75,7 +75,7 @@ impl Reader {
 }
 
 /// Why reading ended early.
-pub(super) enum Stop<E> {
+pub(crate) enum Stop<E> {
     /// The file.
     Read(io::Error),
     /// The rest of a packed file, after its last voxel.
@@ -86,7 +86,7 @@ pub(super) enum Stop<E> {
 
 /// Reads the parts into `out`, whose length is the number of voxels of `size` bytes in them; `convert` makes voxels of
 /// bytes.
-pub(super) fn read_parts<V: Send, E: Send>(
+pub(crate) fn read_parts<V: Send, E: Send>(
     input: Input,
     parts: &Parts,
     size: usize,

@@ -25,7 +25,7 @@ const END: [u8; 2] = [3, 0];
 
 /// The container of a deflate stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     Gzip,
     Zlib,
 }

@@ -1,36 +1,37 @@
-//! Files of volumes, whatever their format: where their bytes are, how these become voxels, and the doors to both.
+//! The parts that all formats share: the source of bytes, their way to voxels and back, and checked headers.
 
 mod chunks;
 mod compress;
 mod datatype;
-mod format;
+mod grid;
 mod gzip;
 mod header;
+mod names;
 mod output;
 #[cfg(unix)]
 mod positioned;
-mod read;
 mod source;
 mod stored;
 mod text_header;
-mod volume_file;
 mod voxel;
 mod warning;
-mod write;
+mod write_options;
 
 pub use datatype::Datatype;
 pub use header::VolumeInfo;
-pub use read::{read_channels, read_image, read_image_with, read_info, read_label, read_label_with, read_stored};
 pub use stored::StoredVoxels;
-pub use volume_file::{ReadOptions, VolumeFile};
 pub use voxel::Stored;
 pub use warning::Warning;
-pub use write::{WriteOptions, write_channels, write_image, write_image_i16, write_label, write_volume};
+pub use write_options::WriteOptions;
 
-pub(crate) use format::{beside, has_extension};
+pub(crate) use chunks::{CHUNK, Parts, Stop, read_parts};
+pub(crate) use compress::Framing;
+pub(crate) use grid::Grid;
 pub(crate) use header::Header;
+pub(crate) use names::{beside, has_extension};
+pub(crate) use output::{Output, write_output};
 #[cfg(feature = "dicom")]
-pub(crate) use source::{Content, Input};
-pub(crate) use source::{Packing, Source};
+pub(crate) use source::Content;
+pub(crate) use source::{Input, Packing, Source};
 pub(crate) use text_header::{Fields, Lines};
-pub(crate) use write::Grid;
+pub(crate) use voxel::{Decoder, Voxel};

@@ -14,7 +14,7 @@ const TILE: usize = 32;
 
 /// The content of a file beside its voxels, and the way they are packed.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Output<'a> {
+pub(crate) struct Output<'a> {
     /// Bytes that are not packed.
     pub before: &'a [u8],
     /// The first bytes of what is packed.
@@ -26,7 +26,7 @@ pub(super) struct Output<'a> {
 }
 
 /// Writes a whole file or none; returns the length of what is packed.
-pub(super) fn write_output<T: Stored>(path: &Path, output: &Output<'_>, data: ArrayView4<'_, T>) -> io::Result<u64> {
+pub(crate) fn write_output<T: Stored>(path: &Path, output: &Output<'_>, data: ArrayView4<'_, T>) -> io::Result<u64> {
     let data = in_file_order(data);
     // In this order the voxels are a slice.
     let voxels = data.as_slice().unwrap_or_default();

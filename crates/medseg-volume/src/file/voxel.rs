@@ -90,7 +90,7 @@ fn whole(value: f64) -> Option<u8> {
 }
 
 /// A type voxels are read as.
-pub(super) trait Voxel: Copy + Default + Send {
+pub(crate) trait Voxel: Copy + Default + Send {
     /// From a stored number that is not scaled; none if this type cannot hold it, or would alter it and must not.
     fn from_stored<S: Stored>(value: S, exact: bool) -> Option<Self>;
     /// From a scaled number.
@@ -133,7 +133,7 @@ impl Voxel for u8 {
 
 /// The meaning of stored bytes.
 #[derive(Clone, Copy)]
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     pub datatype: Datatype,
     pub big_endian: bool,
     pub scaling: Option<(f64, f64)>,

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use ndarray::Array4;
 
-use super::{ReadOptions, StoredVoxels, VolumeFile, VolumeInfo};
-use crate::{Geometry, Volume, VolumeError};
+use super::{ReadOptions, VolumeFile};
+use crate::{Geometry, StoredVoxels, Volume, VolumeError, VolumeInfo};
 
 /// Reads a 3D NIfTI, NRRD or MetaImage file as f32, scaled by the file's slope and intercept.
 ///

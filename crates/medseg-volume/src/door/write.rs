@@ -5,62 +5,15 @@ use std::path::Path;
 use medseg_files::write_atomic;
 use ndarray::{Array4, ArrayView4, Axis};
 
-use super::Stored;
-use super::compress::Framing;
-use super::format::{Format, has_extension};
-use super::output::{Output, write_output};
+use super::format::Format;
 use crate::error::UnstorableFault;
-use crate::{Dhw, Extension, Geometry, NiftiVersion, Volume, VolumeError, metaimage, nifti, nrrd};
+use crate::file::{Framing, Grid, Output, has_extension, write_output};
+use crate::{Dhw, Geometry, Stored, Volume, VolumeError, WriteOptions, metaimage, nifti, nrrd};
 
 /// Compression of label maps: higher levels make them a sixth smaller in twice the time, level 1 three times as large.
 const LABEL_LEVEL: u32 = 2;
 /// Compression of images.
 const IMAGE_LEVEL: u32 = 4;
-/// Compression, version and further content of a file to be written.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct WriteOptions {
-    /// gzip level 0 to 9; by default 2 for labels, smaller and quicker than other tools' fastest level, and 4 for images.
-    pub level: Option<u32>,
-    /// The format's version; by default that of the geometry's own header, or NIfTI-1, and NIfTI-2 where a side has more
-    /// than 32767 voxels.
-    pub version: Option<NiftiVersion>,
-    /// Marks the values as labels: sets the intent and the range shown.
-    pub labels: bool,
-    /// Extensions to put between header and voxels.
-    pub extensions: Vec<Extension>,
-}
-
-impl WriteOptions {
-    /// Sets the gzip level, 0 to 9, or `None` for the usual one.
-    #[must_use]
-    pub fn with_level(mut self, level: impl Into<Option<u32>>) -> Self {
-        self.level = level.into();
-        self
-    }
-
-    /// Sets the format's version.
-    #[must_use]
-    pub fn with_version(mut self, version: NiftiVersion) -> Self {
-        self.version = Some(version);
-        self
-    }
-
-    /// Marks the values as labels, or not.
-    #[must_use]
-    pub fn with_labels(mut self, labels: bool) -> Self {
-        self.labels = labels;
-        self
-    }
-
-    /// Puts extensions between header and voxels.
-    #[must_use]
-    pub fn with_extensions(mut self, extensions: Vec<Extension>) -> Self {
-        self.extensions = extensions;
-        self
-    }
-}
-
 /// Writes a label map as u8.
 ///
 /// The file is written under a temporary name in the same folder, synchronised, and renamed to `path` exactly as given;
@@ -197,14 +150,6 @@ fn write<T: Stored>(
         None => write_output(path, &Output { before: head.as_bytes(), size_at, ..output }, data).map(drop),
     }
     .map_err(failed)
-}
-
-/// Values on a grid, as a header describes them.
-pub(crate) struct Grid<'a> {
-    pub datatype: super::Datatype,
-    pub shape: Dhw<usize>,
-    pub channels: usize,
-    pub geometry: &'a Geometry,
 }
 
 /// The endings of files that are written.

@@ -7,13 +7,12 @@ use std::sync::Arc;
 
 use ndarray::{Array3, Array4, ArrayViewMut3, Axis};
 
-use super::chunks::{CHUNK, Parts, Stop, read_parts};
 use super::format::{Format, READ_ENDINGS};
-use super::header::{Header, VolumeInfo};
-use super::source::{Input, Packing, Source};
-use super::voxel::{Decoder, Stored, Voxel};
-use super::{Datatype, StoredVoxels};
-use crate::{Dhw, Geometry, MalformedKind, UnsupportedKind, Volume, VolumeError, metaimage, nifti, nrrd};
+use crate::file::{CHUNK, Decoder, Header, Input, Packing, Parts, Source, Stop, Voxel, read_parts};
+use crate::{
+    Datatype, Dhw, Geometry, MalformedKind, Stored, StoredVoxels, UnsupportedKind, Volume, VolumeError, VolumeInfo,
+    metaimage, nifti, nrrd,
+};
 
 /// Limits and parts of reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
