@@ -86,9 +86,9 @@ fn classes_are_scored_one_by_one() {
     let table = stdout(&table);
     assert!(table.lines().count() == 3 && table.contains("1.0000"), "{table}");
 
-    let zero = medseg("metrics").args([path("reference.nii.gz"), path("reference.nii.gz")]).args(["--labels", "0"]);
-    let zero = { zero }.output().unwrap();
-    assert_fails(&zero, 2, "--labels");
+    let mut zero = medseg("metrics");
+    zero.args([path("reference.nii.gz"), path("reference.nii.gz")]).args(["--labels", "0"]);
+    assert_fails(&zero.output().unwrap(), 2, "--labels");
     let other = Volume::new(Array3::<u8>::ones((4, 6, 8)), Geometry::from_spacing(Dhw::splat(2.0)).unwrap());
     write_label(path("other.nii.gz"), &other).unwrap();
     let grids = medseg("metrics").args([path("reference.nii.gz"), path("other.nii.gz")]).output().unwrap();
@@ -117,8 +117,9 @@ fn an_output_never_replaces_an_input() {
     let out = data.path("data");
     let train = medseg("train").args(["one-stage", "--data"]).arg(&out).arg("--out").arg(&out).output().unwrap();
     assert_fails(&train, 2, "data");
-    let prepare = medseg("prepare").arg("--data").arg(&out).arg("--out").arg(&out).args(["--step", "resized"]);
-    assert_fails(&{ prepare }.output().unwrap(), 2, "data");
+    let mut prepare = medseg("prepare");
+    prepare.arg("--data").arg(&out).arg("--out").arg(&out).args(["--step", "resized"]);
+    assert_fails(&prepare.output().unwrap(), 2, "data");
     assert!(read_label(data.path("data/label/phantom_000.nii.gz")).is_ok());
 }
 

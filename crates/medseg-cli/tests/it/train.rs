@@ -203,7 +203,7 @@ fn a_changed_setting_is_refused_when_resuming() {
 fn a_resumed_run_reports_the_memory_of_its_training_too() {
     let data = Data::new();
     let peak = |more: &[&str]| -> u64 {
-        let output = data.run("one_stage", more);
+        let output = data.run("one-stage", more);
         assert!(output.status.success(), "{}", stderr(&output));
         let summary = fs::read_to_string(data.path("out/summary.json")).unwrap();
         let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
@@ -230,4 +230,3 @@ fn help_and_a_dry_run_leave_nothing() {
     assert!(dry.status.success(), "{}", stderr(&dry));
     assert!(!data.path("out").exists());
 }
-
