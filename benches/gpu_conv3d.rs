@@ -25,7 +25,7 @@ mod on_gpu {
     use clap::{Parser, ValueEnum};
     use medseg::device::DeviceChoice;
     use medseg::ops::{
-        ConvOptions, Enlarge, NormRelu, composed, conv3d, conv3d_joined, max_pool3d, norm_relu, upsample_trilinear2x,
+        ConvOptions, NormRelu, Upsample, composed, conv3d, conv3d_concat, max_pool3d, norm_relu, upsample_trilinear2x,
     };
     use medseg::{Device, Tensor};
 
@@ -150,8 +150,8 @@ mod on_gpu {
             self.show(level, "conv 3x3x3 of one channel", self.forward([1, side], &conv), flops(1), None);
             let weight = self.weights(3 * channels, channels);
             let below = self.random(2 * channels, side / 2, &self.device);
-            let enlarge = Enlarge::Trilinear2x { align_corners: true };
-            let conv = |x: Tensor<5>| conv3d_joined(x, below.clone(), weight.clone(), enlarge, options);
+            let enlarge = Upsample::Trilinear2x { align_corners: true };
+            let conv = |x: Tensor<5>| conv3d_concat(x, below.clone(), weight.clone(), enlarge, options);
             let time = self.forward([channels, side], &conv);
             self.show(level, "conv 3x3x3 of skip and below", time, flops(3 * channels), None);
         }

@@ -11,6 +11,7 @@
 //! | [`data`] | `medseg-data` | cases, splits, cache, loader |
 //! | [`phantom`] | `medseg-phantom` | synthetic abdominal CTs |
 //! | [`device`] | `medseg-device` | which device runs the networks |
+//! | [`kernels`] | `medseg-kernels` | CPU kernels without a framework |
 //! | [`ops`] | `medseg-ops` | 3D operations on tensors |
 //! | [`unet`] | `medseg-unet` | the network and its weight files |
 //! | [`losses`] | `medseg-losses` | Dice loss |
@@ -51,6 +52,7 @@ pub use medseg_bundle as bundle;
 pub use medseg_data as data;
 pub use medseg_device as device;
 pub use medseg_inference as inference;
+pub use medseg_kernels as kernels;
 pub use medseg_losses as losses;
 pub use medseg_metrics as metrics;
 pub use medseg_ops as ops;

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use medseg::Device;
 use medseg::ops::{
-    ConvOptions, Enlarge, NormRelu, Precision, conv3d, conv3d_joined, instance_norm3d, max_pool3d, norm_add_relu,
+    ConvOptions, NormRelu, Precision, Upsample, conv3d, conv3d_concat, instance_norm3d, max_pool3d, norm_add_relu,
     norm_relu, norm_relu_conv3d,
 };
 
@@ -27,7 +27,7 @@ fn networks() -> [(&'static str, Network); 5] {
             let skip = norm_relu(conv3d(x, w, None, SAME), NormRelu::default());
             let pooled = || (max_pool3d(skip.clone(), 2, 2, 0), None);
             let below = norm_add_relu([pooled(), pooled()], 0.0, 1e-5);
-            conv3d_joined(skip, below, joined, Enlarge::Trilinear2x { align_corners: true }, SAME)
+            conv3d_concat(skip, below, joined, Upsample::Trilinear2x { align_corners: true }, SAME)
         }),
     ]
 }

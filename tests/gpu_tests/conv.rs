@@ -2,7 +2,7 @@
 
 use burn::tensor::{DType, Tensor, TensorData};
 use medseg::ops::{
-    ConvOptions, Enlarge, NormRelu, Precision, composed, conv_transpose3d, conv3d, conv3d_joined, norm_relu_conv3d,
+    ConvOptions, NormRelu, Precision, Upsample, composed, conv_transpose3d, conv3d, conv3d_concat, norm_relu_conv3d,
 };
 
 use medseg_testing::Golden;
@@ -145,13 +145,13 @@ fn permuted_and_sliced_inputs() {
 #[test]
 fn joined() {
     for (enlarge, sides) in [
-        (Enlarge::No, [4, 6, 2]),
-        (Enlarge::Trilinear2x { align_corners: false }, [2, 3, 1]),
-        (Enlarge::Trilinear2x { align_corners: true }, [2, 3, 1]),
+        (Upsample::No, [4, 6, 2]),
+        (Upsample::Trilinear2x { align_corners: false }, [2, 3, 1]),
+        (Upsample::Trilinear2x { align_corners: true }, [2, 3, 1]),
     ] {
         let [d, h, w] = sides;
         let inputs = [numbers(1, [2, 3, 4, 6, 2]), numbers(2, [2, 5, d, h, w]), numbers(3, [6, 8, 3, 3, 3])];
-        let op = |t: &[Tensor<5>]| conv3d_joined(t[0].clone(), t[1].clone(), t[2].clone(), enlarge, padded([1; 3]));
+        let op = |t: &[Tensor<5>]| conv3d_concat(t[0].clone(), t[1].clone(), t[2].clone(), enlarge, padded([1; 3]));
         same(&format!("{enlarge:?}"), &inputs, op, PRODUCTS);
     }
 }

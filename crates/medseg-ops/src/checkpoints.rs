@@ -33,7 +33,7 @@ impl<B: Backend> Source<B> {
 }
 
 /// The inputs that Burn has to be told of: those that a gradient goes back to, and the first `first` in any case, since a
-/// result is kept, not computed again, where none goes back to one of them.
+/// result is saved, not computed again, where none goes back to one of them.
 pub(crate) fn parents<B: Backend, C: CheckpointStrategy>(
     inputs: &[FloatTensor<Autodiff<B, C>>],
     first: usize,

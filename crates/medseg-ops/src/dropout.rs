@@ -58,7 +58,7 @@ fn factors<const D: usize>(shape: [usize; D], p: f64, device: &Device) -> Option
     if p == 0.0 || !device.is_autodiff() {
         return None;
     }
-    let kept = 1.0 - p;
-    let scale = if kept > 0.0 { kept.recip() } else { 0.0 };
-    Some(Tensor::random(shape, Distribution::Bernoulli(kept), device).mul_scalar(scale))
+    let saved = 1.0 - p;
+    let scale = if saved > 0.0 { saved.recip() } else { 0.0 };
+    Some(Tensor::random(shape, Distribution::Bernoulli(saved), device).mul_scalar(scale))
 }

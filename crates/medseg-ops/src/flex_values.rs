@@ -6,7 +6,7 @@ use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProper
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 
-use crate::recycled::Buffer;
+use medseg_kernels::memory::Buffer;
 
 /// `x` itself if its values lie one after the other, else a copy where they do.
 pub(crate) fn contiguous(x: FlexTensor) -> FlexTensor {
@@ -34,10 +34,13 @@ pub(crate) fn tensor(values: Buffer, shape: Shape) -> FlexTensor {
 fn bytes(values: Buffer) -> Bytes {
     let len = size_of::<f32>() * values.len();
     // SAFETY: the buffer holds `values.len()` initialised values, so at least `len` initialised bytes.
-    unsafe { Bytes::from_controller(Box::new(values), len) }
+    unsafe { Bytes::from_controller(Box::new(Memory(values)), len) }
 }
 
-impl AllocationController for Buffer {
+/// A buffer as the memory of a tensor.
+struct Memory(Buffer);
+
+impl AllocationController for Memory {
     fn alloc_align(&self) -> usize {
         align_of::<f32>()
     }
@@ -47,25 +50,25 @@ impl AllocationController for Buffer {
     }
 
     fn memory(&self, _policy: AccessPolicy) -> Result<&[MaybeUninit<u8>], AccessError> {
-        let whole = self.whole();
+        let whole = self.0.whole();
         // SAFETY: the values' own memory, borrowed as long as they are.
         Ok(unsafe { std::slice::from_raw_parts(whole.as_ptr().cast(), size_of_val(whole)) })
     }
 
     unsafe fn memory_mut(&mut self, _policy: AccessPolicy) -> Result<&mut [MaybeUninit<u8>], AccessError> {
-        let whole = self.whole_mut();
+        let whole = self.0.whole_mut();
         // SAFETY: the values' own memory, borrowed as long as they are; the caller promises to write initialised bytes
         // alone, and any bytes are an f32.
         Ok(unsafe { std::slice::from_raw_parts_mut(whole.as_mut_ptr().cast(), size_of_val(whole)) })
     }
 
     fn try_detach(&mut self) -> Option<NonNull<u8>> {
-        let mut values = ManuallyDrop::new(self.detach());
+        let mut values = ManuallyDrop::new(self.0.detach());
         if values.len() == values.capacity() {
             return NonNull::new(values.as_mut_ptr().cast());
         }
         // A vector that the allocator knows under another size cannot be handed over.
-        *self = ManuallyDrop::into_inner(values).into();
+        self.0 = ManuallyDrop::into_inner(values).into();
         None
     }
 }

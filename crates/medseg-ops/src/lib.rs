@@ -5,13 +5,13 @@
 //! | function | what |
 //! |---|---|
 //! | [`conv3d`], [`conv_transpose3d`] | convolutions |
-//! | [`conv3d_joined`] | convolution of a skip connection and what comes from below, neither enlarged nor joined first |
+//! | [`conv3d_concat`] | convolution of a skip connection and what comes from below, neither upsampled nor concatenated first |
 //! | [`norm_relu_conv3d`] | convolution with the norm, dropout and ReLU before it |
 //! | [`instance_norm3d`], [`norm_relu`], [`norm_add_relu`] | instance norm, and with what follows it: [`NormRelu`] |
 //! | [`max_pool3d`] | max pooling |
 //! | [`upsample_trilinear2x`] | twice as many voxels along every axis |
 //! | [`dropout3d`], [`dropout`], [`dropout_factors`] | channels or elements left out in training |
-//! | [`release_memory`] | gives back what is kept for the tensors to come |
+//! | [`release_memory`] | gives back what is saved for the tensors to come |
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -31,7 +31,7 @@
 //! same functions of [`composed`], made of Burn's own operations; they are also what the kernels are tested against.
 //!
 //! On a device with gradient checkpointing (`Device::gradient_checkpointing`) norms and what follows them are computed again
-//! in the backward pass instead of being kept; on the CPU with the same bits.
+//! in the backward pass instead of being saved; on the CPU with the same bits.
 //!
 //! A 3×3×3 convolution of stride 1 is computed by Winograd's minimal filtering along depth and height, a 1×1×1 one as a
 //! product of a small matrix with every voxel, any other kernel and stride by copying what each tap meets, a few rows at a
@@ -47,19 +47,13 @@ mod dropout;
 mod flex_values;
 #[cfg(feature = "extension")]
 mod kernels;
-#[cfg(feature = "flex")]
-mod large_pages;
 mod memory;
 mod norm;
 mod pool;
 mod precision;
-#[cfg(feature = "flex")]
-mod recycled;
 mod upsample;
-#[cfg(feature = "flex")]
-mod vectorised;
 
-pub use conv::{ConvOptions, Enlarge, Precision, conv_transpose3d, conv3d, conv3d_joined, norm_relu_conv3d};
+pub use conv::{ConvOptions, Precision, Upsample, conv_transpose3d, conv3d, conv3d_concat, norm_relu_conv3d};
 pub use dropout::{dropout, dropout_factors, dropout3d};
 pub use memory::release_memory;
 pub use norm::{NormRelu, instance_norm3d, norm_add_relu, norm_relu};
@@ -68,7 +62,7 @@ pub use upsample::upsample_trilinear2x;
 
 /// The operations of this crate out of Burn's own tensor operations, for every backend.
 pub mod composed {
-    pub use crate::conv::composed::{conv_transpose3d, conv3d, conv3d_joined, norm_relu_conv3d};
+    pub use crate::conv::composed::{conv_transpose3d, conv3d, conv3d_concat, norm_relu_conv3d};
     pub use crate::norm::composed::{instance_norm3d, norm_add_relu, norm_relu};
     pub use crate::pool::composed::max_pool3d;
     pub use crate::upsample::composed::upsample_trilinear2x;

@@ -1,11 +1,11 @@
-//! Memory that is kept for reuse.
+//! Memory that is saved for reuse.
 
 /// Gives the memory that dropped tensors of the CPU kernels left behind back to the system.
 ///
-/// It is kept otherwise, up to what was in use at the same time, for the tensors to come: fresh memory costs several
+/// It is saved otherwise, up to what was in use at the same time, for the tensors to come: fresh memory costs several
 /// times what filling it costs. Call this after a prediction or a training in a program that goes on with other things.
 /// Without the feature `flex` there is nothing to give back.
 pub fn release_memory() {
     #[cfg(feature = "flex")]
-    crate::recycled::release();
+    medseg_kernels::memory::release();
 }

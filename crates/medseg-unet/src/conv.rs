@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use medseg_ops::{
-    ConvOptions, Enlarge, NormRelu, Precision, conv_transpose3d, conv3d, conv3d_joined, norm_relu_conv3d,
+    ConvOptions, NormRelu, Precision, Upsample, conv_transpose3d, conv3d, conv3d_concat, norm_relu_conv3d,
 };
 
 use crate::layout::ConvLayout;
@@ -17,7 +17,7 @@ pub(crate) enum StageInput {
     /// One tensor.
     One(Tensor<5>),
     /// The channels of two.
-    Joined { skip: Tensor<5>, below: Tensor<5>, enlarge: Enlarge },
+    Concat { skip: Tensor<5>, below: Tensor<5>, upsample: Upsample },
 }
 
 /// A convolution of odd kernel that keeps the shape, or a transposed one of kernel 2 that doubles it.
@@ -47,7 +47,7 @@ impl Conv {
         let options = same_padding(&weight, precision);
         let y = match x {
             StageInput::One(x) => conv3d(x, weight, None, options),
-            StageInput::Joined { skip, below, enlarge } => conv3d_joined(skip, below, weight, enlarge, options),
+            StageInput::Concat { skip, below, upsample } => conv3d_concat(skip, below, weight, upsample, options),
         };
         self.with_bias(y)
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Distribution, Tensor};
-use medseg_ops::{Enlarge, Precision, max_pool3d};
+use medseg_ops::{Precision, Upsample, max_pool3d};
 
 use crate::block::Block;
 use crate::conv::{Conv, StageInput};
@@ -173,12 +173,12 @@ impl UNet {
         }
         skips.pop();
         for (step, block) in self.decoder.iter().enumerate() {
-            let (below, enlarge) = match self.ups.get(step) {
-                Some(conv) => (conv.forward_transposed(y), Enlarge::No),
-                None => (y, Enlarge::Trilinear2x { align_corners: true }),
+            let (below, upsample) = match self.ups.get(step) {
+                Some(conv) => (conv.forward_transposed(y), Upsample::No),
+                None => (y, Upsample::Trilinear2x { align_corners: true }),
             };
             let Some(skip) = skips.pop() else { unreachable!("one skip connection for every decoder stage") };
-            y = block.forward(StageInput::Joined { skip, below, enlarge }, self.precision);
+            y = block.forward(StageInput::Concat { skip, below, upsample }, self.precision);
             see(&y);
         }
         y

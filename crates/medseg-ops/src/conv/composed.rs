@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use burn::tensor::module;
 use burn::tensor::ops::{ConvOptions as BurnConvOptions, ConvTransposeOptions};
 
-use super::{ConvOptions, Enlarge};
+use super::{ConvOptions, Upsample};
 use crate::norm::NormRelu;
 use crate::norm::composed::norm_relu;
 use crate::upsample::composed::upsample_trilinear2x;
@@ -31,17 +31,17 @@ pub fn conv_transpose3d(
     module::conv_transpose3d(x, weight, bias, options)
 }
 
-/// [`conv3d_joined`](crate::conv3d_joined) of tensors that are made one after the other.
-pub fn conv3d_joined(
+/// [`conv3d_concat`](crate::conv3d_concat) of tensors that are made one after the other.
+pub fn conv3d_concat(
     skip: Tensor<5>,
     below: Tensor<5>,
     weight: Tensor<5>,
-    enlarge: Enlarge,
+    upsample: Upsample,
     options: ConvOptions,
 ) -> Tensor<5> {
-    let below = match enlarge {
-        Enlarge::No => below,
-        Enlarge::Trilinear2x { align_corners } => upsample_trilinear2x(below, align_corners),
+    let below = match upsample {
+        Upsample::No => below,
+        Upsample::Trilinear2x { align_corners } => upsample_trilinear2x(below, align_corners),
     };
     conv3d(Tensor::cat(vec![skip, below], 1), weight, None, options)
 }
@@ -51,7 +51,7 @@ pub fn norm_relu_conv3d(x: Tensor<5>, norm: NormRelu, weight: Tensor<5>, options
     conv3d(norm_relu(x, norm), weight, None, options)
 }
 
-/// Parameters in the type of x.
+/// NormTensors in the type of x.
 fn like(x: &Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>) -> (Tensor<5>, Option<Tensor<1>>) {
     (weight.cast(x.dtype()), bias.map(|bias| bias.cast(x.dtype())))
 }

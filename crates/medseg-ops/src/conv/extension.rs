@@ -19,7 +19,7 @@ use super::strided::extension::covers as covers_any;
 use crate::checkpoints::retrieved;
 #[cfg(feature = "fusion")]
 use crate::norm::extension::statistics;
-use crate::norm::extension::{NormGradBackend, NormKept, Steps};
+use crate::norm::extension::{NormGradBackend, NormParams, NormSaved};
 
 /// Whether the kernels of this module take these shapes, which fit together: kernel 1 without padding or kernel 3 with
 /// padding up to 2, stride 1.
@@ -47,97 +47,97 @@ pub trait ConvBackend: Backend {
     #[fusion(meta = output)]
     fn conv3d_direct(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self>;
 
-    /// Of the channels of `skip` and those of `below`, which is enlarged first, with or without aligned corners, if
-    /// `enlarged` says so.
+    /// Of the channels of `skip` and those of `below`, which is upsampled first, with or without aligned corners, if
+    /// `upsampled` says so.
     #[fusion(meta = |skip, _below, weight, _enlarged, options| output(skip, weight, options))]
-    fn conv3d_joined(
+    fn conv3d_concat(
         skip: FloatTensor<Self>,
         below: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        enlarged: Option<bool>,
+        upsampled: Option<bool>,
         options: ConvOptions,
     ) -> FloatTensor<Self>;
 
     /// Of what [`NormBackend::instance_norm`](crate::norm::extension::NormBackend::instance_norm) makes of x with a weight
     /// and a bias a channel and a ReLU.
     #[fusion(meta = |x, _norm_weight, _norm_bias, _factors, weight, _steps, options| output(x, weight, options))]
-    fn conv3d_rectified(
+    fn conv3d_norm_relu(
         x: FloatTensor<Self>,
         norm_weight: FloatTensor<Self>,
         norm_bias: FloatTensor<Self>,
         factors: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        steps: Steps,
+        params: NormParams,
         options: ConvOptions,
     ) -> FloatTensor<Self>;
 }
 
 /// Backends that know the gradients too. Those of weights are f32.
 #[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
-pub trait ConvGradientBackend: ConvBackend + NormGradBackend {
+pub trait ConvGradBackend: ConvBackend + NormGradBackend {
     /// Gradient of the input of shape `input`.
-    #[fusion(meta = |gradient, _weight, input, _options| TensorSpec::new(input.clone(), gradient.dtype))]
-    fn conv3d_direct_input(
-        gradient: FloatTensor<Self>,
+    #[fusion(meta = |grad, _weight, input, _options| TensorSpec::new(input.clone(), grad.dtype))]
+    fn conv3d_direct_input_grad(
+        grad: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         input: Shape,
         options: ConvOptions,
     ) -> FloatTensor<Self>;
 
     /// Gradient of the weights of shape `weight`.
-    #[fusion(meta = |_x, _gradient, weight, _options| TensorSpec::new(weight.clone(), DType::F32))]
-    fn conv3d_direct_weight(
+    #[fusion(meta = |_x, _grad, weight, _options| TensorSpec::new(weight.clone(), DType::F32))]
+    fn conv3d_direct_weight_grad(
         x: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
         weight: Shape,
         options: ConvOptions,
     ) -> FloatTensor<Self>;
 
     /// Gradients of both inputs, of these shapes.
-    #[fusion(meta = |gradient, _weight, skip, below, _enlarged, _options| (
-        TensorSpec::new(skip.clone(), gradient.dtype),
-        TensorSpec::new(below.clone(), gradient.dtype),
+    #[fusion(meta = |grad, _weight, skip, below, _enlarged, _options| (
+        TensorSpec::new(skip.clone(), grad.dtype),
+        TensorSpec::new(below.clone(), grad.dtype),
     ))]
-    fn conv3d_joined_inputs(
-        gradient: FloatTensor<Self>,
+    fn conv3d_concat_input_grads(
+        grad: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         skip: Shape,
         below: Shape,
-        enlarged: Option<bool>,
+        upsampled: Option<bool>,
         options: ConvOptions,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// Gradient of the weights of shape `weight`.
-    #[fusion(meta = |_skip, _below, _gradient, weight, _enlarged, _options| TensorSpec::new(weight.clone(), DType::F32))]
-    fn conv3d_joined_weight(
+    #[fusion(meta = |_skip, _below, _grad, weight, _enlarged, _options| TensorSpec::new(weight.clone(), DType::F32))]
+    fn conv3d_concat_weight_grad(
         skip: FloatTensor<Self>,
         below: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
         weight: Shape,
-        enlarged: Option<bool>,
+        upsampled: Option<bool>,
         options: ConvOptions,
     ) -> FloatTensor<Self>;
 
-    /// [`ConvBackend::conv3d_rectified`] and the statistics of x.
+    /// [`ConvBackend::conv3d_norm_relu`] and the statistics of x.
     #[fusion(meta = |x, _norm_weight, _norm_bias, _factors, weight, _steps, options| (
         output(x, weight, options),
         statistics(x),
     ))]
-    fn conv3d_rectified_kept(
+    fn conv3d_norm_relu_with_statistics(
         x: FloatTensor<Self>,
         norm_weight: FloatTensor<Self>,
         norm_bias: FloatTensor<Self>,
         factors: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        steps: Steps,
+        params: NormParams,
         options: ConvOptions,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// Gradient of the weights of shape `weight`.
-    #[fusion(meta = |_norm, _gradient, weight, _options| TensorSpec::new(weight.clone(), DType::F32))]
-    fn conv3d_rectified_weight(
-        #[extension_type] norm: NormKept<Self>,
-        gradient: FloatTensor<Self>,
+    #[fusion(meta = |_norm, _grad, weight, _options| TensorSpec::new(weight.clone(), DType::F32))]
+    fn conv3d_norm_relu_weight_grad(
+        #[extension_type] norm: NormSaved<Self>,
+        grad: FloatTensor<Self>,
         weight: Shape,
         options: ConvOptions,
     ) -> FloatTensor<Self>;
@@ -146,67 +146,67 @@ pub trait ConvGradientBackend: ConvBackend + NormGradBackend {
 /// What a convolution of x makes.
 #[cfg(feature = "fusion")]
 pub(super) fn output(x: &TensorSpec, weight: &TensorSpec, options: &ConvOptions) -> TensorSpec {
-    let ([batch, _, sides @ ..], [out, _, kernel @ ..]) = (x.shape.dims::<5>(), weight.shape.dims::<5>());
-    let [d, h, w] = options.made(sides, kernel);
+    let ([batch, _, shape @ ..], [out, _, kernel @ ..]) = (x.shape.dims::<5>(), weight.shape.dims::<5>());
+    let [d, h, w] = options.made(shape, kernel);
     TensorSpec::new(Shape::new([batch, out, d, h, w]), x.dtype)
 }
 
-impl<B: ConvGradientBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, C> {
+impl<B: ConvGradBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, C> {
     fn conv3d_direct(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self> {
         tracked::<B, C, _>(Direct, x, weight, options, |x, weight| B::conv3d_direct(x, weight, options))
     }
 
-    fn conv3d_joined(
+    fn conv3d_concat(
         skip: FloatTensor<Self>,
         below: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        enlarged: Option<bool>,
+        upsampled: Option<bool>,
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        let prep = Joined.prepare::<C>([skip.node(), below.node(), weight.node()]).compute_bound().stateful();
+        let prep = Concat.prepare::<C>([skip.node(), below.node(), weight.node()]).compute_bound().stateful();
         match prep {
             OpsKind::Tracked(mut prep) => {
                 let inputs = weight.is_tracked().then(|| [&skip, &below].map(|x| prep.checkpoint(x)));
                 let (skip, below, weight) = (skip.into_primitive(), below.into_primitive(), weight.into_primitive());
                 let shapes = [skip.shape(), below.shape()];
-                let kept = JoinedKept { inputs, shapes, weight: weight.clone(), enlarged, options };
-                prep.finish(kept, B::conv3d_joined(skip, below, weight, enlarged, options))
+                let saved = ConcatSaved { inputs, shapes, weight: weight.clone(), upsampled, options };
+                prep.finish(saved, B::conv3d_concat(skip, below, weight, upsampled, options))
             }
             OpsKind::UnTracked(prep) => {
                 let (skip, below, weight) = (skip.into_primitive(), below.into_primitive(), weight.into_primitive());
-                prep.finish(B::conv3d_joined(skip, below, weight, enlarged, options))
+                prep.finish(B::conv3d_concat(skip, below, weight, upsampled, options))
             }
         }
     }
 
-    fn conv3d_rectified(
+    fn conv3d_norm_relu(
         x: FloatTensor<Self>,
         norm_weight: FloatTensor<Self>,
         norm_bias: FloatTensor<Self>,
         factors: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        steps: Steps,
+        params: NormParams,
         options: ConvOptions,
     ) -> FloatTensor<Self> {
         let nodes = [x.node(), norm_weight.node(), norm_bias.node(), weight.node()];
         let (x, factors, weight) = (x.into_primitive(), factors.into_primitive(), weight.into_primitive());
         let (norm_weight, norm_bias) = (norm_weight.into_primitive(), norm_bias.into_primitive());
-        match Rectified.prepare::<C>(nodes).compute_bound().stateful() {
+        match NormReluConv.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let (out, statistics) = B::conv3d_rectified_kept(
+                let (out, statistics) = B::conv3d_norm_relu_with_statistics(
                     x.clone(),
                     norm_weight.clone(),
                     norm_bias.clone(),
                     factors.clone(),
                     weight.clone(),
-                    steps,
+                    params,
                     options,
                 );
-                let norm = NormKept { x, weight: norm_weight, bias: norm_bias, factors, statistics, steps };
+                let norm = NormSaved { x, weight: norm_weight, bias: norm_bias, factors, statistics, params };
                 prep.finish((norm, weight, options), out)
             }
             OpsKind::UnTracked(prep) => {
-                prep.finish(B::conv3d_rectified(x, norm_weight, norm_bias, factors, weight, steps, options))
+                prep.finish(B::conv3d_norm_relu(x, norm_weight, norm_bias, factors, weight, params, options))
             }
         }
     }
@@ -214,7 +214,7 @@ impl<B: ConvGradientBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, 
 
 /// What the backward pass of a convolution needs.
 #[derive(Clone, Debug)]
-pub(super) struct ConvKept<B: Backend> {
+pub(super) struct ConvSaved<B: Backend> {
     /// The input, if the weights have a gradient.
     pub(super) x: Option<NodeId>,
     /// The input's shape.
@@ -224,7 +224,7 @@ pub(super) struct ConvKept<B: Backend> {
 }
 
 /// A convolution of one input, with what its backward pass needs.
-pub(super) fn tracked<B: Backend, C: CheckpointStrategy, K: Backward<B, 2, State = ConvKept<B>>>(
+pub(super) fn tracked<B: Backend, C: CheckpointStrategy, K: Backward<B, 2, State = ConvSaved<B>>>(
     kind: K,
     x: FloatTensor<Autodiff<B, C>>,
     weight: FloatTensor<Autodiff<B, C>>,
@@ -235,8 +235,8 @@ pub(super) fn tracked<B: Backend, C: CheckpointStrategy, K: Backward<B, 2, State
         OpsKind::Tracked(mut prep) => {
             let of_x = weight.is_tracked().then(|| prep.checkpoint(&x));
             let (x, weight) = (x.into_primitive(), weight.into_primitive());
-            let kept = ConvKept { x: of_x, shape: x.shape(), weight: weight.clone(), options };
-            prep.finish(kept, convolve(x, weight))
+            let saved = ConvSaved { x: of_x, shape: x.shape(), weight: weight.clone(), options };
+            prep.finish(saved, convolve(x, weight))
         }
         OpsKind::UnTracked(prep) => prep.finish(convolve(x.into_primitive(), weight.into_primitive())),
     }
@@ -246,56 +246,56 @@ pub(super) fn tracked<B: Backend, C: CheckpointStrategy, K: Backward<B, 2, State
 #[derive(Debug)]
 struct Direct;
 
-impl<B: ConvGradientBackend> Backward<B, 2> for Direct {
-    type State = ConvKept<B>;
+impl<B: ConvGradBackend> Backward<B, 2> for Direct {
+    type State = ConvSaved<B>;
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         let [of_x, of_weight] = ops.parents;
-        let gradient = grads.consume::<B>(&ops.node);
-        let ConvKept { x, shape, weight, options } = ops.state;
+        let grad = grads.consume::<B>(&ops.node);
+        let ConvSaved { x, shape, weight, options } = ops.state;
         if let Some((parent, x)) = of_weight.zip(x) {
             let x = retrieved::<B>(checkpointer, x);
-            let result = B::conv3d_direct_weight(x, gradient.clone(), weight.shape(), options);
+            let result = B::conv3d_direct_weight_grad(x, grad.clone(), weight.shape(), options);
             grads.register::<B>(parent.id, result);
         }
         if let Some(parent) = of_x {
-            grads.register::<B>(parent.id, B::conv3d_direct_input(gradient, weight, shape, options));
+            grads.register::<B>(parent.id, B::conv3d_direct_input_grad(grad, weight, shape, options));
         }
     }
 }
 
 /// What the backward pass of two inputs needs.
 #[derive(Clone, Debug)]
-struct JoinedKept<B: Backend> {
+struct ConcatSaved<B: Backend> {
     /// The inputs, if the weights have a gradient.
     inputs: Option<[NodeId; 2]>,
     shapes: [Shape; 2],
     weight: FloatTensor<B>,
-    enlarged: Option<bool>,
+    upsampled: Option<bool>,
     options: ConvOptions,
 }
 
 /// The backward pass of two inputs.
 #[derive(Debug)]
-struct Joined;
+struct Concat;
 
-impl<B: ConvGradientBackend> Backward<B, 3> for Joined {
-    type State = JoinedKept<B>;
+impl<B: ConvGradBackend> Backward<B, 3> for Concat {
+    type State = ConcatSaved<B>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         let [of_skip, of_below, of_weight] = ops.parents;
-        let gradient = grads.consume::<B>(&ops.node);
-        let JoinedKept { inputs, shapes, weight, enlarged, options } = ops.state;
+        let grad = grads.consume::<B>(&ops.node);
+        let ConcatSaved { inputs, shapes, weight, upsampled, options } = ops.state;
         if let Some((parent, inputs)) = of_weight.zip(inputs) {
             let [skip, below] = inputs.map(|input| retrieved::<B>(checkpointer, input));
-            let result = B::conv3d_joined_weight(skip, below, gradient.clone(), weight.shape(), enlarged, options);
+            let result = B::conv3d_concat_weight_grad(skip, below, grad.clone(), weight.shape(), upsampled, options);
             grads.register::<B>(parent.id, result);
         }
         if of_skip.is_none() && of_below.is_none() {
             return;
         }
         let [skip, below] = shapes;
-        let (skip, below) = B::conv3d_joined_inputs(gradient, weight, skip, below, enlarged, options);
+        let (skip, below) = B::conv3d_concat_input_grads(grad, weight, skip, below, upsampled, options);
         for (parent, result) in [(of_skip, skip), (of_below, below)] {
             if let Some(parent) = parent {
                 grads.register::<B>(parent.id, result);
@@ -306,24 +306,24 @@ impl<B: ConvGradientBackend> Backward<B, 3> for Joined {
 
 /// The backward pass of a normalised input; keeps the input before the norm, and weights.
 #[derive(Debug)]
-struct Rectified;
+struct NormReluConv;
 
-impl<B: ConvGradientBackend> Backward<B, 4> for Rectified {
-    type State = (NormKept<B>, FloatTensor<B>, ConvOptions);
+impl<B: ConvGradBackend> Backward<B, 4> for NormReluConv {
+    type State = (NormSaved<B>, FloatTensor<B>, ConvOptions);
 
     fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let [of_norm @ .., of_weight] = ops.parents;
-        let gradient = grads.consume::<B>(&ops.node);
+        let grad = grads.consume::<B>(&ops.node);
         let (norm, weight, options) = ops.state;
         if let Some(parent) = of_weight {
-            let result = B::conv3d_rectified_weight(norm.clone(), gradient.clone(), weight.shape(), options);
+            let result = B::conv3d_norm_relu_weight_grad(norm.clone(), grad.clone(), weight.shape(), options);
             grads.register::<B>(parent.id, result);
         }
         if of_norm.iter().all(Option::is_none) {
             return;
         }
-        let gradient = B::conv3d_direct_input(gradient, weight, norm.x.shape(), options);
-        let (x, weight, bias) = B::instance_norm_grad(gradient, norm);
+        let grad = B::conv3d_direct_input_grad(grad, weight, norm.x.shape(), options);
+        let (x, weight, bias) = B::instance_norm_grad(grad, norm);
         for (parent, result) in of_norm.into_iter().zip([x, weight, bias]) {
             if let Some(parent) = parent {
                 grads.register::<B>(parent.id, result);

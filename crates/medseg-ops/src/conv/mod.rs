@@ -1,21 +1,19 @@
 //! Convolutions.
 
 pub(crate) mod composed;
+mod concat;
 #[cfg(feature = "cube")]
 mod cube;
 #[cfg(feature = "extension")]
 mod extension;
 #[cfg(feature = "flex")]
 mod flex;
-mod joined;
-#[cfg(feature = "flex")]
-mod kernel;
-mod rectified;
+mod norm_relu;
 #[cfg(feature = "extension")]
 mod strided;
 
-pub use joined::{Enlarge, conv3d_joined};
-pub use rectified::norm_relu_conv3d;
+pub use concat::{Upsample, conv3d_concat};
+pub use norm_relu::norm_relu_conv3d;
 
 #[cfg(feature = "extension")]
 use burn::tensor::DType;
@@ -61,8 +59,8 @@ impl Default for ConvOptions {
 #[cfg(feature = "cube")]
 impl ConvOptions {
     /// Voxels that a kernel makes along each axis.
-    pub(crate) fn made(&self, sides: [usize; 3], kernel: [usize; 3]) -> [usize; 3] {
-        std::array::from_fn(|a| (sides[a] + 2 * self.padding[a] - kernel[a]) / self.stride[a] + 1)
+    pub(crate) fn made(&self, shape: [usize; 3], kernel: [usize; 3]) -> [usize; 3] {
+        std::array::from_fn(|a| (shape[a] + 2 * self.padding[a] - kernel[a]) / self.stride[a] + 1)
     }
 }
 
@@ -77,9 +75,9 @@ impl ConvOptions {
 /// # Panics
 /// If the channels do not agree or a kernel is larger than the padded input.
 pub fn conv3d(x: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, options: ConvOptions) -> Tensor<5> {
-    let ([_, channels, sides @ ..], [output, input, ..]) = (x.dims(), weight.dims());
+    let ([_, channels, shape @ ..], [output, input, ..]) = (x.dims(), weight.dims());
     check_channels("conv3d", channels, input, output, bias.as_ref());
-    check_fit("conv3d", sides, &weight, options);
+    check_fit("conv3d", shape, &weight, options);
     #[cfg(feature = "extension")]
     if let Some(y) = by_kernels(&x, &weight, options) {
         return with_bias(y, bias);
@@ -104,22 +102,22 @@ pub fn conv_transpose3d(
     padding: [usize; 3],
     output_padding: [usize; 3],
 ) -> Tensor<5> {
-    let ([_, channels, sides @ ..], [input, output, kernel @ ..]) = (x.dims(), weight.dims());
+    let ([_, channels, shape @ ..], [input, output, kernel @ ..]) = (x.dims(), weight.dims());
     check_channels("conv_transpose3d", channels, input, output, bias.as_ref());
     let some = |a: usize| {
-        let reach = sides[a].saturating_sub(1) * stride[a] + kernel[a] + output_padding[a];
-        sides[a] > 0 && stride[a] > 0 && kernel[a] > 0 && reach > 2 * padding[a]
+        let reach = shape[a].saturating_sub(1) * stride[a] + kernel[a] + output_padding[a];
+        shape[a] > 0 && stride[a] > 0 && kernel[a] > 0 && reach > 2 * padding[a]
     };
     assert!(
         (0..3).all(some),
-        "conv_transpose3d: nothing is left of {sides:?} voxels with kernel {kernel:?}, stride {stride:?}, padding {padding:?}"
+        "conv_transpose3d: nothing is left of {shape:?} voxels with kernel {kernel:?}, stride {stride:?}, padding {padding:?}"
     );
     #[cfg(feature = "extension")]
     if strided::extension::covers(&x, &weight) && (0..3).all(|a| output_padding[a] < stride[a]) {
         use burn::backend::Dispatch;
 
         use strided::extension::StridedBackend;
-        let side = |a: usize| (sides[a] - 1) * stride[a] + kernel[a] + output_padding[a] - 2 * padding[a];
+        let side = |a: usize| (shape[a] - 1) * stride[a] + kernel[a] + output_padding[a] - 2 * padding[a];
         let made = std::array::from_fn(side);
         let options = ConvOptions { stride, padding, precision: Precision::F32 };
         if extension::covers_transposed(&weight, options) {
@@ -164,11 +162,11 @@ fn with_bias(y: Tensor<5>, bias: Option<Tensor<1>>) -> Tensor<5> {
     }
 }
 
-/// Panics if the kernel is larger than the padded sides.
-fn check_fit(name: &str, sides: [usize; 3], weight: &Tensor<5>, options: ConvOptions) {
+/// Panics if the kernel is larger than the padded shape.
+fn check_fit(name: &str, shape: [usize; 3], weight: &Tensor<5>, options: ConvOptions) {
     let [_, _, kernel @ ..] = weight.dims();
-    let fits = |a: usize| options.stride[a] > 0 && kernel[a] > 0 && sides[a] + 2 * options.padding[a] >= kernel[a];
-    assert!((0..3).all(fits), "{name}: a kernel of {kernel:?} does not fit into {sides:?} voxels with {options:?}");
+    let fits = |a: usize| options.stride[a] > 0 && kernel[a] > 0 && shape[a] + 2 * options.padding[a] >= kernel[a];
+    assert!((0..3).all(fits), "{name}: a kernel of {kernel:?} does not fit into {shape:?} voxels with {options:?}");
 }
 
 /// Panics unless the channels of input, weights and bias agree.

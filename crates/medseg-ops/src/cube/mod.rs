@@ -3,7 +3,7 @@
 //! They read any layout through strides and write channels-last (`[batch, depth, height, width, channel]` in memory, seen
 //! as `[batch, channel, depth, height, width]`), which Burn's convolutions want and make.
 
-mod join;
+mod concat;
 mod voxels;
 
 use burn::tensor::{DType, Shape};
@@ -14,7 +14,7 @@ use cubecl::ir::AddressType;
 use cubecl::prelude::{CubeCount, CubeDim};
 
 pub(crate) use burn_cubecl::ops::{permute_nchw_to_nhwc as channels_last, permute_nhwc_to_nchw as channels_first};
-pub(crate) use join::{join, split};
+pub(crate) use concat::{concat, split};
 pub(crate) use voxels::{LINE, Place, line, place, places};
 
 /// A new tensor beside another one, its memory in the order of `shape`, without values.

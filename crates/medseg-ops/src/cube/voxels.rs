@@ -21,8 +21,8 @@ pub(crate) fn line(tensors: &[&CubeTensor], at: usize) -> usize {
 }
 
 /// The divisors by which [`place`] takes the number of a unit apart: depth, height, width and groups of channels.
-pub(crate) fn places(sides: [usize; 3], groups: usize) -> SequenceArg<FastDivmod<usize>> {
-    sides.into_iter().chain([groups]).collect()
+pub(crate) fn places(shape: [usize; 3], groups: usize) -> SequenceArg<FastDivmod<usize>> {
+    shape.into_iter().chain([groups]).collect()
 }
 
 /// What a unit works at.
@@ -40,10 +40,10 @@ pub(crate) struct Place {
 
 /// Where unit number `unit` works.
 #[cube]
-pub(crate) fn place(unit: usize, sides: &Sequence<FastDivmod<usize>>) -> Place {
-    let (voxel, group) = sides[3].div_mod(unit);
-    let (rest, x) = sides[2].div_mod(voxel);
-    let (rest, y) = sides[1].div_mod(rest);
-    let (batch, z) = sides[0].div_mod(rest);
+pub(crate) fn place(unit: usize, shape: &Sequence<FastDivmod<usize>>) -> Place {
+    let (voxel, group) = shape[3].div_mod(unit);
+    let (rest, x) = shape[2].div_mod(voxel);
+    let (rest, y) = shape[1].div_mod(rest);
+    let (batch, z) = shape[0].div_mod(rest);
     Place { batch, z, y, x, voxel, group }
 }

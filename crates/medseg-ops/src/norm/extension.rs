@@ -18,7 +18,7 @@ use burn::tensor::{DType, Tensor};
 
 use super::{Affine, NormRelu};
 
-/// Whether there are kernels that take these tensors. Parameters may be of another type than `x`: kernels get them in f32.
+/// Whether there are kernels that take these tensors. NormTensors may be of another type than `x`: kernels get them in f32.
 pub(super) fn covers(x: &Tensor<5>, affine: Option<&Affine>) -> bool {
     let of_x = kernels(x);
     of_x.is_some()
@@ -35,7 +35,7 @@ pub(super) fn covers_branches(branches: &[(Tensor<5>, Option<Affine>); 2]) -> bo
 
 /// What else a norm does.
 #[derive(Clone, Copy, Debug)]
-pub struct Steps {
+pub struct NormParams {
     /// Added to the variance.
     pub(crate) eps: f64,
     /// Slope below 0 of the ReLU that follows, if one does.
@@ -44,14 +44,14 @@ pub struct Steps {
 
 /// The tensors of a norm that kernels take, in f32, with constants for what it does not have; these cost a multiplication
 /// and an addition a row.
-pub(crate) struct Parameters {
+pub(crate) struct NormTensors {
     pub(crate) weight: Tensor<1>,
     pub(crate) bias: Tensor<1>,
     /// `[batch, channels]`
     pub(crate) factors: Tensor<2>,
 }
 
-impl Parameters {
+impl NormTensors {
     /// For `x`, if all are of a kind that the kernels take.
     pub(crate) fn covered(x: &Tensor<5>, norm: &NormRelu) -> Option<Self> {
         let of_factors = norm.factors.as_ref().is_none_or(|factors| kernels(factors) == kernels(x));
@@ -79,22 +79,22 @@ fn affine_f32(affine: Option<Affine>, x: &Tensor<5>) -> Affine {
     }
 }
 
-/// Instance norm and what [`Steps`] say.
-pub(super) fn instance_norm(x: Tensor<5>, of: Parameters, steps: Steps) -> Tensor<5> {
+/// Instance norm and what [`NormParams`] say.
+pub(super) fn instance_norm(x: Tensor<5>, of: NormTensors, params: NormParams) -> Tensor<5> {
     let (weight, bias, factors) = (of.weight.into_dispatch(), of.bias.into_dispatch(), of.factors.into_dispatch());
-    Tensor::from_dispatch(Dispatch::instance_norm(x.into_dispatch(), weight, bias, factors, steps))
+    Tensor::from_dispatch(Dispatch::instance_norm(x.into_dispatch(), weight, bias, factors, params))
 }
 
 /// The end of a residual block for branches that [`covers_branches`] accepts.
-pub(super) fn add_relu(branches: [(Tensor<5>, Option<Affine>); 2], steps: Steps) -> Tensor<5> {
+pub(super) fn add_relu(branches: [(Tensor<5>, Option<Affine>); 2], params: NormParams) -> Tensor<5> {
     let [(a, affine_a), (b, affine_b)] = branches;
     let ((weight_a, bias_a), (weight_b, bias_b)) = (affine_f32(affine_a, &a), affine_f32(affine_b, &b));
     let [weight_a, bias_a, weight_b, bias_b] = [weight_a, bias_a, weight_b, bias_b].map(Tensor::into_dispatch);
     let (a, b) = (a.into_dispatch(), b.into_dispatch());
-    Tensor::from_dispatch(Dispatch::norm_add_relu(a, b, weight_a, bias_a, weight_b, bias_b, steps))
+    Tensor::from_dispatch(Dispatch::norm_add_relu(a, b, weight_a, bias_a, weight_b, bias_b, params))
 }
 
-/// Backends that normalise. Parameters are in f32, and so are sums, whatever the type of the tensors.
+/// Backends that normalise. NormTensors are in f32, and so are sums, whatever the type of the tensors.
 #[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub trait NormBackend: Backend {
     /// `factors · (weight · normalised x + bias)`, with a weight and a bias a channel and a constant factor a channel of a
@@ -105,7 +105,7 @@ pub trait NormBackend: Backend {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         factors: FloatTensor<Self>,
-        steps: Steps,
+        params: NormParams,
     ) -> FloatTensor<Self>;
 
     /// ReLU of the sum of two norms with their weights and biases.
@@ -117,7 +117,7 @@ pub trait NormBackend: Backend {
         bias_a: FloatTensor<Self>,
         weight_b: FloatTensor<Self>,
         bias_b: FloatTensor<Self>,
-        steps: Steps,
+        params: NormParams,
     ) -> FloatTensor<Self>;
 }
 
@@ -127,31 +127,31 @@ pub trait NormBackend: Backend {
 pub trait NormGradBackend: NormBackend {
     /// [`NormBackend::instance_norm`] and its statistics.
     #[fusion(meta = |x, _weight, _bias, _factors, _steps| (x.clone(), statistics(x)))]
-    fn instance_norm_kept(
+    fn instance_norm_with_statistics(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         factors: FloatTensor<Self>,
-        steps: Steps,
+        params: NormParams,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// Gradients of `x`, the weight and the bias.
-    #[fusion(meta = |_grad, kept| (kept.x.clone(), kept.weight.clone(), kept.bias.clone()))]
+    #[fusion(meta = |_grad, saved| (saved.x.clone(), saved.weight.clone(), saved.bias.clone()))]
     fn instance_norm_grad(
         grad: FloatTensor<Self>,
-        #[extension_type] kept: NormKept<Self>,
+        #[extension_type] saved: NormSaved<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// [`NormBackend::norm_add_relu`], and the statistics of both branches.
     #[fusion(meta = |a, b, _weight_a, _bias_a, _weight_b, _bias_b, _steps| (a.clone(), statistics(a), statistics(b)))]
-    fn norm_add_relu_kept(
+    fn norm_add_relu_with_statistics(
         a: FloatTensor<Self>,
         b: FloatTensor<Self>,
         weight_a: FloatTensor<Self>,
         bias_a: FloatTensor<Self>,
         weight_b: FloatTensor<Self>,
         bias_b: FloatTensor<Self>,
-        steps: Steps,
+        params: NormParams,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// Gradients of x, the weight and the bias of both branches.
@@ -162,9 +162,9 @@ pub trait NormGradBackend: NormBackend {
     ))]
     fn norm_add_relu_grad(
         grad: FloatTensor<Self>,
-        #[extension_type] a: BranchKept<Self>,
-        #[extension_type] b: BranchKept<Self>,
-        steps: Steps,
+        #[extension_type] a: BranchSaved<Self>,
+        #[extension_type] b: BranchSaved<Self>,
+        params: NormParams,
     ) -> (
         (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>),
         (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>),
@@ -181,19 +181,19 @@ pub(crate) fn statistics(x: &TensorSpec) -> TensorSpec {
 /// What the backward pass of an instance norm keeps: its input, not its output.
 #[derive(Clone, Debug, ExtensionType)]
 #[extension_type(fusion: cfg(feature = "fusion"))]
-pub struct NormKept<B: Backend> {
+pub struct NormSaved<B: Backend> {
     pub(crate) x: FloatTensor<B>,
     pub(crate) weight: FloatTensor<B>,
     pub(crate) bias: FloatTensor<B>,
     pub(crate) factors: FloatTensor<B>,
     pub(crate) statistics: FloatTensor<B>,
-    pub(crate) steps: Steps,
+    pub(crate) params: NormParams,
 }
 
 /// What the backward pass of the end of a residual block keeps of a branch.
 #[derive(Clone, Debug, ExtensionType)]
 #[extension_type(fusion: cfg(feature = "fusion"))]
-pub struct BranchKept<B: Backend> {
+pub struct BranchSaved<B: Backend> {
     pub(super) x: FloatTensor<B>,
     pub(super) weight: FloatTensor<B>,
     pub(super) bias: FloatTensor<B>,
@@ -206,21 +206,21 @@ impl<B: NormGradBackend, C: CheckpointStrategy> NormBackend for Autodiff<B, C> {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         factors: FloatTensor<Self>,
-        steps: Steps,
+        params: NormParams,
     ) -> FloatTensor<Self> {
         let inputs = [x, weight, bias];
         let factors = factors.into_primitive();
-        let again = NormAgain::<B> { inputs: inputs.each_ref().map(Source::of::<C>), factors: factors.clone(), steps };
+        let again = NormAgain::<B> { inputs: inputs.each_ref().map(Source::of::<C>), factors: factors.clone(), params };
         let prep = NormGrad.prepare::<C>(inputs.each_ref().map(|x| x.node())).memory_bound().retro_forward(again);
         let prep = prep.parents(parents::<B, C>(&inputs, 1)).stateful();
         let [x, weight, bias] = inputs.map(|x| x.into_primitive());
         match prep {
             OpsKind::Tracked(prep) => {
                 let (out, statistics) =
-                    B::instance_norm_kept(x.clone(), weight.clone(), bias.clone(), factors.clone(), steps);
-                prep.finish(NormKept { x, weight, bias, factors, statistics, steps }, out)
+                    B::instance_norm_with_statistics(x.clone(), weight.clone(), bias.clone(), factors.clone(), params);
+                prep.finish(NormSaved { x, weight, bias, factors, statistics, params }, out)
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::instance_norm(x, weight, bias, factors, steps)),
+            OpsKind::UnTracked(prep) => prep.finish(B::instance_norm(x, weight, bias, factors, params)),
         }
     }
 
@@ -231,25 +231,26 @@ impl<B: NormGradBackend, C: CheckpointStrategy> NormBackend for Autodiff<B, C> {
         bias_a: FloatTensor<Self>,
         weight_b: FloatTensor<Self>,
         bias_b: FloatTensor<Self>,
-        steps: Steps,
+        params: NormParams,
     ) -> FloatTensor<Self> {
         let inputs = [a, b, weight_a, bias_a, weight_b, bias_b];
-        let again = BranchesAgain::<B> { inputs: inputs.each_ref().map(Source::of::<C>), steps };
+        let again = BranchesAgain::<B> { inputs: inputs.each_ref().map(Source::of::<C>), params };
         let prep = BranchesGrad.prepare::<C>(inputs.each_ref().map(|x| x.node())).memory_bound().retro_forward(again);
         let prep = prep.parents(parents::<B, C>(&inputs, 2)).stateful();
         let tensors = inputs.map(|x| x.into_primitive());
         match prep {
             OpsKind::Tracked(prep) => {
                 let [a, b, weight_a, bias_a, weight_b, bias_b] = tensors.clone();
-                let (out, of_a, of_b) = B::norm_add_relu_kept(a, b, weight_a, bias_a, weight_b, bias_b, steps);
+                let (out, of_a, of_b) =
+                    B::norm_add_relu_with_statistics(a, b, weight_a, bias_a, weight_b, bias_b, params);
                 let [a, b, weight_a, bias_a, weight_b, bias_b] = tensors;
-                let a = BranchKept { x: a, weight: weight_a, bias: bias_a, statistics: of_a };
-                let b = BranchKept { x: b, weight: weight_b, bias: bias_b, statistics: of_b };
-                prep.finish((a, b, steps), out)
+                let a = BranchSaved { x: a, weight: weight_a, bias: bias_a, statistics: of_a };
+                let b = BranchSaved { x: b, weight: weight_b, bias: bias_b, statistics: of_b };
+                prep.finish((a, b, params), out)
             }
             OpsKind::UnTracked(prep) => {
                 let [a, b, weight_a, bias_a, weight_b, bias_b] = tensors;
-                prep.finish(B::norm_add_relu(a, b, weight_a, bias_a, weight_b, bias_b, steps))
+                prep.finish(B::norm_add_relu(a, b, weight_a, bias_a, weight_b, bias_b, params))
             }
         }
     }
@@ -261,13 +262,13 @@ struct NormAgain<B: Backend> {
     /// x, weight and bias.
     inputs: [Source<B>; 3],
     factors: FloatTensor<B>,
-    steps: Steps,
+    params: NormParams,
 }
 
 impl<B: NormBackend> RetroForward for NormAgain<B> {
     fn forward(&self, states: &mut BackwardStates, out_node: NodeId) {
         let [x, weight, bias] = self.inputs.each_ref().map(|input| input.get(states));
-        states.save(out_node, B::instance_norm(x, weight, bias, self.factors.clone(), self.steps));
+        states.save(out_node, B::instance_norm(x, weight, bias, self.factors.clone(), self.params));
     }
 }
 
@@ -276,13 +277,13 @@ impl<B: NormBackend> RetroForward for NormAgain<B> {
 struct BranchesAgain<B: Backend> {
     /// Both branches, then their weights and biases.
     inputs: [Source<B>; 6],
-    steps: Steps,
+    params: NormParams,
 }
 
 impl<B: NormBackend> RetroForward for BranchesAgain<B> {
     fn forward(&self, states: &mut BackwardStates, out_node: NodeId) {
         let [a, b, weight_a, bias_a, weight_b, bias_b] = self.inputs.each_ref().map(|input| input.get(states));
-        states.save(out_node, B::norm_add_relu(a, b, weight_a, bias_a, weight_b, bias_b, self.steps));
+        states.save(out_node, B::norm_add_relu(a, b, weight_a, bias_a, weight_b, bias_b, self.params));
     }
 }
 
@@ -291,7 +292,7 @@ impl<B: NormBackend> RetroForward for BranchesAgain<B> {
 struct NormGrad;
 
 impl<B: NormGradBackend> Backward<B, 3> for NormGrad {
-    type State = NormKept<B>;
+    type State = NormSaved<B>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
@@ -309,12 +310,12 @@ impl<B: NormGradBackend> Backward<B, 3> for NormGrad {
 struct BranchesGrad;
 
 impl<B: NormGradBackend> Backward<B, 6> for BranchesGrad {
-    type State = (BranchKept<B>, BranchKept<B>, Steps);
+    type State = (BranchSaved<B>, BranchSaved<B>, NormParams);
 
     fn backward(self, ops: Ops<Self::State, 6>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
-        let (a, b, steps) = ops.state;
-        let ((a, weight_a, bias_a), (b, weight_b, bias_b)) = B::norm_add_relu_grad(grad, a, b, steps);
+        let (a, b, params) = ops.state;
+        let ((a, weight_a, bias_a), (b, weight_b, bias_b)) = B::norm_add_relu_grad(grad, a, b, params);
         for (parent, grad) in ops.parents.into_iter().zip([a, b, weight_a, bias_a, weight_b, bias_b]) {
             if let Some(parent) = parent {
                 grads.register::<B>(parent.id, grad);

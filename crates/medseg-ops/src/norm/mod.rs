@@ -7,8 +7,6 @@ pub(crate) mod cube;
 pub(crate) mod extension;
 #[cfg(feature = "flex")]
 pub(crate) mod flex;
-#[cfg(feature = "flex")]
-pub(crate) mod rows;
 
 use burn::tensor::Tensor;
 
@@ -52,8 +50,8 @@ impl NormRelu {
     }
 
     #[cfg(feature = "extension")]
-    pub(crate) fn steps(&self) -> extension::Steps {
-        extension::Steps { eps: self.eps, slope: Some(self.slope as f32) }
+    pub(crate) fn params(&self) -> extension::NormParams {
+        extension::NormParams { eps: self.eps, slope: Some(self.slope as f32) }
     }
 }
 
@@ -78,8 +76,8 @@ pub fn instance_norm3d(x: Tensor<5>, affine: Option<(Tensor<1>, Tensor<1>)>, eps
     #[cfg(feature = "extension")]
     {
         let norm = NormRelu { affine: affine.clone(), eps, ..NormRelu::default() };
-        if let Some(parameters) = extension::Parameters::covered(&x, &norm) {
-            return extension::instance_norm(x, parameters, extension::Steps { slope: None, ..norm.steps() });
+        if let Some(parameters) = extension::NormTensors::covered(&x, &norm) {
+            return extension::instance_norm(x, parameters, extension::NormParams { slope: None, ..norm.params() });
         }
     }
     composed::instance_norm3d(x, affine, eps)
@@ -105,8 +103,8 @@ pub fn instance_norm3d(x: Tensor<5>, affine: Option<(Tensor<1>, Tensor<1>)>, eps
 pub fn norm_relu(x: Tensor<5>, norm: NormRelu) -> Tensor<5> {
     norm.check("norm_relu", &x);
     #[cfg(feature = "extension")]
-    if let Some(parameters) = extension::Parameters::covered(&x, &norm) {
-        return extension::instance_norm(x, parameters, norm.steps());
+    if let Some(parameters) = extension::NormTensors::covered(&x, &norm) {
+        return extension::instance_norm(x, parameters, norm.params());
     }
     composed::norm_relu(x, norm)
 }
@@ -129,7 +127,7 @@ pub fn norm_add_relu(branches: [(Tensor<5>, Option<(Tensor<1>, Tensor<1>)>); 2],
     check_branches(&branches);
     #[cfg(feature = "extension")]
     if extension::covers_branches(&branches) {
-        return extension::add_relu(branches, extension::Steps { eps, slope: Some(slope as f32) });
+        return extension::add_relu(branches, extension::NormParams { eps, slope: Some(slope as f32) });
     }
     composed::norm_add_relu(branches, slope, eps)
 }

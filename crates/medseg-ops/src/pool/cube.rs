@@ -3,8 +3,7 @@
 //! The gradient is gathered: the unit of an input voxel looks at the windows that cover it, so no two units write to
 //! the same place and the order of every sum is fixed.
 
-use super::Window;
-use super::extension::{IndexedPoolBackend, PoolBackend};
+use super::extension::{PoolBackend, PoolGradBackend};
 use crate::cube::{LINE, Place, Units, channels_first, channels_last, empty, line, place, places};
 use burn::backend::cubecl::dtype_to_storage_type;
 #[cfg(feature = "fusion")]
@@ -15,14 +14,15 @@ use burn_cubecl::CubeBackend;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 use cubecl::std::FastDivmod;
+use medseg_kernels::MaxPool3d;
 
 /// Loops over larger kernels are not unrolled.
 const UNROLLED_KERNEL: usize = 3;
 
 impl PoolBackend for CubeBackend {
-    fn max_pool3d(x: FloatTensor<Self>, window: Window) -> FloatTensor<Self> {
+    fn max_pool3d(x: FloatTensor<Self>, window: MaxPool3d) -> FloatTensor<Self> {
         let x = channels_last(x);
-        let Sides { batch, output, channels, .. } = Sides::new(&x, window);
+        let Shapes { batch, output, channels, .. } = Shapes::new(&x, window);
         let [depth, height, width] = output;
         let out = empty(&x, [batch, depth, height, width, channels], x.dtype);
         let line = line(&[&x, &out], 0);
@@ -50,10 +50,10 @@ impl PoolBackend for CubeBackend {
     }
 }
 
-impl IndexedPoolBackend for CubeBackend {
-    fn max_pool3d_indexed(x: FloatTensor<Self>, window: Window) -> (FloatTensor<Self>, IntTensor<Self>) {
+impl PoolGradBackend for CubeBackend {
+    fn max_pool3d_indexed(x: FloatTensor<Self>, window: MaxPool3d) -> (FloatTensor<Self>, IntTensor<Self>) {
         let x = channels_last(x);
-        let Sides { batch, output, channels, .. } = Sides::new(&x, window);
+        let Shapes { batch, output, channels, .. } = Shapes::new(&x, window);
         let ([depth, height, width], groups) = (output, groups(channels));
         let out = empty(&x, [batch, depth, height, width, channels], x.dtype);
         let index = empty(&x, [batch, depth, height, width, groups], DType::U32);
@@ -86,7 +86,7 @@ impl IndexedPoolBackend for CubeBackend {
         grad: FloatTensor<Self>,
         index: IntTensor<Self>,
         input: Shape,
-        window: Window,
+        window: MaxPool3d,
     ) -> FloatTensor<Self> {
         let (grad, index) = (channels_last(grad), channels_last(index));
         let [batch, channels, depth, height, width] = input.dims();
@@ -121,8 +121,8 @@ impl IndexedPoolBackend for CubeBackend {
 /// the first in the lowest.
 #[cfg(feature = "fusion")]
 pub(super) fn index_spec(maxima: &TensorSpec) -> TensorSpec {
-    let [batch, channels, sides @ ..] = maxima.shape.dims::<5>();
-    let [depth, height, width] = sides;
+    let [batch, channels, shape @ ..] = maxima.shape.dims::<5>();
+    let [depth, height, width] = shape;
     TensorSpec::new(Shape::new([batch, groups(channels), depth, height, width]), DType::U32)
 }
 
@@ -132,14 +132,14 @@ fn groups(channels: usize) -> usize {
 }
 
 /// Shapes of a pooling operation on a channels-last tensor.
-struct Sides {
+struct Shapes {
     batch: usize,
     output: [usize; 3],
     channels: usize,
 }
 
-impl Sides {
-    fn new(x: &CubeTensor, window: Window) -> Self {
+impl Shapes {
+    fn new(x: &CubeTensor, window: MaxPool3d) -> Self {
         let [batch, depth, height, width, channels] = x.meta.shape().dims();
         Self { batch, output: [depth, height, width].map(|side| window.count(side)), channels }
     }
@@ -149,15 +149,15 @@ impl Sides {
 fn maxima<E: Float, N: Size>(
     x: &Tensor<Vector<E, N>>,
     out: &mut Tensor<Vector<E, N>>,
-    sides: Sequence<FastDivmod<usize>>,
+    shape: Sequence<FastDivmod<usize>>,
     units: usize,
-    #[comptime] window: Window,
+    #[comptime] window: MaxPool3d,
     #[define(E)] _dtype: ElemType,
 ) {
     if ABSOLUTE_POS >= units {
         terminate!();
     }
-    let at = place(ABSOLUTE_POS, &sides);
+    let at = place(ABSOLUTE_POS, &shape);
     let (best, _) = window_maximum::<E, N>(x, &at, at.group * x.vector_size(), window);
     out[ABSOLUTE_POS] = Vector::cast_from(best);
 }
@@ -167,15 +167,15 @@ fn numbered_maxima<E: Float, N: Size>(
     x: &Tensor<Vector<E, N>>,
     out: &mut Tensor<Vector<E, N>>,
     index: &mut Tensor<u32>,
-    sides: Sequence<FastDivmod<usize>>,
+    shape: Sequence<FastDivmod<usize>>,
     units: usize,
-    #[comptime] window: Window,
+    #[comptime] window: MaxPool3d,
     #[define(E)] _dtype: ElemType,
 ) {
     if ABSOLUTE_POS >= units {
         terminate!();
     }
-    let at = place(ABSOLUTE_POS, &sides);
+    let at = place(ABSOLUTE_POS, &shape);
     let (channels, line) = (x.shape(4), x.vector_size());
     let mut numbers = 0u32;
     #[unroll]
@@ -199,9 +199,9 @@ fn window_maximum<E: Float, N: Size>(
     x: &Tensor<Vector<E, N>>,
     at: &Place,
     channel: usize,
-    #[comptime] window: Window,
+    #[comptime] window: MaxPool3d,
 ) -> (Vector<f32, N>, Vector<u32, N>) {
-    let kernel = comptime!(window.kernel);
+    let kernel = comptime!(window.kernel());
     let line = x.vector_size();
     let start = at.batch * x.stride(0) + channel * x.stride(4);
     let depth = along(at.z, x.shape(1), x.stride(1), window);
@@ -246,9 +246,9 @@ struct Along {
 }
 
 #[cube]
-fn along(number: usize, side: usize, stride: usize, #[comptime] window: Window) -> Along {
-    let padding = comptime!(window.padding);
-    let start = number * comptime!(window.stride);
+fn along(number: usize, side: usize, stride: usize, #[comptime] window: MaxPool3d) -> Along {
+    let padding = comptime!(window.padding());
+    let start = number * comptime!(window.stride());
     Along { start, first: max(start, padding) - start, side, stride, padding }
 }
 
@@ -275,21 +275,21 @@ fn gathered<E: Float, N: Size>(
     grad: &Tensor<Vector<E, N>>,
     index: &Tensor<u32>,
     out: &mut Tensor<Vector<E, N>>,
-    sides: Sequence<FastDivmod<usize>>,
+    shape: Sequence<FastDivmod<usize>>,
     units: usize,
-    #[comptime] window: Window,
+    #[comptime] window: MaxPool3d,
     #[define(E)] _dtype: ElemType,
 ) {
     if ABSOLUTE_POS >= units {
         terminate!();
     }
-    let at = place(ABSOLUTE_POS, &sides);
+    let at = place(ABSOLUTE_POS, &shape);
     let (channels, line) = (out.shape(4), out.vector_size());
     #[unroll]
     for part in 0..comptime!(LINE / line) {
         let channel = at.group * LINE + part * line;
         if channel < channels {
-            let sum = voxel_gradient::<E, N>(grad, index, &at, channel, comptime!(part * line), window);
+            let sum = voxel_grad::<E, N>(grad, index, &at, channel, comptime!(part * line), window);
             out[(at.voxel * channels + channel) / line] = Vector::cast_from(sum);
         }
     }
@@ -298,17 +298,17 @@ fn gathered<E: Float, N: Size>(
 /// The gradients of those windows that have their maximum at voxel `at`, for the channels from `channel` on, whose
 /// numbers begin at byte `byte` of the index.
 #[cube]
-fn voxel_gradient<E: Float, N: Size>(
+fn voxel_grad<E: Float, N: Size>(
     grad: &Tensor<Vector<E, N>>,
     index: &Tensor<u32>,
     at: &Place,
     channel: usize,
     #[comptime] byte: usize,
-    #[comptime] window: Window,
+    #[comptime] window: MaxPool3d,
 ) -> Vector<f32, N> {
-    let kernel = comptime!(window.kernel);
+    let kernel = comptime!(window.kernel());
     // As many windows as can cover a voxel, along each axis.
-    let covering = comptime!(window.kernel.div_ceil(window.stride));
+    let covering = comptime!(window.kernel().div_ceil(window.stride()));
     let line = grad.vector_size();
     let depth = covered(at.z, grad.shape(1), window);
     let height = covered(at.y, grad.shape(2), window);
@@ -353,25 +353,25 @@ struct Covered {
     /// Number of windows along the axis.
     windows: usize,
     #[cube(comptime)]
-    window: Window,
+    window: MaxPool3d,
 }
 
 #[cube]
-fn covered(voxel: usize, windows: usize, #[comptime] window: Window) -> Covered {
-    let position = voxel + comptime!(window.padding);
-    let last = position / comptime!(window.stride);
-    Covered { last, tap: position - last * comptime!(window.stride), windows, window }
+fn covered(voxel: usize, windows: usize, #[comptime] window: MaxPool3d) -> Covered {
+    let position = voxel + comptime!(window.padding());
+    let last = position / comptime!(window.stride());
+    Covered { last, tap: position - last * comptime!(window.stride()), windows, window }
 }
 
 #[cube]
 impl Covered {
     /// Where the voxel lies in the window `before` the last one.
     fn tap(&self, before: usize) -> usize {
-        self.tap + before * comptime!(self.window.stride)
+        self.tap + before * comptime!(self.window.stride())
     }
 
     /// Whether there is such a window and it covers the voxel.
     fn has(&self, before: usize) -> bool {
-        self.last >= before && self.last - before < self.windows && self.tap(before) < comptime!(self.window.kernel)
+        self.last >= before && self.last - before < self.windows && self.tap(before) < comptime!(self.window.kernel())
     }
 }

@@ -1,6 +1,5 @@
 //! Max-pooling as a Burn backend extension with its own backward pass.
 
-use super::Window;
 use crate::kernels::kernels;
 use burn::backend::autodiff::{
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
@@ -12,17 +11,15 @@ use burn::backend::fusion::custom::TensorSpec;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
 use burn::tensor::{Shape, Tensor};
-
-/// The largest kernel whose voxels a byte can number.
-const LARGEST_KERNEL: usize = 6;
+use medseg_kernels::MaxPool3d;
 
 /// Whether the kernels of this module take `x` and a kernel of this size.
 pub(super) fn covers(x: &Tensor<5>, kernel: usize) -> bool {
-    kernel <= LARGEST_KERNEL && kernels(x).is_some() && x.shape().num_elements() > 0
+    kernel <= MaxPool3d::LARGEST_INDEXED_KERNEL && kernels(x).is_some() && x.shape().num_elements() > 0
 }
 
 /// [`max_pool3d`](crate::max_pool3d) for a tensor that [`covers`] accepts.
-pub(super) fn max_pool3d(x: Tensor<5>, window: Window) -> Tensor<5> {
+pub(super) fn max_pool3d(x: Tensor<5>, window: MaxPool3d) -> Tensor<5> {
     Tensor::from_dispatch(Dispatch::max_pool3d(x.into_dispatch(), window))
 }
 
@@ -31,16 +28,16 @@ pub(super) fn max_pool3d(x: Tensor<5>, window: Window) -> Tensor<5> {
 pub trait PoolBackend: Backend {
     /// The maxima of all windows.
     #[fusion(meta = maxima)]
-    fn max_pool3d(x: FloatTensor<Self>, window: Window) -> FloatTensor<Self>;
+    fn max_pool3d(x: FloatTensor<Self>, window: MaxPool3d) -> FloatTensor<Self>;
 }
 
 /// Backends that also know where each maximum came from.
 #[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
-pub trait IndexedPoolBackend: PoolBackend {
+pub trait PoolGradBackend: PoolBackend {
     /// The maxima, and for each the number of its voxel within its window, in depth, height, width order. A number is a
     /// byte, which lies where the backend's [`max_pool3d_grad`](Self::max_pool3d_grad) looks for it.
     #[fusion(meta = numbered_maxima)]
-    fn max_pool3d_indexed(x: FloatTensor<Self>, window: Window) -> (FloatTensor<Self>, IntTensor<Self>);
+    fn max_pool3d_indexed(x: FloatTensor<Self>, window: MaxPool3d) -> (FloatTensor<Self>, IntTensor<Self>);
 
     /// Adds the gradient of each maximum to its voxel of an input of shape `input`.
     #[fusion(dtype = grad, shape = input.clone())]
@@ -48,28 +45,28 @@ pub trait IndexedPoolBackend: PoolBackend {
         grad: FloatTensor<Self>,
         index: IntTensor<Self>,
         input: Shape,
-        window: Window,
+        window: MaxPool3d,
     ) -> FloatTensor<Self>;
 }
 
 /// The output of [`PoolBackend::max_pool3d`].
 #[cfg(feature = "fusion")]
-fn maxima(x: &TensorSpec, window: &Window) -> TensorSpec {
-    let [batch, channels, sides @ ..] = x.shape.dims::<5>();
-    let [depth, height, width] = sides.map(|side| window.count(side));
+fn maxima(x: &TensorSpec, window: &MaxPool3d) -> TensorSpec {
+    let [batch, channels, shape @ ..] = x.shape.dims::<5>();
+    let [depth, height, width] = shape.map(|side| window.count(side));
     TensorSpec::new(Shape::new([batch, channels, depth, height, width]), x.dtype)
 }
 
-/// The outputs of [`IndexedPoolBackend::max_pool3d_indexed`] on CubeCL.
+/// The outputs of [`PoolGradBackend::max_pool3d_indexed`] on CubeCL.
 #[cfg(feature = "fusion")]
-fn numbered_maxima(x: &TensorSpec, window: &Window) -> (TensorSpec, TensorSpec) {
+fn numbered_maxima(x: &TensorSpec, window: &MaxPool3d) -> (TensorSpec, TensorSpec) {
     let out = maxima(x, window);
     let index = super::cube::index_spec(&out);
     (out, index)
 }
 
-impl<B: IndexedPoolBackend, C: CheckpointStrategy> PoolBackend for Autodiff<B, C> {
-    fn max_pool3d(x: FloatTensor<Self>, window: Window) -> FloatTensor<Self> {
+impl<B: PoolGradBackend, C: CheckpointStrategy> PoolBackend for Autodiff<B, C> {
+    fn max_pool3d(x: FloatTensor<Self>, window: MaxPool3d) -> FloatTensor<Self> {
         match MaxPoolGrad.prepare::<C>([x.node()]).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
                 let shape = x.primitive().shape();
@@ -85,8 +82,8 @@ impl<B: IndexedPoolBackend, C: CheckpointStrategy> PoolBackend for Autodiff<B, C
 #[derive(Debug)]
 struct MaxPoolGrad;
 
-impl<B: IndexedPoolBackend> Backward<B, 1> for MaxPoolGrad {
-    type State = (IntTensor<B>, Shape, Window);
+impl<B: PoolGradBackend> Backward<B, 1> for MaxPoolGrad {
+    type State = (IntTensor<B>, Shape, MaxPool3d);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let [parent] = ops.parents;

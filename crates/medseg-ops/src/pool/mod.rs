@@ -7,12 +7,9 @@ mod cube;
 mod extension;
 #[cfg(feature = "flex")]
 mod flex;
-#[cfg(feature = "flex")]
-mod rows;
-#[cfg(feature = "flex")]
-mod scatter;
 
 use burn::tensor::Tensor;
+use medseg_kernels::MaxPool3d;
 
 /// Largest value of each `kernel`³ window of `x` `[batch, channel, depth, height, width]`.
 ///
@@ -33,46 +30,7 @@ use burn::tensor::Tensor;
 pub fn max_pool3d(x: Tensor<5>, kernel: usize, stride: usize, padding: usize) -> Tensor<5> {
     #[cfg(feature = "extension")]
     if extension::covers(&x, kernel) {
-        return extension::max_pool3d(x, Window::new(kernel, stride, padding));
+        return extension::max_pool3d(x, MaxPool3d::new(kernel, stride, padding));
     }
     composed::max_pool3d(x, kernel, stride, padding)
-}
-
-/// A cubic pooling window, the same along every axis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Window {
-    kernel: usize,
-    stride: usize,
-    padding: usize,
-}
-
-impl Window {
-    /// Checks the numbers as [`max_pool3d`] documents them.
-    fn new(kernel: usize, stride: usize, padding: usize) -> Self {
-        assert!(kernel > 0 && stride > 0, "max_pool3d: kernel {kernel} and stride {stride} must be at least 1");
-        assert!(padding <= kernel / 2, "max_pool3d: padding {padding} is more than half the kernel {kernel}");
-        Self { kernel, stride, padding }
-    }
-
-    /// Number of windows along a side of `side` voxels.
-    fn count(self, side: usize) -> usize {
-        let padded = side + 2 * self.padding;
-        assert!(
-            side > 0 && padded >= self.kernel,
-            "max_pool3d: a side of {side} voxels (padding {}) is smaller than the kernel {}",
-            self.padding,
-            self.kernel
-        );
-        (padded - self.kernel) / self.stride + 1
-    }
-
-    /// First voxel of window `number` along an axis, and the part of the kernel that lies inside a side of `side`
-    /// voxels: from the returned offset on.
-    #[cfg(feature = "flex")]
-    fn taps(self, number: usize, side: usize) -> (usize, std::ops::Range<usize>) {
-        let start = number * self.stride;
-        let first = self.padding.saturating_sub(start);
-        let last = (side + self.padding - start).min(self.kernel);
-        (start + first - self.padding, first..last)
-    }
 }

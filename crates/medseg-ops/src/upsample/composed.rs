@@ -1,7 +1,7 @@
-//! Trilinear enlargement out of Burn's own operations: one axis after the other.
+//! Trilinear upsampling out of Burn's own operations: one axis after the other.
 
-use super::axis::Axis;
 use burn::tensor::{Int, Tensor};
+use medseg_kernels::upsample::Axis;
 
 /// [`upsample_trilinear2x`](crate::upsample_trilinear2x) composed of Burn's own tensor operations; runs and
 /// differentiates on every backend.

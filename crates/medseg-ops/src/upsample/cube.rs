@@ -1,7 +1,7 @@
-//! Trilinear enlargement on GPUs, by CubeCL, and its gradient, gathered: no two units write to the same place, and the
+//! Trilinear upsampling on GPUs, by CubeCL, and its gradient, gathered: no two units write to the same place, and the
 //! order of every sum is fixed.
 //!
-//! Both think in gaps of the input grid, as [`Axis`](super::axis::Axis) does: gap `b` lies between voxels `b - 1` and `b`
+//! Both think in gaps of the input grid, as [`Axis`](medseg_kernels::upsample::Axis) does: gap `b` lies between voxels `b - 1` and `b`
 //! of an axis and holds the doubled axis' voxels `2 b - 1` and `2 b`.
 
 use super::extension::{UpsampleBackend, UpsampleGradBackend};
@@ -23,7 +23,7 @@ impl UpsampleBackend for CubeBackend {
         let x = channels_last(x);
         let [batch, depth, height, width, channels] = x.meta.shape().dims();
         let out = empty(&x, [batch, 2 * depth, 2 * height, 2 * width, channels], x.dtype);
-        enlarge_into(x, &out, 0, align_corners);
+        upsample_into(x, &out, 0, align_corners);
         channels_first(out)
     }
 }
@@ -32,12 +32,12 @@ impl UpsampleGradBackend for CubeBackend {
     fn upsample_trilinear2x_grad(grad: FloatTensor<Self>, align_corners: bool) -> FloatTensor<Self> {
         let grad = channels_last(grad);
         let [.., channels] = grad.meta.shape().dims::<5>();
-        channels_first(enlargement_gradient(grad, 0, channels, align_corners))
+        channels_first(upsample_grad(grad, 0, channels, align_corners))
     }
 }
 
-/// Writes `x`, enlarged, to the channels of `out` from `first` on; both channels-last.
-pub(crate) fn enlarge_into(x: CubeTensor, out: &CubeTensor, first: usize, align_corners: bool) {
+/// Writes `x`, upsampled, to the channels of `out` from `first` on; both channels-last.
+pub(crate) fn upsample_into(x: CubeTensor, out: &CubeTensor, first: usize, align_corners: bool) {
     let [batch, depth, height, width, channels] = x.meta.shape().dims();
     let line = line(&[&x, out], first).min(line(&[&x], 0));
     let gaps = [depth + 1, height + 1, width + 1];
@@ -46,7 +46,7 @@ pub(crate) fn enlarge_into(x: CubeTensor, out: &CubeTensor, first: usize, align_
     let dtype = dtype_to_storage_type(x.dtype);
     // SAFETY: every unit below `units` reads voxels inside `x` and writes those voxels of its gap that `out` has.
     unsafe {
-        enlarge::launch_unchecked(
+        upsample::launch_unchecked(
             &out.client,
             count,
             dim,
@@ -63,11 +63,11 @@ pub(crate) fn enlarge_into(x: CubeTensor, out: &CubeTensor, first: usize, align_
     }
 }
 
-/// The gradient of what was enlarged to `channels` channels of the output from `first` on, given the gradient of the
+/// The gradient of what was upsampled to `channels` channels of the output from `first` on, given the gradient of the
 /// output; both channels-last.
-pub(crate) fn enlargement_gradient(grad: CubeTensor, first: usize, channels: usize, align_corners: bool) -> CubeTensor {
-    let [batch, sides @ .., _] = grad.meta.shape().dims::<5>();
-    let [depth, height, width] = sides.map(|side| side / 2);
+pub(crate) fn upsample_grad(grad: CubeTensor, first: usize, channels: usize, align_corners: bool) -> CubeTensor {
+    let [batch, shape @ .., _] = grad.meta.shape().dims::<5>();
+    let [depth, height, width] = shape.map(|side| side / 2);
     let out = empty(&grad, [batch, depth, height, width, channels], grad.dtype);
     let line = line(&[&grad, &out], first);
     let tiles = [depth.div_ceil(RUN), height.div_ceil(TILE), width.div_ceil(TILE)];
@@ -142,7 +142,7 @@ fn below(i: usize, side: usize, #[comptime] align_corners: bool) -> f32 {
 }
 
 #[cube(launch_unchecked, address_type = "dynamic")]
-fn enlarge<E: Float, N: Size>(
+fn upsample<E: Float, N: Size>(
     x: &Tensor<Vector<E, N>>,
     out: &mut Tensor<Vector<E, N>>,
     gaps: Sequence<FastDivmod<usize>>,
@@ -227,8 +227,8 @@ fn gathered<E: Float, N: Size>(
     let mut sums = zeros::<N>();
     for number in begin..end + 1 {
         let depth = gap(number, out.shape(1), align_corners);
-        let odd = plane_gradient::<E, N>(grad, start, &depth.odd, &rows, &columns);
-        let even = plane_gradient::<E, N>(grad, start, &depth.even, &rows, &columns);
+        let odd = plane_grad::<E, N>(grad, start, &depth.odd, &rows, &columns);
+        let even = plane_grad::<E, N>(grad, start, &depth.even, &rows, &columns);
         let (odd_low, even_low) = (1.0 - depth.odd.high, 1.0 - depth.even.high);
         #[unroll]
         for voxel in 0..TILE * TILE {
@@ -256,7 +256,7 @@ fn gaps_of_tile(tile: usize, side: usize, #[comptime] align_corners: bool) -> Se
 
 /// The sums of a tile of voxels over one plane of the doubled grid, or 0 if there is no such plane.
 #[cube]
-fn plane_gradient<E: Float, N: Size>(
+fn plane_grad<E: Float, N: Size>(
     grad: &Tensor<Vector<E, N>>,
     start: usize,
     plane: &Between,
@@ -269,8 +269,8 @@ fn plane_gradient<E: Float, N: Size>(
         #[unroll]
         for number in 0..TILE + 1 {
             let gap = rows.index(number);
-            let odd = row_gradient::<E, N>(grad, start, &gap.odd, columns);
-            let even = row_gradient::<E, N>(grad, start, &gap.even, columns);
+            let odd = row_grad::<E, N>(grad, start, &gap.odd, columns);
+            let even = row_grad::<E, N>(grad, start, &gap.even, columns);
             #[unroll]
             for x in 0..TILE {
                 if comptime!(number > 0) {
@@ -289,7 +289,7 @@ fn plane_gradient<E: Float, N: Size>(
 
 /// The sums of a tile's row of voxels over one row of the doubled grid, or 0 if there is no such row.
 #[cube]
-fn row_gradient<E: Float, N: Size>(
+fn row_grad<E: Float, N: Size>(
     grad: &Tensor<Vector<E, N>>,
     start: usize,
     row: &Between,
@@ -305,8 +305,8 @@ fn row_gradient<E: Float, N: Size>(
         #[unroll]
         for number in 0..TILE + 1 {
             let gap = columns.index(number);
-            let odd = voxel_gradient::<E, N>(grad, start, &gap.odd);
-            let even = voxel_gradient::<E, N>(grad, start, &gap.even);
+            let odd = voxel_grad::<E, N>(grad, start, &gap.odd);
+            let even = voxel_grad::<E, N>(grad, start, &gap.even);
             if comptime!(number > 0) {
                 sums[number - 1] += odd * Vector::new(1.0 - gap.odd.high) + even * Vector::new(1.0 - gap.even.high);
             }
@@ -319,7 +319,7 @@ fn row_gradient<E: Float, N: Size>(
 }
 
 #[cube]
-fn voxel_gradient<E: Float, N: Size>(grad: &Tensor<Vector<E, N>>, start: usize, voxel: &Between) -> Vector<f32, N> {
+fn voxel_grad<E: Float, N: Size>(grad: &Tensor<Vector<E, N>>, start: usize, voxel: &Between) -> Vector<f32, N> {
     let mut value = Vector::<f32, N>::zero();
     if voxel.exists {
         value = Vector::cast_from(grad[(start + voxel.voxel * grad.stride(3)) / grad.vector_size()]);

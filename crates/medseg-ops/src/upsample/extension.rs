@@ -1,4 +1,4 @@
-//! Trilinear enlargement as a Burn backend extension with its own backward pass.
+//! Trilinear upsampling as a Burn backend extension with its own backward pass.
 
 use crate::kernels::kernels;
 use burn::backend::autodiff::{
@@ -22,11 +22,11 @@ pub(super) fn upsample_trilinear2x(x: Tensor<5>, align_corners: bool) -> Tensor<
     Tensor::from_dispatch(Dispatch::upsample_trilinear2x(x.into_dispatch(), align_corners))
 }
 
-/// Backends that enlarge.
+/// Backends that upsample.
 #[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub trait UpsampleBackend: Backend {
     /// Twice the depth, height and width.
-    #[fusion(dtype = x, shape = with_sides(x, |side| 2 * side))]
+    #[fusion(dtype = x, shape = with_shape(x, |side| 2 * side))]
     fn upsample_trilinear2x(x: FloatTensor<Self>, align_corners: bool) -> FloatTensor<Self>;
 }
 
@@ -34,15 +34,15 @@ pub trait UpsampleBackend: Backend {
 #[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub trait UpsampleGradBackend: UpsampleBackend {
     /// The gradient of the input, given that of the output.
-    #[fusion(dtype = grad, shape = with_sides(grad, |side| side / 2))]
+    #[fusion(dtype = grad, shape = with_shape(grad, |side| side / 2))]
     fn upsample_trilinear2x_grad(grad: FloatTensor<Self>, align_corners: bool) -> FloatTensor<Self>;
 }
 
 /// `shape` with other depth, height and width.
 #[cfg(feature = "fusion")]
-fn with_sides(shape: &Shape, of: impl Fn(usize) -> usize) -> Shape {
-    let [batch, channels, sides @ ..] = shape.dims::<5>();
-    let [depth, height, width] = sides.map(of);
+fn with_shape(shape: &Shape, of: impl Fn(usize) -> usize) -> Shape {
+    let [batch, channels, shape @ ..] = shape.dims::<5>();
+    let [depth, height, width] = shape.map(of);
     Shape::new([batch, channels, depth, height, width])
 }
 

@@ -1,15 +1,12 @@
-//! Trilinear enlargement to twice the size.
+//! Trilinear upsampling to twice the size.
 
-pub(crate) mod axis;
 pub(crate) mod composed;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
 #[cfg(feature = "extension")]
 mod extension;
 #[cfg(feature = "flex")]
-pub(crate) mod flex;
-#[cfg(feature = "flex")]
-mod planes;
+mod flex;
 
 use burn::tensor::Tensor;
 
@@ -17,7 +14,7 @@ use burn::tensor::Tensor;
 ///
 /// With `align_corners` the corner voxels of input and output coincide: output voxel `o` of a side of `n` voxels lies
 /// at `o (n - 1) / (2 n - 1)`. Without, both grids cover the same extent: it lies at `(o + 1/2) / 2 - 1/2`, held at 0
-/// below. Sides of one voxel are repeated. The same as PyTorch's `Upsample(scale_factor=2, mode="trilinear")`.
+/// below. Shapes of one voxel are repeated. The same as PyTorch's `Upsample(scale_factor=2, mode="trilinear")`.
 ///
 /// # Panics
 /// When a side is 0.

@@ -3,7 +3,7 @@
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use medseg_ops::{
-    ConvOptions, Enlarge, NormRelu, conv_transpose3d, conv3d, conv3d_joined, max_pool3d, norm_add_relu, norm_relu,
+    ConvOptions, NormRelu, Upsample, conv_transpose3d, conv3d, conv3d_concat, max_pool3d, norm_add_relu, norm_relu,
     norm_relu_conv3d, upsample_trilinear2x,
 };
 
@@ -60,11 +60,11 @@ impl Drawn<'_> {
             1 => norm_relu(x, self.norm()),
             2 | 3 => norm_add_relu([(x, self.affine()), (y, self.affine())], 0.0, 1e-5),
             4 => norm_relu_conv3d(x, self.norm(), self.leaf([2, 2, 3, 3, 3]), SAME),
-            5 => conv3d_joined(x, y, self.leaf([2, 4, 3, 3, 3]), Enlarge::No, SAME),
+            5 => conv3d_concat(x, y, self.leaf([2, 4, 3, 3, 3]), Upsample::No, SAME),
             6 => {
                 let below = max_pool3d(y, 2, 2, 0);
-                let enlarge = Enlarge::Trilinear2x { align_corners: true };
-                conv3d_joined(x, below, self.leaf([2, 4, 3, 3, 3]), enlarge, SAME)
+                let enlarge = Upsample::Trilinear2x { align_corners: true };
+                conv3d_concat(x, below, self.leaf([2, 4, 3, 3, 3]), enlarge, SAME)
             }
             7 => {
                 let below = max_pool3d(x, 2, 2, 0);

@@ -2,8 +2,8 @@
 //! f64, output and every gradient, on random shapes.
 
 use burn::tensor::{DType, Device, Tensor};
-use medseg_ops::{ConvOptions, Enlarge, NormRelu, Precision, composed};
-use medseg_ops::{conv_transpose3d, conv3d, conv3d_joined, norm_relu_conv3d};
+use medseg_ops::{ConvOptions, NormRelu, Precision, Upsample, composed};
+use medseg_ops::{conv_transpose3d, conv3d, conv3d_concat, norm_relu_conv3d};
 
 use crate::compare::{SAME, assert_close, wide};
 use crate::numbers::{Numbers, values};
@@ -44,12 +44,12 @@ fn joined_inputs() {
     let (mut numbers, device) = (Numbers::new(1), Device::flex().autodiff());
     for round in 0..24 {
         let enlarge = match round % 3 {
-            0 => Enlarge::No,
-            n => Enlarge::Trilinear2x { align_corners: n == 1 },
+            0 => Upsample::No,
+            n => Upsample::Trilinear2x { align_corners: n == 1 },
         };
         let [batch, a, b, output] = [2, 9, 9, 12].map(|end| 1 + numbers.below(end));
         let small = [4, 5, 12].map(|end| 1 + numbers.below(end));
-        let large = if enlarge == Enlarge::No { small } else { small.map(|side| 2 * side) };
+        let large = if enlarge == Upsample::No { small } else { small.map(|side| 2 * side) };
         let kernel = if round % 2 == 0 { 3 } else { 1 };
         let with = |channels: usize, [d, h, w]: [usize; 3]| [batch, channels, d, h, w];
         let inputs = [
@@ -60,8 +60,8 @@ fn joined_inputs() {
         check(
             &format!("{large:?}, {a} + {b} -> {output}, kernel {kernel}, {enlarge:?}"),
             &inputs,
-            |[skip, below, weight]| conv3d_joined(skip, below, weight, enlarge, options(kernel)),
-            |[skip, below, weight]| composed::conv3d_joined(skip, below, weight, enlarge, options(kernel)),
+            |[skip, below, weight]| conv3d_concat(skip, below, weight, enlarge, options(kernel)),
+            |[skip, below, weight]| composed::conv3d_concat(skip, below, weight, enlarge, options(kernel)),
         );
     }
 }
@@ -173,7 +173,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let second = numbers.tensor([6, 9, 3, 3, 3], &device);
     let third = numbers.tensor([6, 4, 2, 2, 2], &device);
     let run = |[skip, below, weight, second, third]: [Tensor<5>; 5]| {
-        let y = conv3d_joined(skip, below, weight, Enlarge::Trilinear2x { align_corners: true }, SAME);
+        let y = conv3d_concat(skip, below, weight, Upsample::Trilinear2x { align_corners: true }, SAME);
         let y = norm_relu_conv3d(y, NormRelu::default(), second.clone(), SAME);
         let y = conv3d(y, second.swap_dims(0, 1), None, ConvOptions { stride: [2; 3], ..SAME });
         conv_transpose3d(y.narrow(1, 0, 6), third, None, [2; 3], [0; 3], [0; 3])
@@ -194,12 +194,12 @@ fn shapes_that_do_not_fit_are_refused() {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     let ones = |shape: [usize; 5]| Tensor::<5>::ones(shape, &Device::flex());
     let panics = |run: &dyn Fn() -> Tensor<5>| catch_unwind(AssertUnwindSafe(run)).is_err();
-    let trilinear = Enlarge::Trilinear2x { align_corners: true };
+    let trilinear = Upsample::Trilinear2x { align_corners: true };
     let weight = || ones([2, 4, 3, 3, 3]);
-    assert!(!panics(&|| conv3d_joined(ones([1, 1, 4, 4, 4]), ones([1, 3, 2, 2, 2]), weight(), trilinear, SAME)));
-    assert!(panics(&|| conv3d_joined(ones([1, 1, 4, 4, 4]), ones([1, 3, 4, 4, 4]), weight(), trilinear, SAME)));
-    assert!(panics(&|| conv3d_joined(ones([1, 1, 4, 4, 4]), ones([2, 3, 2, 2, 2]), weight(), trilinear, SAME)));
-    assert!(panics(&|| conv3d_joined(ones([1, 2, 4, 4, 4]), ones([1, 3, 4, 4, 4]), weight(), Enlarge::No, SAME)));
+    assert!(!panics(&|| conv3d_concat(ones([1, 1, 4, 4, 4]), ones([1, 3, 2, 2, 2]), weight(), trilinear, SAME)));
+    assert!(panics(&|| conv3d_concat(ones([1, 1, 4, 4, 4]), ones([1, 3, 4, 4, 4]), weight(), trilinear, SAME)));
+    assert!(panics(&|| conv3d_concat(ones([1, 1, 4, 4, 4]), ones([2, 3, 2, 2, 2]), weight(), trilinear, SAME)));
+    assert!(panics(&|| conv3d_concat(ones([1, 2, 4, 4, 4]), ones([1, 3, 4, 4, 4]), weight(), Upsample::No, SAME)));
     let factors = |n: usize| Some(Tensor::<2>::ones([1, n], &Device::flex()));
     let norm = |n: usize| {
         let norm = NormRelu { factors: factors(n), ..NormRelu::default() };
@@ -221,8 +221,8 @@ fn large_samples_have_the_gradients_that_each_has_alone() {
     let cotangent = numbers.tensor(skip.dims(), &device);
     let gradients = |skip: Tensor<5>, below: Tensor<5>, cotangent: Tensor<5>| {
         let (skip, below) = (skip.detach().require_grad(), below.detach().require_grad());
-        let enlarge = Enlarge::Trilinear2x { align_corners: true };
-        let y = conv3d_joined(skip.clone(), below.clone(), weight.clone(), enlarge, SAME);
+        let enlarge = Upsample::Trilinear2x { align_corners: true };
+        let y = conv3d_concat(skip.clone(), below.clone(), weight.clone(), enlarge, SAME);
         let grads = (y * cotangent).sum().backward();
         [skip, below].map(|x| values(x.grad(&grads).unwrap()))
     };

@@ -79,7 +79,7 @@ fn in_half_precision(problem: Problem) -> CubeTensor {
     TUNER.execute(&id, &client, tunables, problem)
 }
 
-/// What decides which way is the fastest: sides and batch to powers of two, the rest exactly.
+/// What decides which way is the fastest: shape and batch to powers of two, the rest exactly.
 fn key(Problem { x, weight, options, dtype }: &Problem) -> String {
     let rounded: Vec<usize> = x.meta.shape()[..4].iter().map(|side| anchor(*side, None, None, None)).collect();
     let aligned = x.meta.strides()[..4].iter().map(|stride| stride.trailing_zeros()).min();
@@ -102,9 +102,9 @@ fn by_tensor_cores(
     algorithm: ConvAlgorithm,
     tile_kind: AcceleratedTileKind,
 ) -> Result<CubeTensor, ConvSetupError> {
-    let ([batch, sides @ .., _], [output, kernel @ .., _]) =
+    let ([batch, shape @ .., _], [output, kernel @ .., _]) =
         (x.meta.shape().dims::<5>(), weight.meta.shape().dims::<5>());
-    let [d, h, w] = options.made(sides, kernel);
+    let [d, h, w] = options.made(shape, kernel);
     let shape = Shape::new([batch, d, h, w, output]);
     let out = empty_device_dtype(x.client.clone(), x.device.clone(), shape, dtype);
     let types = MatmulElems::from_globals(&MatmulGlobalElems {

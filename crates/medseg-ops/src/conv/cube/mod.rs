@@ -4,8 +4,8 @@
 //! convolution and matrix multiplication, which use tensor cores where there are any.
 
 mod forward;
-mod patches;
-mod weight_gradient;
+mod im2col;
+mod weight_grad;
 
 use burn::backend::TensorMetadata;
 use burn::backend::ops::FloatTensorOps;
@@ -15,106 +15,106 @@ use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::{cast, into_contiguous};
 use burn_cubecl::tensor::CubeTensor;
 
-use super::extension::{ConvBackend, ConvGradientBackend};
+use super::extension::{ConvBackend, ConvGradBackend};
 use super::{ConvOptions, Precision};
-use crate::cube::{channels_first, channels_last, join, split};
-use crate::norm::extension::{NormBackend, NormGradBackend, NormKept, Steps};
+use crate::cube::{channels_first, channels_last, concat, split};
+use crate::norm::extension::{NormBackend, NormGradBackend, NormParams, NormSaved};
 
 pub(super) use forward::convolve;
-pub(super) use patches::rows_of;
-pub(super) use weight_gradient::weight_gradient;
+pub(super) use im2col::rows_of;
+pub(super) use weight_grad::weight_grad;
 
 impl ConvBackend for CubeBackend {
     fn conv3d_direct(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self> {
         convolve(x, weight, options)
     }
 
-    fn conv3d_joined(
+    fn conv3d_concat(
         skip: FloatTensor<Self>,
         below: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        enlarged: Option<bool>,
+        upsampled: Option<bool>,
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        convolve(join(skip, below, enlarged), weight, options)
+        convolve(concat(skip, below, upsampled), weight, options)
     }
 
-    fn conv3d_rectified(
+    fn conv3d_norm_relu(
         x: FloatTensor<Self>,
         norm_weight: FloatTensor<Self>,
         norm_bias: FloatTensor<Self>,
         factors: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        steps: Steps,
+        params: NormParams,
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        convolve(Self::instance_norm(x, norm_weight, norm_bias, factors, steps), weight, options)
+        convolve(Self::instance_norm(x, norm_weight, norm_bias, factors, params), weight, options)
     }
 }
 
-impl ConvGradientBackend for CubeBackend {
-    fn conv3d_direct_input(
-        gradient: FloatTensor<Self>,
+impl ConvGradBackend for CubeBackend {
+    fn conv3d_direct_input_grad(
+        grad: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         _input: Shape,
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        input_gradient(gradient, weight, options)
+        input_grad(grad, weight, options)
     }
 
-    fn conv3d_direct_weight(
+    fn conv3d_direct_weight_grad(
         x: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
         weight: Shape,
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        weight_gradient(x, gradient, weight, options)
+        weight_grad(x, grad, weight, options)
     }
 
-    fn conv3d_joined_inputs(
-        gradient: FloatTensor<Self>,
+    fn conv3d_concat_input_grads(
+        grad: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         skip: Shape,
         _below: Shape,
-        enlarged: Option<bool>,
+        upsampled: Option<bool>,
         options: ConvOptions,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let [_, channels, ..] = skip.dims::<5>();
-        split(input_gradient(gradient, weight, options), channels, enlarged)
+        split(input_grad(grad, weight, options), channels, upsampled)
     }
 
-    fn conv3d_joined_weight(
+    fn conv3d_concat_weight_grad(
         skip: FloatTensor<Self>,
         below: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
         weight: Shape,
-        enlarged: Option<bool>,
+        upsampled: Option<bool>,
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        weight_gradient(join(skip, below, enlarged), gradient, weight, options)
+        weight_grad(concat(skip, below, upsampled), grad, weight, options)
     }
 
-    fn conv3d_rectified_kept(
+    fn conv3d_norm_relu_with_statistics(
         x: FloatTensor<Self>,
         norm_weight: FloatTensor<Self>,
         norm_bias: FloatTensor<Self>,
         factors: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        steps: Steps,
+        params: NormParams,
         options: ConvOptions,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let (y, statistics) = Self::instance_norm_kept(x, norm_weight, norm_bias, factors, steps);
+        let (y, statistics) = Self::instance_norm_with_statistics(x, norm_weight, norm_bias, factors, params);
         (convolve(y, weight, options), statistics)
     }
 
-    fn conv3d_rectified_weight(
-        norm: NormKept<Self>,
-        gradient: FloatTensor<Self>,
+    fn conv3d_norm_relu_weight_grad(
+        norm: NormSaved<Self>,
+        grad: FloatTensor<Self>,
         weight: Shape,
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        let NormKept { x, weight: norm_weight, bias, factors, steps, .. } = norm;
-        weight_gradient(Self::instance_norm(x, norm_weight, bias, factors, steps), gradient, weight, options)
+        let NormSaved { x, weight: norm_weight, bias, factors, params, .. } = norm;
+        weight_grad(Self::instance_norm(x, norm_weight, bias, factors, params), grad, weight, options)
     }
 }
 
@@ -123,10 +123,10 @@ impl ConvGradientBackend for CubeBackend {
 ///
 /// Burn's own operation for it tries a copy of 27 times the gradient and a kernel without tensor cores before it
 /// knows the best way, and cannot load asynchronously.
-fn input_gradient(gradient: CubeTensor, weight: CubeTensor, options: ConvOptions) -> CubeTensor {
+fn input_grad(grad: CubeTensor, weight: CubeTensor, options: ConvOptions) -> CubeTensor {
     let [_, _, kernel @ ..] = weight.shape().dims::<5>();
     let flipped = CubeBackend::float_flip(weight, &[2, 3, 4]);
     let swapped = CubeBackend::float_swap_dims(flipped, 0, 1);
     let padding = std::array::from_fn(|a| kernel[a] - 1 - options.padding[a]);
-    convolve(gradient, swapped, ConvOptions { padding, precision: Precision::F32, ..options })
+    convolve(grad, swapped, ConvOptions { padding, precision: Precision::F32, ..options })
 }

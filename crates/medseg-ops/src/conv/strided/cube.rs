@@ -11,9 +11,9 @@ use burn_cubecl::kernel::{cast, into_contiguous};
 use burn_cubecl::ops::{permute, reshape};
 use burn_cubecl::tensor::CubeTensor;
 
-use super::extension::{StridedBackend, StridedGradientBackend};
+use super::extension::{StridedBackend, StridedGradBackend};
 use crate::conv::ConvOptions;
-use crate::conv::cube::{convolve, rows_of, weight_gradient};
+use crate::conv::cube::{convolve, rows_of, weight_grad};
 use crate::cube::{channels_first, channels_last};
 
 impl StridedBackend for CubeBackend {
@@ -24,15 +24,15 @@ impl StridedBackend for CubeBackend {
     fn conv3d_transposed(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        sides: [usize; 3],
+        shape: [usize; 3],
         options: ConvOptions,
     ) -> FloatTensor<Self> {
         let ([batch, _, small @ ..], [_, made, kernel @ ..]) = (x.shape().dims::<5>(), weight.shape().dims::<5>());
-        let tiled = kernel == options.stride && (0..3).all(|a| sides[a] == small[a] * kernel[a]);
+        let tiled = kernel == options.stride && (0..3).all(|a| shape[a] == small[a] * kernel[a]);
         if tiled && options.padding == [0; 3] {
             return tiles(x, weight);
         }
-        let [d, h, w] = sides;
+        let [d, h, w] = shape;
         let dtype = x.dtype;
         let options = BurnConvOptions::new(options.stride, options.padding, [1; 3], 1);
         // One of Burn's ways sums in the type of the tensor.
@@ -43,14 +43,14 @@ impl StridedBackend for CubeBackend {
     }
 }
 
-impl StridedGradientBackend for CubeBackend {
-    fn conv3d_strided_weight(
+impl StridedGradBackend for CubeBackend {
+    fn conv3d_strided_weight_grad(
         x: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
         weight: Shape,
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        weight_gradient(x, gradient, weight, options)
+        weight_grad(x, grad, weight, options)
     }
 }
 

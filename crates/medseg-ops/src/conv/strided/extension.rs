@@ -17,7 +17,7 @@ use crate::checkpoints::retrieved;
 use crate::conv::ConvOptions;
 #[cfg(feature = "fusion")]
 use crate::conv::extension::output;
-use crate::conv::extension::{ConvKept, tracked};
+use crate::conv::extension::{ConvSaved, tracked};
 use crate::kernels::kernels;
 
 /// Whether there are kernels that take these tensors, whose shapes fit together.
@@ -33,19 +33,19 @@ pub trait StridedBackend: Backend {
     #[fusion(meta = output)]
     fn conv3d_strided(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self>;
 
-    /// The transposed convolution with weights `[in, out, kernel]` that makes `sides`.
-    #[fusion(meta = |x, weight, sides, _options| enlarged(x, weight, sides))]
+    /// The transposed convolution with weights `[in, out, kernel]` that makes `shape`.
+    #[fusion(meta = |x, weight, shape, _options| upsampled(x, weight, shape))]
     fn conv3d_transposed(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        sides: [usize; 3],
+        shape: [usize; 3],
         options: ConvOptions,
     ) -> FloatTensor<Self>;
 }
 
 /// What a transposed convolution makes.
 #[cfg(feature = "fusion")]
-fn enlarged(x: &TensorSpec, weight: &TensorSpec, [d, h, w]: &[usize; 3]) -> TensorSpec {
+fn upsampled(x: &TensorSpec, weight: &TensorSpec, [d, h, w]: &[usize; 3]) -> TensorSpec {
     let ([batch, ..], [_, made, ..]) = (x.shape.dims::<5>(), weight.shape.dims::<5>());
     TensorSpec::new(Shape::new([batch, made, *d, *h, *w]), x.dtype)
 }
@@ -53,18 +53,18 @@ fn enlarged(x: &TensorSpec, weight: &TensorSpec, [d, h, w]: &[usize; 3]) -> Tens
 /// Backends that know the gradients too: each of the two operations is the gradient of the other's input. Those of weights
 /// are f32.
 #[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
-pub trait StridedGradientBackend: StridedBackend {
+pub trait StridedGradBackend: StridedBackend {
     /// Gradient of the convolution's weights of shape `weight`.
-    #[fusion(meta = |_x, _gradient, weight, _options| TensorSpec::new(weight.clone(), DType::F32))]
-    fn conv3d_strided_weight(
+    #[fusion(meta = |_x, _grad, weight, _options| TensorSpec::new(weight.clone(), DType::F32))]
+    fn conv3d_strided_weight_grad(
         x: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
         weight: Shape,
         options: ConvOptions,
     ) -> FloatTensor<Self>;
 }
 
-impl<B: StridedGradientBackend, C: CheckpointStrategy> StridedBackend for Autodiff<B, C> {
+impl<B: StridedGradBackend, C: CheckpointStrategy> StridedBackend for Autodiff<B, C> {
     fn conv3d_strided(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self> {
         tracked::<B, C, _>(Strided, x, weight, options, |x, weight| B::conv3d_strided(x, weight, options))
     }
@@ -72,10 +72,10 @@ impl<B: StridedGradientBackend, C: CheckpointStrategy> StridedBackend for Autodi
     fn conv3d_transposed(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        sides: [usize; 3],
+        shape: [usize; 3],
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        tracked::<B, C, _>(Transposed, x, weight, options, |x, weight| B::conv3d_transposed(x, weight, sides, options))
+        tracked::<B, C, _>(Transposed, x, weight, options, |x, weight| B::conv3d_transposed(x, weight, shape, options))
     }
 }
 
@@ -83,21 +83,21 @@ impl<B: StridedGradientBackend, C: CheckpointStrategy> StridedBackend for Autodi
 #[derive(Debug)]
 struct Strided;
 
-impl<B: StridedGradientBackend> Backward<B, 2> for Strided {
-    type State = ConvKept<B>;
+impl<B: StridedGradBackend> Backward<B, 2> for Strided {
+    type State = ConvSaved<B>;
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         let [of_x, of_weight] = ops.parents;
-        let gradient = grads.consume::<B>(&ops.node);
-        let ConvKept { x, shape, weight, options } = ops.state;
+        let grad = grads.consume::<B>(&ops.node);
+        let ConvSaved { x, shape, weight, options } = ops.state;
         if let Some((parent, x)) = of_weight.zip(x) {
             let x = retrieved::<B>(checkpointer, x);
-            let result = B::conv3d_strided_weight(x, gradient.clone(), weight.shape(), options);
+            let result = B::conv3d_strided_weight_grad(x, grad.clone(), weight.shape(), options);
             grads.register::<B>(parent.id, result);
         }
         if let Some(parent) = of_x {
-            let [_, _, sides @ ..] = shape.dims::<5>();
-            grads.register::<B>(parent.id, B::conv3d_transposed(gradient, weight, sides, options));
+            let [_, _, shape @ ..] = shape.dims::<5>();
+            grads.register::<B>(parent.id, B::conv3d_transposed(grad, weight, shape, options));
         }
     }
 }
@@ -106,20 +106,20 @@ impl<B: StridedGradientBackend> Backward<B, 2> for Strided {
 #[derive(Debug)]
 struct Transposed;
 
-impl<B: StridedGradientBackend> Backward<B, 2> for Transposed {
-    type State = ConvKept<B>;
+impl<B: StridedGradBackend> Backward<B, 2> for Transposed {
+    type State = ConvSaved<B>;
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         let [of_x, of_weight] = ops.parents;
-        let gradient = grads.consume::<B>(&ops.node);
-        let ConvKept { x, weight, options, .. } = ops.state;
+        let grad = grads.consume::<B>(&ops.node);
+        let ConvSaved { x, weight, options, .. } = ops.state;
         if let Some((parent, x)) = of_weight.zip(x) {
             let x = retrieved::<B>(checkpointer, x);
-            let result = B::conv3d_strided_weight(gradient.clone(), x, weight.shape(), options);
+            let result = B::conv3d_strided_weight_grad(grad.clone(), x, weight.shape(), options);
             grads.register::<B>(parent.id, result);
         }
         if let Some(parent) = of_x {
-            grads.register::<B>(parent.id, B::conv3d_strided(gradient, weight, options));
+            grads.register::<B>(parent.id, B::conv3d_strided(grad, weight, options));
         }
     }
 }

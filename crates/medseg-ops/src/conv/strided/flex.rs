@@ -1,59 +1,53 @@
-//! The kernels on Burn's Flex backend.
+//! The convolutions of any kernel and stride on Burn's Flex backend.
 
 use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::Shape;
+use medseg_kernels::Conv3d;
+use medseg_kernels::conv::{Algorithm, Sink};
+use medseg_kernels::memory::Buffer;
 
-use super::extension::{StridedBackend, StridedGradientBackend};
+use super::extension::{StridedBackend, StridedGradBackend};
 use crate::conv::ConvOptions;
-use crate::conv::kernel::{Geometry, Sink, best_path, strided, strided_weight_gradient, strided_weights, transposed};
+use crate::conv::flex::{conv, forward, source};
 use crate::flex_values::{contiguous, tensor, values};
-use crate::recycled::Buffer;
 
 impl StridedBackend for Flex {
     fn conv3d_strided(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self> {
         let (x, weight) = (contiguous(x), contiguous(weight));
-        let [batch, _, sides @ ..] = x.layout().shape().dims::<5>();
-        let [output, _, kernel @ ..] = weight.layout().shape().dims::<5>();
-        let geometry = Geometry::new(sides, kernel, options.stride, options.padding);
-        let [d, h, w] = geometry.output;
-        let mut out = Buffer::new(batch * output * d * h * w);
-        let sink = Sink::new(batch, d * h * w, [(&mut out[..], output)]);
-        strided(best_path(), values(&x), &geometry, &strided_weights(values(&weight), output), &sink);
-        tensor(out, Shape::new([batch, output, d, h, w]))
+        forward(&im2col(weight.layout().shape(), options), &source(&x), &weight)
     }
 
     fn conv3d_transposed(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        sides: [usize; 3],
+        shape: [usize; 3],
         options: ConvOptions,
     ) -> FloatTensor<Self> {
         let (x, weight) = (contiguous(x), contiguous(weight));
         let [batch, ..] = x.layout().shape().dims::<5>();
-        let [_, made, kernel @ ..] = weight.layout().shape().dims::<5>();
-        let geometry = Geometry::new(sides, kernel, options.stride, options.padding);
-        let [d, h, w] = sides;
-        let mut out = Buffer::new(batch * made * d * h * w);
-        let sink = Sink::new(batch, d * h * w, [(&mut out[..], made)]);
-        transposed(best_path(), values(&x), &geometry, values(&weight), &sink);
-        tensor(out, Shape::new([batch, made, d, h, w]))
+        let [_, out_channels, ..] = weight.layout().shape().dims::<5>();
+        let [d, h, w] = shape;
+        let mut out = Buffer::new(batch * out_channels * d * h * w);
+        let sink = Sink::new(&mut out, batch, out_channels, d * h * w);
+        im2col(weight.layout().shape(), options).input_grad(values(&x), values(&weight), shape, &sink);
+        tensor(out, Shape::new([batch, out_channels, d, h, w]))
     }
 }
 
-impl StridedGradientBackend for Flex {
-    fn conv3d_strided_weight(
+impl StridedGradBackend for Flex {
+    fn conv3d_strided_weight_grad(
         x: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
         weight: Shape,
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        let (x, gradient) = (contiguous(x), contiguous(gradient));
-        let [_, _, sides @ ..] = x.layout().shape().dims::<5>();
-        let [output, channels, kernel @ ..] = weight.dims::<5>();
-        let geometry = Geometry::new(sides, kernel, options.stride, options.padding);
-        let (x, gradient) = (values(&x), values(&gradient));
-        let result = strided_weight_gradient(best_path(), x, gradient, &geometry, channels, output);
-        tensor(result.into(), weight)
+        let (x, grad) = (contiguous(x), contiguous(grad));
+        tensor(im2col(&weight, options).weight_grad(&source(&x), values(&grad)).into(), weight)
     }
+}
+
+/// The kernel for weights of this shape; by one algorithm in every pass, whatever the stride.
+fn im2col(weight: &Shape, options: ConvOptions) -> Conv3d {
+    conv(weight, options).with_algorithm(Algorithm::Im2col)
 }

@@ -5,28 +5,28 @@ use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::channels::{Channels, factors_of, relu_gradient};
+use super::channels::{Channels, factors_of, relu_grad};
 use super::split::{Grid, Split, channel_of_unit, sum_of_units};
 use super::{Branch, Norm};
 use crate::cube::empty;
 
 /// The gradients of x (channels-last), weight and bias.
-pub(super) fn gradients(gradient: &CubeTensor, norm: &Norm) -> [CubeTensor; 3] {
+pub(super) fn grads(grad: &CubeTensor, norm: &Norm) -> [CubeTensor; 3] {
     let x = &norm.branch.x;
     let out = empty::<5>(x, x.meta.shape().dims(), x.dtype);
-    let split = Split::new(&[gradient, x, &out]);
+    let split = Split::new(&[grad, x, &out]);
     let (storage, of_parts) = (dtype_to_storage_type(x.dtype), || sums_of_parts(&split, x));
     let (sums, products) = (of_parts(), of_parts());
     // SAFETY: indices come from the shapes and strides of these very tensors, whose shapes agree; voxels and channels past
     // their ends are neither read nor written.
     unsafe {
-        sums_of_gradient::launch_unchecked(
+        grad_sums::launch_unchecked(
             &x.client,
             split.cubes(),
             split.dim,
             split.address,
             split.vector,
-            gradient.clone().into_tensor_arg(),
+            grad.clone().into_tensor_arg(),
             x.clone().into_tensor_arg(),
             norm.branch.statistics.clone().into_tensor_arg(),
             norm.branch.weight.clone().into_tensor_arg(),
@@ -43,13 +43,13 @@ pub(super) fn gradients(gradient: &CubeTensor, norm: &Norm) -> [CubeTensor; 3] {
     let [(sums, of_bias), (products, of_weight)] = [sums, products].map(|of_parts| merged(&split, of_parts));
     // SAFETY: as above.
     unsafe {
-        gradient_of_input::launch_unchecked(
+        apply_grad::launch_unchecked(
             &x.client,
             split.cubes(),
             split.dim,
             split.address,
             split.vector,
-            gradient.clone().into_tensor_arg(),
+            grad.clone().into_tensor_arg(),
             x.clone().into_tensor_arg(),
             norm.branch.statistics.clone().into_tensor_arg(),
             norm.branch.weight.clone().into_tensor_arg(),
@@ -67,21 +67,21 @@ pub(super) fn gradients(gradient: &CubeTensor, norm: &Norm) -> [CubeTensor; 3] {
 }
 
 /// The gradients of x (channels-last), weight and bias of both branches of a sum.
-pub(super) fn gradients_of_branches(gradient: &CubeTensor, a: &Branch, b: &Branch, slope: f32) -> [[CubeTensor; 3]; 2] {
+pub(super) fn branch_grads(grad: &CubeTensor, a: &Branch, b: &Branch, slope: f32) -> [[CubeTensor; 3]; 2] {
     let out = || empty::<5>(&a.x, a.x.meta.shape().dims(), a.x.dtype);
     let (out_a, out_b) = (out(), out());
-    let split = Split::new(&[gradient, &a.x, &b.x, &out_a]);
+    let split = Split::new(&[grad, &a.x, &b.x, &out_a]);
     let (storage, of_parts) = (dtype_to_storage_type(a.x.dtype), || sums_of_parts(&split, &a.x));
     let (sums, products_a, products_b) = (of_parts(), of_parts(), of_parts());
     // SAFETY: as in `gradients`.
     unsafe {
-        sums_of_shared_gradient::launch_unchecked(
+        shared_grad_sums::launch_unchecked(
             &a.x.client,
             split.cubes(),
             split.dim,
             split.address,
             split.vector,
-            gradient.clone().into_tensor_arg(),
+            grad.clone().into_tensor_arg(),
             a.x.clone().into_tensor_arg(),
             a.statistics.clone().into_tensor_arg(),
             a.weight.clone().into_tensor_arg(),
@@ -103,13 +103,13 @@ pub(super) fn gradients_of_branches(gradient: &CubeTensor, a: &Branch, b: &Branc
         [sums, products_a, products_b].map(|of_parts| merged(&split, of_parts));
     // SAFETY: as in `gradients`.
     unsafe {
-        gradients_of_inputs::launch_unchecked(
+        apply_branch_grads::launch_unchecked(
             &a.x.client,
             split.cubes(),
             split.dim,
             split.address,
             split.vector,
-            gradient.clone().into_tensor_arg(),
+            grad.clone().into_tensor_arg(),
             a.x.clone().into_tensor_arg(),
             a.statistics.clone().into_tensor_arg(),
             a.weight.clone().into_tensor_arg(),
@@ -161,8 +161,8 @@ fn merged(split: &Split, of_parts: CubeTensor) -> (CubeTensor, CubeTensor) {
 
 /// Sums of the gradient behind the ReLU and of its products with the normalised channel, of every part.
 #[cube(launch_unchecked, address_type = "dynamic")]
-fn sums_of_gradient<E: Float, N: Size>(
-    gradient: &Tensor<Vector<E, N>>,
+fn grad_sums<E: Float, N: Size>(
+    grad: &Tensor<Vector<E, N>>,
     x: &Tensor<Vector<E, N>>,
     statistics: &Tensor<f32>,
     weight: &Tensor<f32>,
@@ -185,8 +185,8 @@ fn sums_of_gradient<E: Float, N: Size>(
     let mut sum_of_products = Vector::<f32, N>::broadcast(0.0);
     for voxel in range_stepped(grid.start(), grid.end(), CUBE_DIM_Y as usize) {
         let normalised = of.normalised(grid.read::<E, N>(x, sample, voxel, channel));
-        let gradient = grid.read::<E, N>(gradient, sample, voxel, channel);
-        let through = relu_gradient::<N>(of.weighted(normalised), gradient * factor, slope);
+        let grad = grid.read::<E, N>(grad, sample, voxel, channel);
+        let through = relu_grad::<N>(of.weighted(normalised), grad * factor, slope);
         sum += through;
         sum_of_products += through * normalised;
     }
@@ -200,8 +200,8 @@ fn sums_of_gradient<E: Float, N: Size>(
 }
 
 #[cube(launch_unchecked, address_type = "dynamic")]
-fn gradient_of_input<E: Float, N: Size>(
-    gradient: &Tensor<Vector<E, N>>,
+fn apply_grad<E: Float, N: Size>(
+    grad: &Tensor<Vector<E, N>>,
     x: &Tensor<Vector<E, N>>,
     statistics: &Tensor<f32>,
     weight: &Tensor<f32>,
@@ -225,17 +225,17 @@ fn gradient_of_input<E: Float, N: Size>(
     let (mean, projection) = (sums[at] / voxels, products[at] / voxels);
     for voxel in range_stepped(grid.start(), grid.end(), CUBE_DIM_Y as usize) {
         let normalised = of.normalised(grid.read::<E, N>(x, sample, voxel, channel));
-        let gradient = grid.read::<E, N>(gradient, sample, voxel, channel);
-        let through = relu_gradient::<N>(of.weighted(normalised), gradient * factor, slope);
-        let of_input = of.input_gradient(through, normalised, mean, projection);
+        let grad = grid.read::<E, N>(grad, sample, voxel, channel);
+        let through = relu_grad::<N>(of.weighted(normalised), grad * factor, slope);
+        let of_input = of.input_grad(through, normalised, mean, projection);
         out[grid.written::<N>(sample, voxel, channel, channels)] = Vector::cast_from(of_input);
     }
 }
 
 /// Sums of the gradient behind the ReLU and of its products with both normalised channels, of every part.
 #[cube(launch_unchecked, address_type = "dynamic")]
-fn sums_of_shared_gradient<E: Float, N: Size>(
-    gradient: &Tensor<Vector<E, N>>,
+fn shared_grad_sums<E: Float, N: Size>(
+    grad: &Tensor<Vector<E, N>>,
     a: &Tensor<Vector<E, N>>,
     statistics_a: &Tensor<f32>,
     weight_a: &Tensor<f32>,
@@ -264,8 +264,8 @@ fn sums_of_shared_gradient<E: Float, N: Size>(
     for voxel in range_stepped(grid.start(), grid.end(), CUBE_DIM_Y as usize) {
         let a = of_a.normalised(grid.read::<E, N>(a, sample, voxel, channel));
         let b = of_b.normalised(grid.read::<E, N>(b, sample, voxel, channel));
-        let gradient = grid.read::<E, N>(gradient, sample, voxel, channel);
-        let through = relu_gradient::<N>(of_a.weighted(a) + of_b.weighted(b), gradient, slope);
+        let grad = grid.read::<E, N>(grad, sample, voxel, channel);
+        let through = relu_grad::<N>(of_a.weighted(a) + of_b.weighted(b), grad, slope);
         sum += through;
         sum_a += through * a;
         sum_b += through * b;
@@ -282,8 +282,8 @@ fn sums_of_shared_gradient<E: Float, N: Size>(
 }
 
 #[cube(launch_unchecked, address_type = "dynamic")]
-fn gradients_of_inputs<E: Float, N: Size>(
-    gradient: &Tensor<Vector<E, N>>,
+fn apply_branch_grads<E: Float, N: Size>(
+    grad: &Tensor<Vector<E, N>>,
     a: &Tensor<Vector<E, N>>,
     statistics_a: &Tensor<f32>,
     weight_a: &Tensor<f32>,
@@ -313,11 +313,11 @@ fn gradients_of_inputs<E: Float, N: Size>(
     for voxel in range_stepped(grid.start(), grid.end(), CUBE_DIM_Y as usize) {
         let a = of_a.normalised(grid.read::<E, N>(a, sample, voxel, channel));
         let b = of_b.normalised(grid.read::<E, N>(b, sample, voxel, channel));
-        let gradient = grid.read::<E, N>(gradient, sample, voxel, channel);
-        let through = relu_gradient::<N>(of_a.weighted(a) + of_b.weighted(b), gradient, slope);
+        let grad = grid.read::<E, N>(grad, sample, voxel, channel);
+        let through = relu_grad::<N>(of_a.weighted(a) + of_b.weighted(b), grad, slope);
         let at = grid.written::<N>(sample, voxel, channel, channels);
-        out_a[at] = Vector::cast_from(of_a.input_gradient(through, a, mean, projection_a));
-        out_b[at] = Vector::cast_from(of_b.input_gradient(through, b, mean, projection_b));
+        out_a[at] = Vector::cast_from(of_a.input_grad(through, a, mean, projection_a));
+        out_b[at] = Vector::cast_from(of_b.input_grad(through, b, mean, projection_b));
     }
 }
 

@@ -60,14 +60,14 @@ impl<N: Size> Channels<N> {
 
     /// The gradient of the input: `gradient` is that of the weighted value, and `mean` and `projection` what it loses, its
     /// mean and that of its products with the normalised channel.
-    pub(super) fn input_gradient(
+    pub(super) fn input_grad(
         &self,
-        gradient: Vector<f32, N>,
+        grad: Vector<f32, N>,
         normalised: Vector<f32, N>,
         mean: Vector<f32, N>,
         projection: Vector<f32, N>,
     ) -> Vector<f32, N> {
-        (gradient - mean - normalised * projection) * (self.scale * self.weight)
+        (grad - mean - normalised * projection) * (self.scale * self.weight)
     }
 }
 
@@ -97,7 +97,7 @@ pub(super) fn relu<N: Size>(x: Vector<f32, N>, slope: f32) -> Vector<f32, N> {
 
 /// The gradient that a ReLU with this input lets through.
 #[cube]
-pub(super) fn relu_gradient<N: Size>(x: Vector<f32, N>, gradient: Vector<f32, N>, slope: f32) -> Vector<f32, N> {
+pub(super) fn relu_grad<N: Size>(x: Vector<f32, N>, grad: Vector<f32, N>, slope: f32) -> Vector<f32, N> {
     let low = x.less_equal(&Vector::broadcast(0.0));
-    select_many(low, gradient * Vector::broadcast(slope), gradient)
+    select_many(low, grad * Vector::broadcast(slope), grad)
 }

@@ -14,7 +14,7 @@ use burn::backend::tensor::FloatTensor;
 use burn_cubecl::CubeBackend;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::extension::{BranchKept, NormBackend, NormGradBackend, NormKept, Steps};
+use super::extension::{BranchSaved, NormBackend, NormGradBackend, NormParams, NormSaved};
 use crate::cube::{channels_first, channels_last};
 
 /// A tensor and its norm.
@@ -34,8 +34,8 @@ impl Branch {
         Self { x, weight, bias, statistics }
     }
 
-    fn restored(kept: BranchKept<CubeBackend>) -> Self {
-        let BranchKept { x, weight, bias, statistics } = kept;
+    fn restored(saved: BranchSaved<CubeBackend>) -> Self {
+        let BranchSaved { x, weight, bias, statistics } = saved;
         Self { x: channels_last(x), weight, bias, statistics }
     }
 }
@@ -49,22 +49,22 @@ struct Norm {
 }
 
 impl Norm {
-    fn restored(kept: NormKept<CubeBackend>) -> Self {
-        let NormKept { x, weight, bias, factors, statistics, steps } = kept;
+    fn restored(saved: NormSaved<CubeBackend>) -> Self {
+        let NormSaved { x, weight, bias, factors, statistics, params } = saved;
         let branch = Branch { x: channels_last(x), weight, bias, statistics };
-        Self { branch, factors, slope: slope(steps) }
+        Self { branch, factors, slope: slope(params) }
     }
 }
 
 /// What values below 0 are multiplied by.
-fn slope(steps: Steps) -> f32 {
-    steps.slope.unwrap_or(1.0)
+fn slope(params: NormParams) -> f32 {
+    params.slope.unwrap_or(1.0)
 }
 
-/// What [`NormBackend::instance_norm`] made of the input that was kept.
+/// What [`NormBackend::instance_norm`] made of the input that was saved.
 #[allow(dead_code)]
-pub(crate) fn rectified(kept: NormKept<CubeBackend>) -> CubeTensor {
-    channels_first(forward::normalised(&Norm::restored(kept)))
+pub(crate) fn rectified(saved: NormSaved<CubeBackend>) -> CubeTensor {
+    channels_first(forward::normalised(&Norm::restored(saved)))
 }
 
 impl NormBackend for CubeBackend {
@@ -73,9 +73,9 @@ impl NormBackend for CubeBackend {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         factors: FloatTensor<Self>,
-        steps: Steps,
+        params: NormParams,
     ) -> FloatTensor<Self> {
-        Self::instance_norm_kept(x, weight, bias, factors, steps).0
+        Self::instance_norm_with_statistics(x, weight, bias, factors, params).0
     }
 
     fn norm_add_relu(
@@ -85,56 +85,56 @@ impl NormBackend for CubeBackend {
         bias_a: FloatTensor<Self>,
         weight_b: FloatTensor<Self>,
         bias_b: FloatTensor<Self>,
-        steps: Steps,
+        params: NormParams,
     ) -> FloatTensor<Self> {
-        Self::norm_add_relu_kept(a, b, weight_a, bias_a, weight_b, bias_b, steps).0
+        Self::norm_add_relu_with_statistics(a, b, weight_a, bias_a, weight_b, bias_b, params).0
     }
 }
 
 impl NormGradBackend for CubeBackend {
-    fn instance_norm_kept(
+    fn instance_norm_with_statistics(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         factors: FloatTensor<Self>,
-        steps: Steps,
+        params: NormParams,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let norm = Norm { branch: Branch::new(x, weight, bias, steps.eps), factors, slope: slope(steps) };
+        let norm = Norm { branch: Branch::new(x, weight, bias, params.eps), factors, slope: slope(params) };
         (channels_first(forward::normalised(&norm)), norm.branch.statistics)
     }
 
     fn instance_norm_grad(
         grad: FloatTensor<Self>,
-        kept: NormKept<Self>,
+        saved: NormSaved<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let [x, weight, bias] = backward::gradients(&channels_last(grad), &Norm::restored(kept));
+        let [x, weight, bias] = backward::grads(&channels_last(grad), &Norm::restored(saved));
         (channels_first(x), weight, bias)
     }
 
-    fn norm_add_relu_kept(
+    fn norm_add_relu_with_statistics(
         a: FloatTensor<Self>,
         b: FloatTensor<Self>,
         weight_a: FloatTensor<Self>,
         bias_a: FloatTensor<Self>,
         weight_b: FloatTensor<Self>,
         bias_b: FloatTensor<Self>,
-        steps: Steps,
+        params: NormParams,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let (a, b) = (Branch::new(a, weight_a, bias_a, steps.eps), Branch::new(b, weight_b, bias_b, steps.eps));
-        (channels_first(forward::added(&a, &b, slope(steps))), a.statistics, b.statistics)
+        let (a, b) = (Branch::new(a, weight_a, bias_a, params.eps), Branch::new(b, weight_b, bias_b, params.eps));
+        (channels_first(forward::added(&a, &b, slope(params))), a.statistics, b.statistics)
     }
 
     fn norm_add_relu_grad(
         grad: FloatTensor<Self>,
-        a: BranchKept<Self>,
-        b: BranchKept<Self>,
-        steps: Steps,
+        a: BranchSaved<Self>,
+        b: BranchSaved<Self>,
+        params: NormParams,
     ) -> (
         (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>),
         (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>),
     ) {
         let (a, b) = (Branch::restored(a), Branch::restored(b));
-        let of = backward::gradients_of_branches(&channels_last(grad), &a, &b, slope(steps));
+        let of = backward::branch_grads(&channels_last(grad), &a, &b, slope(params));
         let [a, b] = of.map(|[x, weight, bias]| (channels_first(x), weight, bias));
         (a, b)
     }

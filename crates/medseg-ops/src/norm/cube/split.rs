@@ -36,7 +36,7 @@ pub(super) struct Split {
     tiles: usize,
     /// Voxels of a part.
     part: usize,
-    sides: [usize; 3],
+    shape: [usize; 3],
 }
 
 impl Split {
@@ -49,14 +49,14 @@ impl Split {
         let across = vectors.div_ceil(tiles);
         let units = UNITS.min(tensors[0].client.properties().hardware.max_units_per_cube) as usize;
         let along = (units / across).max(1);
-        let sides = [depth, height, width];
-        let voxels = sides.iter().product::<usize>();
+        let shape = [depth, height, width];
+        let voxels = shape.iter().product::<usize>();
         let wanted = (voxels * samples * tiles).div_ceil(along * ENOUGH_CUBES);
         let of_unit = wanted.clamp(*VOXELS_OF_UNIT.start(), *VOXELS_OF_UNIT.end());
         let part = along * of_unit.max(voxels.div_ceil(along * MOST_CUBES));
         let address = tensors.iter().map(|x| x.required_address_type()).max().unwrap_or_default();
         let dim = CubeDim::new_2d(across as u32, along as u32);
-        Self { samples, channels, parts: voxels.div_ceil(part), vector, dim, address, tiles, part, sides }
+        Self { samples, channels, parts: voxels.div_ceil(part), vector, dim, address, tiles, part, shape }
     }
 
     /// A cube for every part of every sample.
@@ -81,8 +81,8 @@ impl Split {
 
     /// What kernels are told.
     pub(super) fn grid(&self) -> GridLaunch {
-        let [_, height, width] = self.sides;
-        GridLaunch::new(self.sides.iter().product(), self.part, height, width)
+        let [_, height, width] = self.shape;
+        GridLaunch::new(self.shape.iter().product(), self.part, height, width)
     }
 }
 

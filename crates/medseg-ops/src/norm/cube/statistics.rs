@@ -1,7 +1,7 @@
 //! Mean and variance of every channel: of parts of its voxels first, then of all.
 //!
 //! A unit adds up differences from its first voxel, so a large offset costs nothing, and a voxel unlike all others little
-//! since its own deviation then makes up the variance. Means are kept relative to the channel's first voxel.
+//! since its own deviation then makes up the variance. Means are saved relative to the channel's first voxel.
 
 use burn::backend::cubecl::dtype_to_storage_type;
 use burn::tensor::DType;

@@ -1,0 +1,252 @@
+//! A convolution by the algorithm that suits it.
+
+use super::im2col::{Geometry, im2col, im2col_weight_grad, packed_weights, transposed};
+use super::pointwise::{pointwise, pointwise_weight_grad, pointwise_weights};
+use super::winograd::{Pass, transformed, winograd, winograd_weight_grad};
+use super::{Arithmetic, Sink, Source};
+use crate::isa::Isa;
+use crate::memory::Buffer;
+
+/// A way to compute a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// A product of a small matrix with every voxel: kernel 1×1×1, stride 1, no padding.
+    Pointwise,
+    /// Winograd's F(2, 3) along depth and height: kernel 3×3×3, stride 1, padding up to 2.
+    Winograd,
+    /// A matrix product with copies of the receptive fields, a few rows at a time: any kernel, stride and padding.
+    Im2col,
+}
+
+/// A 3D cross-correlation with zero padding, as PyTorch's `Conv3d`, without bias.
+///
+/// Weights are `[out_channels, in_channels, kernel depth, kernel height, kernel width]`; all triples are
+/// `[depth, height, width]`. The methods panic where lengths do not agree.
+///
+/// ```
+/// use medseg_kernels::Conv3d;
+/// use medseg_kernels::conv::{Sink, Source};
+///
+/// let conv = Conv3d::new(2, 3, [3; 3]).with_padding([1; 3]);
+/// let (x, weight) = (vec![1.0; 2 * 4 * 5 * 6], vec![1.0; 3 * 2 * 27]);
+/// let mut y = vec![0.0; 3 * 4 * 5 * 6];
+/// conv.forward(&Source::new(&x, 1, 2, [4, 5, 6]), &weight, &Sink::new(&mut y, 1, 3, 4 * 5 * 6));
+/// // A corner sees 8 voxels of 2 channels.
+/// assert_eq!(y[0], 16.0);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv3d {
+    in_channels: usize,
+    out_channels: usize,
+    kernel: [usize; 3],
+    stride: [usize; 3],
+    padding: [usize; 3],
+    arithmetic: Arithmetic,
+    algorithm: Option<Algorithm>,
+    isa: Isa,
+}
+
+impl Conv3d {
+    /// Stride 1, no padding, products in f32, the widest instruction set of the processor.
+    ///
+    /// # Panics
+    /// If a number is 0.
+    #[must_use]
+    pub fn new(in_channels: usize, out_channels: usize, kernel: [usize; 3]) -> Self {
+        assert!(in_channels > 0 && out_channels > 0, "a convolution of {in_channels} to {out_channels} channels");
+        assert!(kernel.iter().all(|size| *size > 0), "a kernel of {kernel:?}");
+        let (stride, padding, isa) = ([1; 3], [0; 3], Isa::detect());
+        let arithmetic = Arithmetic::F32;
+        Self { in_channels, out_channels, kernel, stride, padding, arithmetic, algorithm: None, isa }
+    }
+
+    /// Sets the step between windows.
+    ///
+    /// # Panics
+    /// If a step is 0.
+    #[must_use]
+    pub fn with_stride(self, stride: [usize; 3]) -> Self {
+        assert!(stride.iter().all(|step| *step > 0), "a stride of {stride:?}");
+        Self { stride, ..self }
+    }
+
+    /// Sets the zeros that are added on both sides.
+    #[must_use]
+    pub fn with_padding(self, padding: [usize; 3]) -> Self {
+        Self { padding, ..self }
+    }
+
+    /// Sets how the forward pass multiplies. Only Winograd's algorithm with more than one input channel knows another way
+    /// than [`Arithmetic::F32`]; everything else ignores this, and so do gradients.
+    ///
+    /// # Panics
+    /// If this processor lacks the instructions; see [`Arithmetic::available`].
+    #[must_use]
+    pub fn with_arithmetic(self, arithmetic: Arithmetic) -> Self {
+        assert!(arithmetic.available(), "this processor has no instructions for {arithmetic:?}");
+        Self { arithmetic, ..self }
+    }
+
+    /// Takes this algorithm instead of the fastest one.
+    #[must_use]
+    pub fn with_algorithm(self, algorithm: Algorithm) -> Self {
+        Self { algorithm: Some(algorithm), ..self }
+    }
+
+    /// Takes this instruction set instead of the widest.
+    #[must_use]
+    pub fn with_isa(self, isa: Isa) -> Self {
+        Self { isa, ..self }
+    }
+
+    /// The algorithm that computes this convolution.
+    ///
+    /// # Panics
+    /// If one was asked for that does not suit kernel, stride and padding.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        let fastest = match self.kernel {
+            [1, 1, 1] if self.stride == [1; 3] && self.padding == [0; 3] => Algorithm::Pointwise,
+            [3, 3, 3] if self.stride == [1; 3] && self.padding.iter().all(|p| *p <= 2) => Algorithm::Winograd,
+            _ => Algorithm::Im2col,
+        };
+        let algorithm = self.algorithm.unwrap_or(fastest);
+        assert!(algorithm == fastest || algorithm == Algorithm::Im2col, "{algorithm:?} does not compute {self:?}");
+        algorithm
+    }
+
+    /// Output shape for an input of this shape: `(size + 2 padding - kernel) / stride + 1`, rounded down.
+    ///
+    /// # Panics
+    /// If the kernel is larger than the padded input.
+    #[must_use]
+    pub fn output_shape(&self, shape: [usize; 3]) -> [usize; 3] {
+        self.geometry(shape).output
+    }
+
+    /// Writes the convolution of `x` to `out` `[batch, out_channels, output shape]`.
+    ///
+    /// # Panics
+    /// If the lengths do not agree.
+    pub fn forward(&self, x: &Source<'_>, weight: &[f32], out: &Sink<'_>) {
+        let geometry = self.geometry(x.shape());
+        self.check_weight(weight);
+        assert_eq!(x.channels(), self.in_channels, "input channels");
+        check_sink(out, [x.batch(), self.out_channels], geometry.output);
+        match self.algorithm() {
+            Algorithm::Pointwise => {
+                let weight = pointwise_weights(weight, self.out_channels, self.in_channels, Pass::Forward);
+                pointwise(self.isa, x, &weight, out);
+            }
+            Algorithm::Winograd => {
+                // A single channel would leave half of every word empty.
+                let arithmetic = if self.in_channels > 1 { self.arithmetic } else { Arithmetic::F32 };
+                let weight = transformed(weight, self.out_channels, self.in_channels, Pass::Forward, arithmetic);
+                winograd(self.isa, arithmetic, x, &weight, self.padding, out);
+            }
+            Algorithm::Im2col => {
+                im2col(self.isa, &x.dense(), &geometry, &packed_weights(weight, self.out_channels), out);
+            }
+        }
+    }
+
+    /// Writes the gradient of the input, of `shape`, to `out` `[batch, in_channels, shape]`; `grad` is that of the output.
+    ///
+    /// This is also the transposed convolution of `grad`, with weights `[its channels, channels of out, kernel]`.
+    ///
+    /// # Panics
+    /// If the lengths do not agree.
+    #[doc(alias = "conv_transpose3d")]
+    pub fn input_grad(&self, grad: &[f32], weight: &[f32], shape: [usize; 3], out: &Sink<'_>) {
+        self.prepare_input_grad(weight, shape).write(grad, out);
+    }
+
+    /// [`input_grad`](Self::input_grad) with weights that are prepared once, for several parts of a batch.
+    ///
+    /// # Panics
+    /// If the length of the weights does not agree, or the kernel does not fit into `shape`.
+    #[must_use]
+    pub fn prepare_input_grad<'a>(&self, weight: &'a [f32], shape: [usize; 3]) -> InputGrad<'a> {
+        self.check_weight(weight);
+        let prepared = match self.algorithm() {
+            Algorithm::Pointwise => {
+                Prepared::Pointwise(pointwise_weights(weight, self.out_channels, self.in_channels, Pass::InputGrad))
+            }
+            Algorithm::Winograd => {
+                let (out_channels, in_channels) = (self.out_channels, self.in_channels);
+                Prepared::Winograd(transformed(weight, out_channels, in_channels, Pass::InputGrad, Arithmetic::F32))
+            }
+            Algorithm::Im2col => Prepared::Im2col(weight),
+        };
+        InputGrad { conv: *self, geometry: self.geometry(shape), prepared }
+    }
+
+    /// The gradient of the weights; `grad` is that of the output. Sums over a few rows are in f32, over those in f64.
+    ///
+    /// # Panics
+    /// If the lengths do not agree.
+    #[must_use]
+    pub fn weight_grad(&self, x: &Source<'_>, grad: &[f32]) -> Vec<f32> {
+        let geometry = self.geometry(x.shape());
+        assert_eq!(x.channels(), self.in_channels, "input channels");
+        let voxels: usize = geometry.output.iter().product();
+        assert_eq!(grad.len(), x.batch() * self.out_channels * voxels, "gradient values");
+        match self.algorithm() {
+            Algorithm::Pointwise => pointwise_weight_grad(self.isa, x, grad, self.out_channels),
+            Algorithm::Winograd => winograd_weight_grad(self.isa, x, grad, self.out_channels, self.padding),
+            Algorithm::Im2col => {
+                im2col_weight_grad(self.isa, &x.dense(), grad, &geometry, self.in_channels, self.out_channels)
+            }
+        }
+    }
+
+    fn geometry(&self, shape: [usize; 3]) -> Geometry {
+        Geometry::new(shape, self.kernel, self.stride, self.padding)
+    }
+
+    fn check_weight(&self, weight: &[f32]) {
+        let taps: usize = self.kernel.iter().product();
+        assert_eq!(weight.len(), self.out_channels * self.in_channels * taps, "weights");
+    }
+}
+
+/// The gradient of a convolution's input, with prepared weights; from [`Conv3d::prepare_input_grad`].
+#[derive(Debug)]
+pub struct InputGrad<'a> {
+    conv: Conv3d,
+    geometry: Geometry,
+    prepared: Prepared<'a>,
+}
+
+/// Weights as the algorithms read them.
+#[derive(Debug)]
+enum Prepared<'a> {
+    Pointwise(Vec<f32>),
+    Winograd(Buffer),
+    Im2col(&'a [f32]),
+}
+
+impl InputGrad<'_> {
+    /// Writes the gradient of the input to `out`, for as many samples as it has.
+    ///
+    /// # Panics
+    /// If the lengths do not agree.
+    pub fn write(&self, grad: &[f32], out: &Sink<'_>) {
+        let Self { conv, geometry, prepared } = self;
+        check_sink(out, [out.batch(), conv.in_channels], geometry.input);
+        let source = Source::new(grad, out.batch(), conv.out_channels, geometry.output);
+        match prepared {
+            Prepared::Pointwise(weight) => pointwise(conv.isa, &source, weight, out),
+            Prepared::Winograd(weight) => {
+                winograd(conv.isa, Arithmetic::F32, &source, weight, conv.padding.map(|p| 2 - p), out);
+            }
+            Prepared::Im2col(weight) => transposed(conv.isa, grad, geometry, weight, out),
+        }
+    }
+}
+
+fn check_sink(out: &Sink<'_>, [batch, channels]: [usize; 2], shape: [usize; 3]) {
+    let sizes = [out.batch(), out.channels(), out.voxels()];
+    assert_eq!(sizes, [batch, channels, shape.iter().product()], "sizes of the output");
+}

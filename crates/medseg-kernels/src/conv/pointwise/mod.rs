@@ -1,0 +1,8 @@
+//! The 1×1×1 convolution: a small matrix times every voxel.
+
+mod forward;
+mod tile;
+mod weight_grad;
+
+pub(crate) use forward::{pointwise, pointwise_weights};
+pub(crate) use weight_grad::pointwise_weight_grad;

@@ -1,0 +1,235 @@
+//! The input of a convolution: rows of one or more tensors, changed on the way in.
+
+use crate::isa::vectorised;
+use crate::upsample::Axis;
+
+/// A change of values while a convolution reads them.
+#[derive(Clone, Copy, Debug)]
+pub enum Read<'a> {
+    /// None.
+    Plain,
+    /// Norm, affine map and ReLU, by one [`Scale`] a channel of a sample.
+    NormRelu(&'a [Scale]),
+    /// Trilinear upsampling to twice the size; the tensor holds an eighth of the voxels that are read.
+    Upsampled {
+        /// True if the corner voxels of both grids coincide.
+        align_corners: bool,
+    },
+}
+
+/// `relu(((x - shift) - rest) · scale + bias)`, with this slope of the ReLU below 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    /// The mean, rounded to f32; see [`Moments`](crate::norm::Moments).
+    pub shift: f32,
+    /// The part of the mean that `shift` lost in rounding.
+    pub rest: f32,
+    /// The factor.
+    pub scale: f32,
+    /// The number that is added then.
+    pub bias: f32,
+    /// The factor of values below 0.
+    pub slope: f32,
+}
+
+/// Channels of a [`Source`] that lie in one tensor `[batch, channels, depth, height, width]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// The tensor's values.
+    pub values: &'a [f32],
+    /// Its channels.
+    pub channels: usize,
+    /// How they are changed.
+    pub read: Read<'a>,
+}
+
+/// The input of a convolution: the channels of its parts, concatenated.
+///
+/// Neither the concatenated nor the upsampled nor the normalised tensor is made: values are changed while they are
+/// copied to a thread's scratch memory.
+#[derive(Clone, Debug)]
+pub struct Source<'a> {
+    batch: usize,
+    /// Shape of a channel as it is read.
+    shape: [usize; 3],
+    parts: Vec<Stored<'a>>,
+}
+
+/// A part and the shape in which its channels are stored.
+#[derive(Clone, Debug)]
+struct Stored<'a> {
+    part: Part<'a>,
+    shape: [usize; 3],
+    /// Of an upsampled part.
+    axes: Option<[Axis; 3]>,
+}
+
+impl<'a> Source<'a> {
+    /// One tensor `[batch, channels, shape]`, as it is.
+    ///
+    /// # Panics
+    /// If it has another number of values, or a size is 0.
+    #[must_use]
+    pub fn new(values: &'a [f32], batch: usize, channels: usize, shape: [usize; 3]) -> Self {
+        Self::from_parts(batch, shape, &[Part { values, channels, read: Read::Plain }])
+    }
+
+    /// Several tensors; `shape` is that in which their channels are read.
+    ///
+    /// # Panics
+    /// If a part has another number of values or scales than its channels and the shape need, a size is 0, or an
+    /// upsampled part is read in a shape with an odd size.
+    #[must_use]
+    pub fn from_parts(batch: usize, shape: [usize; 3], parts: &[Part<'a>]) -> Self {
+        assert!(shape.iter().all(|size| *size > 0), "a shape of {shape:?}");
+        let stored = |part: &Part<'a>| {
+            let (mut stored, mut axes) = (shape, None);
+            if let Read::Upsampled { align_corners } = part.read {
+                assert!(shape.iter().all(|size| size.is_multiple_of(2)), "upsampled to an odd size: {shape:?}");
+                stored = shape.map(|size| size / 2);
+                axes = Some(stored.map(|size| Axis::new(size, align_corners)));
+            }
+            if let Read::NormRelu(scales) = part.read {
+                assert_eq!(scales.len(), batch * part.channels, "scales");
+            }
+            assert_eq!(part.values.len(), batch * part.channels * stored.iter().product::<usize>(), "input values");
+            Stored { part: *part, shape: stored, axes }
+        };
+        Self { batch, shape, parts: parts.iter().map(stored).collect() }
+    }
+
+    /// Samples.
+    #[must_use]
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Channels of all parts.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.parts.iter().map(|stored| stored.part.channels).sum()
+    }
+
+    /// Shape of a channel as it is read, `[depth, height, width]`.
+    #[must_use]
+    pub fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    /// All values as they are read; borrowed if they lie so.
+    pub(crate) fn dense(&self) -> std::borrow::Cow<'_, [f32]> {
+        if let [Stored { part: Part { values, read: Read::Plain, .. }, .. }] = self.parts[..] {
+            return values.into();
+        }
+        let ([depth, height, width], mut half) = (self.shape, Vec::new());
+        let mut values = vec![0.0; self.batch * self.channels() * depth * height * width];
+        for (number, to) in values.chunks_exact_mut(depth * height * width).enumerate() {
+            let channel = self.channel(number / self.channels(), number % self.channels());
+            for (row, to) in to.chunks_exact_mut(width).enumerate() {
+                channel.row(row / height, row % height, to, &mut half);
+            }
+        }
+        values.into()
+    }
+
+    /// One channel of one sample.
+    pub(crate) fn channel(&self, sample: usize, mut channel: usize) -> Channel<'_> {
+        for Stored { part, shape, axes } in &self.parts {
+            if channel < part.channels {
+                let row = sample * part.channels + channel;
+                let voxels: usize = shape.iter().product();
+                let read = match (part.read, axes) {
+                    (Read::NormRelu(scales), _) => ChannelRead::NormRelu(scales[row]),
+                    (_, Some(axes)) => ChannelRead::Upsampled(axes),
+                    _ => ChannelRead::Plain,
+                };
+                return Channel { values: &part.values[row * voxels..][..voxels], shape: *shape, read };
+            }
+            channel -= part.channels;
+        }
+        panic!("no such channel");
+    }
+}
+
+/// One channel of one sample of a [`Source`].
+#[derive(Clone, Copy)]
+pub(crate) struct Channel<'a> {
+    values: &'a [f32],
+    /// Shape as stored.
+    shape: [usize; 3],
+    read: ChannelRead<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum ChannelRead<'a> {
+    Plain,
+    NormRelu(Scale),
+    Upsampled(&'a [Axis; 3]),
+}
+
+impl<'a> Channel<'a> {
+    /// Rows `y` to `y + rows` of plane `z` if they can be read in place.
+    pub fn in_place(&self, z: usize, y: usize, rows: usize) -> Option<&'a [f32]> {
+        match self.read {
+            ChannelRead::Plain => Some(self.stored(z, y, rows)),
+            _ => None,
+        }
+    }
+
+    /// Writes row `y` of plane `z` to `to`, which has its width; `half` is scratch.
+    pub fn row(&self, z: usize, y: usize, to: &mut [f32], half: &mut Vec<f32>) {
+        match self.read {
+            ChannelRead::Plain => to.copy_from_slice(self.stored(z, y, 1)),
+            ChannelRead::NormRelu(scale) => norm_relu(self.stored(z, y, 1), scale, to),
+            ChannelRead::Upsampled([depth, height, width]) => {
+                let (planes, rows) = (depth.sources(z), height.sources(y));
+                half.resize(width.size(), 0.0);
+                let row = |z: usize, y: usize| self.stored(planes[z].0, rows[y].0, 1);
+                let weight = |z: usize, y: usize| planes[z].1 * rows[y].1;
+                blend(
+                    [row(0, 0), row(0, 1), row(1, 0), row(1, 1)],
+                    [weight(0, 0), weight(0, 1), weight(1, 0), weight(1, 1)],
+                    half,
+                );
+                width.widen(half, to);
+            }
+        }
+    }
+
+    /// Loads a row into the cache before it is needed.
+    pub fn prefetch(&self, z: usize, y: usize) {
+        #[cfg(target_arch = "x86_64")]
+        if !matches!(self.read, ChannelRead::Upsampled(_)) {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            for line in self.stored(z, y, 1).chunks(16) {
+                // SAFETY: a prefetch has no effect but on the cache, whatever the address; this one is valid.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (z, y);
+    }
+
+    fn stored(&self, z: usize, y: usize, rows: usize) -> &'a [f32] {
+        let [_, height, width] = self.shape;
+        &self.values[(z * height + y) * width..][..rows * width]
+    }
+}
+
+vectorised! {
+    fn norm_relu(x: &[f32], scale: Scale, to: &mut [f32]) {
+        for (to, &x) in to.iter_mut().zip(x) {
+            let y = ((x - scale.shift) - scale.rest) * scale.scale + scale.bias;
+            // Not `max`: a NaN passes through.
+            let [high, low] = if y <= 0.0 { [0.0, y] } else { [y, 0.0] };
+            *to = high + low * scale.slope;
+        }
+    }
+
+    fn blend(rows: [&[f32]; 4], weights: [f32; 4], to: &mut [f32]) {
+        let [a, b, c, d] = rows;
+        for ((((to, &a), &b), &c), &d) in to.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            *to = (a * weights[0] + b * weights[1]) + (c * weights[2] + d * weights[3]);
+        }
+    }
+}

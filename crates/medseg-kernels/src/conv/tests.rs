@@ -1,0 +1,285 @@
+//! Every instruction isa against sums written out, at shape around and far from a vector's width.
+
+use super::pointwise::{pointwise, pointwise_weight_grad, pointwise_weights};
+use super::winograd::{Pass, transformed, winograd, winograd_weight_grad};
+use super::{Arithmetic, Part, Read, Scale, Sink, Source};
+use crate::isa::Isa;
+use crate::upsample::Axis;
+
+/// Shape of a batch of channel-first volumes.
+#[derive(Clone, Copy, Debug)]
+struct Volumes {
+    batch: usize,
+    channels: usize,
+    shape: [usize; 3],
+}
+
+impl Volumes {
+    fn len(&self) -> usize {
+        self.batch * self.channels * self.shape.iter().product::<usize>()
+    }
+}
+
+/// Small whole numbers, so that sums are exact in f32 whatever their order.
+pub(crate) fn numbers(count: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed;
+    let next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 33) % 9) as f32 - 4.0
+    };
+    std::iter::repeat_with(next).take(count).collect()
+}
+
+struct Case {
+    x: Volumes,
+    output: usize,
+    kernel: usize,
+    padding: [usize; 3],
+}
+
+impl Case {
+    fn output_shape(&self) -> [usize; 3] {
+        std::array::from_fn(|a| self.x.shape[a] + 2 * self.padding[a] + 1 - self.kernel)
+    }
+
+    /// Calls `visit(output index, input index, weight index)` for every product of the convolution.
+    fn products(&self, mut visit: impl FnMut(usize, usize, usize)) {
+        let (k, [d, h, w], out) = (self.kernel, self.x.shape, self.output_shape());
+        for n in 0..self.x.batch {
+            for (o, c) in (0..self.output).flat_map(|o| (0..self.x.channels).map(move |c| (o, c))) {
+                for position in 0..out.iter().product() {
+                    let at = [position / (out[1] * out[2]), position / out[2] % out[1], position % out[2]];
+                    for tap in 0..k.pow(3) {
+                        let offset = [tap / (k * k), tap / k % k, tap % k];
+                        let from: [isize; 3] =
+                            std::array::from_fn(|a| (at[a] + offset[a]) as isize - self.padding[a] as isize);
+                        if (0..3).all(|a| (0..self.x.shape[a] as isize).contains(&from[a])) {
+                            let [z, y, x] = from.map(|v| v as usize);
+                            visit(
+                                (n * self.output + o) * out.iter().product::<usize>() + position,
+                                (((n * self.x.channels + c) * d + z) * h + y) * w + x,
+                                (o * self.x.channels + c) * k.pow(3) + tap,
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn check(&self, isa: Isa) {
+        let voxels: usize = self.output_shape().iter().product();
+        let x = numbers(self.x.len(), 1);
+        let weights = numbers(self.output * self.x.channels * self.kernel.pow(3), 2);
+        let gradient = numbers(self.x.batch * self.output * voxels, 3);
+        let (mut y, mut grad_x) = (vec![0.0f32; gradient.len()], vec![0.0f32; x.len()]);
+        let mut grad_weight = vec![0.0f32; weights.len()];
+        self.products(|o, i, w| {
+            y[o] += x[i] * weights[w];
+            grad_x[i] += gradient[o] * weights[w];
+            grad_weight[w] += gradient[o] * x[i];
+        });
+        let what = format!("{isa:?} {:?} -> {} k{} p{:?}", self.x, self.output, self.kernel, self.padding);
+        let source = Source::new(&x, self.x.batch, self.x.channels, self.x.shape);
+        assert!(self.forward(isa, &source, &weights) == y, "output, {what}");
+        assert!(self.weights(isa, &source, &gradient) == grad_weight, "weights, {what}");
+        assert!(self.input(isa, &gradient, &weights) == grad_x, "input, {what}");
+        // Numbers this small are exact in bf16 too. Where there are no tiles, their layout is still tested.
+        for half in [Arithmetic::Bf16, Arithmetic::Bf16Tiles] {
+            if self.kernel != 3 || (half == Arithmetic::Bf16 && !half.available()) {
+                continue;
+            }
+            let mut out = vec![f32::NAN; y.len()];
+            let sink = Sink::new(&mut out, self.x.batch, self.output, voxels);
+            let words = transformed(&weights, self.output, self.x.channels, Pass::Forward, half);
+            winograd(isa, half, &source, &words, self.padding, &sink);
+            assert!(out == y, "{half:?}, {what}");
+        }
+    }
+
+    fn forward(&self, isa: Isa, x: &Source<'_>, weights: &[f32]) -> Vec<f32> {
+        let voxels = self.output_shape().iter().product();
+        let mut out = vec![f32::NAN; x.batch() * self.output * voxels];
+        let sink = Sink::new(&mut out, x.batch(), self.output, voxels);
+        if self.kernel == 1 {
+            pointwise(isa, x, &pointwise_weights(weights, self.output, x.channels(), Pass::Forward), &sink);
+        } else {
+            winograd(
+                isa,
+                Arithmetic::F32,
+                x,
+                &transformed(weights, self.output, x.channels(), Pass::Forward, Arithmetic::F32),
+                self.padding,
+                &sink,
+            );
+        }
+        out
+    }
+
+    fn input(&self, isa: Isa, gradient: &[f32], weights: &[f32]) -> Vec<f32> {
+        let Volumes { batch, channels, shape } = self.x;
+        let source = Source::new(gradient, batch, self.output, self.output_shape());
+        let mut out = vec![f32::NAN; self.x.len()];
+        let sink = Sink::new(&mut out, batch, channels, shape.iter().product());
+        if self.kernel == 1 {
+            pointwise(isa, &source, &pointwise_weights(weights, self.output, channels, Pass::InputGrad), &sink);
+        } else {
+            let weights = transformed(weights, self.output, channels, Pass::InputGrad, Arithmetic::F32);
+            winograd(isa, Arithmetic::F32, &source, &weights, self.padding.map(|p| 2 - p), &sink);
+        }
+        out
+    }
+
+    fn weights(&self, isa: Isa, x: &Source<'_>, gradient: &[f32]) -> Vec<f32> {
+        if self.kernel == 1 {
+            pointwise_weight_grad(isa, x, gradient, self.output)
+        } else {
+            winograd_weight_grad(isa, x, gradient, self.output, self.padding)
+        }
+    }
+}
+
+#[test]
+fn every_isa_is_exact_at_odd_sizes_and_channels() {
+    let widths = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 49];
+    for isa in Isa::available() {
+        for (n, width) in widths.into_iter().enumerate() {
+            let (channels, output) = (1 + n * 5 % 7, 1 + n * 3 % 10);
+            let shape = [1 + n % 4, 1 + n * 2 % 5, width];
+            let x = Volumes { batch: 1 + n % 3, channels, shape };
+            for padding in [[1; 3], [2, 1, 2], [1, 2, 0]] {
+                if shape[2] + 2 * padding[2] >= 3 {
+                    Case { x, output, kernel: 3, padding }.check(isa);
+                }
+            }
+            if shape.iter().all(|side| *side >= 3) {
+                Case { x, output, kernel: 3, padding: [0; 3] }.check(isa);
+            }
+            Case { x, output, kernel: 1, padding: [0; 3] }.check(isa);
+        }
+    }
+}
+
+#[test]
+fn every_isa_is_exact_for_many_channels_and_for_long_volumes() {
+    for isa in Isa::available() {
+        let deep = Volumes { batch: 1, channels: 70, shape: [3, 2, 3] };
+        Case { x: deep, output: 37, kernel: 3, padding: [1; 3] }.check(isa);
+        Case { x: deep, output: 37, kernel: 1, padding: [0; 3] }.check(isa);
+        let long = Volumes { batch: 1, channels: 2, shape: [41, 13, 19] };
+        Case { x: long, output: 5, kernel: 3, padding: [1; 3] }.check(isa);
+        Case { x: long, output: 5, kernel: 1, padding: [0; 3] }.check(isa);
+    }
+}
+
+#[test]
+fn every_isa_is_exact_for_every_number_of_channels() {
+    for isa in Isa::available() {
+        for channels in 1..=17 {
+            let x = Volumes { batch: 1 + channels % 2, channels, shape: [2, 3, 5] };
+            Case { x, output: 18 - channels, kernel: 3, padding: [1; 3] }.check(isa);
+            Case { x, output: 18 - channels, kernel: 1, padding: [0; 3] }.check(isa);
+        }
+    }
+}
+
+#[test]
+fn every_isa_is_exact_where_the_work_is_cut_up() {
+    // Few rows to a task, and more voxels than the gradient of the weights holds at a time.
+    let wide = Volumes { batch: 1, channels: 60, shape: [9, 63, 65] };
+    // Several blocks of output channels to a task, the last ones fewer.
+    let blocks = Volumes { batch: 3, channels: 2, shape: [41, 5, 6] };
+    for isa in Isa::available() {
+        Case { x: wide, output: 1, kernel: 3, padding: [1; 3] }.check(isa);
+        Case { x: blocks, output: 17, kernel: 3, padding: [1; 3] }.check(isa);
+    }
+}
+
+/// The values of a part as a convolution reads them, by formulas written out voxel by voxel.
+fn as_read(part: &Part<'_>, axes: &[Axis; 3], batch: usize, [d, h, w]: [usize; 3]) -> Vec<f32> {
+    let mut read = Vec::new();
+    for row in 0..batch * part.channels {
+        for position in 0..d * h * w {
+            let at = [position / (h * w), position / w % h, position % w];
+            read.push(match part.read {
+                Read::Plain => part.values[row * d * h * w + position],
+                Read::NormRelu(scales) => {
+                    let Scale { shift, rest, scale, bias, slope } = scales[row];
+                    let y = ((part.values[row * d * h * w + position] - shift) - rest) * scale + bias;
+                    if y > 0.0 { y } else { y * slope }
+                }
+                Read::Upsampled { .. } => {
+                    let [sz, sy, sx]: [_; 3] = std::array::from_fn(|a| axes[a].sources(at[a]));
+                    let small = [d / 2, h / 2, w / 2];
+                    let mut sum = 0.0;
+                    for (z, y, x) in (0..8).map(|n| (sz[n / 4], sy[n / 2 % 2], sx[n % 2])) {
+                        let value = part.values[((row * small[0] + z.0) * small[1] + y.0) * small[2] + x.0];
+                        sum += z.1 * y.1 * x.1 * value;
+                    }
+                    sum
+                }
+            });
+        }
+    }
+    read
+}
+
+#[test]
+fn inputs_are_concatenated_normalised_and_upsampled_while_they_are_read() {
+    // Weights of 1/4 and 3/4 keep the sums exact.
+    let (batch, small) = (2, [2, 3, 9]);
+    let shape = small.map(|side| 2 * side);
+    let axes = small.map(|side| Axis::new(side, false));
+    let voxels: usize = shape.iter().product();
+    let scales: Vec<Scale> = (0..batch * 2)
+        .map(|n| Scale {
+            shift: n as f32,
+            rest: 0.5,
+            scale: [0.5, 0.0, 1.0, -2.0][n],
+            bias: [0.0, 1.0, -0.5, 2.0][n],
+            slope: [0.0, 0.0, 0.25, 0.5][n],
+        })
+        .collect();
+    let (a, b, c) =
+        (numbers(batch * 3 * voxels, 1), numbers(batch * 2 * voxels, 2), numbers(batch * 4 * voxels / 8, 3));
+    let parts = [
+        Part { values: &a, channels: 3, read: Read::Plain },
+        Part { values: &b, channels: 2, read: Read::NormRelu(&scales) },
+        Part { values: &c, channels: 4, read: Read::Upsampled { align_corners: false } },
+    ];
+    let read = parts.map(|part| as_read(&part, &axes, batch, shape));
+    let plain: Vec<Part<'_>> = parts
+        .iter()
+        .zip(&read)
+        .map(|(part, values)| Part { values, channels: part.channels, read: Read::Plain })
+        .collect();
+    let (source, plain) = (Source::from_parts(batch, shape, &parts), Source::from_parts(batch, shape, &plain));
+    for isa in Isa::available() {
+        for (kernel, padding) in [(3, [1; 3]), (3, [0, 2, 1]), (1, [0; 3])] {
+            let case = Case { x: Volumes { batch, channels: 9, shape }, output: 5, kernel, padding };
+            let weights = numbers(5 * 9 * kernel.pow(3), 4);
+            assert!(case.forward(isa, &source, &weights) == case.forward(isa, &plain, &weights), "{isa:?} {kernel}");
+            let gradient = numbers(batch * 5 * case.output_shape().iter().product::<usize>(), 5);
+            assert!(case.weights(isa, &source, &gradient) == case.weights(isa, &plain, &gradient), "{isa:?}");
+        }
+    }
+}
+
+#[test]
+fn the_gradient_of_concatenated_inputs_goes_to_both() {
+    let (batch, shape) = (2, [3, 4, 17]);
+    let case = Case { x: Volumes { batch, channels: 11, shape }, output: 6, kernel: 3, padding: [1; 3] };
+    let voxels: usize = shape.iter().product();
+    let (gradient, weights) = (numbers(batch * 6 * voxels, 1), numbers(6 * 11 * 27, 2));
+    for isa in Isa::available() {
+        let whole = case.input(isa, &gradient, &weights);
+        let (mut first, mut second) = (vec![f32::NAN; batch * 4 * voxels], vec![f32::NAN; batch * 7 * voxels]);
+        let sink = Sink::from_parts(batch, voxels, [(&mut first, 4), (&mut second, 7)]);
+        let packed = transformed(&weights, 6, 11, Pass::InputGrad, Arithmetic::F32);
+        winograd(isa, Arithmetic::F32, &Source::new(&gradient, batch, 6, shape), &packed, [1; 3], &sink);
+        for (n, sample) in whole.chunks_exact(11 * voxels).enumerate() {
+            assert!(sample[..4 * voxels] == first[n * 4 * voxels..][..4 * voxels], "{isa:?}");
+            assert!(sample[4 * voxels..] == second[n * 7 * voxels..][..7 * voxels], "{isa:?}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The number format of the products.
+
+use super::{half, tiles};
+
+/// The number format in which Winograd's algorithm multiplies; sums are in f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Arithmetic {
+    /// f32.
+    #[default]
+    F32,
+    /// bf16 (7 bits of mantissa), two channels in a word, by vectors: AVX512-BF16.
+    Bf16,
+    /// bf16, two channels in a word, by tiles: AMX, on Linux.
+    Bf16Tiles,
+}
+
+impl Arithmetic {
+    /// The fastest way of this processor to multiply in bf16, if it has one.
+    #[must_use]
+    pub fn fastest_bf16() -> Option<Self> {
+        [Self::Bf16Tiles, Self::Bf16].into_iter().find(|way| way.available())
+    }
+
+    /// True if this processor has the instructions.
+    #[must_use]
+    pub fn available(self) -> bool {
+        match self {
+            Self::F32 => true,
+            Self::Bf16 => half::available(),
+            Self::Bf16Tiles => tiles::available(),
+        }
+    }
+
+    /// Rows of `channels`: one each, or words of two.
+    pub(crate) fn rows(self, channels: usize) -> usize {
+        match self {
+            Self::F32 => channels,
+            Self::Bf16 | Self::Bf16Tiles => channels.div_ceil(2),
+        }
+    }
+
+    /// Rows for which there are transformed weights; in tiles some may be zeros.
+    pub(crate) fn weight_rows(self, channels: usize) -> usize {
+        match self {
+            Self::F32 | Self::Bf16 => self.rows(channels),
+            Self::Bf16Tiles => self.rows(channels).next_multiple_of(tiles::WORDS),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The gradient of the weights: the same products, summed over the voxels.
+
+use rayon::prelude::*;
+
+use super::correlation::correlate;
+use super::grad_rows;
+use super::input::{self, Scratch};
+use super::regions::{Cut, Region};
+use super::{KERNEL, POINTS, TAPS};
+use crate::conv::source::Source;
+use crate::isa::Isa;
+use crate::memory::Buffer;
+
+/// Bytes that the sums of all parts may take.
+const PARTS_BYTES: usize = 16 << 20;
+/// Most parts that the regions are summed in.
+const MOST_PARTS: usize = 64;
+/// Fewer parts than this are not worth their memory: the threads work on each region together.
+const FEW_PARTS: usize = 8;
+/// Regions summed in f32 before the sums are added up in f64.
+const IN_SINGLE: usize = 16;
+
+/// Gradient of the weights `[out_channels, in_channels, 3, 3, 3]` of a convolution of stride 1, from its input and its out_channels's
+/// gradient `[batch, out_channels, output shape]`.
+///
+/// Sums are in f32 within a few regions and in f64 over them; which sums belong together depends on the shapes alone.
+///
+/// # Panics
+/// If the lengths do not agree or the kernel is larger than the padded input.
+pub(crate) fn winograd_weight_grad(
+    isa: Isa,
+    x: &Source<'_>,
+    grad: &[f32],
+    out_channels: usize,
+    padding: [usize; 3],
+) -> Vec<f32> {
+    let isa = isa.narrowed(out_channels);
+    let channels = x.channels();
+    let cut = Cut::new(x.shape(), padding, (channels + out_channels).div_ceil(2));
+    assert_eq!(grad.len(), x.batch() * out_channels * cut.output.iter().product::<usize>(), "gradient values");
+    let work = Work { isa, cut, x, channels, grad, out_channels };
+    let regions = cut.regions(x.batch());
+    let parts = (PARTS_BYTES / (12 * work.sums_len())).min(MOST_PARTS).min(regions.len());
+    if regions.len() <= IN_SINGLE {
+        let mut sums = Buffer::new(work.sums_len());
+        sums.fill(0.0);
+        work.add(&regions, true, &mut sums);
+        return work.weights::<f32>(&sums);
+    }
+    let sums = if parts < FEW_PARTS {
+        work.sum(&regions, true)
+    } else {
+        let of = |part: usize| &regions[part * regions.len() / parts..(part + 1) * regions.len() / parts];
+        let sums: Vec<_> = (0..parts).into_par_iter().map(|part| work.sum(of(part), false)).collect();
+        sums.into_iter().reduce(added).expect("a part")
+    };
+    work.weights(&sums)
+}
+
+fn added(mut total: Vec<f64>, part: Vec<f64>) -> Vec<f64> {
+    total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
+    total
+}
+
+struct Work<'a> {
+    isa: Isa,
+    cut: Cut,
+    x: &'a Source<'a>,
+    channels: usize,
+    grad: &'a [f32],
+    out_channels: usize,
+}
+
+impl Work<'_> {
+    /// Output channels of a block: a vector.
+    fn block(&self) -> usize {
+        self.isa.lanes()
+    }
+
+    fn blocks(&self) -> usize {
+        self.out_channels.div_ceil(self.block())
+    }
+
+    /// Sums of one block and point: [channel][tap][block].
+    fn point_len(&self) -> usize {
+        self.channels * TAPS * self.block()
+    }
+
+    /// Sums of all: [block of out_channels channels][point][channel][tap][block].
+    fn sums_len(&self) -> usize {
+        self.blocks() * POINTS * self.point_len()
+    }
+
+    /// Positions of a region: the flat ones, out_channels even.
+    fn positions(&self, of: &Region) -> usize {
+        self.cut.rows(of).next_multiple_of(2)
+    }
+
+    /// Sums over some regions, by one thread or by all `together`.
+    fn sum(&self, regions: &[Region], together: bool) -> Vec<f64> {
+        let mut total = vec![0.0f64; self.sums_len()];
+        let mut single = Buffer::new(self.sums_len());
+        single.fill(0.0);
+        for regions in regions.chunks(IN_SINGLE) {
+            self.add(regions, together, &mut single);
+            total.iter_mut().zip(&mut *single).for_each(|(total, sum)| *total += f64::from(std::mem::take(sum)));
+        }
+        total
+    }
+
+    /// Adds the sums over a few regions.
+    fn add(&self, regions: &[Region], together: bool, sums: &mut [f32]) {
+        let mut v = Buffer::new(self.channels * self.cut.channel_len());
+        let most = regions.iter().map(|of| self.positions(of)).max().unwrap_or(0);
+        let mut g = Buffer::new(self.blocks() * POINTS * most * self.block());
+        for of in regions {
+            if together {
+                self.region_together(of, &mut v, &mut g, sums);
+            } else {
+                self.region(of, &mut v, &mut g, sums);
+            }
+        }
+    }
+
+    fn region(&self, of: &Region, v: &mut [f32], g: &mut [f32], sums: &mut [f32]) {
+        let positions = self.positions(of);
+        let of_block = POINTS * positions * self.block();
+        let g = &mut g[..self.blocks() * of_block];
+        let (mut scratch, mut rows) = (Scratch::default(), Vec::new());
+        for (c, v) in v.chunks_exact_mut(self.cut.channel_len()).enumerate() {
+            self.input(of, c, &mut scratch, v);
+        }
+        for (block, g) in g.chunks_exact_mut(of_block).enumerate() {
+            self.grad_rows(of, block, &mut rows, g);
+        }
+        for (task, sums) in sums.chunks_exact_mut(self.point_len()).enumerate() {
+            self.correlate(task, v, &g[task * positions * self.block()..][..positions * self.block()], sums);
+        }
+    }
+
+    fn region_together(&self, of: &Region, v: &mut [f32], g: &mut [f32], sums: &mut [f32]) {
+        let positions = self.positions(of);
+        let of_block = POINTS * positions * self.block();
+        let g = &mut g[..self.blocks() * of_block];
+        v.par_chunks_exact_mut(self.cut.channel_len())
+            .enumerate()
+            .for_each_init(Scratch::default, |scratch, (c, v)| self.input(of, c, scratch, v));
+        g.par_chunks_exact_mut(of_block)
+            .enumerate()
+            .for_each_init(Vec::new, |rows, (block, g)| self.grad_rows(of, block, rows, g));
+        let (v, g) = (&*v, &*g);
+        sums.par_chunks_exact_mut(self.point_len()).enumerate().for_each(|(task, sums)| {
+            self.correlate(task, v, &g[task * positions * self.block()..][..positions * self.block()], sums);
+        });
+    }
+
+    fn input(&self, of: &Region, c: usize, scratch: &mut Scratch, v: &mut [f32]) {
+        let next = (c + 1 < self.channels).then(|| self.x.channel(of.sample, c + 1));
+        input::transform(self.isa, &self.cut, of, self.x.channel(of.sample, c), next, scratch, v);
+    }
+
+    fn grad_rows(&self, of: &Region, block: usize, scratch: &mut Vec<f32>, g: &mut [f32]) {
+        let voxels: usize = self.cut.output.iter().product();
+        let first = block * self.block();
+        let count = self.block().min(self.out_channels - first);
+        let channels =
+            self.grad[(of.sample * self.out_channels + first) * voxels..][..count * voxels].chunks_exact(voxels);
+        let channels: Vec<&[f32]> = channels.collect();
+        grad_rows::transform(self.isa, &self.cut, of, &channels, self.positions(of), scratch, g);
+    }
+
+    /// Adds the products of one block and point.
+    fn correlate(&self, task: usize, v: &[f32], g: &[f32], sums: &mut [f32]) {
+        let v = &v[task % POINTS * self.cut.flat_stride()..];
+        correlate(self.isa, v, self.cut.channel_len(), self.channels, g, sums);
+    }
+
+    /// Transforms the sums back to `[out_channels, channels, 27]`.
+    fn weights<T: Copy + Into<f64> + Sync>(&self, sums: &[T]) -> Vec<f32> {
+        let (width, point_len) = (self.block(), self.point_len());
+        let mut weights = vec![0.0; self.out_channels * self.channels * KERNEL];
+        weights.par_chunks_mut(width * self.channels * KERNEL).enumerate().for_each(|(block, weights)| {
+            let sums = &sums[block * POINTS * point_len..][..POINTS * point_len];
+            for c in 0..self.channels {
+                // Four out_channels channels at a time, whose sums lie side by side.
+                for (group, weights) in weights.chunks_mut(4 * self.channels * KERNEL).enumerate() {
+                    let at = |point: usize, tap: usize| -> [f64; 4] {
+                        let sums = &sums[point * point_len + (c * TAPS + tap) * width + 4 * group..][..4];
+                        std::array::from_fn(|lane| sums[lane].into())
+                    };
+                    let kernels = kernels(at);
+                    for (lane, weights) in weights.chunks_exact_mut(self.channels * KERNEL).enumerate() {
+                        let to = &mut weights[c * KERNEL..][..KERNEL];
+                        to.iter_mut().zip(&kernels).for_each(|(to, lanes)| *to = lanes[lane] as f32);
+                    }
+                }
+            }
+        });
+        weights
+    }
+}
+
+/// The gradients of four kernels from their sums by point and tap.
+fn kernels(sum: impl Fn(usize, usize) -> [f64; 4]) -> [[f64; 4]; KERNEL] {
+    let mut kernels = [[0.0; 4]; KERNEL];
+    for tap in 0..TAPS {
+        let rows: [[[f64; 4]; 3]; 4] = std::array::from_fn(|z| along(std::array::from_fn(|y| sum(z * 4 + y, tap))));
+        for y in 0..3 {
+            for (z, value) in along(rows.map(|row| row[y])).into_iter().enumerate() {
+                kernels[(z * 3 + y) * 3 + tap] = value;
+            }
+        }
+    }
+    kernels
+}
+
+/// Gradients of 3 taps from those of the 4 transformed ones.
+#[inline(always)]
+fn along([a, b, c, d]: [[f64; 4]; 4]) -> [[f64; 4]; 3] {
+    let half: [f64; 4] = std::array::from_fn(|i| 0.5 * (b[i] + c[i]));
+    [
+        std::array::from_fn(|i| a[i] + half[i]),
+        std::array::from_fn(|i| 0.5 * (b[i] - c[i])),
+        std::array::from_fn(|i| half[i] + d[i]),
+    ]
+}
