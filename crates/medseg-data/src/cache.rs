@@ -55,14 +55,14 @@ pub struct CachedDataset<T> {
     counters: Counters,
 }
 
-/// How the items of a data set come to a disk and back.
+/// The way of a data set's items to a disk and back.
 struct Disk<T> {
     key: Box<Key>,
     load: Box<Load<T>>,
     store: Box<Store<T>>,
 }
 
-/// What is known of a case's item.
+/// State of a case's item.
 enum Slot<T> {
     Unknown,
     Kept(Arc<T>),
@@ -142,7 +142,7 @@ impl<T> CachedDataset<T> {
         self.cases.len()
     }
 
-    /// Whether there is no case.
+    /// True if there is no case.
     pub fn is_empty(&self) -> bool {
         self.cases.is_empty()
     }
@@ -157,7 +157,7 @@ impl<T> CachedDataset<T> {
         (0..self.len()).filter(|&index| matches!(*self.slot(index), Slot::Kept(_))).count()
     }
 
-    /// How often which of the ways to an item was taken so far.
+    /// Counts of the ways to an item that were taken so far.
     pub fn stats(&self) -> CacheStats {
         self.counters.read()
     }
@@ -188,12 +188,12 @@ impl<T> CachedDataset<T> {
         Ok(item)
     }
 
-    /// Whether a case was found not to fit.
+    /// True for a case that was found not to fit.
     pub(crate) fn is_streamed(&self, index: usize) -> bool {
         matches!(*self.slot(index), Slot::Streamed)
     }
 
-    /// Whether asking for a case that does not fit the memory leaves something for later.
+    /// True if asking for a case that does not fit the memory leaves something for later.
     pub(crate) fn has_disk(&self) -> bool {
         self.disk.is_some()
     }
@@ -259,7 +259,7 @@ impl<T> fmt::Debug for CachedDataset<T> {
     }
 }
 
-/// What a panic said.
+/// The message of a panic.
 fn message_of(payload: &(dyn Any + Send)) -> &str {
     let owned = || payload.downcast_ref::<String>().map(String::as_str);
     payload.downcast_ref::<&str>().copied().or_else(owned).unwrap_or("no message")

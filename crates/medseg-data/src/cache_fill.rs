@@ -6,7 +6,7 @@ use std::sync::mpsc::{Sender, channel};
 use crate::DataError;
 use crate::cache::CachedDataset;
 
-/// How far [`CachedDataset::fill`] has come.
+/// Progress of [`CachedDataset::fill`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FillProgress {
     /// Cases that are done.

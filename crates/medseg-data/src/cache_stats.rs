@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::DataError;
 
-/// How often a [`CachedDataset`](crate::CachedDataset) took which way to an item.
+/// Counts of the ways on which a [`CachedDataset`](crate::CachedDataset) came to its items.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct CacheStats {
     /// Items that were kept in memory.

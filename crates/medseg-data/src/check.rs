@@ -5,7 +5,7 @@ use medseg_volume::{Dhw, Geometry, VolumeInfo, read_info};
 use crate::DataError;
 use crate::case::Case;
 
-/// How far (mm) a label's voxels may lie from the image's for [`check_case`]: the rounding of headers, not more.
+/// Largest distance (mm) of a label's voxels from the image's for [`check_case`]: the rounding of headers, not more.
 pub const GRID_TOLERANCE_MM: f64 = 0.1;
 
 /// Reads the headers of a case and checks that image and label have the same shape and the same grid in space, within

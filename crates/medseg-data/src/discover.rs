@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::DataError;
-use crate::atomic_file::read_json;
 use crate::case::{Case, nifti_stem};
+use crate::json_file::read_json;
 
 /// Folder names that belong together: images, labels.
 const LAYOUTS: [(&str, &str); 3] = [("imagesTr", "labelsTr"), ("image", "label"), ("images", "labels")];

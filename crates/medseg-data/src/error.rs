@@ -15,7 +15,7 @@ pub enum DataError {
     Io {
         /// The folder or file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's reason.
         source: std::io::Error,
     },
     /// A folder that should hold images or labels is not there.
@@ -23,7 +23,7 @@ pub enum DataError {
     MissingFolder {
         /// The folder.
         path: PathBuf,
-        /// What it was wanted for, beginning with a comma, or nothing.
+        /// Its purpose, beginning with a comma, or nothing.
         hint: String,
     },
     /// A folder holds none of the layouts that [`discover`](crate::discover) knows.
@@ -68,7 +68,7 @@ pub enum DataError {
     BadJson {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// An image and its label do not lie on one grid.
@@ -87,7 +87,7 @@ pub enum DataError {
     /// A rule cannot split the cases, or a split does not fit them.
     #[error("split: {reason}")]
     Split {
-        /// What does not fit.
+        /// The fault.
         reason: String,
     },
     /// Checking, reading or preparing a case failed.
@@ -101,7 +101,7 @@ pub enum DataError {
     /// An offline step cannot be done with these settings or at this place.
     #[error("prepare: {reason}")]
     Offline {
-        /// What does not fit.
+        /// The fault.
         reason: String,
     },
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, available_parallelism};
 use std::time::{Duration, Instant};
 
-/// How many threads a [`Loader`] has and how far it runs ahead.
+/// Threads of a [`Loader`] and the number of items it runs ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoaderOptions {
     /// Threads that prepare items. With 0 each item is prepared when it is asked for, on the asking thread.
@@ -28,7 +28,7 @@ impl Default for LoaderOptions {
     }
 }
 
-/// What the worker threads send back: the item, or the payload of the panic that ended its preparation.
+/// A worker thread's answer: the item, or the payload of the panic that ended its preparation.
 type Outcome<T, E> = Result<Result<T, E>, Box<dyn Any + Send>>;
 type Prepare<T, E> = dyn Fn(usize) -> Result<T, E> + Send + Sync;
 /// An index to prepare and where to send the item.
@@ -54,7 +54,7 @@ pub struct Loader<T, E> {
     next: usize,
     count: usize,
     prefetch: usize,
-    /// Where the items under way will arrive, in order.
+    /// Receivers of the items under way, in order.
     pending: VecDeque<Receiver<Outcome<T, E>>>,
     pool: Option<Pool<T, E>>,
     waited: Duration,
@@ -85,7 +85,7 @@ impl<T: Send + 'static, E: Send + 'static> Loader<T, E> {
 }
 
 impl<T, E> Loader<T, E> {
-    /// How long [`next`](Iterator::next) has kept its callers waiting so far; without workers the whole preparation.
+    /// Time for which [`next`](Iterator::next) has kept its callers waiting so far; without workers the whole preparation.
     ///
     /// Divided by the time that the loop took it says whether the data or the network is the bottleneck.
     ///
@@ -102,6 +102,7 @@ impl<T, E> Loader<T, E> {
     /// println!("waited for data {:.1} % of the time", 100.0 * share);
     /// # assert!(share < 1.0);
     /// ```
+    #[must_use]
     pub fn waited(&self) -> Duration {
         self.waited
     }

@@ -21,6 +21,7 @@ const ORDER: u32 = u32::MAX;
 /// assert_ne!(first, rng_for(7, 3, 13).next_u64());
 /// assert_ne!(first, rng_for(7, 4, 12).next_u64());
 /// ```
+#[must_use]
 pub fn rng_for(seed: u64, epoch: u32, case: u32) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(u64::from(epoch) << 32 | u64::from(case));
@@ -30,6 +31,7 @@ pub fn rng_for(seed: u64, epoch: u32, case: u32) -> ChaCha8Rng {
 /// The numbers `0..count` in the random order of one epoch.
 ///
 /// It is drawn from the stream of case `u32::MAX`, so it is independent of what [`rng_for`] gives for real cases.
+#[must_use]
 pub fn epoch_order(seed: u64, epoch: u32, count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
     order.shuffle(&mut rng_for(seed, epoch, ORDER));

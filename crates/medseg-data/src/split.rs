@@ -6,8 +6,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
-use crate::atomic_file::{read_json, write_json};
 use crate::case::Case;
+use crate::json_file::{read_json, write_json};
 
 /// The ids of the cases for training and validation; kept beside a run's results as `split.json`.
 ///
@@ -119,7 +119,7 @@ impl Split {
 /// The version of the format that is written; a file without one has the first.
 const VERSION: u32 = 1;
 
-/// What `split.json` holds.
+/// Content of `split.json`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SplitFile {

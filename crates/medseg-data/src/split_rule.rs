@@ -12,7 +12,7 @@ use crate::DataError;
 use crate::case::Case;
 use crate::split::{Split, refused};
 
-/// How to split the labelled cases, which are taken in the order given (sorted by name, if [`discover`](crate::discover)
+/// A rule that splits the labelled cases, which are taken in the order given (sorted by name, if [`discover`](crate::discover)
 /// found them). Unlabelled cases always come to [`Split::unused`].
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -48,9 +48,9 @@ pub enum SplitRule {
     },
     /// By the beginning of the ids.
     Prefix {
-        /// What the ids of the training cases begin with.
+        /// Beginning of the ids of the training cases.
         train: String,
-        /// What the ids of the validation cases begin with.
+        /// Beginning of the ids of the validation cases.
         validation: String,
     },
     /// Cross-validation: the cases are shuffled with the seed and dealt into folds whose sizes differ by one at most;
@@ -79,11 +79,13 @@ pub enum SplitRule {
 
 impl SplitRule {
     /// The one-stage experiments' split of the 131 LiTS cases: 78 for training, 26 for validation, 27 left out.
+    #[must_use]
     pub fn one_stage_paper() -> Self {
         Self::FirstN { train: 78, validation: Some(26) }
     }
 
     /// The two-stage experiment's split of the 131 LiTS cases: 104 for training, 27 for validation.
+    #[must_use]
     pub fn two_stage_paper() -> Self {
         Self::FirstN { train: 104, validation: None }
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with transforms.
+//! Errors of transforms.
 
 use medseg_volume::Dhw;
 
@@ -13,7 +13,7 @@ pub enum TransformError {
         parameter: &'static str,
         /// Its value.
         value: String,
-        /// What it should be.
+        /// The rule that it breaks.
         reason: &'static str,
     },
     /// A crop is larger than the volume it is drawn from.
@@ -47,9 +47,9 @@ pub enum TransformError {
     /// A result has another shape than what was done says.
     #[error("{got} voxels do not fit: the sample has {want} at this point")]
     Shape {
-        /// What was given.
+        /// The shape that was given.
         got: Dhw<usize>,
-        /// What belongs there.
+        /// The shape that belongs there.
         want: Dhw<usize>,
     },
     /// A grid would not be one.
@@ -75,13 +75,13 @@ pub enum TransformError {
     /// A pipeline was to make one sample of one.
     #[error("the pipeline makes {samples} samples of one")]
     NotOne {
-        /// How many it makes.
+        /// Number of samples that it makes.
         samples: usize,
     },
     /// Something cannot be taken back.
     #[error("{change} cannot be taken back: {reason}")]
     NotInvertible {
-        /// What was done.
+        /// The change.
         change: &'static str,
         /// Why not.
         reason: &'static str,

@@ -52,6 +52,7 @@ enum Voxels {
 
 impl CompactImage {
     /// Packs an image; nothing is lost.
+    #[must_use]
     pub fn new(image: &ArrayView3<'_, f32>) -> Self {
         let voxels = match numbered(image.iter().copied()) {
             Some((values, numbers)) if values.len() <= 256 => {
@@ -65,6 +66,7 @@ impl CompactImage {
 
     /// As [`new`](Self::new), but an image of more than 65536 values is rounded to f16: to 11 significant bits, that is
     /// by 0.05 % of a value at most, and by 3·10⁻⁸ below 6·10⁻⁵. One with a value beyond f16's 65504 stays f32.
+    #[must_use]
     pub fn half_precision(image: &ArrayView3<'_, f32>) -> Self {
         let exact = Self::new(image);
         match &exact.voxels {
@@ -77,11 +79,13 @@ impl CompactImage {
     }
 
     /// Number of voxels along `[depth, height, width]`.
+    #[must_use]
     pub fn shape(&self) -> Dhw<usize> {
         self.shape
     }
 
     /// Bytes in memory.
+    #[must_use]
     pub fn bytes(&self) -> usize {
         match &self.voxels {
             Voxels::Bytes(values, numbers) => 4 * values.capacity() + numbers.capacity(),
@@ -92,11 +96,13 @@ impl CompactImage {
     }
 
     /// The whole image.
+    #[must_use]
     pub fn to_array(&self) -> Array3<f32> {
         self.crop(&BoxDhw::whole(self.shape), 0.0)
     }
 
     /// A box of the image; what lies outside the image gets the value `outside`.
+    #[must_use]
     pub fn crop(&self, region: &BoxDhw, outside: f32) -> Array3<f32> {
         cut(self.shape, region, outside, |from, to| self.read_voxels(from, to))
     }
@@ -118,7 +124,7 @@ impl CompactImage {
         }
     }
 
-    /// Whether there is a value for every voxel, as what a file says need not be.
+    /// True if there is a value for every voxel, which a damaged file may lack.
     fn is_whole(&self) -> bool {
         let count = match &self.voxels {
             Voxels::Bytes(values, numbers) => {

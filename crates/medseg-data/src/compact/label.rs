@@ -29,24 +29,27 @@ pub struct CompactLabel {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Voxels {
-    /// Where each run ends in C order (exclusive), and its value.
+    /// End of each run in C order (exclusive), and its value.
     Runs(Vec<u32>, Vec<u8>),
     Dense(Vec<u8>),
 }
 
 impl CompactLabel {
     /// Packs a label map.
+    #[must_use]
     pub fn new(label: &ArrayView3<'_, u8>) -> Self {
         let voxels = runs(label).unwrap_or_else(|| Voxels::Dense(label.iter().copied().collect()));
         Self { shape: label.dim().into(), voxels }
     }
 
     /// Number of voxels along `[depth, height, width]`.
+    #[must_use]
     pub fn shape(&self) -> Dhw<usize> {
         self.shape
     }
 
     /// Bytes in memory.
+    #[must_use]
     pub fn bytes(&self) -> usize {
         match &self.voxels {
             Voxels::Runs(ends, values) => 4 * ends.capacity() + values.capacity(),
@@ -55,11 +58,13 @@ impl CompactLabel {
     }
 
     /// The whole label map.
+    #[must_use]
     pub fn to_array(&self) -> Array3<u8> {
         self.crop(&BoxDhw::whole(self.shape), 0)
     }
 
     /// A box of the label map; what lies outside gets the value `outside`.
+    #[must_use]
     pub fn crop(&self, region: &BoxDhw, outside: u8) -> Array3<u8> {
         cut(self.shape, region, outside, |from, to| self.read_voxels(from, to))
     }
@@ -79,7 +84,7 @@ impl CompactLabel {
         }
     }
 
-    /// Whether there is a value for every voxel, as what a file says need not be.
+    /// True if there is a value for every voxel, which a damaged file may lack.
     fn is_whole(&self) -> bool {
         let voxels = self.shape.voxels();
         match &self.voxels {

@@ -6,7 +6,7 @@ const MOST: usize = 1 << 16;
 const PLACES: u32 = 17;
 
 /// The different values, in the order of their first voxels, and for each voxel the number of its value; `None` if there
-/// are more than 65536. Values are told apart by their bits, so NaN and -0 come back as they were.
+/// are more than 65536. Values are distinguished by their bits, so NaN and -0 come back as they were.
 pub(super) fn numbered(voxels: impl Iterator<Item = f32>) -> Option<(Vec<f32>, Vec<u16>)> {
     // Per place 0 if it is free, else a value's bits above its number plus one.
     let mut places = vec![0u64; 1 << PLACES];

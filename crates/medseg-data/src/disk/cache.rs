@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
+
+use medseg_files::PART;
 
 use super::entry::{length, read, write};
 use super::{CacheItem, CacheKey};
@@ -14,8 +15,6 @@ use crate::DataError;
 
 /// Ending of the entries.
 const ITEM: &str = "item";
-/// Ending of the entries that are being written.
-const PART: &str = "part";
 /// After this time an unfinished entry is one of a killed process.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
@@ -55,7 +54,7 @@ struct State {
     under_way: u64,
 }
 
-/// What looking for an entry gave.
+/// Result of looking for an entry.
 pub(crate) enum Found<T> {
     Item(T),
     Nothing,
@@ -132,16 +131,13 @@ impl DiskCache {
     /// # Errors
     /// If the folder cannot be listed or written; nothing is left behind.
     pub fn store(&self, key: &CacheKey, item: &impl CacheItem) -> Result<bool, DataError> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
         let name = key.file_name();
         let bytes = length(key, item).map_err(DataError::io(&self.folder))?;
         if !self.make_room(&name, bytes).map_err(DataError::io(&self.folder))? {
             return Ok(false);
         }
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let temporary = self.folder.join(format!(".{name}.{}.{number}.{PART}", std::process::id()));
         let path = self.folder.join(&name);
-        let written = write(&temporary, key, item).and_then(|()| fs::rename(&temporary, &path));
+        let written = write(&path, key, item);
         let mut state = self.state();
         state.under_way -= bytes;
         match written {
@@ -149,11 +145,7 @@ impl DiskCache {
                 state.used.insert(name);
                 Ok(true)
             }
-            Err(source) => {
-                // The first error is the one to report.
-                let _ = fs::remove_file(&temporary);
-                Err(DataError::Io { path, source })
-            }
+            Err(source) => Err(DataError::Io { path, source }),
         }
     }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use bytemuck::Pod;
 use crc32fast::Hasher;
+use medseg_files::AtomicFile;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,7 +16,7 @@ const MARK: &[u8; 8] = b"medsegC1";
 /// Bytes that are read and summed at a time, so that they are summed while they are near the processor.
 const BLOCK: usize = 1 << 18;
 
-/// What a [`DiskCache`](crate::DiskCache) can keep: something that is written as JSON values and slices of numbers, and
+/// An item that a [`DiskCache`](crate::DiskCache) can keep: it is written as JSON values and slices of numbers, and
 /// read back in the same order.
 ///
 /// # Examples
@@ -143,11 +144,11 @@ pub(super) fn length(key: &CacheKey, item: &impl CacheItem) -> io::Result<u64> {
     write_to(&mut io::sink(), key, item)
 }
 
-/// Writes an item to a new file.
+/// Writes an item to a file that appears whole.
 pub(super) fn write(path: &Path, key: &CacheKey, item: &impl CacheItem) -> io::Result<()> {
-    let mut to = BufWriter::new(File::create_new(path)?);
+    let mut to = BufWriter::new(AtomicFile::create(path)?);
     write_to(&mut to, key, item)?;
-    to.flush()
+    to.into_inner()?.commit()
 }
 
 fn write_to(to: &mut dyn Write, key: &CacheKey, item: &impl CacheItem) -> io::Result<u64> {

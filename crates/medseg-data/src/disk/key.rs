@@ -1,4 +1,4 @@
-//! What a prepared case depends on.
+//! Keys of prepared cases: everything that they depend on.
 
 use std::path::Path;
 use std::time::UNIX_EPOCH;

@@ -18,7 +18,7 @@ fn result(case: &Case, out: &Path) -> Case {
     Case { id: case.id.clone(), image: file("image"), label: Some(file("label")) }
 }
 
-/// Whether both files are there, fit each other and the step, and are not older than their sources.
+/// True if both files are there, fit each other and the step, and are not older than their sources.
 pub(super) fn is_finished(case: &Case, step: &OfflineStep, out: &Path) -> bool {
     let made = result(case, out);
     let Ok(info) = check_case(&made) else { return false };

@@ -10,8 +10,8 @@ use medseg_transforms::Preprocessing;
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
-use crate::atomic_file::{read_json, write_json};
 use crate::case::Case;
+use crate::json_file::{read_json, write_json};
 use crate::loader::{Loader, LoaderOptions};
 
 pub use report::{OfflineCase, OfflineOutcome, OfflinePlan, OfflineReport};
@@ -62,7 +62,7 @@ struct SettingsFile {
 }
 
 impl Offline {
-    /// What a run would do; nothing is written.
+    /// Plans a run; nothing is written.
     ///
     /// # Errors
     /// [`DataError::Offline`] if the settings are impossible, if no case has a label, if `out` holds the cases

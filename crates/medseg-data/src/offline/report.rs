@@ -1,4 +1,4 @@
-//! What an offline step will do, does, and has done.
+//! Plan, progress and result of an offline step.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use medseg_volume::Dhw;
 
 use crate::DataError;
 
-/// What a run will do.
+/// The plan of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OfflinePlan {
     /// Labelled cases.
     pub cases: usize,
-    /// How many of them are finished.
+    /// Number of them that are finished.
     pub finished: usize,
     /// Cases without a label, which are left out.
     pub unlabelled: usize,
@@ -36,11 +36,11 @@ pub struct OfflineCase {
     pub cases: usize,
     /// The case.
     pub id: String,
-    /// What came of it.
+    /// Its outcome.
     pub outcome: OfflineOutcome,
 }
 
-/// What came of a case.
+/// The outcome of a case.
 #[derive(Debug)]
 pub enum OfflineOutcome {
     /// An earlier run has made it.
@@ -49,7 +49,7 @@ pub enum OfflineOutcome {
     Written {
         /// Voxels of the result.
         shape: Dhw<usize>,
-        /// What is odd about the case, with its name.
+        /// A warning about the case, with its name.
         warning: Option<String>,
     },
     /// It could not be made; the message names the case.
@@ -67,14 +67,14 @@ impl fmt::Display for OfflineCase {
     }
 }
 
-/// What a run has done.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct OfflineReport {
     /// Cases that were made.
     pub written: usize,
     /// Cases that an earlier run had made.
     pub finished: usize,
-    /// What is odd about cases that were made.
+    /// Warnings about cases that were made.
     pub warnings: Vec<String>,
     /// Names and messages of the cases that could not be made.
     pub failed: Vec<(String, String)>,
@@ -87,7 +87,8 @@ impl fmt::Display for OfflineReport {
 }
 
 impl OfflineReport {
-    /// Whether every labelled case is there.
+    /// True if every labelled case is there.
+    #[must_use]
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty()
     }

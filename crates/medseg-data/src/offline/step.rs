@@ -1,4 +1,4 @@
-//! What is done to each case.
+//! The steps that a case can take.
 
 use medseg_transforms::{BoxDhw, Interpolation, LabelInterpolation, LabelMap, crop, foreground_box, resize};
 use medseg_volume::{Dhw, Volume};
@@ -35,11 +35,13 @@ impl Default for OfflineStep {
 
 impl OfflineStep {
     /// The experiments' `origin/` → `resized/`: 128³ voxels.
+    #[must_use]
     pub fn resized_paper() -> Self {
         Self::Resized { size: Dhw::splat(128), label: LabelInterpolation::Nearest }
     }
 
     /// The experiments' `origin/` → `foreground/`: a margin of 30 voxels.
+    #[must_use]
     pub fn foreground_paper() -> Self {
         Self::Foreground { margin: 30 }
     }

@@ -63,7 +63,7 @@ pub struct CropForeground {
     pub source: ForegroundSource,
     /// Voxels added on every side.
     pub margin: Dhw<usize>,
-    /// Sides are enlarged to multiples of this, half of the growth below; 1 leaves them.
+    /// Sizes grow to multiples of this, half of the growth below; 1 leaves them.
     pub k_divisible: Dhw<usize>,
     /// Cut the box at the volume's border after the margin and before the divisibility, instead of padding.
     pub allow_smaller: bool,

@@ -49,7 +49,7 @@ impl SpatialPad {
         Self { size, method: PadMethod::Symmetric, value: 0.0 }
     }
 
-    /// With padding on other sides.
+    /// With the padding put elsewhere.
     #[must_use]
     pub fn with_method(self, method: PadMethod) -> Self {
         Self { method, ..self }

@@ -26,7 +26,7 @@ pub enum IntensityChange {
     ScaleIntensity(ScaleIntensity),
     /// Z-score.
     NormalizeIntensity(NormalizeIntensity),
-    /// What lies outside two percentiles is cut off.
+    /// Cuts off values outside two percentiles.
     ClipIntensityPercentiles(ClipIntensityPercentiles),
     /// Two percentiles become a range.
     ScaleIntensityRangePercentiles(ScaleIntensityRangePercentiles),

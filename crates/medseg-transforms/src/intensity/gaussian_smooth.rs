@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::TransformError;
 
-/// What lies outside the volume when it is blurred.
+/// Values outside the volume when it is blurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BlurBorder {
@@ -28,7 +28,7 @@ pub enum BlurBorder {
 pub struct GaussianSmooth {
     /// Standard deviations in voxels, along `[depth, height, width]`; 0 leaves an axis alone.
     pub sigma: Dhw<f64>,
-    /// What lies outside.
+    /// Values outside the volume.
     #[serde(default)]
     pub border: BlurBorder,
 }

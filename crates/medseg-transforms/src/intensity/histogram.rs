@@ -33,9 +33,9 @@ use crate::TransformError;
 pub struct HistogramNormalize {
     /// Bins between the lowest and the highest voxel; MONAI's default is 256.
     pub num_bins: usize,
-    /// What voxels at and below the first bin's centre become.
+    /// Result of voxels at and below the first bin's centre.
     pub min: f32,
-    /// What voxels at and above the last bin's centre become.
+    /// Result of voxels at and above the last bin's centre.
     pub max: f32,
 }
 

@@ -48,9 +48,9 @@ impl ScaleIntensityRange {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScaleIntensity {
-    /// What the lowest voxel becomes.
+    /// Result of the lowest voxel.
     pub min: f32,
-    /// What the highest voxel becomes.
+    /// Result of the highest voxel.
     pub max: f32,
 }
 

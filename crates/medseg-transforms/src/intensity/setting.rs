@@ -1,4 +1,4 @@
-//! How an experiment brings intensities to the network's range.
+//! From stored intensities to a network's range.
 
 use ndarray::{ArrayBase, DataMut, Dimension};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use super::percentiles::percentiles;
 use super::{NormalizeIntensity, ScaleIntensityRange, voxels};
 use crate::TransformError;
 
-/// How an experiment brings intensities to the network's range. What is not finite afterwards becomes 0: NaN, and
+/// Brings intensities to the network's range. Values that are not finite afterwards become 0: NaN, and
 /// infinities where nothing clips them.
 ///
 /// The usual windows of CT have names: [`CtWindow`](crate::CtWindow).

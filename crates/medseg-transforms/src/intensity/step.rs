@@ -39,7 +39,7 @@ pub enum Channels {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeIntensity {
-    /// What is done.
+    /// The change.
     pub change: IntensityChange,
     /// To which channels.
     #[serde(default)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::TransformError;
 
-/// What becomes of label values that a [`LabelMap`] does not name.
+/// Treatment of label values that a [`LabelMap`] does not name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OtherLabels {
@@ -42,7 +42,7 @@ pub struct LabelMap {
     /// New values by old ones; written as pairs `[old, new]`.
     #[serde(with = "pairs")]
     pub to: BTreeMap<u8, u8>,
-    /// What becomes of all other values.
+    /// Treatment of all other values.
     #[serde(default)]
     pub others: OtherLabels,
 }

@@ -13,7 +13,7 @@ struct Hop {
     map: VoxelMap,
     /// The shape after it.
     shape: [usize; 3],
-    /// Whether voxels lie between those of the old grid.
+    /// True if voxels lie between those of the old grid.
     resampled: bool,
     elastic: Option<[Array3<f32>; 3]>,
 }

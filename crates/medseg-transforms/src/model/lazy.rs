@@ -39,7 +39,7 @@ impl LazySample {
         self.pending.as_ref().map_or_else(|| self.sample.shape(), Pending::shape)
     }
 
-    /// Where the voxels lie.
+    /// Place of the voxels in the patient.
     #[must_use]
     pub fn geometry(&self) -> &Geometry {
         &self.geometry

@@ -47,12 +47,12 @@ impl<T> Default for Pipeline<T> {
     }
 }
 
-/// What a pipeline makes of a sample, and how.
+/// A result of a pipeline with its trace.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transformed {
     /// The result.
     pub sample: Sample,
-    /// What was drawn and done; takes results back to the original grid.
+    /// Record of the draws; takes results back to the original grid.
     pub trace: Trace,
 }
 

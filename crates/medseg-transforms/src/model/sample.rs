@@ -14,7 +14,7 @@ pub struct Sample {
     pub image: Array4<f32>,
     /// Label values `[depth, height, width]` on the image's grid.
     pub label: Option<Array3<u8>>,
-    /// Where the voxels lie in the patient.
+    /// Place of the voxels in the patient.
     pub geometry: Geometry,
 }
 

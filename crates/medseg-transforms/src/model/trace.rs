@@ -1,4 +1,4 @@
-//! What a pipeline did to a sample.
+//! The record of a pipeline's work on a sample.
 
 use medseg_volume::{Affine, Dhw};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::spatial::SpatialChange;
 use crate::{Draw, Sample};
 
-/// What was drawn for one sample, step by step; written to a log, replayed with [`Pipeline::replay`](crate::Pipeline::replay),
+/// The draws for one sample, step by step; written to a log, replayed with [`Pipeline::replay`](crate::Pipeline::replay),
 /// and taken back with [`invert_label`](Self::invert_label) and its kin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,17 +19,17 @@ pub struct Trace {
     pub affine: Affine,
     /// One entry a step of the pipeline.
     pub steps: Vec<Applied>,
-    /// What the user should know about this case; each names it.
+    /// Warnings about this case; each names it.
     pub warnings: Vec<String>,
 }
 
-/// What one step did.
+/// The work of one step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Applied {
     /// The transform's name.
     pub transform: String,
-    /// What it did.
+    /// Its draw.
     pub draw: Draw,
 }
 
@@ -40,6 +40,7 @@ impl Trace {
     }
 
     /// The changes of the grid, first to last.
+    #[must_use]
     pub fn changes(&self) -> impl DoubleEndedIterator<Item = &SpatialChange> {
         self.steps.iter().flat_map(|applied| match &applied.draw {
             Draw::Spatial(changes) => changes.as_slice(),

@@ -54,7 +54,7 @@ pub trait Transform: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// Whether the same sample always gives the same result. Pipelines are cut at the first step that is random, so that
+    /// False if the same sample always gives the same result. Pipelines are cut at the first step that is random, so that
     /// what comes before can be computed once and kept.
     fn is_random(&self) -> bool {
         false
@@ -180,7 +180,7 @@ impl<T: Transform + ?Sized> Transform for Box<T> {
     }
 }
 
-/// What one transform does to one sample, with nothing left to chance.
+/// The work of one transform on one sample, with nothing left to chance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Draw {

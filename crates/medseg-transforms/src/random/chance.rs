@@ -1,4 +1,4 @@
-//! What random transforms draw.
+//! Ranges and probabilities of random transforms.
 
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};

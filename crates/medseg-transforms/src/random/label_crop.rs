@@ -35,7 +35,7 @@ pub struct RandCropByPosNegLabel {
     pub samples: usize,
 }
 
-/// Where crops may be centred: computed once a case and kept.
+/// Voxels that crops may be centred on: computed once a case and kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelIndex {
     shape: Dhw<usize>,
@@ -77,7 +77,7 @@ impl Runs {
     }
 }
 
-/// What is drawn for one crop: whether the foreground was chosen, and which of its (or the background's) voxels.
+/// The draw for one crop: foreground or background, and which of its voxels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CropDraw {
     /// In [0, 1): foreground if below pos / (pos + neg).

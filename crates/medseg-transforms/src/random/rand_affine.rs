@@ -25,9 +25,9 @@ pub struct RandAffine {
     pub scale: Dhw<Range>,
     /// One factor for all axes, from the range of the depth axis.
     pub same_scale: bool,
-    /// How the image's values are made.
+    /// Interpolation of the image.
     pub kernel: Kernel,
-    /// What lies outside.
+    /// Values outside the volume.
     pub padding: BorderMode,
 }
 
@@ -88,10 +88,10 @@ pub struct RandRotate {
     pub p: f64,
     /// Radians around each axis.
     pub angles: Dhw<Range>,
-    /// How the image's values are made.
+    /// Interpolation of the image.
     #[serde(default)]
     pub kernel: Kernel,
-    /// What lies outside.
+    /// Values outside the volume.
     #[serde(default)]
     pub padding: BorderMode,
 }
@@ -133,10 +133,10 @@ pub struct RandZoom {
     /// One factor for all axes instead of one each.
     #[serde(default)]
     pub same: bool,
-    /// How the image's values are made.
+    /// Interpolation of the image.
     #[serde(default)]
     pub kernel: Kernel,
-    /// What lies outside.
+    /// Values outside the volume.
     #[serde(default)]
     pub padding: BorderMode,
 }

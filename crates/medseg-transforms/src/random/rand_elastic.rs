@@ -20,10 +20,10 @@ pub struct RandElastic {
     pub sigma: Range,
     /// Of [`Elastic::magnitude`].
     pub magnitude: Range,
-    /// How the image's values are made.
+    /// Interpolation of the image.
     #[serde(default)]
     pub kernel: Kernel,
-    /// What lies outside.
+    /// Values outside the volume.
     #[serde(default)]
     pub padding: BorderMode,
 }

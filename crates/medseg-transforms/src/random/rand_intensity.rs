@@ -43,7 +43,7 @@ impl FactorRange {
     }
 }
 
-/// What is drawn for a [`RandIntensity`]. Written as `{"its_name": {its fields}}`.
+/// The random change of a [`RandIntensity`]. Written as `{"its_name": {its fields}}`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum RandIntensityChange {
@@ -59,7 +59,7 @@ pub enum RandIntensityChange {
         /// One number for all three axes.
         #[serde(default)]
         same_for_axes: bool,
-        /// What lies outside.
+        /// Values outside the volume.
         #[serde(default)]
         border: BlurBorder,
     },
@@ -180,7 +180,7 @@ pub struct RandIntensity {
     /// All channels that change are changed by the same numbers (and the same noise).
     #[serde(default)]
     pub same_for_channels: bool,
-    /// What is done.
+    /// The change.
     pub change: RandIntensityChange,
 }
 

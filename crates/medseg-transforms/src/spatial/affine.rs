@@ -23,9 +23,9 @@ pub struct Affine {
     pub scale: Dhw<f64>,
     /// Voxels of the result; the old ones if not given.
     pub size: Option<Dhw<usize>>,
-    /// How the image's values are made.
+    /// Interpolation of the image.
     pub kernel: Kernel,
-    /// What lies outside.
+    /// Values outside the volume.
     pub padding: BorderMode,
     /// MONAI's `align_corners = True`, which is no pure change of the positions: turns shear volumes that are not cubes,
     /// and moves are smaller by (n - 1) / n. Only there to repeat what was done with it.
@@ -112,13 +112,13 @@ impl Transform for Affine {
 pub struct Rotate {
     /// Radians around each axis, as in [`Affine`].
     pub angles: Dhw<f64>,
-    /// Whether the shape stays; otherwise it is that of the box around the turned volume.
+    /// Keeps the shape; otherwise it is that of the box around the rotated volume.
     #[serde(default = "crate::model::yes")]
     pub keep_size: bool,
-    /// How the image's values are made.
+    /// Interpolation of the image.
     #[serde(default)]
     pub kernel: Kernel,
-    /// What lies outside.
+    /// Values outside the volume.
     #[serde(default)]
     pub padding: BorderMode,
 }

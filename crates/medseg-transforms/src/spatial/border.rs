@@ -1,8 +1,8 @@
-//! How values between and outside voxels are made.
+//! Values between and outside voxels.
 
 use serde::{Deserialize, Serialize};
 
-/// How an image's values between voxels are made. Labels always take the nearest voxel, halves to the even one.
+/// Interpolation between an image's voxels. Labels always take the nearest voxel, halves to the even one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kernel {
@@ -17,7 +17,7 @@ pub enum Kernel {
     Area,
 }
 
-/// What there is outside the voxels.
+/// Values outside the volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BorderMode {

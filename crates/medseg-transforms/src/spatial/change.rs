@@ -32,9 +32,9 @@ pub struct Resample {
     pub shape: Dhw<usize>,
     /// From new voxels to old ones.
     pub map: VoxelMap,
-    /// How the image's values are made.
+    /// Interpolation of the image.
     pub kernel: Kernel,
-    /// What lies outside the old grid.
+    /// Values outside the old grid.
     pub padding: BorderMode,
     /// Displacements added to the positions in the new grid before the map.
     #[serde(default, skip_serializing_if = "Option::is_none")]

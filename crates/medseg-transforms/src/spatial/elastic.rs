@@ -20,7 +20,7 @@ use crate::TransformError;
 pub struct Elastic {
     /// The Gaussian's standard deviation in voxels.
     pub sigma: f64,
-    /// What the smoothed noise is multiplied with, in voxels. Smoothing leaves noise of about 0.09 / sigma^1.5, so a
+    /// Factor of the smoothed noise, in voxels. Smoothing leaves noise of about 0.09 / sigma^1.5, so a
     /// magnitude of 100 to 300 at a sigma of 5 to 8 moves voxels by some of them.
     pub magnitude: f64,
     /// Of the noise.

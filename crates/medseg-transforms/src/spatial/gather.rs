@@ -77,7 +77,7 @@ fn flat<'a, T>(array: &'a CowArray<'_, T, Ix3>) -> &'a [T] {
     array.as_slice().unwrap_or_default()
 }
 
-/// Where the voxels of one row look, along each axis.
+/// Source positions of the voxels of one row, along each axis.
 #[derive(Default)]
 struct Positions {
     along: [Vec<f64>; 3],

@@ -16,7 +16,7 @@ use crate::{BoxDhw, Interpolation, Sample, resize};
 /// are one resampling of what was there before the first: what an intermediate grid could not show is not lost.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
-    /// What of the stored voxels may be read.
+    /// The stored voxels that may be read.
     bounds: BoxDhw,
     /// The shape after all of it.
     shape: Dhw<usize>,
@@ -34,7 +34,7 @@ enum Way {
     Sampled(Box<Sampled>),
 }
 
-/// Where a new voxel looks: `before(after(voxel) + displacement)` in stored voxels.
+/// Source position of a new voxel: `before(after(voxel) + displacement)` in stored voxels.
 #[derive(Clone, Debug)]
 pub(crate) struct Sampled {
     pub kernel: Kernel,
@@ -282,7 +282,7 @@ fn stacked(channels: Vec<Array3<f32>>) -> Array4<f32> {
     all
 }
 
-/// What lies in both boxes; of size 0 along an axis where nothing does.
+/// The intersection of two boxes; of size 0 along an axis where nothing does.
 fn intersection(a: &BoxDhw, b: &BoxDhw) -> BoxDhw {
     let start = a.start.zip(b.start).map(|(a, b)| a.max(b));
     let end = a.end().zip(b.end()).map(|(a, b)| a.min(b));

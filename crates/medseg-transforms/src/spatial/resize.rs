@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BorderMode, Kernel, Taps, VoxelMap, separable, take as take_places};
 
-/// How values between voxels are made. (PyTorch `interpolate`, as MONAI's `Resize` uses it.)
+/// Interpolation between voxels. (PyTorch `interpolate`, as MONAI's `Resize` uses it.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Interpolation {
@@ -65,7 +65,7 @@ pub fn resize_nearest<T: Copy + Send + Sync>(volume: &ArrayView3<'_, T>, to: Dhw
 }
 
 /// As [`resize_nearest`], but by the voxel at the centre, floor((index + ½) · from / to), as PyTorch's `nearest-exact`
-/// does: the one to use where no other program's masks have to be matched.
+/// does: the one to use unless another program's masks must be matched.
 #[must_use]
 pub fn resize_nearest_exact<T: Copy + Send + Sync>(volume: &ArrayView3<'_, T>, to: Dhw<usize>) -> Array3<T> {
     take(volume, to, 0.5)

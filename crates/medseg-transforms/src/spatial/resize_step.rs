@@ -17,10 +17,10 @@ use crate::{BorderMode, Draw, Kernel, LazySample, Resample, SpatialChange, Trans
 pub struct Resize {
     /// Voxels along each axis.
     pub size: Dhw<usize>,
-    /// How the image's values are made.
+    /// Interpolation of the image.
     #[serde(default)]
     pub kernel: Kernel,
-    /// Whether the centres of the corner voxels stay where they are (true), or the outer faces (false).
+    /// Keeps the centres of the corner voxels where they are (true), or the outer faces (false).
     #[serde(default)]
     pub align_corners: bool,
 }

@@ -24,10 +24,10 @@ pub struct Respace {
     /// The outer faces stay where they are instead of the first voxel: round(n · old / new) voxels.
     #[serde(default)]
     pub keep_extent: bool,
-    /// How the image's values are made.
+    /// Interpolation of the image.
     #[serde(default)]
     pub kernel: Kernel,
-    /// What lies outside.
+    /// Values outside the volume.
     #[serde(default)]
     pub padding: BorderMode,
 }
@@ -159,7 +159,7 @@ fn all_voxels(sides: [f64; 3]) -> Option<[usize; 3]> {
     Some([voxels(sides[0])?, voxels(sides[1])?, voxels(sides[2])?])
 }
 
-/// Sides and origin when corner voxels' centres count.
+/// Shape and origin when corner voxels' centres count.
 fn corners(columns: &[[f64; 3]; 3], old: &Matrix, sides: [usize; 3]) -> Option<([usize; 3], [f64; 3])> {
     let last = sides.map(|side| side as f64 - 1.0);
     let (world, new) = corner_positions(columns, old, [0.0; 3], last);
@@ -182,7 +182,7 @@ fn corners(columns: &[[f64; 3]; 3], old: &Matrix, sides: [usize; 3]) -> Option<(
 /// numpy's default absolute tolerance, in voxels.
 const LOWEST: f64 = 1e-8;
 
-/// Sides and origin when the outer faces count.
+/// Shape and origin when the outer faces count.
 fn extent(columns: &[[f64; 3]; 3], old: &Matrix, sides: [usize; 3]) -> Option<([usize; 3], [f64; 3])> {
     let high = sides.map(|side| side as f64 - 0.5);
     let (_, new) = corner_positions(columns, old, [-0.5; 3], high);

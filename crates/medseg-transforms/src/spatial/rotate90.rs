@@ -22,7 +22,7 @@ pub fn rotate90<T: Copy>(volume: &ArrayView3<'_, T>, times: i32, plane: (usize, 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rotate90 {
-    /// How often; negative turns go back.
+    /// Number of quarter turns; negative ones go back.
     pub times: i32,
     /// Two of the axes 0, 1, 2 (depth, height, width).
     pub plane: (usize, usize),

@@ -12,7 +12,7 @@ use crate::TransformError;
 pub struct VoxelMap {
     /// Row by row.
     pub linear: [[f64; 3]; 3],
-    /// Where the new grid's first voxel lies in the old one.
+    /// Position of the new grid's first voxel in the old one.
     pub offset: [f64; 3],
 }
 
@@ -61,7 +61,7 @@ impl VoxelMap {
         map
     }
 
-    /// Where a position lies in the old grid.
+    /// The position in the old grid.
     #[must_use]
     pub fn apply(&self, at: [f64; 3]) -> [f64; 3] {
         let [a, b, c] = at;
@@ -106,7 +106,7 @@ impl VoxelMap {
         Some(Self { offset: back.map(|v| 0.0 - v), ..inverse })
     }
 
-    /// Whether no number differs by more than `tolerance`.
+    /// True if no number differs by more than `tolerance`.
     #[must_use]
     pub fn is_near(&self, other: &Self, tolerance: f64) -> bool {
         let numbers = |map: &Self| map.linear.into_iter().flatten().chain(map.offset).collect::<Vec<_>>();

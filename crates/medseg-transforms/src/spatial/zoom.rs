@@ -18,13 +18,13 @@ use crate::{BorderMode, Draw, Kernel, LazySample, Resample, SpatialChange, Trans
 pub struct Zoom {
     /// Above 1 enlarges.
     pub factor: Dhw<f64>,
-    /// Whether the shape stays.
+    /// Keeps the shape.
     #[serde(default = "crate::model::yes")]
     pub keep_size: bool,
-    /// How the image's values are made.
+    /// Interpolation of the image.
     #[serde(default)]
     pub kernel: Kernel,
-    /// What lies outside.
+    /// Values outside the volume.
     #[serde(default)]
     pub padding: BorderMode,
 }

@@ -52,7 +52,7 @@ impl FillHoles {
     }
 }
 
-/// Whether each component touches the volume's border.
+/// True for each component that touches the volume's border.
 fn open_components(graph: &RunGraph, (depth, height, width): (usize, usize, usize)) -> Vec<bool> {
     let mut open = vec![false; graph.sizes.len()];
     for (run, component, z, y) in graph.placed() {

@@ -35,7 +35,7 @@ pub struct KeepLargestComponents {
     pub independent: bool,
     /// Which voxels touch.
     pub connectivity: Connectivity,
-    /// How many stay. Of equal ones those that come last in C order.
+    /// Number of components that stay. Of equal ones those that come last in C order.
     pub components: usize,
 }
 

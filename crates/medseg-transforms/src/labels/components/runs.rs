@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::Connectivity;
 
-/// What counts as the same: a class for every label value, 0 for what is left out.
+/// A class for every label value, 0 for those that are left out; equal classes count as the same.
 pub(super) type Classes = [u8; 256];
 
 /// Everything but 0 is one class.

@@ -1,32 +1,20 @@
-//! Small files that are either the old or the new one, never half of it.
+//! Small JSON files that are either the old or the new one, never half of it.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use medseg_files::write_atomic;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::DataError;
 
-/// Writes `value` as indented JSON under a temporary name in the same folder, then renames it to `path`.
+/// Writes `value` as indented JSON.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), DataError> {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|error| DataError::BadJson { path: path.into(), reason: error.to_string() })?;
     text.push('\n');
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let temporary = path.with_file_name(format!(".{name}.{}.{number}.part", std::process::id()));
-    let written = File::create(&temporary)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path));
-    written.map_err(|source| {
-        // The first error is the one to report.
-        let _ = fs::remove_file(&temporary);
-        DataError::Io { path: path.into(), source }
-    })
+    write_atomic(path, text.as_bytes()).map_err(DataError::io(path))
 }
 
 /// Reads a JSON file.
