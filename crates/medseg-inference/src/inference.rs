@@ -21,7 +21,6 @@ use crate::stitching::{DeviceStitching, HostStitching, Stitching};
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-use medseg_transforms::Probabilities;
 /// use medseg_inference::{Dhw, MaskRule, SlidingWindowConfig};
 /// use ndarray::{Array3, Array4, s};
 ///

@@ -206,7 +206,9 @@ impl TrainArgs {
             if self.augment {
                 stage.augmentation = nnunet_augmentation().steps;
             }
-            stage.set_size(roi.unwrap_or(stage.size));
+            if let Some(roi) = roi {
+                stage.set_size(roi);
+            }
             stage.optimizer.lr = self.lr.unwrap_or(stage.optimizer.lr);
             stage.window = self.overlap.map_or(stage.window, |overlap| stage.window.with_overlap(overlap));
             if let Some(channels) = &self.channels {
