@@ -78,12 +78,13 @@ class Experiment:
     def __init__(self, settings, data, layout):
         self.settings = settings
         self.layout = layout
-        kind, values = intensity(settings["data"]["intensity"])
+        preprocessing = settings["data"]["preprocessing"]
+        kind, values = intensity(preprocessing["intensity"])
         scale = {
             "window": lambda: mt.ScaleIntensityRange(values["low"], values["high"], 0.0, 1.0, clip=True),
             "z_score": lambda: mt.NormalizeIntensity(nonzero=values.get("nonzero", False)),
         }[kind]()
-        axes = settings["data"].get("orientation")
+        axes = preprocessing.get("orientation")
         turn = [mt.Orientation(axcodes=axes, labels=None)] if axes else []
         read = [mt.LoadImage(image_only=True, ensure_channel_first=True), *turn]
         self.image = mt.Compose([*read, scale, mt.ToTensor(track_meta=False)])
@@ -108,9 +109,9 @@ class Experiment:
         shape = image.shape[1:]
         with torch.no_grad():
             small = (networks["coarse"](coarse.resized(image)[None])[0] > 0).float()
-        small = largest(small) if self.settings["cascade"]["largest_component"] else small
+        small = largest(small) if self.settings["cascade"]["min_component_share"] == 1.0 else small
         nearest = torch.nn.functional.interpolate(small[None], size=shape, mode="nearest-exact")[0]
-        box = outward_box(small[0], self.settings["cascade"]["margin"], shape)
+        box = outward_box(small[0], self.settings["cascade"]["coarse_margin"][0], shape)
         mask = torch.zeros_like(image)
         mask[(slice(None), *box)] = fine.windows(networks["fine"], image[(slice(None), *box)])
         return {"coarse": nearest, "fine": largest(mask) if self.settings["largest_component"] else mask}
@@ -209,8 +210,8 @@ class Stage:
     def windows(self, network, image):
         w = self.settings["window"]
         with torch.no_grad():
-            probability = sliding_window_inference(image[None], self.size, w["batch"], lambda x: torch.sigmoid(network(x)),
-                                                   overlap=w["overlap"], mode="gaussian" if w["gaussian"] else "constant")
+            probability = sliding_window_inference(image[None], w["roi"][::-1], w["batch"], lambda x: torch.sigmoid(network(x)),
+                                                   overlap=w["overlap"], mode="constant" if w["blend"] == "constant" else "gaussian")
         return (probability[0] >= 0.5).float()
 
 

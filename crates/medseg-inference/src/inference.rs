@@ -1,6 +1,7 @@
 //! One inference: a sliding window over one image.
 
 use burn::tensor::{Device, Tensor};
+use medseg_transforms::Probabilities;
 use medseg_volume::Dhw;
 use ndarray::{Array3, Array4, ArrayView3, ArrayView4, ArrayViewMut3, s};
 use rayon::prelude::*;
@@ -10,7 +11,6 @@ use crate::error::InferenceError;
 use crate::mirror::mean_over_mirrors;
 use crate::plan::WindowPlan;
 use crate::predictor::{Predictor, predict_checked};
-use crate::probabilities::Probabilities;
 use crate::progress::{Progress, report};
 use crate::rule::{MaskRule, Scores};
 use crate::sink::{ClassMaskSink, MaskSink, ScoreSink, Sink};

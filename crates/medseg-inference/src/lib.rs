@@ -23,13 +23,13 @@ pub use cascade::{
 pub use config::{Blend, Padding, SlidingWindowConfig, Stitch};
 pub use error::InferenceError;
 pub use inference::Inference;
-pub use medseg_transforms::{BoxDhw, LabelInterpolation};
+pub use medseg_transforms::{BoxDhw, LabelInterpolation, Probabilities};
 pub use medseg_volume::Dhw;
 pub use ndarray;
 pub use plan::{ForwardCost, PlanCost, StitchingMemory, StitchingOnDevice, WindowPlan};
 pub use post::{PostProcessing, PostStep};
 pub use predictor::{IntoPrediction, Predictor};
-pub use probabilities::{Probabilities, one_hot, sigmoid, softmax};
+pub use probabilities::{one_hot, sigmoid, softmax};
 pub use progress::{IntoControlFlow, NoProgress, Progress};
 pub use restore::{BeyondMask, restore_labels};
 pub use rule::MaskRule;

@@ -2,11 +2,11 @@
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::{sigmoid, softmax};
+use medseg_transforms::Probabilities;
 use medseg_volume::Dhw;
 
 use crate::error::InferenceError;
 use crate::predictor::{Predictor, predict_checked};
-use crate::probabilities::Probabilities;
 
 /// Mean of the probabilities `[batch, channels, depth, height, width]` that the predictor gives for the windows mirrored along
 /// every subset of `axes`, each flipped back. Without a function named, one channel goes through the sigmoid and several through

@@ -2,26 +2,8 @@
 
 use medseg_volume::Dhw;
 use ndarray::{Array4, ArrayView3, ArrayView4, ArrayViewMut3, Axis, Zip, s};
-use serde::{Deserialize, Serialize};
 
 use crate::error::InferenceError;
-
-/// The function that turns logits into probabilities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Probabilities {
-    /// Every channel on its own: one class against the background, or classes that overlap.
-    Sigmoid,
-    /// Channels exclude one another and add up to 1.
-    Softmax,
-}
-
-impl Probabilities {
-    /// The usual one for this many channels: sigmoid for one, softmax for several.
-    pub(crate) fn usual(channels: usize) -> Self {
-        if channels == 1 { Self::Sigmoid } else { Self::Softmax }
-    }
-}
 
 /// `1 / (1 + exp(-x))`, finite for every finite `x`.
 #[must_use]

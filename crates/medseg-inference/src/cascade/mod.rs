@@ -28,7 +28,7 @@ pub use region::map_box;
 ///
 /// A box can cut the organ without a sign of it in the mask. So [`CascadeConfig::safe`] looks whether the mask reaches a face
 /// of its box and lets it grow ([`Growth`]), and searches the whole image where the coarse network found nothing or the two
-/// networks disagree; [`CascadeReport`] tells. [`CascadeConfig::reference`] trusts the coarse network.
+/// networks disagree; [`CascadeReport`] records it. [`CascadeConfig::reference`] trusts the coarse network.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum Padding {
     /// One value everywhere; 0 is the lower end of a windowed CT.
     Constant(f32),
-    /// The image mirrored at its outermost voxels, which are not repeated: `c b | a b c | b a`. Each side has to be
+    /// The image mirrored at its outermost voxels, which are not repeated: `c b | a b c | b a`. Padding must be
     /// narrower than the image.
     Reflect,
     /// The outermost voxels repeated: `a a | a b c | c c`.

@@ -20,7 +20,8 @@ pub struct ForwardCost {
     pub bytes: u64,
 }
 
-/// Bytes that stitching over the host ([`Stitch::Host`](crate::Stitch::Host)) holds besides the image and the network's own needs. Where the host is not the device too, a batch of windows and its logits are there as well.
+/// Bytes that stitching on the host ([`Stitch::Host`](crate::Stitch::Host)) holds besides the image and the network's own
+/// needs. Where the host is not the device too, a batch of windows and its logits are there as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StitchingMemory {
@@ -54,8 +55,8 @@ impl StitchingMemory {
     }
 }
 
-/// Bytes that stitching on the device ([`Stitch::Device`](crate::Stitch::Device)) holds there besides the network's own needs; not counted is by how much an allocator rounds up. The host holds the image, a copy of it until it is uploaded, and
-/// the result.
+/// Bytes that stitching on the device ([`Stitch::Device`](crate::Stitch::Device)) holds there besides the network's own needs,
+/// without an allocator's rounding. The host holds the image, a copy of it until it is uploaded, and the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StitchingOnDevice {

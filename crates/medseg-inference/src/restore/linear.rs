@@ -85,7 +85,7 @@ impl Blender<'_> {
         }
     }
 
-    /// The indicator of a label between the two planes; tells which rows have any of it.
+    /// The indicator of a label between the two planes; `true` for the rows that have any of it.
     fn blend_planes(&self, label: u8, indicator: &mut [f32]) -> Vec<bool> {
         let (_, width) = self.planes[0].dim();
         let [first, second] = &self.planes;

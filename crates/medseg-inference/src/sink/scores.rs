@@ -1,13 +1,13 @@
 //! Averaged logits, or probabilities made of them.
 
 use burn::tensor::{Tensor, activation};
-use medseg_transforms::BoxDhw;
+use medseg_transforms::{BoxDhw, Probabilities};
 use medseg_volume::Dhw;
 use ndarray::{Array4, ArrayViewMut3, Axis, s};
 
 use super::{PlaneSink, Reduced, Sink, contiguous, ranges, room};
 use crate::error::InferenceError;
-use crate::probabilities::{Probabilities, sigmoid, softmax_rows};
+use crate::probabilities::{sigmoid, softmax_rows};
 
 /// A number for every class: the scores as they are, or probabilities made of them.
 pub(crate) struct ScoreSink {

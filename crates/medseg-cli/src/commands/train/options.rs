@@ -171,8 +171,8 @@ impl TrainArgs {
             tensorboard: self.tensorboard,
             fit: Fit {
                 epochs: fit && self.epochs.is_none() && !self.sets("epochs") && !self.sets("schedule"),
-                size: fit && self.roi.is_none() && !self.sets("size"),
-                components: fit && !self.sets("largest_component"),
+                size: fit && self.roi.is_none() && !self.sets("size") && !self.sets("roi"),
+                components: fit && !self.sets("largest_component") && !self.sets("min_component_share"),
                 intensity: match self.intensity.as_deref() {
                     None => fit && !self.sets("intensity"),
                     Some(choice) => choice == "auto",
@@ -206,7 +206,9 @@ impl TrainArgs {
             if self.augment {
                 stage.augmentation = nnunet_augmentation().steps;
             }
-            stage.set_size(roi.unwrap_or(stage.size));
+            if let Some(roi) = roi {
+                stage.set_size(roi);
+            }
             stage.optimizer.lr = self.lr.unwrap_or(stage.optimizer.lr);
             stage.window = self.overlap.map_or(stage.window, |overlap| stage.window.with_overlap(overlap));
             if let Some(channels) = &self.channels {
