@@ -31,10 +31,6 @@ pub use error_chain::error_chain;
 pub use file::{Datatype, Stored, StoredVoxels, VolumeInfo, Warning, WriteOptions};
 pub use geometry::{Affine, Geometry};
 pub use nifti::{Extension, NiftiFields, NiftiVersion};
-
-/// The earlier name of [`VolumeFile`].
-pub type NiftiFile = VolumeFile;
-
 pub use orientation::Orientation;
 pub use reorient::Axes;
 pub use volume::Volume;
