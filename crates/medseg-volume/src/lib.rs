@@ -23,18 +23,14 @@ pub use ndarray;
 pub use axes::Dhw;
 pub use door::{
     ImageOptions, ImageWarning, ReadOptions, VolumeFile, read_channels, read_image, read_image_with,
-    read_image_with_warnings, read_info, read_label, read_label_with, read_stored, write_channels, write_image,
-    write_image_i16, write_label, write_volume,
+    read_image_with_warnings, read_info, read_label, read_label_values, read_label_with, read_stored, write_channels,
+    write_image, write_image_i16, write_label, write_volume,
 };
 pub use error::{GeometryFault, MalformedKind, UnstorableFault, UnsupportedKind, VolumeError};
 pub use error_chain::error_chain;
 pub use file::{Datatype, Stored, StoredVoxels, VolumeInfo, Warning, WriteOptions};
 pub use geometry::{Affine, Geometry};
 pub use nifti::{Extension, NiftiFields, NiftiVersion};
-
-/// The earlier name of [`VolumeFile`].
-pub type NiftiFile = VolumeFile;
-
 pub use orientation::Orientation;
 pub use reorient::Axes;
 pub use volume::Volume;

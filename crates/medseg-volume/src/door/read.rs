@@ -40,6 +40,28 @@ pub fn read_label(path: impl AsRef<Path>) -> Result<Volume<u8>, VolumeError> {
     read_label_with(path, &ReadOptions::default())
 }
 
+/// Reads a 3D label map with any whole numbers, negative ones and those above 255 too.
+///
+/// # Errors
+/// As [`read_image`], and a value that is no whole number of i32 after scaling, named in the message.
+///
+/// ```
+/// use medseg_volume::ndarray::Array3;
+/// use medseg_volume::{Dhw, Geometry, Volume, WriteOptions, read_label, read_label_values, write_volume};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("aparc.nii.gz");
+/// let geometry = Geometry::from_spacing(Dhw::splat(1.0))?;
+/// let labels = Volume::new(Array3::from_elem((2, 3, 4), 2035_i32), geometry);
+/// write_volume(&path, &labels, &WriteOptions::default().with_labels(true))?;
+/// assert_eq!(read_label_values(&path)?, labels);
+/// assert!(read_label(&path).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn read_label_values(path: impl AsRef<Path>) -> Result<Volume<i32>, VolumeError> {
+    VolumeFile::open(path)?.label_values(&ReadOptions::default())
+}
+
 /// [`read_label`] with other limits, or a part of the slices.
 ///
 /// # Errors

@@ -203,6 +203,14 @@ impl VolumeFile {
         self.volume(options)
     }
 
+    /// The voxels of a 3D label map with any whole numbers, such as the values above 1000 of FreeSurfer.
+    ///
+    /// # Errors
+    /// As [`VolumeFile::image`], and a value that is no whole number of i32 after scaling.
+    pub fn label_values(&self, options: &ReadOptions) -> Result<Volume<i32>, VolumeError> {
+        self.volume(options)
+    }
+
     /// The voxels of any number of dimensions as f32 `[channel, depth, height, width]`; the axes after the third are the
     /// channels, the last slowest.
     ///

@@ -89,6 +89,19 @@ fn whole(value: f64) -> Option<u8> {
     ((0.0..=255.0).contains(&value) && value.fract() == 0.0).then_some(value as u8)
 }
 
+/// As [`whole`] for i32.
+fn whole_i32(value: f64) -> Option<i32> {
+    let range = f64::from(i32::MIN)..=f64::from(i32::MAX);
+    (range.contains(&value) && value.fract() == 0.0).then_some(value as i32)
+}
+
+/// The whole number that a scaled one stands for, if any: slopes in files are f32, so it is known to one rounding of it.
+/// 255 times the f32 nearest to 3/255 is 3.00000006.
+fn near_whole(value: f64) -> f64 {
+    let near = value.round();
+    if (value - near).abs() <= f64::from(f32::EPSILON) * near.abs() { near } else { value }
+}
+
 /// A type voxels are read as.
 pub(crate) trait Voxel: Copy + Default + Send {
     /// From a stored number that is not scaled; none if this type cannot hold it, or would alter it and must not.
@@ -118,16 +131,27 @@ impl Voxel for u8 {
         value.to_u8()
     }
 
-    /// Slopes in files are f32, so a whole number is known to one rounding of it: 255 times the f32 nearest to 3/255 is
-    /// 3.00000006.
     fn from_scaled(value: f64, _: bool) -> Option<Self> {
-        let near = value.round();
-        let known = (value - near).abs() <= f64::from(f32::EPSILON) * near;
-        if known { whole(near) } else { whole(value) }
+        whole(near_whole(value))
     }
 
     fn refusal(value: f64) -> String {
         format!("{value} is not a label (whole number from 0 to 255)")
+    }
+}
+
+impl Voxel for i32 {
+    fn from_stored<S: Stored>(value: S, _: bool) -> Option<Self> {
+        // Numbers that f64 rounds are beyond i32.
+        whole_i32(value.to_f64())
+    }
+
+    fn from_scaled(value: f64, _: bool) -> Option<Self> {
+        whole_i32(near_whole(value))
+    }
+
+    fn refusal(value: f64) -> String {
+        format!("{value} is not a label (whole number that i32 holds)")
     }
 }
 

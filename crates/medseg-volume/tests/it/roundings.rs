@@ -48,6 +48,27 @@ fn every_slope_that_makes_whole_numbers_of_stored_ones_is_understood() {
 }
 
 #[test]
+fn label_values_are_any_whole_numbers() {
+    let values = |numbers: [f64; 24], slope: f64| {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let made = Made { code: 64, bits: 64, slope, ..Made::default() };
+        let file = VolumeFile::from_bytes(made.file(&bytes)).unwrap();
+        file.label_values(&ReadOptions::default()).map(|label| label.data[[0, 0, 0]]).ok()
+    };
+    for (value, slope, want) in [
+        (2035.0, 0.0, Some(2035)),
+        (-7.0, 0.0, Some(-7)),
+        (f64::from(i32::MAX), 0.0, Some(i32::MAX)),
+        (f64::from(i32::MAX) + 1.0, 0.0, None),
+        (0.5, 0.0, None),
+        (f64::NAN, 0.0, None),
+        (-255.0, f64::from(3.0_f32 / 255.0), Some(-3)),
+    ] {
+        assert_eq!(values([value; 24], slope), want, "{value} {slope}");
+    }
+}
+
+#[test]
 fn a_value_that_f32_tells_from_a_whole_number_is_still_refused() {
     for (slope, intercept) in [(0.5, 0.0), (1.0, 0.001), (3.00001, 0.0), (1.0, -2.0)] {
         assert!(labels([1; 24], slope, intercept).unwrap_err().contains("is not a label"), "{slope} {intercept}");
