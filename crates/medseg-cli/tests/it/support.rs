@@ -65,4 +65,3 @@ pub fn assert_fails(output: &Output, code: i32, what: &str) {
     let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("error: ")).collect();
     assert!(errors.len() == 1 && errors[0].contains(what), "{what} is not named in one sentence:\n{text}");
 }
-

@@ -230,4 +230,3 @@ fn help_and_a_dry_run_leave_nothing() {
     assert!(dry.status.success(), "{}", stderr(&dry));
     assert!(!data.path("out").exists());
 }
-
