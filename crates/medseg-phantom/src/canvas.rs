@@ -4,7 +4,7 @@ use ndarray::Array3;
 
 use super::shape::{Bounds, Point, Shape};
 
-/// What a voxel holds while the anatomy is painted.
+/// Content of a voxel while the anatomy is painted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Voxel {
     /// Intensity in Hounsfield units.

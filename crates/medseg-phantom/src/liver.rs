@@ -7,7 +7,7 @@ use super::shape::{Bounds, Ellipsoid, Point, Ripple, Shape, Tube, between, jitte
 use super::skeleton::Skeleton;
 use super::trunk::Trunk;
 
-/// Where the portal vein enters the liver.
+/// Place in which the portal vein enters the liver.
 pub(super) const HILUM: Point = [30.0, 6.0, 16.0];
 
 /// The outline of the liver without its neighbours.
@@ -150,7 +150,7 @@ pub(super) struct Tumour {
     body: Ellipsoid,
     ripple: Ripple,
     hu: f32,
-    /// How much darker (HU) the middle is than the rim.
+    /// Darkness (HU) of the middle, less that of the rim.
     core: f32,
 }
 

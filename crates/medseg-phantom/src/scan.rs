@@ -85,7 +85,7 @@ fn rounded(mm: f64) -> f64 {
     (mm * 1000.0).round() / 1000.0
 }
 
-/// From the average patient to the world: scaled, turned a little, and moved to where the table stood.
+/// From the average patient to the world: scaled, rotated a little, and moved to where the table stood.
 fn pose(rng: &mut impl Rng, size: [f64; 3]) -> Affine {
     let (roll_sin, roll_cos) = rng.random_range(-5.0f64..5.0).to_radians().sin_cos();
     let (lean_sin, lean_cos) = rng.random_range(-4.0f64..4.0).to_radians().sin_cos();

@@ -64,7 +64,7 @@ pub(super) trait Shape {
     fn bounds(&self) -> Bounds;
 }
 
-/// An ellipsoid turned about the superior axis and leaned in the right-superior plane.
+/// An ellipsoid rotated about the superior axis and leaned in the right-superior plane.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ellipsoid {
     centre: Point,
@@ -80,7 +80,7 @@ impl Ellipsoid {
         Self { centre, radii, turn: (1.0, 0.0), lean: (1.0, 0.0) }
     }
 
-    /// The same ellipsoid turned and leaned by angles in degrees.
+    /// The same ellipsoid rotated and leaned by angles in degrees.
     pub fn tilted(mut self, turn: f32, lean: f32) -> Self {
         let (sin, cos) = turn.to_radians().sin_cos();
         self.turn = (cos, sin);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turned_ellipsoid_points_its_long_axis_elsewhere() {
+    fn a_rotated_ellipsoid_points_its_long_axis_elsewhere() {
         let long = Ellipsoid::new([0.0; 3], [30.0, 10.0, 10.0]).tilted(90.0, 0.0);
         assert!(long.distance([0.0, 25.0, 0.0]) < 0.0);
         assert!(long.distance([25.0, 0.0, 0.0]) > 0.0);

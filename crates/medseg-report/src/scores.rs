@@ -9,7 +9,7 @@ use medseg_volume::error_chain;
 use crate::ReportError;
 use crate::case_row::KEYS;
 
-/// How a metric is shown.
+/// A metric and its form on the page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
     /// Its column in `metrics.csv`.
@@ -18,7 +18,7 @@ pub struct Metric {
     pub title: String,
     /// Decimals.
     pub digits: usize,
-    /// Whether it says how good a mask is, so that it is compared and drawn.
+    /// True if it measures the quality of a mask, so that it is compared and drawn.
     pub is_score: bool,
 }
 
@@ -91,7 +91,7 @@ impl Scores {
         Ok(Self { metrics, rows: table.rows().iter().map(Score::of).collect() })
     }
 
-    /// Where a metric's values stand in every row.
+    /// Index of a metric's values in every row.
     #[must_use]
     pub fn index(&self, column: &str) -> Option<usize> {
         self.metrics.iter().position(|m| m.column == column)

@@ -13,7 +13,7 @@ pub struct StageSummary {
     pub cases_without_reference: usize,
     /// Mean Dice per case; `None` if no case has foreground.
     pub dice_mean: Option<f64>,
-    /// Mean Dice of each class by its label value, where the stage tells several apart.
+    /// Mean Dice of each class by its label value, where the stage has several.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub class_dice_mean: BTreeMap<String, f64>,
     /// Bootstrap 95 % interval of the mean; `None` below two cases.
@@ -32,7 +32,7 @@ pub struct StageSummary {
     /// Seconds of prediction over all cases.
     pub seconds_predict: f64,
     /// Highest resident memory of the processes that trained the stage, those before a resume included, and of the one that
-    /// predicted, where the system tells.
+    /// predicted, where the system reports it.
     pub peak_memory_bytes: Option<u64>,
     /// Memory that Burn had taken of the first device's own by the end of the stage's training; not for the CPU backends.
     #[serde(default, skip_serializing_if = "Option::is_none")]

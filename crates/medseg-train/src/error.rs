@@ -1,4 +1,4 @@
-//! What can go wrong in an experiment.
+//! Errors of experiments.
 
 use std::path::{Path, PathBuf};
 
@@ -14,19 +14,20 @@ use medseg_transforms::TransformError;
 use medseg_unet::UNetError;
 use medseg_volume::VolumeError;
 
-/// An error of this crate; each message is one sentence that names the file, case or setting that failed.
+/// An error of this crate; each message is one sentence that names the file, case or setting that failed, and leaves
+/// its cause to [`source`](std::error::Error::source).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
     /// A setting is impossible or unknown.
     #[error("configuration: {0}")]
     Config(String),
-    /// An output folder cannot be gone on with.
+    /// A run cannot be resumed from its output folder.
     #[error("cannot resume {path}: {reason}")]
     Resume {
         /// The output folder.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// A folder does not hold a finished or usable run.
@@ -34,13 +35,13 @@ pub enum TrainError {
     NotARun {
         /// The folder.
         path: PathBuf,
-        /// What is missing or wrong.
+        /// The fault.
         reason: String,
     },
     /// Reading or writing a file failed.
-    #[error("cannot {action} {path}: {source}")]
+    #[error("cannot {action} {path}")]
     Io {
-        /// What was tried: "read", "write", "create", ...
+        /// The action that failed: "read", "write", "create", ...
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -78,7 +79,7 @@ pub enum TrainError {
     NotFinite {
         /// The image.
         path: PathBuf,
-        /// How many.
+        /// Number of such voxels.
         voxels: usize,
     },
     /// A label has no foreground and the settings want a run to stop then.
@@ -94,11 +95,11 @@ pub enum TrainError {
         stage: String,
     },
     /// A case cannot be used.
-    #[error("case {id}: {source}")]
+    #[error("case {id}")]
     Case {
         /// The case.
         id: String,
-        /// Why.
+        /// The cause.
         source: Box<TrainError>,
     },
     /// A value could not be read back from the device.
@@ -146,7 +147,7 @@ impl From<LossError> for TrainError {
 }
 
 impl TrainError {
-    /// True for what the user can mend on the command line or in the configuration: the examples exit with 2.
+    /// True for mistakes on the command line or in the configuration: the program exits with 2.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {

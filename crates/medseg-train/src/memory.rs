@@ -1,6 +1,6 @@
 //! The process's memory.
 
-/// Highest resident set size of this process so far, in bytes; `None` where the system does not tell.
+/// Highest resident set size of this process so far, in bytes; `None` where the system does not report it.
 ///
 /// Read from `VmHWM` in `/proc/self/status`, so it is known on Linux only.
 #[must_use]
@@ -8,7 +8,7 @@ pub fn peak_memory_bytes() -> Option<u64> {
     status_bytes("VmHWM:")
 }
 
-/// Resident set size of this process now, in bytes (`VmRSS`); `None` where the system does not tell.
+/// Resident set size of this process now, in bytes (`VmRSS`); `None` where the system does not report it.
 #[must_use]
 pub fn memory_bytes() -> Option<u64> {
     status_bytes("VmRSS:")

@@ -6,7 +6,7 @@ use medseg_inference::Progress;
 
 use medseg_report::EpochRecord;
 
-/// How far the training of a stage is.
+/// Progress of the training of a stage.
 #[derive(Clone, Copy, Debug)]
 pub struct EpochProgress<'a> {
     /// The stage.
@@ -26,7 +26,7 @@ pub struct EpochProgress<'a> {
 /// Every task is opened by [`begin`](Observer::begin), advanced by [`advance`](Observer::advance) and closed by
 /// [`end`](Observer::end); tasks do not nest.
 pub trait Observer {
-    /// One line for the user: what was found, what was reached.
+    /// One line for the user: a finding, or a result so far.
     fn message(&mut self, text: &str);
     /// A warning that does not stop the work and that the user should read.
     fn warn(&mut self, text: &str);

@@ -8,7 +8,7 @@ use super::{AXIS, Chart, GRID, INK, SERIES, padded_range, text, tick};
 /// The scores of one group of cases.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
-    /// What stands under its box.
+    /// The text under its box.
     pub name: String,
     /// Its finite scores are drawn.
     pub values: Vec<f64>,
@@ -24,7 +24,7 @@ pub struct BoxPlot {
     pub groups: Vec<Group>,
 }
 
-/// What a box shows.
+/// The numbers of a box.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Box5 {
     whiskers: [f64; 2],
@@ -50,7 +50,7 @@ impl Box5 {
     }
 }
 
-/// Where a group's `n`-th dot stands beside the box's middle, spread evenly without chance.
+/// Offset of a group's `n`-th dot from the box's middle, spread evenly without chance.
 fn spread(n: usize) -> f64 {
     const GOLDEN: f64 = 0.618_033_988_749_895;
     ((n as f64 * GOLDEN).fract() - 0.5) * 0.36

@@ -12,14 +12,14 @@ const MOST_EPOCH_LABELS: usize = 10;
 /// Above this many epochs a line has no dots.
 const MOST_DOTS: usize = 60;
 
-/// What one stage's charts show: `(epoch, value)` pairs, epochs counted from 1.
+/// The curves of one stage: `(epoch, value)` pairs, epochs counted from 1.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct StageCurves {
     /// The stage's name.
     pub stage: String,
     /// Trained epochs.
     pub epochs: usize,
-    /// The epoch whose weights are kept, which is marked.
+    /// The epoch whose weights are used, which is marked.
     pub best_epoch: Option<usize>,
     /// Mean training loss.
     pub loss: Vec<(f64, f64)>,

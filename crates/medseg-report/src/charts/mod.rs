@@ -17,7 +17,7 @@ pub use paired::PairedPlot;
 use crate::ReportError;
 use crate::picture::Picture;
 
-/// The colours of series, in order: told apart by colour-blind readers too (Okabe and Ito).
+/// The colours of series, in order; colour-blind readers can distinguish them (Okabe and Ito).
 pub(crate) const SERIES: [RGBColor; 5] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -33,12 +33,12 @@ const AXIS: RGBColor = RGBColor(110, 118, 130);
 const INK: RGBColor = RGBColor(28, 35, 48);
 const FONT: &str = "sans-serif";
 
-/// What can be drawn on an area of pixels.
+/// A picture that is drawn on an area of pixels.
 pub trait Chart {
     /// Draws on all of the area.
     ///
     /// # Errors
-    /// What the backend says.
+    /// The message of the backend.
     fn draw<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>) -> Result<(), String>;
 
     /// Names the chart in errors.

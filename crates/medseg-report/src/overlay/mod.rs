@@ -14,7 +14,7 @@ use view::View;
 
 /// Contour of the prediction: orange, thin, on top.
 pub(crate) const PREDICTION: [u8; 3] = [255, 159, 28];
-/// Contour of the reference: blue, broad, below. Orange and blue are told apart by colour-blind readers too, and where
+/// Contour of the reference: blue, broad, below. Colour-blind readers can distinguish orange and blue, and where
 /// both run the broad line still shows on either side of the thin one.
 pub(crate) const REFERENCE: [u8; 3] = [64, 156, 255];
 /// Pixels of a plane's side.
@@ -25,7 +25,7 @@ pub(crate) const PANEL: usize = 360;
 /// Labels of several values are outlined one by one. `window` is the intensity shown as black and white.
 ///
 /// Drawn as radiologists look at them, whatever the file's axes: anterior or superior up, the patient's right on the
-/// left (sagittal: anterior on the left), with the sides' letters and a scale bar. Millimetres are equal in both
+/// left (sagittal: anterior on the left), with the letters of the directions and a scale bar. Millimetres are equal in both
 /// directions.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use crate::charts::{ensure_font, text};
 use crate::picture::Picture;
 
 const NAMES: [&str; 3] = ["axial", "coronal", "sagittal"];
-/// What is on the left, right, upper and lower side of each plane.
+/// Directions to the left, right, top and bottom of each plane.
 const SIDES: [[&str; 4]; 3] = [["R", "L", "A", "P"], ["R", "L", "S", "I"], ["A", "P", "S", "I"]];
 const LETTERS: RGBColor = RGBColor(235, 240, 247);
 /// Outside the volume, and between planes.
@@ -22,7 +22,7 @@ const OUTSIDE: [u8; 3] = [16, 18, 22];
 const REFERENCE_WIDTH: f32 = 5.2;
 const PREDICTION_WIDTH: f32 = 2.2;
 
-/// Where a plane's pixels lie on its voxels.
+/// Map from a plane's pixels to its voxels.
 pub(super) struct Pixels {
     /// Pixels of the side.
     pub side: usize,
@@ -39,7 +39,7 @@ impl Pixels {
     }
 }
 
-/// A plane and what is drawn on it.
+/// A plane and everything drawn on it.
 pub(super) struct Plane<'a> {
     axis: usize,
     side_mm: f64,
@@ -117,7 +117,7 @@ impl<'a> Plane<'a> {
         }
     }
 
-    /// The plane's name, the letters of its sides and a bar of a round number of millimetres.
+    /// Writes the plane's name, the letters of the directions and a bar of a round number of millimetres.
     fn annotate(&self, picture: &mut Picture) -> Result<(), String> {
         ensure_font();
         let side = PANEL as i32;
@@ -148,7 +148,7 @@ impl<'a> Plane<'a> {
     }
 }
 
-/// Whether a coordinate lies on one of `length` voxels.
+/// True if a coordinate lies on one of `length` voxels.
 fn inside(at: f64, length: usize) -> bool {
     (-0.5..length as f64 - 0.5).contains(&at)
 }

@@ -1,4 +1,4 @@
-//! What part of a volume is shown, and which planes.
+//! The part of a volume that is shown, and its planes.
 
 use ndarray::{ArrayView3, Axis};
 

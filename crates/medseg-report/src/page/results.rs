@@ -26,7 +26,7 @@ pub(super) fn header(run: &RunResults, title: &str) -> String {
     let (kind, caution) = if run.split.unused.is_empty() {
         (
             "validation",
-            " The same cases chose the epoch whose weights are kept, so the figure flatters the network a little.",
+            " The same cases chose the epoch whose weights are used, so the figure flatters the network a little.",
         )
     } else {
         ("held-out", " They took part neither in training nor in the choice of the weights.")
@@ -64,7 +64,7 @@ fn by_class(stage: &StageSummary) -> String {
     if means.is_empty() { String::new() } else { format!(", each the mean of its labels ({})", means.join(", ")) }
 }
 
-/// What the reader should know before the figures: the run's warnings and the coarse stage's failures.
+/// Notes to read before the figures: the run's warnings and the coarse stage's failures.
 pub(super) fn warnings(run: &RunResults) -> String {
     let mut lines: Vec<String> = coarse_failures(run);
     lines.extend(missed(run));
@@ -188,7 +188,7 @@ pub(super) fn cost(run: &RunResults) -> String {
            that of the processes that trained the stage and predicted; a GPU's own is named beside it.</p>"
 }
 
-/// What was taken of a GPU's own memory, if the stage was trained on one.
+/// Memory taken of a GPU's own, if the stage was trained on one.
 fn device_memory(s: &StageSummary) -> String {
     s.device_memory_bytes.map_or_else(String::new, |bytes| format!(", device {}", memory(Some(bytes))))
 }

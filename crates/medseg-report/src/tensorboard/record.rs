@@ -11,7 +11,7 @@ pub(super) fn record(data: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The checksum as TFRecord stores it: turned and shifted, so that checksums of data that holds checksums stay apart.
+/// The checksum as TFRecord stores it: rotated and shifted, so that checksums of data that holds checksums stay apart.
 fn masked(crc: u32) -> u32 {
     crc.rotate_right(15).wrapping_add(0xA282_EAD8)
 }

@@ -2,7 +2,7 @@
 
 use medseg_data::Case;
 use medseg_transforms::{BoxDhw, Interpolation, LabelIndex, RandCropByPosNegLabel, Sample, SpatialPad, crop, resize};
-use medseg_volume::Dhw;
+use medseg_volume::{Dhw, error_chain};
 use ndarray::{Array3, Axis};
 
 use super::boxes::{case_box, range};
@@ -60,7 +60,7 @@ impl TrainingCase {
         let (mut prepared, empty) = match prepared {
             Ok(prepared) => prepared,
             Err(e) if data.on_bad_case == OnBadCase::Skip && !e.is_usage() => {
-                return Ok(Outcome::LeftOut(format!("case {} is left out: {e}", case.id)));
+                return Ok(Outcome::LeftOut(format!("case {} is left out: {}", case.id, error_chain(&e))));
             }
             Err(e) => return Err(e),
         };

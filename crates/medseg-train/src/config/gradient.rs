@@ -1,4 +1,4 @@
-//! What happens to gradients before the optimiser sees them, and when a stage ends early.
+//! Gradients on their way to the optimiser, and the early end of a stage.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,14 +12,14 @@ pub struct GradientConfig {
     /// A limit to the averaged gradient.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<Clip>,
-    /// Gradient checkpointing: what norms, activations and elementwise operations make is computed again in the backward
-    /// pass instead of being kept; on the CPU the gradients are the same bits. Of the experiments' network this is a quarter
-    /// of what is kept.
+    /// Gradient checkpointing: the results of norms, activations and elementwise operations are computed again in the backward
+    /// pass instead of being saved; on the CPU the gradients are the same bits. In the reference experiments' network this
+    /// is a quarter of the memory saved for backward.
     pub checkpointing: bool,
 }
 
 impl Default for GradientConfig {
-    /// A step for each case, no limit, everything kept.
+    /// A step for each case, no limit, everything saved for backward.
     fn default() -> Self {
         Self { accumulate: 1, clip: None, checkpointing: false }
     }
@@ -57,7 +57,7 @@ pub struct EarlyStopping {
     pub patience: usize,
 }
 
-/// How often the learning rate changes.
+/// Interval between changes of the learning rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleUnit {

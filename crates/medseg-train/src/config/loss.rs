@@ -6,6 +6,7 @@ use medseg_losses::{
     DiceFocalLossConfig, DiceLoss, DiceLossConfig, FocalLoss, FocalLossConfig, GeneralizedDiceLoss,
     GeneralizedDiceLossConfig, Probabilities, TverskyLoss, TverskyLossConfig,
 };
+use medseg_volume::error_chain;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -105,8 +106,8 @@ impl LossConfig {
                 n => format!("{n} output channels need activation = \"softmax\" and to_onehot_y = true"),
             });
         }
-        let loss = self.init().map_err(|e| e.to_string())?;
-        each!(loss, Loss, l => l.check_shapes([1, channels, 1, 1, 1], [1; 5])).map_err(|e| e.to_string())
+        let loss = self.init().map_err(|e| error_chain(&e))?;
+        each!(loss, Loss, l => l.check_shapes([1, channels, 1, 1, 1], [1; 5])).map_err(|e| error_chain(&e))
     }
 
     /// The loss with these settings.
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn every_loss_fits_one_channel_by_default_and_several_when_told() {
+    fn every_loss_fits_one_channel_by_default_and_several_when_asked() {
         for loss in all() {
             loss.validate(1).unwrap();
             assert!(loss.validate(3).unwrap_err().contains("softmax"), "{}", loss.name());

@@ -14,6 +14,7 @@ use medseg_data::SplitRule;
 use medseg_inference::CascadeConfig;
 use medseg_transforms::{LabelInterpolation, Preprocessing};
 use medseg_unet::Precision;
+use medseg_volume::error_chain;
 use serde::{Deserialize, Serialize};
 
 pub use gradient::{Clip, EarlyStopping, GradientConfig, ScheduleUnit};
@@ -52,7 +53,7 @@ impl Experiment {
     }
 }
 
-/// What is read of the cases and how it is prepared.
+/// Cases and their preparation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
@@ -72,20 +73,20 @@ pub struct DataConfig {
     pub split: SplitRule,
     /// Memory for prepared cases, in MiB; what does not fit is prepared again in every epoch.
     pub cache_mib: usize,
-    /// A folder where prepared cases are kept for later runs, which then start at once; none is used if not given.
+    /// A folder of prepared cases for later runs, which then start at once; none is used if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_cache: Option<DiskCacheConfig>,
     /// Threads that prepare the next steps while the network works; results do not depend on it.
     pub workers: usize,
-    /// What to do about a case whose files cannot be read or whose image holds numbers that are not finite.
+    /// Action on a case whose files cannot be read or whose image holds numbers that are not finite.
     #[serde(default)]
     pub on_bad_case: OnBadCase,
-    /// What to do about a training or validation case whose label has no foreground.
+    /// Action on a training or validation case whose label has no foreground.
     #[serde(default)]
     pub on_empty_label: OnEmptyLabel,
 }
 
-/// Where prepared cases outlive a run. Entries are known by their files' length and time of change and by all settings
+/// A place in which prepared cases outlive a run. Entries are known by their files' length and modification time and by all settings
 /// that matter, so runs may share a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -108,7 +109,7 @@ impl DiskCacheConfig {
     }
 }
 
-/// What to do about a case that cannot be used.
+/// Action on a case that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnBadCase {
@@ -119,7 +120,7 @@ pub enum OnBadCase {
     Skip,
 }
 
-/// What to do about a case without foreground.
+/// Action on a case without foreground.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnEmptyLabel {
@@ -193,7 +194,7 @@ impl ExperimentConfig {
     /// An unreadable file, an unknown key, a missing key or a value of the wrong type, naming file and place. The values
     /// themselves are checked by [`validate`](Self::validate).
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let text = read_text(path).map_err(|e| TrainError::Config(e.to_string()))?;
+        let text = read_text(path).map_err(|e| TrainError::Config(error_chain(&e)))?;
         let fail = |reason: String| TrainError::Config(format!("{}: {}", path.display(), reason.trim()));
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
             let parse = || {
@@ -250,7 +251,7 @@ impl ExperimentConfig {
         self.cascade.validate().map_err(|e| TrainError::Config(format!("cascade.{e}")))?;
         self.validate_classes()?;
         let preprocessing = self.data.preprocessing.validate();
-        preprocessing.map_err(|e| TrainError::Config(format!("data.preprocessing: {e}")))?;
+        preprocessing.map_err(|e| TrainError::Config(format!("data.preprocessing: {}", error_chain(&e))))?;
         self.stages().into_iter().try_for_each(|(name, stage)| stage.validate(name))
     }
 

@@ -2,6 +2,7 @@
 
 use burn::optim::{self, ModuleOptimizer};
 use medseg_optim::NovoGradConfig;
+use medseg_volume::error_chain;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -12,16 +13,16 @@ use crate::TrainError;
 pub struct OptimizerConfig {
     /// Learning rate at the schedule's maxima.
     pub lr: f64,
-    /// How gradients become steps.
+    /// Rule by which gradients become steps.
     #[serde(default)]
     pub rule: OptimizerRule,
 }
 
-/// How gradients become steps; in a file the entry `kind` chooses it and the other entries are that rule's own.
+/// Rule by which gradients become steps; in a file the entry `kind` chooses it and the other entries are that rule's own.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum OptimizerRule {
-    /// See [`NovoGradConfig`]; the experiments' optimiser.
+    /// See [`NovoGradConfig`]; the optimiser of the reference experiments.
     NovoGrad(NovoGradConfig),
     /// Adam with decoupled weight decay, Burn's.
     AdamW(AdamWConfig),
@@ -87,7 +88,7 @@ impl OptimizerConfig {
             if fits { Ok(()) } else { Err(format!("rule.{name} must be a number that is not negative, not {v}")) }
         };
         match self.rule {
-            OptimizerRule::NovoGrad(c) => c.build().map(drop).map_err(|e| format!("rule: {e}")),
+            OptimizerRule::NovoGrad(c) => c.build().map(drop).map_err(|e| format!("rule: {}", error_chain(&e))),
             OptimizerRule::AdamW(c) => {
                 share("beta_1", c.beta_1)?;
                 share("beta_2", c.beta_2)?;

@@ -5,13 +5,13 @@ use medseg_losses::{DeepSupervision, LevelWeights, LossError};
 use medseg_optim::{EmaConfig, Schedule, ScheduleConfig};
 use medseg_transforms::{LabelInterpolation, Pipeline, Step};
 use medseg_unet::UNetConfig;
-use medseg_volume::Dhw;
+use medseg_volume::{Dhw, error_chain};
 use serde::{Deserialize, Serialize};
 
 use super::{Clip, EarlyStopping, GradientConfig, LossConfig, OptimizerConfig, ScheduleUnit};
 use crate::TrainError;
 
-/// What one training step sees of a case.
+/// The part of a case that one training step sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StageInput {
@@ -23,7 +23,7 @@ pub enum StageInput {
     ForegroundCrops,
 }
 
-/// Where the boxes of `foreground_crops` come from, in training and in the stage's validation.
+/// Source of the boxes of `foreground_crops`, in training and in the stage's validation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BoxSource {
@@ -38,7 +38,7 @@ pub enum BoxSource {
     Predicted,
 }
 
-/// How random crops are drawn from a case.
+/// Random choice of crops from a case.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CropSampling {
@@ -57,7 +57,7 @@ impl Default for CropSampling {
     }
 }
 
-/// Which epoch's weights are kept as `best`.
+/// Criterion of the epoch whose weights are saved as `best`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BestBy {
@@ -76,12 +76,12 @@ pub struct StageConfig {
     /// Training crop, or the size a whole image is resized to: voxels `[depth, height, width]`. See also `window.roi` and
     /// [`set_size`](Self::set_size).
     pub size: Dhw<usize>,
-    /// What a training step sees.
+    /// The part of a case that a training step sees.
     pub input: StageInput,
-    /// How the label of a whole image is resized; unused when the input is crops.
+    /// Interpolation of the label of a whole image; unused when the input is crops.
     #[serde(default = "super::nearest_exact")]
     pub label_resize: LabelInterpolation,
-    /// How crops are drawn; unused when the input is the whole image.
+    /// Choice of crops; unused when the input is the whole image.
     pub crops: CropSampling,
     /// Random changes of every crop (or whole image) of a training step, drawn anew in every epoch: steps of
     /// `medseg-transforms`, on voxels as they are (a millimetre each). None if empty.
@@ -89,7 +89,7 @@ pub struct StageConfig {
     pub augmentation: Vec<Step>,
     /// Voxels added on every side of the foreground's box, cut at the image's border; for `foreground_crops`.
     pub foreground_margin: usize,
-    /// Where that box comes from.
+    /// Source of that box.
     #[serde(default)]
     pub boxes: BoxSource,
     /// Voxels by which a jittered box's faces move at most.
@@ -99,10 +99,10 @@ pub struct StageConfig {
     pub epochs: usize,
     /// Epochs between validations; the last epoch is always validated.
     pub validate_every: usize,
-    /// What is minimised.
+    /// The loss.
     #[serde(default)]
     pub loss: LossConfig,
-    /// How much the outputs of a network with `deep_supervision` count, from full resolution down.
+    /// Weights of the outputs of a network with `deep_supervision`, from full resolution down.
     #[serde(default)]
     pub deep_supervision_weights: LevelWeights,
     /// Factor of the orthogonality penalty of all kernels, added to the loss; 0 leaves it out. See
@@ -113,7 +113,7 @@ pub struct StageConfig {
     pub optimizer: OptimizerConfig,
     /// The learning rate's course, in epochs; see [`ScheduleConfig`].
     pub schedule: ScheduleConfig,
-    /// Whether it moves with every epoch or with every step.
+    /// Unit of the schedule: an epoch or a step.
     #[serde(default)]
     pub schedule_unit: ScheduleUnit,
     /// Accumulation, clipping and checkpointing of gradients.
@@ -128,7 +128,7 @@ pub struct StageConfig {
     /// The sliding window of validation and prediction; a stage on the whole image has one window of its `size`. `roi` is
     /// usually `size`; a larger one shows the network more context than it saw in training.
     pub window: SlidingWindowConfig,
-    /// What "best" means.
+    /// Criterion of the best epoch.
     pub best_by: BestBy,
 }
 
@@ -137,7 +137,7 @@ impl StageConfig {
     pub(crate) fn validate(&self, stage: &str) -> Result<(), TrainError> {
         let fail = |what: String| Err(TrainError::Config(format!("{stage}.{what}")));
         let positive = |v: f64| v.is_finite() && v > 0.0;
-        self.network.validate().map_err(|e| TrainError::Config(format!("{stage}.network: {e}")))?;
+        self.network.validate().map_err(|e| TrainError::Config(format!("{stage}.network: {}", error_chain(&e))))?;
         if self.network.in_channels != 1 {
             return fail("network.in_channels must be 1: a case has one image".into());
         }
@@ -148,7 +148,7 @@ impl StageConfig {
             return fail(format!("size must be at least one voxel along every axis, not {}", self.size));
         }
         if let Err(e) = self.augmentation().validate() {
-            return fail(format!("augmentation: {e}"));
+            return fail(format!("augmentation: {}", error_chain(&e)));
         }
         if self.epochs == 0 {
             return fail("epochs must be at least 1".into());
@@ -162,7 +162,7 @@ impl StageConfig {
             return fail(format!("orthogonality must be a factor that is not negative, not {}", self.orthogonality));
         }
         if let Err(e) = self.schedule_at_start() {
-            return fail(format!("schedule: {e}"));
+            return fail(format!("schedule: {}", error_chain(&e)));
         }
         self.validate_gradient().or_else(fail)?;
         self.validate_deep_supervision().or_else(fail)?;
@@ -198,7 +198,7 @@ impl StageConfig {
 
     fn validate_deep_supervision(&self) -> Result<(), String> {
         let levels = self.network.deep_supervision + 1;
-        let named = |e: LossError| format!("deep_supervision_weights: {e}");
+        let named = |e: LossError| format!("deep_supervision_weights: {}", error_chain(&e));
         let supervision = DeepSupervision::new(self.deep_supervision_weights.clone()).map_err(named)?;
         if levels == 1 {
             let given = matches!(self.deep_supervision_weights, LevelWeights::Given(_));
@@ -218,7 +218,7 @@ impl StageConfig {
         Ok(self.schedule.init(self.optimizer.lr)?)
     }
 
-    /// Classes that the network tells apart, the background left out; 1 for a network of one output channel.
+    /// Classes of the network, the background left out; 1 for a network of one output channel.
     #[must_use]
     pub fn classes(&self) -> usize {
         self.network.out_channels.max(2) - 1

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use medseg_data::{Case, Split, SplitRule, check_case, discover};
 use medseg_phantom::{PhantomCase, PhantomConfig};
 use medseg_report::RunFolder;
-use medseg_volume::{Dhw, VolumeInfo};
+use medseg_volume::{Dhw, VolumeInfo, error_chain};
 
 use super::RunRequest;
 use crate::config::{DataConfig, OnBadCase};
@@ -17,7 +17,7 @@ const PHANTOM_SPLIT: SplitRule = SplitRule::FirstN { train: 14, validation: Some
 
 /// Labelled cases, checked by their headers, and how they are split.
 pub(crate) struct Dataset {
-    /// Where the cases lie.
+    /// The folder of the cases.
     pub folder: PathBuf,
     /// Sorted by name.
     pub cases: Vec<Case>,
@@ -61,7 +61,7 @@ impl Dataset {
         self.cases.retain(|case| match check_case(case) {
             Ok(_) => true,
             Err(e) => {
-                observer.warn(&format!("case {} is left out: {e}", case.id));
+                observer.warn(&format!("case {} is left out: {}", case.id, error_chain(&e)));
                 bad.push(case.id.clone());
                 false
             }

@@ -14,9 +14,9 @@ const CROP_STEPS: usize = 256;
 const WHOLE_STEPS: usize = 480;
 /// Fewest passes over the cases, whatever their number.
 const LEAST_EPOCHS: usize = 2;
-/// Sides are cut down to multiples of this, so that five levels need no padding.
-const SIDE_STEP: usize = 16;
-/// Cases looked at to tell Hounsfield units from other intensities, and one organ from several.
+/// Lengths are cut down to multiples of this, so that five levels need no padding.
+const LENGTH_STEP: usize = 16;
+/// Cases looked at to distinguish Hounsfield units from other intensities, and one organ from several.
 const LOOKED_AT: usize = 5;
 
 /// As many epochs as make a short run on this number of training cases; the schedule's period becomes the run's length,
@@ -32,12 +32,13 @@ pub(crate) fn fit_epochs(config: &mut ExperimentConfig, training_cases: usize) {
 
 /// Crops and windows no larger than the median case, in multiples of 16 voxels.
 pub(crate) fn fit_size(config: &mut ExperimentConfig, shapes: &[Dhw<usize>]) {
-    let sides = |axis: usize| {
-        let mut sides: Vec<usize> = shapes.iter().map(|s| s.to_array()[axis]).collect();
-        sides.sort_unstable();
-        sides.get(sides.len() / 2).copied().unwrap_or(usize::MAX)
+    let typical = |axis: usize| {
+        let mut lengths: Vec<usize> = shapes.iter().map(|s| s.to_array()[axis]).collect();
+        lengths.sort_unstable();
+        lengths.get(lengths.len() / 2).copied().unwrap_or(usize::MAX)
     };
-    let median = [sides(0), sides(1), sides(2)].map(|side| (side / SIDE_STEP * SIDE_STEP).max(SIDE_STEP));
+    let median =
+        [typical(0), typical(1), typical(2)].map(|length| (length / LENGTH_STEP * LENGTH_STEP).max(LENGTH_STEP));
     for stage in config.stages_mut() {
         let size = stage.size.to_array();
         stage.set_size(Dhw::from(std::array::from_fn(|axis| size[axis].min(median[axis]))));
@@ -88,7 +89,7 @@ pub(crate) fn fit_components(
     Ok(())
 }
 
-/// What was read of a case; `None` if it could not be and such cases are left out, which the run tells when it comes to
+/// The content of a case; `None` if it cannot be read and such cases are left out, which the run reports when it comes to
 /// use them.
 fn usable<T>(config: &ExperimentConfig, read: Result<T, TrainError>) -> Result<Option<T>, TrainError> {
     match read {

@@ -11,7 +11,7 @@ use crate::config::{ExperimentConfig, upgraded};
 use crate::files::{create_dir, read_text, write_atomic};
 use crate::{Observer, TrainError};
 
-/// Where the phantom set lies in the run's folder, as `config.json` names it.
+/// The phantom set's folder in that of the run, as `config.json` names it.
 const PHANTOM_FOLDER: &str = "phantom";
 
 /// `config.json`: the settings and what they ran with.
@@ -81,7 +81,7 @@ pub(crate) fn open_folder(
             check_unchanged(request, &RunRecord::read(out)?, record, observer)?;
         } else {
             let aside = move_aside(out)?;
-            observer.message(&format!("the earlier run in {} is kept in {}", out.display(), aside.display()));
+            observer.message(&format!("the earlier run in {} is now in {}", out.display(), aside.display()));
         }
     } else if request.continues() {
         observer.message(&format!("nothing to resume in {}: starting", out.display()));

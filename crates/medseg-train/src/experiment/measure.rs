@@ -6,7 +6,7 @@ use ndarray::Array3;
 
 use crate::TrainError;
 
-/// How masks are measured.
+/// Settings by which masks are measured.
 pub(super) struct Measure<'a> {
     /// Label values of the classes, in their order; used where there are several.
     pub labels: &'a [u8],

@@ -1,4 +1,4 @@
-//! What a run is going to do, in numbers, before it does it.
+//! The plan of a run in numbers, before it starts.
 
 use std::fmt::Write;
 
@@ -56,7 +56,7 @@ fn stage_text(name: &str, stage: &StageConfig, data: &Dataset) -> Result<String,
     Ok(text)
 }
 
-/// A line for every stage whose training step keeps more than `free` bytes on the device.
+/// A line for every stage whose training step saves more than `free` bytes for backward on the device.
 pub(crate) fn memory_shortages(request: &RunRequest, free: u64) -> Result<Vec<String>, TrainError> {
     let mut shortages = Vec::new();
     for (name, stage) in request.config.stages() {
@@ -74,12 +74,12 @@ pub(crate) fn memory_shortages(request: &RunRequest, free: u64) -> Result<Vec<St
     Ok(shortages)
 }
 
-/// What one training step in f32 keeps of its forward pass.
+/// Bytes that one training step in f32 saves for backward.
 fn step_bytes(stage: &StageConfig) -> Result<u64, TrainError> {
     let batch = if stage.input == StageInput::Whole { 1 } else { stage.crops.samples };
     let network = describe(&stage.network, stage.size.to_array())?;
-    let kept = if stage.gradient.checkpointing { network.checkpointed_bytes } else { network.activation_bytes };
-    Ok(kept.saturating_mul(batch as u64))
+    let saved = if stage.gradient.checkpointing { network.checkpointed_bytes } else { network.activation_bytes };
+    Ok(saved.saturating_mul(batch as u64))
 }
 
 /// Upper bound of a prepared case: image f32, mask u8, crop index.

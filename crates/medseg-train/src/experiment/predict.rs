@@ -7,7 +7,7 @@ use medseg_data::{Case, Loader, LoaderOptions};
 use medseg_metrics::CaseMetrics;
 use medseg_report::{CaseRow, RunFolder, display_window, overlay};
 use medseg_transforms::Intensity;
-use medseg_volume::{Volume, read_image, write_label};
+use medseg_volume::{Volume, error_chain, read_image, write_label};
 use ndarray::Array3;
 
 use super::TrainedRun;
@@ -17,7 +17,7 @@ use crate::config::{OnBadCase, StageConfig};
 use crate::files::write_atomic;
 use crate::{Observer, Silent, TrainError};
 
-/// What prediction leaves besides the files.
+/// Results of the prediction besides the files.
 pub(crate) struct Predicted {
     pub rows: Vec<CaseRow>,
     /// Cases with foreground of which the coarse mask has none.
@@ -50,14 +50,14 @@ pub(crate) fn predict_cases(
         let (image, reference) = match loaded? {
             Ok(loaded) => loaded,
             Err(e) => {
-                observer.warn(&format!("case {} is not predicted: {e}", case.id));
+                observer.warn(&format!("case {} is not predicted: {}", case.id, error_chain(&e)));
                 found.skipped.push(case.id.clone());
                 continue;
             }
         };
         let mut one = || -> Result<(), TrainError> {
             let prediction = run.predict(&image, &mut Silent)?;
-            tell_detours(&case.id, &prediction, observer);
+            report_detours(&case.id, &prediction, observer);
             write_label(out.prediction(&case.id), &prediction.mask)?;
             if reference.as_ref().is_some_and(|r| r.data.iter().all(|v| *v == 0)) {
                 observer.warn(&format!("{}; it is left out of the mean Dice", no_foreground(case)));
@@ -74,7 +74,7 @@ pub(crate) fn predict_cases(
 }
 
 /// Says where the cascade did not go straight from the coarse box to the mask.
-fn tell_detours(case: &str, prediction: &Prediction, observer: &mut dyn Observer) {
+fn report_detours(case: &str, prediction: &Prediction, observer: &mut dyn Observer) {
     let Some(report) = &prediction.report.cascade else { return };
     if report.roi_grown > 0 {
         observer

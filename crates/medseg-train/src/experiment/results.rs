@@ -15,11 +15,11 @@ use crate::stage::StageState;
 /// Resamples of the bootstrap interval.
 const RESAMPLES: usize = 10_000;
 
-/// A trained stage: its name and what it reached.
+/// A trained stage: its name and its state.
 pub(crate) struct TrainedStage {
     pub name: &'static str,
     pub state: StageState,
-    /// What was taken of the first device's own memory by then.
+    /// Memory taken of the first device's own by the end of training.
     pub device_memory_bytes: Option<u64>,
 }
 
@@ -70,7 +70,7 @@ fn summarise_stage(request: &RunRequest, stage: &TrainedStage, predicted: &Predi
     }
 }
 
-/// Mean Dice of each class by its label value, where the stage tells several apart.
+/// Mean Dice of each class by its label value, where the stage has several.
 fn class_means(stage: &str, predicted: &Predicted) -> BTreeMap<String, f64> {
     let mut of_class: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for row in &predicted.rows {

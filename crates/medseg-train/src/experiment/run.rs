@@ -174,7 +174,7 @@ fn stages_of(request: &RunRequest) -> Result<Vec<TrainedStage>, TrainError> {
     stages.into_iter().map(|(name, _)| reached(request, name)).collect()
 }
 
-/// What a stage has reached in an earlier run.
+/// The state that a stage reached in an earlier run.
 fn reached(request: &RunRequest, name: &'static str) -> Result<TrainedStage, TrainError> {
     let Some(state) = StageRun::reached(&request.out.join(name))? else {
         let reason = format!("stage {name} has not been trained yet");

@@ -82,7 +82,7 @@ impl TrainedRun {
         self.bundle
     }
 
-    /// Two lines on what predicting an image takes at most.
+    /// Two lines on the work and memory of predicting an image, at most.
     ///
     /// # Errors
     /// A shape the sliding window cannot cover.

@@ -8,10 +8,11 @@ use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use medseg_report::EpochRecord;
 use medseg_unet::UNet;
+use medseg_volume::error_chain;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
-use crate::files::{create_dir, neighbour, read_text, write_atomic};
+use crate::files::{create_dir, read_text, write_atomic};
 
 pub(super) const NETWORK: &str = "network.bpk";
 pub(super) const OPTIMIZER: &str = "optimizer.bpk";
@@ -19,7 +20,7 @@ pub(super) const AVERAGE: &str = "average.bpk";
 const STATE: &str = "state.json";
 const CHECKSUMS: &str = "checksums.json";
 
-/// What a stage has reached, as of the end of an epoch.
+/// State of a stage at the end of an epoch.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StageState {
@@ -32,12 +33,12 @@ pub(crate) struct StageState {
     /// Updates of the moving average of the weights.
     #[serde(default)]
     pub average_updates: u64,
-    /// Highest resident memory of the processes that trained the stage, in bytes, where the system tells.
+    /// Highest resident memory of the processes that trained the stage, in bytes, where the system reports it.
     #[serde(default)]
     pub peak_memory_bytes: Option<u64>,
 }
 
-/// What a checkpoint holds besides the state.
+/// Parts of a checkpoint besides the state.
 pub(super) struct Weights<'a> {
     pub network: &'a UNet,
     pub optimizer: &'a ModuleOptimizer,
@@ -58,29 +59,30 @@ pub(crate) struct Found {
 /// process is killed at, at least one of the three is complete; [`Checkpoints::find`] takes the newest one whose files
 /// agree with their checksums.
 pub(crate) struct Checkpoints {
+    new: PathBuf,
     last: PathBuf,
     previous: PathBuf,
 }
 
 impl Checkpoints {
     pub fn in_stage(stage_folder: &Path) -> Self {
-        Self { last: stage_folder.join("last"), previous: stage_folder.join("previous") }
+        let [new, last, previous] = ["last.new", "last", "previous"].map(|name| stage_folder.join(name));
+        Self { new, last, previous }
     }
 
-    /// Writes a checkpoint; the one before is kept, the one before that goes. On an error both are as they were.
+    /// Writes a checkpoint; the one before stays, the one before that goes. On an error both are as they were.
     pub(super) fn save(&self, weights: &Weights<'_>, state: &StageState) -> Result<(), TrainError> {
-        let new = neighbour(&self.last, ".new");
-        remove_dir(&new)?;
-        create_dir(&new)?;
-        write_checkpoint(&new, weights, state).inspect_err(|_| {
+        remove_dir(&self.new)?;
+        create_dir(&self.new)?;
+        write_checkpoint(&self.new, weights, state).inspect_err(|_| {
             // Gives a full disk its space back.
-            let _ = remove_dir(&new);
+            let _ = remove_dir(&self.new);
         })?;
         if self.last.exists() {
             remove_dir(&self.previous)?;
             fs::rename(&self.last, &self.previous).map_err(|e| TrainError::io("replace", &self.last, e))?;
         }
-        fs::rename(&new, &self.last).map_err(|e| TrainError::io("replace", &self.last, e))
+        fs::rename(&self.new, &self.last).map_err(|e| TrainError::io("replace", &self.last, e))
     }
 
     /// The newest undamaged checkpoint; `None` if there has been none.
@@ -90,9 +92,9 @@ impl Checkpoints {
     pub fn find(&self) -> Result<Option<Found>, TrainError> {
         let mut damaged = Vec::new();
         let mut found: Vec<(PathBuf, StageState)> = Vec::new();
-        for folder in [self.last.clone(), neighbour(&self.last, ".new"), self.previous.clone()] {
-            match read_checkpoint(&folder) {
-                Ok(state) => found.push((folder, state)),
+        for folder in [&self.last, &self.new, &self.previous] {
+            match read_checkpoint(folder) {
+                Ok(state) => found.push((folder.clone(), state)),
                 // An unfinished one is no damage.
                 Err(reason) if folder.join(CHECKSUMS).exists() => {
                     damaged.push(format!("{}: {reason}", folder.display()));
@@ -106,9 +108,7 @@ impl Checkpoints {
             None => Err(TrainError::Resume { path: self.last.clone(), reason: damaged.join("; ") }),
         }
     }
-}
 
-impl Checkpoints {
     /// Makes a found checkpoint the last one again where an interruption or damage left it under another name, so that the
     /// next one does not push out the only good one.
     pub(super) fn settle(&self, found: Found) -> Result<Found, TrainError> {
@@ -125,10 +125,10 @@ fn write_checkpoint(folder: &Path, weights: &Weights<'_>, state: &StageState) ->
     let broken =
         |name: &str, reason: String| TrainError::io("write", &folder.join(name), std::io::Error::other(reason));
     let save = |network: &UNet, name: &str| {
-        network.clone().save_file(folder.join(name)).map_err(|e| broken(name, e.to_string()))
+        network.clone().save_file(folder.join(name)).map_err(|e| broken(name, error_chain(&e)))
     };
     save(weights.network, NETWORK)?;
-    weights.optimizer.save(folder.join(OPTIMIZER)).map_err(|e| broken(OPTIMIZER, e.to_string()))?;
+    weights.optimizer.save(folder.join(OPTIMIZER)).map_err(|e| broken(OPTIMIZER, error_chain(&e)))?;
     let mut names = vec![NETWORK, OPTIMIZER];
     if let Some(average) = weights.average {
         save(average, AVERAGE)?;
@@ -138,19 +138,19 @@ fn write_checkpoint(folder: &Path, weights: &Weights<'_>, state: &StageState) ->
         let path = folder.join(name);
         fs::File::open(&path).and_then(|f| f.sync_all()).map_err(|e| TrainError::io("write", &path, e))?;
     }
-    let text = serde_json::to_string_pretty(state).map_err(|e| broken(STATE, e.to_string()))?;
+    let text = serde_json::to_string_pretty(state).map_err(|e| broken(STATE, error_chain(&e)))?;
     write_atomic(&folder.join(STATE), text.as_bytes())?;
     names.push(STATE);
     let sums = names.iter().map(|name| Ok((name.to_string(), checksum(&folder.join(name))?)));
     let sums = sums.collect::<Result<BTreeMap<_, _>, TrainError>>()?;
-    let text = serde_json::to_string_pretty(&sums).map_err(|e| broken(CHECKSUMS, e.to_string()))?;
+    let text = serde_json::to_string_pretty(&sums).map_err(|e| broken(CHECKSUMS, error_chain(&e)))?;
     // Last, so that a folder with checksums is complete.
     write_atomic(&folder.join(CHECKSUMS), text.as_bytes())
 }
 
 /// The state of a complete checkpoint, or what is wrong with it.
 fn read_checkpoint(folder: &Path) -> Result<StageState, String> {
-    let text = read_text(&folder.join(CHECKSUMS)).map_err(|e| e.to_string())?;
+    let text = read_text(&folder.join(CHECKSUMS)).map_err(|e| error_chain(&e))?;
     let sums: BTreeMap<String, String> = serde_json::from_str(&text).map_err(|e| format!("{CHECKSUMS}: {e}"))?;
     for needed in [NETWORK, OPTIMIZER, STATE] {
         if !sums.contains_key(needed) {
@@ -158,11 +158,11 @@ fn read_checkpoint(folder: &Path) -> Result<StageState, String> {
         }
     }
     for (name, sum) in &sums {
-        if checksum(&folder.join(name)).map_err(|e| e.to_string())? != *sum {
+        if checksum(&folder.join(name)).map_err(|e| error_chain(&e))? != *sum {
             return Err(format!("{name} is damaged: its checksum differs"));
         }
     }
-    let text = read_text(&folder.join(STATE)).map_err(|e| e.to_string())?;
+    let text = read_text(&folder.join(STATE)).map_err(|e| error_chain(&e))?;
     serde_json::from_str(&text).map_err(|e| format!("{STATE}: {e}"))
 }
 
@@ -178,13 +178,13 @@ pub(super) fn load(
     network: UNet,
     optimizer: ModuleOptimizer,
 ) -> Result<(UNet, ModuleOptimizer), TrainError> {
-    let optimizer = optimizer.load(folder.join(OPTIMIZER)).map_err(|e| broken(folder, OPTIMIZER, &e.to_string()))?;
+    let optimizer = optimizer.load(folder.join(OPTIMIZER)).map_err(|e| broken(folder, OPTIMIZER, &error_chain(&e)))?;
     Ok((load_network(folder, NETWORK, network)?, optimizer))
 }
 
 /// Loads one of a checkpoint's networks into a freshly made one.
 pub(super) fn load_network(folder: &Path, name: &str, network: UNet) -> Result<UNet, TrainError> {
-    network.try_load_file(folder.join(name)).map_err(|e| broken(folder, name, &e.to_string()))
+    network.try_load_file(folder.join(name)).map_err(|e| broken(folder, name, &error_chain(&e)))
 }
 
 fn broken(folder: &Path, name: &str, reason: &str) -> TrainError {

@@ -17,7 +17,7 @@ pub(super) struct Work {
     pub seed: u64,
 }
 
-/// What a case of a step gave.
+/// Result of a case of a step.
 pub(super) struct Worked {
     pub case: String,
     pub loss: f32,

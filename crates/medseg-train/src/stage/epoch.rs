@@ -20,7 +20,7 @@ use crate::{Observer, TrainError};
 /// Cases that wait ready for the network, at most, beside those of one step.
 const PREFETCH: usize = 4;
 
-/// What an epoch of training gave.
+/// Result of an epoch of training.
 pub(super) struct Trained {
     /// Learning rate of its first step.
     pub lr: f64,

@@ -35,7 +35,7 @@ pub(super) fn average(
     Ok((mean, norm.map_err(|e| TrainError::Device(e.to_string()))?))
 }
 
-/// What is done to every number of a gradient.
+/// Operation on every number of a gradient.
 #[derive(Clone, Copy)]
 enum Change {
     Scale(f64),

@@ -1,4 +1,4 @@
-//! What a stage minimises: its loss, over the outputs of deep supervision if there are any, and the penalty.
+//! The objective of a stage: its loss, over the outputs of deep supervision if there are any, and the penalty.
 
 use burn::tensor::Tensor;
 use medseg_losses::{DeepSupervision, module_orthogonality_penalty};

@@ -32,17 +32,17 @@ pub(crate) struct StageRun<'a> {
     pub seed: u64,
     /// Loader threads.
     pub workers: usize,
-    /// Where the network trains, without autodiff; the first one keeps it. At least one.
+    /// Devices of the training, without autodiff; the first one holds the network. At least one.
     pub devices: &'a [Device],
     /// Of the forward passes.
     pub precision: Precision,
     /// The stage's folder.
     pub folder: StageFolder,
-    /// Where TensorBoard's event file goes, if one is wanted.
+    /// Folder of TensorBoard's event file, if one is wanted.
     pub tensorboard: Option<PathBuf>,
 }
 
-/// What training holds between epochs.
+/// State of the training between epochs.
 pub(super) struct Progress {
     pub network: UNet,
     pub optimizer: ModuleOptimizer,
@@ -52,14 +52,14 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// The network that is validated and kept: the average, if there is one.
-    fn kept(&self) -> UNet {
+    /// The network that is validated and saved: the average, if there is one.
+    fn best_candidate(&self) -> UNet {
         self.average.as_ref().map_or_else(|| self.network.valid(), |average| average.average().clone())
     }
 }
 
 impl StageRun<'_> {
-    /// Where validations run and the network is kept.
+    /// The device of validations, which holds the network.
     pub(super) fn device(&self) -> &Device {
         &self.devices[0]
     }
@@ -77,7 +77,7 @@ impl StageRun<'_> {
         let mut schedule = self.schedule(progress.state.history.len())?;
         let history = &progress.state.history;
         let mut log = self.tensorboard.as_deref().map(|to| ScalarLog::create(to, history)).transpose()?;
-        self.tell(history, observer);
+        self.report(history, observer);
         for epoch in progress.state.history.len() + 1..=self.config.epochs {
             if self.has_stopped(&progress.state) {
                 let patience = self.config.early_stopping.map_or(0, |e| e.patience);
@@ -93,7 +93,7 @@ impl StageRun<'_> {
             if let (Some(log), Some(last)) = (&mut log, progress.state.history.last()) {
                 log.push(last)?;
             }
-            self.tell(&progress.state.history, observer);
+            self.report(&progress.state.history, observer);
             observer.message(&self.epoch_line(progress.state.history.last(), progress.state.best_epoch));
             match self.config.schedule_unit {
                 ScheduleUnit::Epoch => schedule.step(),
@@ -104,7 +104,7 @@ impl StageRun<'_> {
         Ok(progress.state)
     }
 
-    /// What an earlier run of the stage reached, without training.
+    /// State that an earlier run of the stage reached, without training.
     pub fn reached(folder: &Path) -> Result<Option<StageState>, TrainError> {
         Ok(Checkpoints::in_stage(folder).find()?.map(|found| found.state))
     }
@@ -163,7 +163,7 @@ impl StageRun<'_> {
             return Ok(Validated::default());
         }
         let first = progress.state.history.iter().all(|r| !self.config.validates_after(r.epoch));
-        validate(self, &progress.kept(), validation, first, observer)
+        validate(self, &progress.best_candidate(), validation, first, observer)
     }
 
     fn record(epoch: usize, trained: Trained, validated: Validated, seconds: f64) -> EpochRecord {
@@ -185,7 +185,7 @@ impl StageRun<'_> {
         if let Some(score) = score.filter(|s| progress.state.best_score.is_none_or(|best| *s > best)) {
             progress.state.best_score = Some(score);
             progress.state.best_epoch = last.epoch;
-            save_weights(&progress.kept(), self.folder.best_weights())?;
+            save_weights(&progress.best_candidate(), self.folder.best_weights())?;
         }
         progress.state.average_updates = progress.average.as_ref().map_or(0, |average| average.state().updates);
         // The parts of an interrupted run are processes of their own.
@@ -199,7 +199,7 @@ impl StageRun<'_> {
         Ok(self.folder.write_history(&progress.state.history)?)
     }
 
-    fn tell(&self, history: &[EpochRecord], observer: &mut dyn Observer) {
+    fn report(&self, history: &[EpochRecord], observer: &mut dyn Observer) {
         observer.epoch(&EpochProgress {
             stage: self.name,
             done: history.len(),

@@ -1,10 +1,9 @@
 //! The options of the training loop, each seen to do what it says.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::{Listener, finished, history, request, run, tiny, write_cases};
 use burn::tensor::Device;
 use medseg_bundle::{Bundle, NoProgress};
 use medseg_losses::DiceCrossEntropyLossConfig;
@@ -14,9 +13,8 @@ use medseg_train::{
     OptimizerRule, Part, RunOutcome, RunRequest, ScheduleUnit, SgdConfig, Silent, run_experiment,
 };
 use medseg_transforms::nnunet_augmentation;
-use medseg_volume::{read_image, read_label, write_label};
+use medseg_volume::{error_chain, read_image, read_label, write_label};
 use ndarray::Array3;
-use support::{Listener, finished, history, request, run, tiny, write_cases};
 
 struct Folder {
     dir: tempfile::TempDir,
@@ -123,7 +121,7 @@ fn two_devices_and_one_give_the_same_bits() {
         config.fine.gradient.accumulate = 3;
         let devices = vec![Device::flex(); devices];
         let request = request(config, &folder.data(), &out);
-        support::alone(|| run_experiment(&request, &devices, &mut Silent)).unwrap();
+        crate::support::alone(|| run_experiment(&request, &devices, &mut Silent)).unwrap();
         (history(&out.join("one_stage")), fs::read(out.join("one_stage/best.safetensors")).unwrap())
     });
     assert!(results[0] == results[1] && results[0] == results[2]);
@@ -135,7 +133,7 @@ fn more_devices_than_cases_in_a_step_are_refused() {
     let request = request(tiny(Experiment::OneStage), &folder.data(), &folder.dir.path().join("out"));
     let devices = vec![Device::flex(); 2];
     let error = run_experiment(&request, &devices, &mut Silent).unwrap_err();
-    assert!(error.is_usage() && error.to_string().contains("one_stage.gradient.accumulate"), "{error}");
+    assert!(error.is_usage() && error_chain(&error).contains("one_stage.gradient.accumulate"), "{error}");
 }
 
 #[test]
@@ -147,7 +145,7 @@ fn a_learning_rate_beyond_all_bounds_is_stopped_and_the_checkpoint_kept() {
     config.fine.epochs = 5;
     config.fine.optimizer.lr = 1e38;
     let request = RunRequest { resume: true, force_config: true, ..request(config, &folder.data(), &out) };
-    let error = run(&request).unwrap_err().to_string();
+    let error = error_chain(&run(&request).unwrap_err());
     assert!(error.contains("epoch 4") && error.contains("case") && error.contains("checkpoint is kept"), "{error}");
     assert!(fs::read(out.join("one_stage/last/state.json")).unwrap() == state);
 }
@@ -241,7 +239,7 @@ fn stages_one_at_a_time_give_the_run_at_once() {
     config.fine.boxes = BoxSource::Predicted;
     run(&request(config.clone(), &folder.data(), &whole)).unwrap();
     let part = |part| RunRequest { part: Some(part), ..request(config.clone(), &folder.data(), &parts) };
-    let early = run(&part(Part::Fine)).unwrap_err().to_string();
+    let early = error_chain(&run(&part(Part::Fine)).unwrap_err());
     assert!(early.contains("coarse"), "{early}");
     for (one, finished) in [(Part::Coarse, false), (Part::Fine, false), (Part::Predict, true)] {
         let outcome = run(&part(one)).unwrap();
@@ -275,7 +273,7 @@ fn bad_cases_are_named_and_left_out_where_the_settings_allow_it() {
     write_label(&empty, &label).unwrap();
 
     let out = folder.dir.path().join("stopped");
-    let error = run(&request(tiny(Experiment::TwoStage), &data, &out)).unwrap_err().to_string();
+    let error = error_chain(&run(&request(tiny(Experiment::TwoStage), &data, &out)).unwrap_err());
     assert!(error.contains("phantom_001") && error.contains("not finite"), "{error}");
     truncate(0);
     truncate(5);
@@ -296,7 +294,7 @@ fn bad_cases_are_named_and_left_out_where_the_settings_allow_it() {
 
     let mut config = request.config.clone();
     config.data.on_empty_label = medseg_train::OnEmptyLabel::Stop;
-    let error = run(&RunRequest { config, out: folder.dir.path().join("empty"), ..request }).unwrap_err().to_string();
+    let error = error_chain(&run(&RunRequest { config, out: folder.dir.path().join("empty"), ..request }).unwrap_err());
     assert!(error.contains("phantom_002"), "{error}");
 }
 
@@ -360,9 +358,9 @@ fn augmentation_changes_the_training_alike_for_any_number_of_workers_and_must_ke
     config.set("fine.augmentation = [{ transform = \"rand_flip\", p = 0.5, axes = [true, false, false] }]").unwrap();
     config.validate().unwrap();
     config.set("fine.augmentation = [{ transform = \"rand_flip\", p = 1.5, axes = [true, false, false] }]").unwrap();
-    let error = config.validate().unwrap_err().to_string();
+    let error = error_chain(&config.validate().unwrap_err());
     assert!(error.contains(".augmentation: ") && error.contains("rand_flip"), "{error}");
     config.set("fine.augmentation = [{ transform = \"resize\", size = [8, 8, 8] }]").unwrap();
-    let error = run(&request(config, &folder.data(), &folder.dir.path().join("resized"))).unwrap_err().to_string();
+    let error = error_chain(&run(&request(config, &folder.data(), &folder.dir.path().join("resized"))).unwrap_err());
     assert!(error.contains("augmentation: it makes"), "{error}");
 }

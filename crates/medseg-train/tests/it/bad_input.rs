@@ -1,15 +1,13 @@
 //! Bad input: one sentence that names the file, nothing half-written.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::{Listener, request, run, tiny, write_cases};
 use burn::tensor::Device;
 use medseg_train::{Experiment, ExperimentConfig, TrainError, TrainedRun};
-use medseg_volume::{read_label, write_label};
+use medseg_volume::{error_chain, read_label, write_label};
 use ndarray::Array3;
-use support::{Listener, request, run, tiny, write_cases};
 
 struct Folder {
     dir: tempfile::TempDir,
@@ -37,13 +35,13 @@ impl Folder {
     /// The error of a run on these cases, which is one line.
     fn error(&self) -> TrainError {
         let error = run(&request(tiny(Experiment::TwoStage), &self.data(), &self.out())).unwrap_err();
-        assert!(!error.to_string().contains('\n'), "{error}");
+        assert!(!error_chain(&error).contains('\n'), "{error}");
         error
     }
 
     fn error_naming(&self, what: &Path) -> TrainError {
         let error = self.error();
-        assert!(error.to_string().contains(what.to_str().unwrap()), "{error} does not name {}", what.display());
+        assert!(error_chain(&error).contains(what.to_str().unwrap()), "{error} does not name {}", what.display());
         error
     }
 }
@@ -101,7 +99,7 @@ fn a_label_without_foreground_is_named_and_the_run_goes_on() {
         write_label(folder.label(case), &label).unwrap();
         let mut listener = Listener::default();
         let request = request(tiny(Experiment::TwoStage), &folder.data(), &folder.out());
-        let summary = support::finished(&request, &mut listener);
+        let summary = crate::support::finished(&request, &mut listener);
         let name = folder.label(case).display().to_string();
         assert!(listener.warnings.iter().any(|w| w.contains(&name)), "{:?}", listener.warnings);
         assert_eq!(summary.stages["fine"].cases_without_reference, usize::from(case == 5));
@@ -115,7 +113,7 @@ fn labels_that_occur_nowhere_are_a_usage_error() {
     let mut config = tiny(Experiment::OneStage);
     config.data.labels = vec![7];
     let error = run(&request(config, &folder.data(), &folder.out())).unwrap_err();
-    assert!(error.is_usage() && error.to_string().contains("[7]"), "{error}");
+    assert!(error.is_usage() && error_chain(&error).contains("[7]"), "{error}");
     assert!(!folder.out().exists());
 }
 
@@ -131,7 +129,7 @@ fn too_few_cases_for_the_split() {
     let folder = Folder::with_cases();
     let mut config = tiny(Experiment::OneStage);
     config.data.split = medseg_data::SplitRule::two_stage_paper();
-    let error = run(&request(config, &folder.data(), &folder.out())).unwrap_err().to_string();
+    let error = error_chain(&run(&request(config, &folder.data(), &folder.out())).unwrap_err());
     assert!(error.contains('6'), "{error}");
     assert!(!folder.out().exists());
 }
@@ -177,7 +175,7 @@ fn impossible_settings_are_named_before_anything_is_written() {
         let mut config = tiny(Experiment::TwoStage);
         change(&mut config);
         let error = run(&request(config, &folder.data(), &folder.out())).unwrap_err();
-        assert!(error.is_usage() && error.to_string().contains(name), "{name}: {error}");
+        assert!(error.is_usage() && error_chain(&error).contains(name), "{name}: {error}");
     }
     assert!(!folder.out().exists());
 }
@@ -186,7 +184,7 @@ fn impossible_settings_are_named_before_anything_is_written() {
 fn configuration_files_with_mistakes() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("settings.toml");
-    assert!(ExperimentConfig::read(&path).unwrap_err().to_string().contains("settings.toml"));
+    assert!(error_chain(&ExperimentConfig::read(&path).unwrap_err()).contains("settings.toml"));
     let config = tiny(Experiment::TwoStage);
     let text = toml::to_string(&config).unwrap();
     fs::write(&path, &text).unwrap();
@@ -199,7 +197,7 @@ fn configuration_files_with_mistakes() {
     ] {
         fs::write(&path, text).unwrap();
         let error = ExperimentConfig::read(&path).unwrap_err();
-        assert!(error.is_usage() && error.to_string().contains("settings.toml"), "{what}: {error}");
+        assert!(error.is_usage() && error_chain(&error).contains("settings.toml"), "{what}: {error}");
     }
 }
 
@@ -215,16 +213,16 @@ fn a_mistake_in_an_edited_config_json_is_named() {
     ] {
         fs::write(&path, text.replace("validate_every", "validate_evry")).unwrap();
         let error = ExperimentConfig::read(&path).unwrap_err();
-        assert!(error.is_usage() && error.to_string().contains(name), "{error}");
+        assert!(error.is_usage() && error_chain(&error).contains(name), "{error}");
     }
 }
 
 #[test]
 fn a_folder_that_is_no_run() {
     let dir = tempfile::tempdir().unwrap();
-    let error = TrainedRun::open(dir.path(), &Device::flex()).unwrap_err().to_string();
+    let error = error_chain(&TrainedRun::open(dir.path(), &Device::flex()).unwrap_err());
     assert!(error.contains("config.json") && error.contains(dir.path().to_str().unwrap()), "{error}");
     fs::write(dir.path().join("config.json"), "{").unwrap();
-    let error = TrainedRun::open(dir.path(), &Device::flex()).unwrap_err().to_string();
+    let error = error_chain(&TrainedRun::open(dir.path(), &Device::flex()).unwrap_err());
     assert!(error.contains("config.json") && !error.contains('\n'), "{error}");
 }

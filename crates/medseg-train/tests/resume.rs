@@ -1,5 +1,6 @@
 //! A run that was killed and resumed equals one that was not.
 
+#[path = "it/support/mod.rs"]
 mod support;
 
 use std::fs;
@@ -8,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use medseg_train::{BoxSource, Experiment, ExperimentConfig};
+use medseg_volume::error_chain;
 use support::{Listener, history, request, run, tiny, write_cases};
 
 const DATA: &str = "MEDSEG_TEST_DATA";
@@ -164,7 +166,7 @@ fn two_damaged_checkpoints_are_refused_by_name() {
     }
     request.resume = true;
     let error = run(&request).unwrap_err();
-    let text = error.to_string();
+    let text = error_chain(&error);
     assert!(error.is_usage() && text.contains("network.bpk") && text.contains("previous"), "{text}");
     assert!(!text.contains('\n'), "{text}");
 }
@@ -180,8 +182,8 @@ fn a_changed_setting_is_refused_unless_forced() {
     request.config.fine.epochs = 4;
     request.config.data.workers = 1;
     let error = run(&request).unwrap_err();
-    assert!(error.is_usage() && error.to_string().contains("fine.epochs: 3 -> 4"), "{error}");
-    assert!(!error.to_string().contains("workers"), "{error}");
+    assert!(error.is_usage() && error_chain(&error).contains("fine.epochs: 3 -> 4"), "{error}");
+    assert!(!error_chain(&error).contains("workers"), "{error}");
     request.force_config = true;
     let mut listener = Listener::default();
     support::run_observed(&request, &mut listener).unwrap();

@@ -1,15 +1,13 @@
 //! What a run leaves in its folder, and what a trained run does with a new image.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use crate::support::{Listener, finished, request, run, tiny, write_cases};
 use burn::tensor::Device;
 use medseg_train::{Experiment, ExperimentConfig, RunOutcome, Silent, TrainedRun};
 use medseg_volume::{Dhw, read_image, read_info, read_label, write_label};
-use support::{Listener, finished, request, run, tiny, write_cases};
 
 fn names(folder: &Path) -> BTreeSet<String> {
     fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
@@ -82,7 +80,7 @@ fn a_dry_run_says_the_plan_and_leaves_nothing() {
     write_cases(&data);
     let mut listener = Listener::default();
     let dry = medseg_train::RunRequest { dry_run: true, ..request(tiny(Experiment::TwoStage), &data, &out) };
-    assert_eq!(support::run_observed(&dry, &mut listener).unwrap(), RunOutcome::Planned);
+    assert_eq!(crate::support::run_observed(&dry, &mut listener).unwrap(), RunOutcome::Planned);
     let text = listener.messages.join("\n");
     for part in ["train: 4", "validation: 1", "left out: 1", "3 epochs of 4 steps", "stage coarse", "windows", "MiB"] {
         assert!(text.contains(part), "{part} is not in\n{text}");

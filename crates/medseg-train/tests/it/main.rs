@@ -1,0 +1,7 @@
+//! Whole experiments, small ones; those that kill a process are in `resume.rs`.
+
+mod bad_input;
+mod configs;
+mod options;
+mod outputs;
+mod support;
