@@ -1,7 +1,7 @@
 //! Operations of a residual U-Net on a GPU, level by level: what a training step of it is made of.
 //!
 //! `cargo bench --features cuda --bench gpu_conv3d` (or `--features webgpu`) prints a table of milliseconds, and of TFLOP/s
-//! for convolutions or GB/s for the rest: multiplications and additions of the direct sum, and bytes that have to be read
+//! for convolutions or GB/s for the rest: multiplications and additions of the direct sum, and bytes that must be read
 //! and written at least. `-- --burn` times Burn's own weight gradient too, which may need tens of gigabytes. Every time is
 //! the median of several, each from an idle to an idle GPU, after runs in which the fastest kernels are chosen; a gradient
 //! is timed alone, without the forward pass and without what autodiff spends on the loss.
@@ -31,7 +31,7 @@ mod on_gpu {
 
     #[derive(Parser)]
     struct Args {
-        /// Which sides and channels.
+        /// Shapes and channels.
         #[arg(long, value_enum, default_value_t = Sizes::Network)]
         sizes: Sizes,
         /// Samples in a batch.
@@ -123,7 +123,7 @@ mod on_gpu {
             }
         }
 
-        /// What lies between the convolutions.
+        /// The operations between the convolutions.
         fn rest(&self, level @ [channels, side]: [usize; 2]) {
             let bytes = (self.dtype.size() * channels * self.voxels(side)) as f64;
             let show = |name: &str, op: Op<'_>, x: [usize; 2], forward: f64, backward: f64| {

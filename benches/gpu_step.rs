@@ -31,7 +31,7 @@ struct Args {
     /// Runs whose median is shown.
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// What to measure: forward or train.
+    /// Parts to measure: forward or train.
     #[arg(long, value_delimiter = ',', default_value = "forward,train")]
     parts: Vec<String>,
     /// Numbers: f32 or bf16.

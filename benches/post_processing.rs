@@ -10,7 +10,7 @@ use medseg::inference::{BeyondMask, LabelInterpolation, PostProcessing, restore_
 use medseg::volume::{Dhw, Geometry, Volume, read_label, write_label};
 use ndarray::Array3;
 
-/// An organ with holes, some other parts, and dirt.
+/// An organ with holes, some other parts, and spurious components.
 fn phantom(shape: Dhw<usize>) -> Array3<u8> {
     let part = |at: [usize; 3], centre: [f64; 3], radius: f64| {
         let sides = shape.to_array();

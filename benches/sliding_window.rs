@@ -33,7 +33,7 @@ fn device() -> Device {
     name.parse().and_then(DeviceChoice::open).unwrap_or_else(|e| panic!("MEDSEG_BENCH_DEVICE: {e}")).device
 }
 
-/// Where the environment wants windows to be stitched.
+/// The place at which the environment wants windows to be stitched.
 fn stitch() -> Stitch {
     match std::env::var("MEDSEG_BENCH_STITCH").as_deref() {
         Err(_) => Stitch::Auto,

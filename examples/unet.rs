@@ -1,4 +1,4 @@
-//! What the experiments' network costs, and a small one saved and loaded with its settings.
+//! The costs of the experiments' network, and a small one saved and loaded with its settings.
 
 use std::error::Error;
 

@@ -1,4 +1,4 @@
-//! Where a NIfTI file's voxels lie, and the same volume turned to RAS.
+//! The geometry of a NIfTI file, and the same volume reoriented to RAS.
 //!
 //! `cargo run --example volume -- IMAGE RAS.nii.gz`; without arguments a small volume is made first.
 

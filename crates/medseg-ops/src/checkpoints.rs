@@ -1,4 +1,4 @@
-//! What operations hold of their inputs for the backward pass.
+//! Inputs of operations, saved for backward by value or by node.
 //!
 //! With gradient checkpointing Burn does not keep what cheap operations make, if those that need it later ask for it by its
 //! node, not by its value, and the operation says how to make it again.
@@ -13,9 +13,9 @@ use burn::backend::{Autodiff, Backend};
 /// An input of an operation that can be computed again.
 #[derive(Clone, Debug)]
 pub(crate) enum Source<B: Backend> {
-    /// What a gradient goes back to.
+    /// A tensor that a gradient goes back to.
     Node(NodeId),
-    /// What none goes back to.
+    /// A tensor that no gradient goes back to.
     Constant(FloatTensor<B>),
 }
 
@@ -32,8 +32,8 @@ impl<B: Backend> Source<B> {
     }
 }
 
-/// The inputs that Burn has to be told of: those that a gradient goes back to, and the first `first` in any case, since a
-/// result is saved, not computed again, where none goes back to one of them.
+/// Inputs to register with autodiff: every tracked one, and the first `first` in any case. Burn only recomputes a result
+/// that has a tracked parent.
 pub(crate) fn parents<B: Backend, C: CheckpointStrategy>(
     inputs: &[FloatTensor<Autodiff<B, C>>],
     first: usize,
@@ -41,7 +41,7 @@ pub(crate) fn parents<B: Backend, C: CheckpointStrategy>(
     inputs.iter().enumerate().filter(move |(number, x)| *number < first || x.is_tracked()).map(|(_, x)| x)
 }
 
-/// What was asked for by its node.
+/// The tensor that its node recomputes.
 pub(crate) fn retrieved<B: Backend>(checkpointer: &mut Checkpointer, id: NodeId) -> FloatTensor<B> {
     checkpointer.retrieve_node_output::<FloatTensor<B>>(id)
 }

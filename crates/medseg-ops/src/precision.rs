@@ -23,7 +23,7 @@ impl Precision {
     }
 }
 
-/// Whether this crate has kernels for the device and it is no CPU.
+/// True if this crate has kernels for the device and it is no CPU.
 fn on_gpu(_device: &Device) -> bool {
     #[cfg(feature = "cube")]
     return crate::kernels::on(_device.as_dispatch(), DType::F32) == Some(crate::kernels::Kernels::Cube);

@@ -39,7 +39,7 @@ pub struct Part<'a> {
     pub values: &'a [f32],
     /// Its channels.
     pub channels: usize,
-    /// How they are changed.
+    /// The change on the way in.
     pub read: Read<'a>,
 }
 

@@ -26,7 +26,7 @@ fn store() -> MutexGuard<'static, Store> {
     STORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What is idle, and how much is in use; in values.
+/// Idle memory, and the amount in use; in values.
 struct Store {
     idle: Vec<Vec<f32>>,
     used: usize,

@@ -58,7 +58,7 @@ impl Scatter<'_> {
         round(&mut sums, reached.min(self.shape[0]));
     }
 
-    /// How far each voxel of a window lies behind its first one, its plane beginning at `plane(depth tap)`.
+    /// Distance of each voxel of a window from its first one, its plane beginning at `plane(depth tap)`.
     fn offsets(&self, plane: impl Fn(usize) -> usize) -> Vec<usize> {
         let (kernel, width) = (self.window.kernel, self.shape[2]);
         let offset = |at: usize| plane(at / (kernel * kernel)) + at / kernel % kernel * width + at % kernel;

@@ -6,14 +6,14 @@ use burn::tensor::Tensor;
 
 use super::{ConvOptions, composed};
 
-/// How the second input of [`conv3d_concat`] becomes as large as the first.
+/// The change that makes the second input of [`conv3d_concat`] as large as the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Upsample {
     /// It is as large already.
     No,
     /// By [`upsample_trilinear2x`](crate::upsample_trilinear2x).
     Trilinear2x {
-        /// Whether the corner voxels of both grids coincide.
+        /// True if the corner voxels of both grids coincide.
         align_corners: bool,
     },
 }

@@ -21,7 +21,7 @@ use crate::checkpoints::retrieved;
 use crate::norm::extension::statistics;
 use crate::norm::extension::{NormGradBackend, NormParams, NormSaved};
 
-/// Whether the kernels of this module take these shapes, which fit together: kernel 1 without padding or kernel 3 with
+/// True if the kernels of this module take these shapes, which fit together: kernel 1 without padding or kernel 3 with
 /// padding up to 2, stride 1.
 pub(super) fn covers(inputs: &[&Tensor<5>], weight: &Tensor<5>, options: ConvOptions) -> bool {
     let [.., depth, height, width] = weight.dims();
@@ -34,7 +34,7 @@ pub(super) fn covers(inputs: &[&Tensor<5>], weight: &Tensor<5>, options: ConvOpt
     kernel && options.stride == [1; 3] && alike && inputs.iter().all(|x| covers_any(x, weight))
 }
 
-/// Whether a transposed convolution with weights `[in, out, kernel]` is one that [`covers`] accepts.
+/// True if a transposed convolution with weights `[in, out, kernel]` is one that [`covers`] accepts.
 pub(super) fn covers_transposed(weight: &Tensor<5>, options: ConvOptions) -> bool {
     let [_, _, kernel @ ..] = weight.dims();
     kernel == [3; 3] && options.stride == [1; 3] && options.padding.iter().all(|p| *p <= 2)
@@ -143,7 +143,7 @@ pub trait ConvGradBackend: ConvBackend + NormGradBackend {
     ) -> FloatTensor<Self>;
 }
 
-/// What a convolution of x makes.
+/// Output of a convolution of x.
 #[cfg(feature = "fusion")]
 pub(super) fn output(x: &TensorSpec, weight: &TensorSpec, options: &ConvOptions) -> TensorSpec {
     let ([batch, _, shape @ ..], [out, _, kernel @ ..]) = (x.shape.dims::<5>(), weight.shape.dims::<5>());
@@ -212,7 +212,7 @@ impl<B: ConvGradBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, C> {
     }
 }
 
-/// What the backward pass of a convolution needs.
+/// Saved for the backward pass of a convolution.
 #[derive(Clone, Debug)]
 pub(super) struct ConvSaved<B: Backend> {
     /// The input, if the weights have a gradient.
@@ -264,7 +264,7 @@ impl<B: ConvGradBackend> Backward<B, 2> for Direct {
     }
 }
 
-/// What the backward pass of two inputs needs.
+/// Saved for the backward pass of two inputs.
 #[derive(Clone, Debug)]
 struct ConcatSaved<B: Backend> {
     /// The inputs, if the weights have a gradient.

@@ -1,4 +1,4 @@
-//! What the kernels for CubeCL, that is for GPUs, have in common.
+//! Common parts of the kernels for CubeCL, that is for GPUs.
 //!
 //! They read any layout through strides and write channels-last (`[batch, depth, height, width, channel]` in memory, seen
 //! as `[batch, channel, depth, height, width]`), which Burn's convolutions want and make.
@@ -22,7 +22,7 @@ pub(crate) fn empty<const D: usize>(beside: &CubeTensor, shape: [usize; D], dtyp
     empty_device_contiguous_dtype(beside.client.clone(), beside.device.clone(), Shape::new(shape), dtype)
 }
 
-/// How a kernel is started that has one unit for each of a number of pieces of work.
+/// Launch size of a kernel that has one unit for each piece of work.
 pub(crate) struct Units {
     pub(crate) count: CubeCount,
     pub(crate) dim: CubeDim,

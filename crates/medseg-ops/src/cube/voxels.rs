@@ -25,7 +25,7 @@ pub(crate) fn places(shape: [usize; 3], groups: usize) -> SequenceArg<FastDivmod
     shape.into_iter().chain([groups]).collect()
 }
 
-/// What a unit works at.
+/// A unit's piece of work.
 #[derive(CubeType)]
 pub(crate) struct Place {
     pub(crate) batch: usize,
@@ -38,7 +38,7 @@ pub(crate) struct Place {
     pub(crate) group: usize,
 }
 
-/// Where unit number `unit` works.
+/// Position of unit number `unit`.
 #[cube]
 pub(crate) fn place(unit: usize, shape: &Sequence<FastDivmod<usize>>) -> Place {
     let (voxel, group) = shape[3].div_mod(unit);

@@ -18,7 +18,7 @@ use burn::tensor::{DType, Tensor};
 
 use super::{Affine, NormRelu};
 
-/// Whether there are kernels that take these tensors. NormTensors may be of another type than `x`: kernels get them in f32.
+/// True if there are kernels that take these tensors. NormTensors may be of another type than `x`: kernels get them in f32.
 pub(super) fn covers(x: &Tensor<5>, affine: Option<&Affine>) -> bool {
     let of_x = kernels(x);
     of_x.is_some()
@@ -26,14 +26,14 @@ pub(super) fn covers(x: &Tensor<5>, affine: Option<&Affine>) -> bool {
         && affine.is_none_or(|(weight, bias)| kernels(weight) == of_x && kernels(bias) == of_x)
 }
 
-/// Whether there are kernels that take these branches, which agree in shape.
+/// True if there are kernels that take these branches, which agree in shape.
 pub(super) fn covers_branches(branches: &[(Tensor<5>, Option<Affine>); 2]) -> bool {
     let [(a, _), (b, _)] = branches;
     let alike = kernels(a) == kernels(b) && a.dtype() == b.dtype();
     alike && branches.iter().all(|(x, affine)| covers(x, affine.as_ref()))
 }
 
-/// What else a norm does.
+/// Parameters of a norm: eps, and the ReLU that follows.
 #[derive(Clone, Copy, Debug)]
 pub struct NormParams {
     /// Added to the variance.
@@ -121,7 +121,7 @@ pub trait NormBackend: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// What the backward passes need from a backend. Statistics `[rows, 3]` are one row of [shift, rest, scale] a channel of a
+/// Operations of a backend that the backward passes need. Statistics `[rows, 3]` are one row of [shift, rest, scale] a channel of a
 /// sample, in f32: mean = shift + rest, scale = 1 / sqrt(variance + eps).
 #[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub trait NormGradBackend: NormBackend {
@@ -178,7 +178,7 @@ pub(crate) fn statistics(x: &TensorSpec) -> TensorSpec {
     TensorSpec::new(burn::tensor::Shape::new([batch * channels, 3]), DType::F32)
 }
 
-/// What the backward pass of an instance norm keeps: its input, not its output.
+/// Saved for the backward pass of an instance norm: its input, not its output.
 #[derive(Clone, Debug, ExtensionType)]
 #[extension_type(fusion: cfg(feature = "fusion"))]
 pub struct NormSaved<B: Backend> {
@@ -190,7 +190,7 @@ pub struct NormSaved<B: Backend> {
     pub(crate) params: NormParams,
 }
 
-/// What the backward pass of the end of a residual block keeps of a branch.
+/// Saved of a branch for the backward pass of the end of a residual block.
 #[derive(Clone, Debug, ExtensionType)]
 #[extension_type(fusion: cfg(feature = "fusion"))]
 pub struct BranchSaved<B: Backend> {

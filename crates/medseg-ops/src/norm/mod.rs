@@ -13,7 +13,7 @@ use burn::tensor::Tensor;
 /// Weight and bias of a norm, one value a channel each.
 type Affine = (Tensor<1>, Tensor<1>);
 
-/// What lies between two convolutions: instance norm, channel dropout and a ReLU or leaky ReLU.
+/// Instance norm, channel dropout and a ReLU or leaky ReLU: the steps between two convolutions.
 ///
 /// Stands for `relu(factors · (weight · normalised + bias))`; the default is a norm without parameters, with eps 1e-5, and
 /// a ReLU.
@@ -24,7 +24,7 @@ pub struct NormRelu {
     /// Factors of a channel dropout `[batch, channels]`, constants that are not negative, such as those of
     /// [`dropout_factors`](crate::dropout_factors); none means 1.
     pub factors: Option<Tensor<2>>,
-    /// What the ReLU multiplies values below 0 by: 0 for a ReLU, 0.01 for a usual leaky one.
+    /// Factor of the ReLU for values below 0: 0 for a ReLU, 0.01 for a usual leaky one.
     pub slope: f64,
     /// Added to the variance.
     pub eps: f64,

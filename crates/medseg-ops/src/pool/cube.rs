@@ -117,7 +117,7 @@ impl PoolGradBackend for CubeBackend {
     }
 }
 
-/// What `max_pool3d_indexed` returns beside maxima of this shape: u32 of four bytes each, one for each of four channels,
+/// Shape of the index that `max_pool3d_indexed` returns beside maxima of this shape: u32 of four bytes each, one for each of four channels,
 /// the first in the lowest.
 #[cfg(feature = "fusion")]
 pub(super) fn index_spec(maxima: &TensorSpec) -> TensorSpec {
@@ -254,7 +254,7 @@ fn along(number: usize, side: usize, stride: usize, #[comptime] window: MaxPool3
 
 #[cube]
 impl Along {
-    /// Whether a voxel of the window lies inside the volume.
+    /// True if a voxel of the window lies inside the volume.
     fn holds(&self, tap: usize) -> bool {
         if comptime!(self.padding == 0) {
             true.runtime()
@@ -264,7 +264,7 @@ impl Along {
         }
     }
 
-    /// How far such a voxel lies from the first of the axis in memory.
+    /// Distance in memory of such a voxel from the first of the axis.
     fn offset(&self, tap: usize) -> usize {
         (self.start + tap - self.padding) * self.stride
     }
@@ -348,7 +348,7 @@ fn voxel_grad<E: Float, N: Size>(
 struct Covered {
     /// Number of the last window that begins at or before the voxel.
     last: usize,
-    /// Where the voxel lies in that one, if it does.
+    /// Position of the voxel in that window, if it lies there.
     tap: usize,
     /// Number of windows along the axis.
     windows: usize,
@@ -365,12 +365,12 @@ fn covered(voxel: usize, windows: usize, #[comptime] window: MaxPool3d) -> Cover
 
 #[cube]
 impl Covered {
-    /// Where the voxel lies in the window `before` the last one.
+    /// Position of the voxel in the window `before` the last one.
     fn tap(&self, before: usize) -> usize {
         self.tap + before * comptime!(self.window.stride())
     }
 
-    /// Whether there is such a window and it covers the voxel.
+    /// True if there is such a window and it covers the voxel.
     fn has(&self, before: usize) -> bool {
         self.last >= before && self.last - before < self.windows && self.tap(before) < comptime!(self.window.kernel())
     }

@@ -13,7 +13,7 @@ use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extensi
 use burn::tensor::{Shape, Tensor};
 use medseg_kernels::MaxPool3d;
 
-/// Whether the kernels of this module take `x` and a kernel of this size.
+/// True if the kernels of this module take `x` and a kernel of this size.
 pub(super) fn covers(x: &Tensor<5>, kernel: usize) -> bool {
     kernel <= MaxPool3d::LARGEST_INDEXED_KERNEL && kernels(x).is_some() && x.shape().num_elements() > 0
 }

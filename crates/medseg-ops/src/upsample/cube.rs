@@ -130,7 +130,7 @@ fn gap(number: usize, side: usize, #[comptime] align_corners: bool) -> Gap {
     Gap { low: max(number, 1) - 1, high: min(number, side - 1), odd, even }
 }
 
-/// How far voxel `2 i` of the doubled axis lies before voxel `i` of the axis.
+/// Distance by which voxel `2 i` of the doubled axis precedes voxel `i` of the axis.
 #[cube]
 fn below(i: usize, side: usize, #[comptime] align_corners: bool) -> f32 {
     let distance = if comptime!(align_corners) {

@@ -12,7 +12,7 @@ use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 use burn::tensor::Shape;
 use burn::tensor::Tensor;
 
-/// Whether the kernels of this module take `x`.
+/// True if the kernels of this module take `x`.
 pub(super) fn covers(x: &Tensor<5>) -> bool {
     kernels(x).is_some() && x.shape().num_elements() > 0
 }

@@ -11,7 +11,7 @@ use crate::cases::{CaseSource, TrainingCase};
 use crate::config::StageInput;
 use crate::{Observer, TrainError};
 
-/// What a validation found.
+/// Result of a validation.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub(super) struct Validated {
     /// Mean over the cases with foreground of the mean over their classes; `None` if no case has any.

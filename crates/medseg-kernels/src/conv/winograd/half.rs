@@ -5,7 +5,7 @@
 
 use crate::isa::vectorised;
 
-/// Whether this processor has the instructions.
+/// True if this processor has the instructions.
 pub(crate) fn available() -> bool {
     #[cfg(target_arch = "x86_64")]
     {

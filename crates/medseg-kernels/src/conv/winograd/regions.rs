@@ -1,4 +1,4 @@
-//! How the output is cut into regions of tiles.
+//! Division of the output into regions of tiles.
 
 use crate::isa::WIDEST;
 

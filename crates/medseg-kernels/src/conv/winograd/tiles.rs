@@ -12,13 +12,13 @@ use super::{BLOCK, TAPS};
 /// Words of a row of a tile, and positions of a tile.
 pub(crate) const WORDS: usize = 16;
 
-/// Where a weight lies among those of one point and block, packed from `rows` rows.
+/// Index of a weight among those of one point and block, packed from `rows` rows.
 #[inline(always)]
 pub(crate) fn place(rows: usize, row: usize, tap: usize, lane: usize) -> usize {
     ((tap * rows.div_ceil(WORDS) + row / WORDS) * BLOCK + lane) * WORDS + row % WORDS
 }
 
-/// What one call multiplies: `rows` rows of `v` of which `flat` positions count, into BLOCK rows of `m`.
+/// Operands of one call: `rows` rows of `v` of which `flat` positions count, into BLOCK rows of `m`.
 #[derive(Clone, Copy)]
 pub(crate) struct Product<'a> {
     pub v: &'a [f32],
@@ -60,7 +60,7 @@ impl Product<'_> {
     }
 }
 
-/// Whether this processor and system have the instructions, and they give what they should.
+/// True if this processor and system have the instructions, and they give the right sums.
 pub(crate) fn available() -> bool {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     {
@@ -97,7 +97,7 @@ mod amx {
             && unsafe { libc::syscall(libc::SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) } == 0
     }
 
-    /// Whether the instructions give the sums of small whole numbers, which are exact in any order.
+    /// True if the instructions give the sums of small whole numbers, which are exact in any order.
     pub(crate) fn agrees() -> bool {
         [(1, 5), (16, 48), (21, 70), (40, 16)].into_iter().all(|(rows, flat)| {
             let mut state = 1u32;
@@ -145,7 +145,7 @@ mod amx {
         }
     }
 
-    /// What a chunk of positions is out_channels from; strides in bytes. The offsets of the fields are written out below.
+    /// Operands of a chunk of positions; strides in bytes. The offsets of the fields are written out below.
     #[repr(C)]
     struct Chunk {
         weights: *const f32,

@@ -79,7 +79,7 @@ fn in_half_precision(problem: Problem) -> CubeTensor {
     TUNER.execute(&id, &client, tunables, problem)
 }
 
-/// What decides which way is the fastest: shape and batch to powers of two, the rest exactly.
+/// Key of the tuning: shape and batch to powers of two, the rest exactly.
 fn key(Problem { x, weight, options, dtype }: &Problem) -> String {
     let rounded: Vec<usize> = x.meta.shape()[..4].iter().map(|side| anchor(*side, None, None, None)).collect();
     let aligned = x.meta.strides()[..4].iter().map(|stride| stride.trailing_zeros()).min();

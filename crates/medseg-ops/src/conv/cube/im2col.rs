@@ -1,4 +1,4 @@
-//! What a kernel's taps meet, as rows of a matrix.
+//! im2col for channels-last volumes: the receptive field of each output voxel as one matrix row.
 
 use burn::backend::cubecl::dtype_to_storage_type;
 use burn_cubecl::ops::reshape;
@@ -8,7 +8,7 @@ use cubecl::std::FastDivmod;
 use super::{CubeTensor, into_contiguous};
 use crate::cube::{Units, empty, line, place, places};
 
-/// Where a window begins, and which voxels of it are wanted: kernel, stride and padding along depth, height, width.
+/// Kernel, stride and padding of the windows, each along depth, height, width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Windows {
     pub(super) kernel: [usize; 3],

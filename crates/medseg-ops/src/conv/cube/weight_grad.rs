@@ -91,7 +91,7 @@ fn of_views(x: CubeTensor, grad: CubeTensor, kernel: [usize; 3], padding: [usize
     sum(products, parts, strides, [output, input], kernel)
 }
 
-/// How many parts there are, and rows in each.
+/// Number of parts, and rows in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Parts {
     parts: usize,
@@ -120,7 +120,7 @@ fn product(a: CubeTensor, b: CubeTensor) -> CubeTensor {
     matmul(a, b, None, MatmulStrategy::default(), DType::F32).expect("one way takes any")
 }
 
-/// Where the products are: next to each other along the input channels.
+/// Layout of the products: adjacent along the input channels.
 #[derive(Clone, Copy, Debug)]
 struct Strides {
     part: usize,

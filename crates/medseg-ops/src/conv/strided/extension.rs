@@ -20,7 +20,7 @@ use crate::conv::extension::output;
 use crate::conv::extension::{ConvSaved, tracked};
 use crate::kernels::kernels;
 
-/// Whether there are kernels that take these tensors, whose shapes fit together.
+/// True if there are kernels that take these tensors, whose shapes fit together.
 pub(in super::super) fn covers(x: &Tensor<5>, weight: &Tensor<5>) -> bool {
     let something = |x: &Tensor<5>| x.dims().iter().all(|side| *side > 0);
     something(x) && something(weight) && kernels(x).is_some() && kernels(x) == kernels(weight)
@@ -43,7 +43,7 @@ pub trait StridedBackend: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// What a transposed convolution makes.
+/// Output of a transposed convolution.
 #[cfg(feature = "fusion")]
 fn upsampled(x: &TensorSpec, weight: &TensorSpec, [d, h, w]: &[usize; 3]) -> TensorSpec {
     let ([batch, ..], [_, made, ..]) = (x.shape.dims::<5>(), weight.shape.dims::<5>());

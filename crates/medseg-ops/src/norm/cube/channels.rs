@@ -1,4 +1,4 @@
-//! What a unit knows of the channels it holds.
+//! Statistics and parameters of the channels that a unit holds.
 
 use cubecl::prelude::*;
 
@@ -53,7 +53,7 @@ impl<N: Size> Channels<N> {
         (x - self.shift - self.rest) * self.scale
     }
 
-    /// What weight and bias make of a normalised value.
+    /// Applies weight and bias to a normalised value.
     pub(super) fn weighted(&self, normalised: Vector<f32, N>) -> Vector<f32, N> {
         normalised * self.weight + self.bias
     }

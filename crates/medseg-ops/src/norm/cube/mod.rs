@@ -56,12 +56,12 @@ impl Norm {
     }
 }
 
-/// What values below 0 are multiplied by.
+/// Factor of values below 0.
 fn slope(params: NormParams) -> f32 {
     params.slope.unwrap_or(1.0)
 }
 
-/// What [`NormBackend::instance_norm`] made of the input that was saved.
+/// Recomputes the output of [`NormBackend::instance_norm`] from the saved input.
 #[allow(dead_code)]
 pub(crate) fn rectified(saved: NormSaved<CubeBackend>) -> CubeTensor {
     channels_first(forward::normalised(&Norm::restored(saved)))

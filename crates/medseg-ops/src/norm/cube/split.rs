@@ -1,4 +1,4 @@
-//! How a channels-last tensor is divided among cubes and units.
+//! Division of a channels-last tensor among cubes and units.
 //!
 //! A unit holds a few neighbouring channels of one sample and goes through some of its voxels; units beside each other hold
 //! channels beside each other, so that together they read memory in order. What a unit knows of its channels it loads once.
@@ -16,7 +16,7 @@ const CHANNEL_UNITS: usize = 64;
 const VECTOR: usize = 4;
 /// Cubes that keep the largest GPU busy.
 const ENOUGH_CUBES: usize = 1024;
-/// How many voxels a unit goes through: few enough for sums in f32, and enough to be worth what comes before and after.
+/// Voxels that a unit goes through: few enough for sums in f32, and enough to be worth what comes before and after.
 const VOXELS_OF_UNIT: std::ops::RangeInclusive<usize> = 8..=64;
 /// Cubes along one axis that every runtime starts.
 const MOST_CUBES: usize = 65_535;
@@ -79,14 +79,14 @@ impl Split {
         self.dim.num_elems() as usize
     }
 
-    /// What kernels are told.
+    /// Arguments of the kernels.
     pub(super) fn grid(&self) -> GridLaunch {
         let [_, height, width] = self.shape;
         GridLaunch::new(self.shape.iter().product(), self.part, height, width)
     }
 }
 
-/// How many channels lie together, and aligned, in all of the tensors.
+/// Number of channels that are adjacent and aligned in all of the tensors.
 fn vector(tensors: &[&CubeTensor]) -> usize {
     let together = |x: &CubeTensor, size: usize| {
         let (shape, strides) = (x.meta.shape(), x.meta.strides());
@@ -124,17 +124,17 @@ impl Grid {
         f32::cast_from(clamp_max((part + 1) * self.part, self.voxels) - part * self.part)
     }
 
-    /// Where this cube's part of a sample keeps a vector of channels, of `[batch · parts, channels]`.
+    /// Index at which this cube's part of a sample stores a vector of channels, of `[batch · parts, channels]`.
     pub(super) fn of_part<N: Size>(&self, sample: usize, channel: usize, channels: usize) -> usize {
         ((sample * CUBE_COUNT_X as usize + CUBE_POS_X as usize) * channels + channel) / N::value()
     }
 
-    /// Where a voxel's vector of channels lies in a tensor that is written.
+    /// Index of a voxel's vector of channels in a tensor that is written.
     pub(super) fn written<N: Size>(&self, sample: usize, voxel: usize, channel: usize, channels: usize) -> usize {
         ((sample * self.voxels + voxel) * channels + channel) / N::value()
     }
 
-    /// Where a voxel's vector of channels that begins with `channel` lies in `x`.
+    /// Index in `x` of a voxel's vector of channels that begins with `channel`.
     pub(super) fn at<E: Float, N: Size>(
         &self,
         x: &Tensor<Vector<E, N>>,
