@@ -6,6 +6,8 @@ use std::time::Duration;
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use medseg_train::{EpochProgress, Observer, memory_bytes};
 
+use crate::output;
+
 /// A bar short enough for the notes to be read on 80 columns.
 const TEMPLATE: &str = "{prefix:20} {bar:12} {pos}/{len}  {left}  {wide_msg}";
 
@@ -33,7 +35,7 @@ impl Console {
 
     fn print(&self, line: &str) {
         if self.bars.is_hidden() || self.bars.println(line).is_err() {
-            eprintln!("{line}");
+            output::remark(line);
         }
     }
 

@@ -7,6 +7,8 @@ use medseg_data::DataError;
 use medseg_train::TrainError;
 use medseg_volume::error_chain;
 
+use crate::output;
+
 /// A failure, as the user sees it.
 #[derive(Debug)]
 pub enum CliError {
@@ -66,6 +68,6 @@ pub fn exit_code(result: Result<(), CliError>) -> ExitCode {
         Err(CliError::Usage(text)) => (text, 2),
         Err(CliError::Failed(text)) => (text, 1),
     };
-    eprintln!("error: {text}");
+    output::remark(format_args!("error: {text}"));
     ExitCode::from(code)
 }

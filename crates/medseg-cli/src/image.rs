@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use medseg_volume::{Geometry, ReadOptions, Volume, VolumeFile};
+use medseg_volume::{Geometry, ImageOptions, ReadOptions, Volume, VolumeFile, read_image_with_warnings};
 use ndarray::{Array4, Axis};
 
 use crate::CliError;
@@ -20,25 +20,44 @@ pub struct Found {
     pub warnings: Vec<String>,
 }
 
-/// Reads a file, or the one series of a folder or the one named.
-pub fn read(path: &Path, series: Option<&str>) -> Result<Found, CliError> {
+/// Choices that a DICOM series asks for.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct SeriesArgs {
+    /// The series to take from a folder of several
+    #[arg(long, value_name = "UID")]
+    series: Option<String>,
+    /// Accept a series with a gantry tilt, whose volume is then sheared
+    #[arg(long)]
+    accept_tilt: bool,
+    /// Complement the stored values of MONOCHROME1 images, as GDCM and SimpleITK do
+    #[arg(long)]
+    invert_monochrome1: bool,
+}
+
+/// Reads a volume with all its channels, or the one series of a folder or the one named.
+pub fn read(path: &Path, series: &SeriesArgs) -> Result<Found, CliError> {
     if path.is_dir() { read_series(path, series) } else { read_file(path) }
 }
 
-/// Reads one channel and prints the warnings.
-pub fn read_image(path: &Path, series: Option<&str>, console: &mut Console) -> Result<Volume<f32>, CliError> {
-    let (image, warnings) = if path.is_dir() {
-        let Found { geometry, values, warnings, .. } = read_series(path, series)?;
-        (Volume::new(values.index_axis_move(Axis(0), 0), geometry), warnings)
-    } else {
-        let file = VolumeFile::open(path)?;
-        let warnings = file.info().warnings.iter().map(ToString::to_string).collect();
-        (file.image(&ReadOptions::default())?, warnings)
-    };
+/// Reads one image and prints the warnings; an image without a finite voxel is refused.
+pub fn read_image(path: &Path, series: &SeriesArgs, console: &mut Console) -> Result<Volume<f32>, CliError> {
+    if path.is_dir() && !cfg!(feature = "dicom") {
+        return Err(needs_dicom(path));
+    }
+    let options = ImageOptions::default()
+        .with_series_uid(series.series.clone())
+        .with_accept_tilt(series.accept_tilt)
+        .with_invert_monochrome1(series.invert_monochrome1);
+    let (image, warnings) = read_image_with_warnings(path, &options)?;
     for warning in &warnings {
         console.warning(&format!("{}: {warning}", path.display()));
     }
     Ok(image)
+}
+
+fn needs_dicom(folder: &Path) -> CliError {
+    let what = "is a folder; a DICOM series needs a build with the feature dicom";
+    CliError::Usage(format!("{} {what}", folder.display()))
 }
 
 fn read_file(path: &Path) -> Result<Found, CliError> {
@@ -54,10 +73,15 @@ fn read_file(path: &Path) -> Result<Found, CliError> {
 }
 
 #[cfg(feature = "dicom")]
-fn read_series(path: &Path, series: Option<&str>) -> Result<Found, CliError> {
+fn read_series(path: &Path, series: &SeriesArgs) -> Result<Found, CliError> {
     use medseg_volume::dicom::{SeriesOptions, read_series_with};
-    let options = SeriesOptions::default();
-    let options = series.map_or(options.clone(), |uid| options.with_uid(uid));
+    let options = SeriesOptions::default()
+        .with_accept_tilt(series.accept_tilt)
+        .with_invert_monochrome1(series.invert_monochrome1);
+    let options = match &series.series {
+        Some(uid) => options.with_uid(uid),
+        None => options,
+    };
     let (image, summary) = read_series_with(path, &options)?;
     let format = format!("DICOM series, {}, {}", summary.datatype, summary.syntax);
     let warnings = summary.warnings.iter().map(ToString::to_string).collect();
@@ -65,7 +89,6 @@ fn read_series(path: &Path, series: Option<&str>) -> Result<Found, CliError> {
 }
 
 #[cfg(not(feature = "dicom"))]
-fn read_series(path: &Path, _series: Option<&str>) -> Result<Found, CliError> {
-    let what = "is a folder; a DICOM series needs a build with the feature dicom";
-    Err(CliError::Usage(format!("{} {what}", path.display())))
+fn read_series(path: &Path, _series: &SeriesArgs) -> Result<Found, CliError> {
+    Err(needs_dicom(path))
 }

@@ -3,27 +3,47 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use medseg_volume::VolumeFile;
+
 use crate::CliError;
 
-/// Refuses an output file that is one of the inputs or lies in a folder that is read, through links too.
+/// Refuses a volume as output if one of its files is among those that are read, or lies in a folder that is read, through
+/// links too.
 ///
 /// # Errors
 /// [`CliError::Usage`] that names both.
 pub fn refuse_output_over_input(output: &Path, inputs: &[&Path]) -> Result<(), CliError> {
-    let resolved = resolve(output);
-    for input in inputs {
-        let Ok(read) = fs::canonicalize(input) else { continue };
-        let inside = read.is_dir() && resolved.starts_with(&read);
-        if resolved == read || inside || same_file(output, &read) || (read.is_dir() && holds(&read, output)) {
-            let what = if read.is_dir() { "lies in the folder that is read" } else { "is the file that is read" };
-            return Err(CliError::Usage(format!(
-                "{} {what}, {}: nothing is written",
-                output.display(),
-                input.display()
-            )));
+    let voxels = inputs.iter().filter_map(|input| voxels_of(input));
+    let read: Vec<PathBuf> = inputs.iter().map(|input| input.to_path_buf()).chain(voxels).collect();
+    for input in &read {
+        if let Some(written) = written_with(output).iter().find(|written| replaces(written, input)) {
+            let what = if input.is_dir() { "lies in the folder that is read" } else { "is the file that is read" };
+            let (written, input) = (written.display(), input.display());
+            return Err(CliError::Usage(format!("{written} {what}, {input}: nothing is written")));
         }
     }
     Ok(())
+}
+
+/// The files of a volume of this name: a detached header has its voxels beside it.
+fn written_with(output: &Path) -> Vec<PathBuf> {
+    let detached = output.extension().is_some_and(|e| ["nhdr", "mhd"].iter().any(|name| e.eq_ignore_ascii_case(name)));
+    let voxels = ["raw", "raw.gz", "zraw"].iter().filter(|_| detached).map(|ending| output.with_extension(ending));
+    std::iter::once(output.to_path_buf()).chain(voxels).collect()
+}
+
+/// The file that a volume's header names for its voxels, if it is another.
+fn voxels_of(input: &Path) -> Option<PathBuf> {
+    let file = VolumeFile::open(input).ok().filter(|_| input.is_file())?;
+    Some(file.voxels_path().to_path_buf()).filter(|voxels| voxels != input)
+}
+
+/// True if writing a file would change a file that is read, or the content of a folder that is read.
+fn replaces(output: &Path, input: &Path) -> bool {
+    let Ok(read) = fs::canonicalize(input) else { return false };
+    let (folder, resolved) = (read.is_dir(), resolve(output));
+    let inside = folder && (resolved.starts_with(&read) || holds(&read, output));
+    resolved == read || inside || same_file(output, &read)
 }
 
 /// Folders of a data set whose files are read.
@@ -53,11 +73,13 @@ fn resolve(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     match (absolute.parent(), absolute.file_name()) {
         (Some(parent), Some(name)) => resolve(parent).join(name),
+        // It ends in `..`, below a folder that is still to be made.
+        (Some(parent), None) => resolve(parent).parent().map_or(absolute.clone(), Path::to_path_buf),
         _ => absolute,
     }
 }
 
-/// Whether two names are of one file: hard links.
+/// True if two names are of one file: hard links.
 fn same_file(a: &Path, b: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -72,7 +94,7 @@ fn same_file(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// Whether a file of the folder is this file under another name.
+/// True if a file of the folder is this file under another name.
 fn holds(folder: &Path, file: &Path) -> bool {
     let Ok(entries) = fs::read_dir(folder) else { return false };
     file.is_file() && entries.flatten().any(|entry| same_file(&entry.path(), file))
@@ -101,6 +123,8 @@ const ENDINGS: [&str; 6] = [".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"]
 
 #[cfg(test)]
 mod tests {
+    use medseg_volume::{Dhw, Geometry, Volume, write_image};
+
     use super::*;
 
     #[test]
@@ -129,6 +153,22 @@ mod tests {
         let folders = |output: &str, input: &str| refuse_folder_over_input(&path(output), &path(input)).is_err();
         assert!(folders("set", "set") && folders("set/image/out", "set") && folders("set/../set", "set"));
         assert!(!folders("out", "set") && !folders("set/runs", "set"));
+        assert!(folders("new/../set/image/out", "set") && folders("new/../set", "set"));
+    }
+
+    #[test]
+    fn the_voxels_beside_a_header_are_compared_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let geometry = Geometry::from_spacing(Dhw { d: 2.0, h: 1.0, w: 1.0 }).unwrap();
+        let volume = Volume::new(medseg_volume::ndarray::Array3::from_elem((2, 3, 4), 7.0_f32), geometry);
+        write_image(path("scan.mhd"), &volume).unwrap();
+        fs::rename(path("scan.zraw"), path("mask.zraw")).unwrap();
+        let header = fs::read_to_string(path("scan.mhd")).unwrap();
+        fs::write(path("scan.mhd"), header.replace("scan.zraw", "mask.zraw")).unwrap();
+        let refused = |output: &str| refuse_output_over_input(&path(output), &[&path("scan.mhd")]).is_err();
+        assert!(refused("scan.mhd") && refused("mask.mhd") && refused("mask.nhdr"));
+        assert!(!refused("mask.mha") && !refused("other.mhd"));
     }
 
     #[test]

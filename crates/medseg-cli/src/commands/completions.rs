@@ -3,8 +3,8 @@
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::CliError;
 use crate::command::Cli;
+use crate::{CliError, output};
 
 /// Print completions for a shell, to be put where it looks for them
 #[derive(Debug, clap::Args)]
@@ -14,6 +14,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<(), CliError> {
-    clap_complete::generate(args.shell, &mut Cli::command(), "medseg", &mut std::io::stdout());
-    Ok(())
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "medseg", &mut script);
+    output::bytes(&script)
 }

@@ -3,7 +3,7 @@
 use medseg_device::{Chosen, DeviceChoice, DeviceError, free_memory};
 use serde::Serialize;
 
-use crate::CliError;
+use crate::{CliError, output};
 
 /// List the devices that can be used here, and why others cannot
 #[derive(Debug, clap::Args)]
@@ -52,22 +52,22 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             }
         }
     }
-    let (cpu, threads) = (String::from("native"), rayon::current_num_threads());
+    let (cpu, threads) = (format!("{:?}", medseg_kernels::Isa::best()), rayon::current_num_threads());
     if args.json {
         let found = serde_json::json!({
             "devices": usable, "unusable": unusable, "cpu_instructions": cpu, "cpu_threads": threads,
         });
-        println!("{found}");
-        return Ok(());
+        return output::result(found);
     }
+    let mut lines = Vec::new();
     for Usable { name, memory_free_bytes, memory_total_bytes } in usable {
         let memory = memory_free_bytes.zip(memory_total_bytes);
         let memory =
             memory.map_or_else(String::new, |(f, t)| format!(", {} of {} MiB of memory free", f >> 20, t >> 20));
         let kernels =
             if name.starts_with("cpu") { format!(", {cpu} kernels, {threads} threads") } else { String::new() };
-        println!("{name} works{kernels}{memory}");
+        lines.push(format!("{name} works{kernels}{memory}"));
     }
-    unusable.iter().for_each(|why| println!("{why}"));
-    Ok(())
+    lines.extend(unusable);
+    output::result(lines.join("\n"))
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use medseg_volume::Dhw;
 use serde::Serialize;
 
-use crate::CliError;
-use crate::image::{self, Found};
+use crate::image::{self, Found, SeriesArgs};
+use crate::{CliError, output};
 
 /// Bins of the histogram.
 const BINS: usize = 48;
@@ -16,15 +16,14 @@ const BINS: usize = 48;
 pub struct Args {
     /// Volume file, or the folder of a DICOM series
     path: PathBuf,
-    /// The series to take from a folder of several
-    #[arg(long, value_name = "UID")]
-    series: Option<String>,
+    #[command(flatten)]
+    series: SeriesArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// What is said of a volume.
+/// The description of a volume.
 #[derive(Debug, Serialize)]
 struct Description {
     format: String,
@@ -46,18 +45,17 @@ struct Description {
 }
 
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let found = image::read(&args.path, args.series.as_deref())?;
+    let found = image::read(&args.path, &args.series)?;
     let description = Description::new(&found);
     if args.json {
-        println!("{}", serde_json::to_string(&description)?);
-    } else {
-        description.print();
-        if let (Some(low), Some(high)) = (description.minimum, description.maximum) {
-            println!("histogram    {}", histogram(&found, low, high));
-        }
-        description.warnings.iter().for_each(|warning| println!("warning      {warning}"));
+        return output::result(serde_json::to_string(&description)?);
     }
-    Ok(())
+    let mut lines = description.lines();
+    if let (Some(low), Some(high)) = (description.minimum, description.maximum) {
+        lines.push(format!("histogram    {}", histogram(&found, low, high)));
+    }
+    lines.extend(description.warnings.iter().map(|warning| format!("warning      {warning}")));
+    output::result(lines.join("\n"))
 }
 
 impl Description {
@@ -85,23 +83,25 @@ impl Description {
         }
     }
 
-    fn print(&self) {
+    fn lines(&self) -> Vec<String> {
         let shape = Dhw::from(self.shape);
-        println!("format       {}", self.format);
-        println!("voxels       {shape} (depth x height x width), {} channel(s)", self.channels);
-        println!("spacing      {:.4} mm", Dhw::from(self.spacing_mm));
-        println!("extent       {:.1} mm", Dhw::from(self.extent_mm));
-        println!("orientation  {}", self.orientation);
-        for row in &self.affine[..3] {
-            println!("affine       {}", row.map(|v| format!("{v:12.5}")).join(" "));
-        }
-        match (self.minimum, self.maximum, self.mean) {
-            (Some(low), Some(high), Some(mean)) => println!("values       {low} to {high}, mean {mean:.4}"),
-            _ => println!("values       none that is finite"),
-        }
+        let mut lines = vec![
+            format!("format       {}", self.format),
+            format!("voxels       {shape} (depth x height x width), {} channel(s)", self.channels),
+            format!("spacing      {:.4} mm", Dhw::from(self.spacing_mm)),
+            format!("extent       {:.1} mm", Dhw::from(self.extent_mm)),
+            format!("orientation  {}", self.orientation),
+        ];
+        let rows = self.affine[..3].iter().map(|row| row.map(|v| format!("{v:12.5}")).join(" "));
+        lines.extend(rows.map(|row| format!("affine       {row}")));
+        lines.push(match (self.minimum, self.maximum, self.mean) {
+            (Some(low), Some(high), Some(mean)) => format!("values       {low} to {high}, mean {mean:.4}"),
+            _ => "values       none that is finite".into(),
+        });
         if self.not_finite_voxels > 0 {
-            println!("not finite   {} voxels", self.not_finite_voxels);
+            lines.push(format!("not finite   {} voxels", self.not_finite_voxels));
         }
+        lines
     }
 }
 

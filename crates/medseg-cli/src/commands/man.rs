@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::CommandFactory;
 
-use crate::CliError;
 use crate::command::Cli;
+use crate::{CliError, output};
 
 /// Print the manual page, or write the pages of all commands to a folder
 #[derive(Debug, clap::Args)]
@@ -22,6 +22,10 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             fs::create_dir_all(folder)?;
             Ok(clap_mangen::generate_to(Cli::command(), folder)?)
         }
-        None => Ok(clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?),
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            output::bytes(&page)
+        }
     }
 }

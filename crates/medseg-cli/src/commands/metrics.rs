@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use medseg_metrics::{CaseMetrics, EmptyPolicy};
 use medseg_volume::{Volume, read_label};
 
-use crate::CliError;
+use crate::{CliError, output};
 
 /// Largest distance between the voxels of two grids that count as one, millimetres.
 const SAME_GRID_MM: f64 = 0.1;
@@ -54,12 +54,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let (spacing, empty) = (reference.geometry.spacing(), EmptyPolicy::default());
     let (p, r) = (predicted.data.view(), reference.data.view());
     let rows = CaseMetrics::evaluate_classes(p, r, &labels, spacing, args.tolerance, empty)?;
-    if args.json {
-        print_json(args, &labels, &rows)?;
-    } else {
-        print_table(&labels, &rows);
-    }
-    Ok(())
+    if args.json { output::result(json(args, &labels, &rows)?) } else { output::result(table(&labels, &rows)) }
 }
 
 /// Every value above 0 in any of the masks.
@@ -69,7 +64,7 @@ fn values_of(masks: &[&Volume<u8>]) -> Vec<u8> {
     (1..=u8::MAX).filter(|value| found[usize::from(*value)]).collect()
 }
 
-fn print_json(args: &Args, labels: &[u8], rows: &[CaseMetrics]) -> Result<(), CliError> {
+fn json(args: &Args, labels: &[u8], rows: &[CaseMetrics]) -> Result<serde_json::Value, serde_json::Error> {
     let of_label = |(label, row): (&u8, &CaseMetrics)| {
         let mut scores = serde_json::to_value(row)?;
         scores["label"] = (*label).into();
@@ -79,22 +74,22 @@ fn print_json(args: &Args, labels: &[u8], rows: &[CaseMetrics]) -> Result<(), Cl
     let shown = |path: &Path| path.display().to_string();
     let (reference, predicted) = (shown(&args.reference), shown(&args.predicted));
     let tolerance = args.tolerance;
-    println!(
-        "{}",
-        serde_json::json!({
-            "reference": reference, "predicted": predicted, "tolerance_mm": tolerance, "labels": rows,
-        })
-    );
-    Ok(())
+    Ok(serde_json::json!({
+        "reference": reference, "predicted": predicted, "tolerance_mm": tolerance, "labels": rows,
+    }))
 }
 
-fn print_table(labels: &[u8], rows: &[CaseMetrics]) {
-    println!("label    Dice     IoU  HD95 mm  ASSD mm  surface Dice  reference ml  predicted ml");
+fn table(labels: &[u8], rows: &[CaseMetrics]) -> String {
+    if labels.is_empty() {
+        return "no label value above 0 in either mask".into();
+    }
+    let mut lines =
+        vec!["label    Dice     IoU  HD95 mm  ASSD mm  surface Dice  reference ml  predicted ml".to_string()];
     for (label, row) in labels.iter().zip(rows) {
         let score = |value: f64, decimals: usize| {
             if value.is_nan() { "-".to_string() } else { format!("{value:.decimals$}") }
         };
-        println!(
+        lines.push(format!(
             "{label:>5}  {:>6}  {:>6}  {:>7}  {:>7}  {:>12}  {:>12}  {:>12}",
             score(row.dice, 4),
             score(row.iou, 4),
@@ -103,9 +98,7 @@ fn print_table(labels: &[u8], rows: &[CaseMetrics]) {
             score(row.surface_dice, 4),
             score(row.volume_ml_reference, 2),
             score(row.volume_ml_predicted, 2),
-        );
+        ));
     }
-    if labels.is_empty() {
-        println!("no label value above 0 in either mask");
-    }
+    lines.join("\n")
 }

@@ -10,7 +10,8 @@ use medseg_volume::{Dhw, Geometry, Volume, error_chain, read_info, write_label};
 
 use crate::console::Console;
 use crate::device::{choose_device, within_memory_of};
-use crate::{CliError, image, paths};
+use crate::image::SeriesArgs;
+use crate::{CliError, image, output, paths};
 
 /// Segment one image with a trained run or a bundle; the mask has the image's geometry
 #[derive(Debug, clap::Args)]
@@ -21,9 +22,8 @@ pub struct Args {
     image: PathBuf,
     /// Mask to write: .nii, .nii.gz, .nrrd, .nhdr, .mha or .mhd
     mask: PathBuf,
-    /// The series to take from a folder of several
-    #[arg(long, value_name = "UID")]
-    series: Option<String>,
+    #[command(flatten)]
+    series: SeriesArgs,
     /// auto, cpu, ndarray, cuda, cuda:N, webgpu or webgpu:N (default: auto)
     #[arg(long)]
     device: Option<String>,
@@ -46,7 +46,7 @@ pub struct Args {
 pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
     paths::check_volume_output(&args.mask)?;
     paths::refuse_output_over_input(&args.mask, &[&args.image, &args.model])?;
-    let device = choose_device(args.device.as_deref().unwrap_or("auto"), args.device.is_some())?;
+    let device = choose_device(args.device.as_deref().unwrap_or("auto"), args.device.is_some(), console)?;
     within_memory_of(&device, || predict(&device, args, console))
 }
 
@@ -65,7 +65,7 @@ fn predict(device: &Chosen, args: &Args, console: &mut Console) -> Result<(), Cl
             return print_json(args, &bundle, plan.as_ref(), None);
         }
     }
-    let image = image::read_image(&args.image, args.series.as_deref(), console)?;
+    let image = image::read_image(&args.image, &args.series, console)?;
     if plan.is_none() {
         plan = Some(planned(&mut bundle, image.shape(), &image.geometry, args.memory)?);
         print_plan(plan.as_ref(), device, console);
@@ -170,6 +170,5 @@ fn print_json(
         result["cascade"] = serde_json::to_value(&report.cascade)?;
         result["seconds"] = report.seconds.into();
     }
-    println!("{result}");
-    Ok(())
+    output::result(result)
 }

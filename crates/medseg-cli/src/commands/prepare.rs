@@ -20,7 +20,7 @@ pub struct Args {
     /// Folder for the result's image/ and label/
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// What to make
+    /// The data set to make
     #[arg(long, value_enum)]
     step: Step,
     /// Voxels of resized volumes

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use medseg_report::write_report;
 
-use crate::CliError;
+use crate::{CliError, output};
 
 /// Write report.html of a finished run again, without training
 #[derive(Debug, clap::Args)]
@@ -17,6 +17,5 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<(), CliError> {
-    println!("{}", write_report(&args.run, args.compare.as_deref())?.display());
-    Ok(())
+    output::result(write_report(&args.run, args.compare.as_deref())?.display())
 }

@@ -143,6 +143,44 @@ fn a_prediction_is_reported_as_json_and_in_silence() {
 }
 
 #[test]
+fn an_image_that_holds_no_number_is_refused_and_a_few_such_voxels_are_counted() {
+    let data = Data::new();
+    assert!(data.run("one-stage", &[]).status.success());
+    let scan = read_image(data.path("data/image/phantom_000.nii.gz")).unwrap();
+    let predict = |image: &str| {
+        medseg("predict").args([data.path("out"), data.path(image), data.path("mask.nii.gz")]).output().unwrap()
+    };
+    let mut nothing = scan.clone();
+    nothing.data.fill(f32::NAN);
+    write_image(data.path("nothing.nii"), &nothing).unwrap();
+    assert_fails(&predict("nothing.nii"), 1, "nothing.nii");
+    assert!(!data.path("mask.nii.gz").exists());
+    let mut few = scan;
+    few.data[[0, 0, 0]] = f32::INFINITY;
+    write_image(data.path("few.nii"), &few).unwrap();
+    let text = stderr(&predict("few.nii"));
+    assert!(
+        text.lines().any(|line| line.starts_with("warning: ") && line.contains("few.nii") && line.contains('1')),
+        "{text}"
+    );
+}
+
+#[test]
+fn cases_are_resampled_for_training_and_masks_come_back() {
+    let data = Data::new();
+    let output = data.run("one-stage", &["--spacing", "9,4,4"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let config = fs::read_to_string(data.path("out/bundle/bundle.json")).unwrap();
+    assert!(config.contains("spacing_mm"), "{config}");
+    let image = data.path("data/image/phantom_000.nii.gz");
+    let mask = data.path("mask.nii.gz");
+    assert!(medseg("predict").args([&data.path("out"), &image, &mask]).output().unwrap().status.success());
+    assert_eq!(read_label(&mask).unwrap().shape(), read_image(&image).unwrap().shape());
+    assert_fails(&data.run("one-stage", &["--spacing", "1,2"]), 2, "--spacing");
+    assert_fails(&data.run("one-stage", &["--spacing", "0,1,1"]), 2, "spacing");
+}
+
+#[test]
 fn a_shell_and_a_manual_know_every_command() {
     let folder = tempfile::tempdir().unwrap();
     for shell in ["bash", "zsh", "fish"] {

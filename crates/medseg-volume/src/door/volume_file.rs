@@ -238,6 +238,12 @@ impl VolumeFile {
         Ok((voxels, self.geometry(&slices)))
     }
 
+    /// The file that holds the voxels: the one that was opened, or the one that its header names.
+    #[must_use]
+    pub fn voxels_path(&self) -> &Path {
+        self.voxels.name()
+    }
+
     fn volume<V: Voxel>(&self, options: &ReadOptions) -> Result<Volume<V>, VolumeError> {
         self.require_one_channel()?;
         let slices = self.slices(options)?;

@@ -49,11 +49,11 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
 /// A wrong option or setting, what the run fails with, or a held-out case that could not be predicted.
 pub fn train(experiment: Experiment, args: &TrainArgs, console: &mut Console) -> Result<(), CliError> {
     let config = args.settings(experiment)?;
-    let chosen = choose_devices(&config.device, args.device_is_asked_for())?;
+    let chosen = choose_devices(&config.device, args.device_is_asked_for(), console)?;
     let name = chosen.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
     let devices: Vec<_> = chosen.iter().map(|c| c.device.clone()).collect();
     let request = args.request(config, &name);
-    if let Some(data) = args.data() {
+    if let Some(data) = request.folder() {
         paths::refuse_folder_over_input(&request.out, data)?;
     }
     let outcome = within_memory_of(&chosen[0], || Ok(run_experiment(&request, &devices, console)?))?;

@@ -1,6 +1,6 @@
 //! The options of `medseg train`, and the settings that they ask for.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use medseg_train::{DiskCacheConfig, Experiment, ExperimentConfig, Fit, Part, Preset, RunRequest, TrainError};
@@ -50,6 +50,9 @@ pub struct TrainArgs {
     /// auto (CT window or z-score, by a look at the data), window:LOW,HIGH, z-score, z-score-nonzero, percentile:LOW,HIGH
     #[arg(long, allow_hyphen_values = true)]
     intensity: Option<String>,
+    /// Millimetres between voxels that every case is resampled to; predictions come back on the image's grid
+    #[arg(long, value_name = "D,H,W", value_delimiter = ',')]
+    spacing: Option<Vec<f64>>,
     /// Change any setting by its name in a configuration file, such as fine.gradient.accumulate=2; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -129,11 +132,6 @@ impl From<PartName> for Part {
 }
 
 impl TrainArgs {
-    /// The folder of cases, if one is given.
-    pub fn data(&self) -> Option<&Path> {
-        self.data.as_deref()
-    }
-
     /// The settings these options ask for.
     pub fn settings(&self, experiment: Experiment) -> Result<ExperimentConfig, TrainError> {
         let mut config = match &self.config {
@@ -150,7 +148,7 @@ impl TrainArgs {
         Ok(config)
     }
 
-    /// Whether the device is named on the command line.
+    /// True if the device is named on the command line.
     pub fn device_is_asked_for(&self) -> bool {
         self.device.is_some()
     }
@@ -181,7 +179,7 @@ impl TrainArgs {
         }
     }
 
-    /// Whether `--set` gives a setting of this name, or one inside it, so that it is not fitted to the data.
+    /// True if `--set` gives a setting of this name, or one inside it, so that it is not fitted to the data.
     fn sets(&self, name: &str) -> bool {
         let key = |assignment: &str| assignment.split('=').next().unwrap_or_default().trim().to_string();
         self.set.iter().any(|assignment| key(assignment).split('.').any(|part| part == name))
@@ -199,6 +197,9 @@ impl TrainArgs {
         }
         if let Some(choice) = self.intensity.as_deref().filter(|c| *c != "auto") {
             config.data.preprocessing.intensity = parse_intensity(choice)?;
+        }
+        if let Some(spacing) = self.spacing.as_deref() {
+            config.data.preprocessing.spacing_mm = Some(parse_spacing(spacing)?);
         }
         let roi = self.roi.as_deref().map(parse_roi).transpose()?;
         for stage in config.stages_mut() {
@@ -225,6 +226,14 @@ impl TrainArgs {
             config.set(assignment)?;
         }
         config.validate()
+    }
+}
+
+fn parse_spacing(values: &[f64]) -> Result<Dhw<f64>, TrainError> {
+    match *values {
+        [d, h, w] => Ok(Dhw::from([d, h, w])),
+        [mm] => Ok(Dhw::splat(mm)),
+        _ => Err(TrainError::Config(format!("--spacing takes D,H,W or one number, not {}", values.len()))),
     }
 }
 
