@@ -65,6 +65,9 @@ impl Grid {
     }
 }
 
+/// The coarse network's labels and the cascade's report.
+type Coarse = (Volume<u8>, CascadeReport);
+
 impl Bundle {
     /// Segments an image as it was read from its file. `progress` counts windows.
     ///
@@ -128,7 +131,7 @@ impl Bundle {
         image: &Array3<f32>,
         geometry: &Geometry,
         progress: &mut dyn Progress,
-    ) -> Result<(Array3<u8>, Option<(Volume<u8>, CascadeReport)>), BundleError> {
+    ) -> Result<(Array3<u8>, Option<Coarse>), BundleError> {
         let forward = |stage: usize| move |windows: Tensor<5>| self.networks[stage].forward(windows);
         match &self.config.stages {
             Stages::OneStage { window, rule, .. } => {
@@ -154,7 +157,7 @@ impl Bundle {
 fn volumes_ml(mask: &Volume<u8>) -> BTreeMap<u8, f64> {
     let mut voxels = [0_u64; 256];
     mask.data.iter().for_each(|&label| voxels[usize::from(label)] += 1);
-    let voxel_ml = mask.geometry.spacing().to_array().into_iter().product::<f64>() / 1000.0;
+    let voxel_ml = mask.geometry.voxel_volume_mm3() / 1000.0;
     let labels = (1..=255_u8).filter(|&label| voxels[usize::from(label)] > 0);
     labels.map(|label| (label, voxels[usize::from(label)] as f64 * voxel_ml)).collect()
 }

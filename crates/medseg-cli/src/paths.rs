@@ -55,8 +55,8 @@ const CASES: [&str; 5] = ["image", "label", "imagesTr", "labelsTr", "imagesTs"];
 /// [`CliError::Usage`] that names both.
 pub fn refuse_folder_over_input(output: &Path, input: &Path) -> Result<(), CliError> {
     let (Ok(read), resolved) = (fs::canonicalize(input), resolve(output)) else { return Ok(()) };
-    let inside = |name: &&str| fs::canonicalize(read.join(name)).is_ok_and(|folder| resolved.starts_with(folder));
-    if resolved == read || CASES.iter().any(|name| inside(&name)) {
+    let inside = |name: &str| fs::canonicalize(read.join(name)).is_ok_and(|folder| resolved.starts_with(folder));
+    if resolved == read || CASES.iter().any(|name| inside(name)) {
         let (output, input) = (output.display(), input.display());
         return Err(CliError::Usage(format!(
             "{output} lies among the files that are read, {input}: nothing is written"
@@ -85,7 +85,7 @@ fn same_file(a: &Path, b: &Path) -> bool {
     {
         use std::os::unix::fs::MetadataExt;
         let identity = |path: &Path| fs::metadata(path).ok().map(|m| (m.dev(), m.ino()));
-        return identity(a).is_some() && identity(a) == identity(b);
+        identity(a).is_some() && identity(a) == identity(b)
     }
     #[cfg(not(unix))]
     {
