@@ -88,6 +88,24 @@ fn many_voxels() {
     same_conv("of neither", [1, 8, 16, 16, 16], 16, [1; 3], padded([0; 3]));
 }
 
+/// Few voxels and channels that fill 16 bytes: products that load by TMA take such tensors, and must take none whose batches
+/// overlap.
+#[test]
+fn few_voxels_with_aligned_channels() {
+    for (x, out) in [
+        ([1, 16, 4, 4, 4], 16),
+        ([1, 32, 3, 2, 2], 32),
+        ([2, 32, 8, 8, 8], 64),
+        ([1, 64, 6, 5, 4], 32),
+        ([1, 32, 12, 12, 12], 32),
+    ] {
+        same_conv(&format!("{x:?} to {out}"), x, out, [3; 3], padded([1; 3]));
+    }
+    same_conv("kernel of 5 along the width", [1, 16, 4, 4, 8], 16, [1, 1, 5], padded([0, 0, 2]));
+    let half = |t: &[Tensor<5>]| conv3d(t[0].clone(), t[1].clone(), None, padded([1; 3]));
+    same_in(DType::F16, "in half precision", &tensors([2, 32, 4, 4, 4], 32, [3; 3]), half, HALF);
+}
+
 #[test]
 fn the_weight_gradient_is_burns_and_the_same_when_run_again() {
     let gradient = |conv: fn(Tensor<5>, Tensor<5>, Option<Tensor<1>>, ConvOptions) -> Tensor<5>| {

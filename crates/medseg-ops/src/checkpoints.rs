@@ -12,15 +12,15 @@ use burn::backend::{Autodiff, Backend};
 
 /// An input of an operation that can be computed again.
 #[derive(Clone, Debug)]
-pub(crate) enum Source<B: Backend> {
+pub(crate) enum SavedInput<B: Backend> {
     /// A tensor that a gradient goes back to.
     Node(NodeId),
     /// A tensor that no gradient goes back to.
     Constant(FloatTensor<B>),
 }
 
-impl<B: Backend> Source<B> {
-    pub(crate) fn of<C: CheckpointStrategy>(x: &FloatTensor<Autodiff<B, C>>) -> Self {
+impl<B: Backend> SavedInput<B> {
+    pub(crate) fn new<C: CheckpointStrategy>(x: &FloatTensor<Autodiff<B, C>>) -> Self {
         if x.is_tracked() { Self::Node(x.id()) } else { Self::Constant(x.primitive().clone()) }
     }
 
@@ -32,13 +32,13 @@ impl<B: Backend> Source<B> {
     }
 }
 
-/// Inputs to register with autodiff: every tracked one, and the first `first` in any case. Burn only recomputes a result
+/// Inputs to register with autodiff: every tracked one, and at least the first `min`. Burn only recomputes a result
 /// that has a tracked parent.
 pub(crate) fn parents<B: Backend, C: CheckpointStrategy>(
     inputs: &[FloatTensor<Autodiff<B, C>>],
-    first: usize,
+    min: usize,
 ) -> impl Iterator<Item = &FloatTensor<Autodiff<B, C>>> {
-    inputs.iter().enumerate().filter(move |(number, x)| *number < first || x.is_tracked()).map(|(_, x)| x)
+    inputs.iter().enumerate().filter(move |(number, x)| *number < min || x.is_tracked()).map(|(_, x)| x)
 }
 
 /// The tensor that its node recomputes.

@@ -1,4 +1,4 @@
-//! Whose hand-written kernels may run.
+//! The choice of hand-written kernels for a tensor.
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Tensor};
@@ -19,13 +19,13 @@ pub(crate) enum Kernels {
 /// Every other tensor takes the composed operations: calling a backend extension on a backend it is not made for would
 /// panic.
 pub(crate) fn kernels<const D: usize>(x: &Tensor<D>) -> Option<Kernels> {
-    on(x.device().as_dispatch(), x.dtype())
+    supports(x.device().as_dispatch(), x.dtype())
 }
 
-/// The kernels for tensors of a type on a device.
-pub(crate) fn on(device: &DispatchDevice, dtype: DType) -> Option<Kernels> {
+/// The kernels that support tensors of a type on a device.
+pub(crate) fn supports(device: &DispatchDevice, dtype: DType) -> Option<Kernels> {
     match device {
-        DispatchDevice::Autodiff(device) => on(&device.clone().inner(), dtype),
+        DispatchDevice::Autodiff(device) => supports(&device.clone().inner(), dtype),
         #[cfg(feature = "flex")]
         DispatchDevice::Flex(_) => (dtype == DType::F32).then_some(Kernels::Flex),
         #[cfg(feature = "cube")]

@@ -26,7 +26,7 @@ impl Precision {
 /// True if this crate has kernels for the device and it is no CPU.
 fn on_gpu(_device: &Device) -> bool {
     #[cfg(feature = "cube")]
-    return crate::kernels::on(_device.as_dispatch(), DType::F32) == Some(crate::kernels::Kernels::Cube);
+    return crate::kernels::supports(_device.as_dispatch(), DType::F32) == Some(crate::kernels::Kernels::Cube);
     #[cfg(not(feature = "cube"))]
     false
 }

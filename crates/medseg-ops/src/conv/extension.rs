@@ -16,6 +16,9 @@ use burn::tensor::{Shape, Tensor};
 
 use super::ConvOptions;
 use super::strided::extension::covers as covers_any;
+#[cfg(feature = "fusion")]
+use super::tracked::output;
+use super::tracked::{ConvSaved, tracked};
 use crate::checkpoints::retrieved;
 #[cfg(feature = "fusion")]
 use crate::norm::extension::statistics;
@@ -143,14 +146,6 @@ pub trait ConvGradBackend: ConvBackend + NormGradBackend {
     ) -> FloatTensor<Self>;
 }
 
-/// Output of a convolution of x.
-#[cfg(feature = "fusion")]
-pub(super) fn output(x: &TensorSpec, weight: &TensorSpec, options: &ConvOptions) -> TensorSpec {
-    let ([batch, _, shape @ ..], [out, _, kernel @ ..]) = (x.shape.dims::<5>(), weight.shape.dims::<5>());
-    let [d, h, w] = options.made(shape, kernel);
-    TensorSpec::new(Shape::new([batch, out, d, h, w]), x.dtype)
-}
-
 impl<B: ConvGradBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, C> {
     fn conv3d_direct(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self> {
         tracked::<B, C, _>(Direct, x, weight, options, |x, weight| B::conv3d_direct(x, weight, options))
@@ -209,36 +204,6 @@ impl<B: ConvGradBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, C> {
                 prep.finish(B::conv3d_norm_relu(x, norm_weight, norm_bias, factors, weight, params, options))
             }
         }
-    }
-}
-
-/// Saved for the backward pass of a convolution.
-#[derive(Clone, Debug)]
-pub(super) struct ConvSaved<B: Backend> {
-    /// The input, if the weights have a gradient.
-    pub(super) x: Option<NodeId>,
-    /// The input's shape.
-    pub(super) shape: Shape,
-    pub(super) weight: FloatTensor<B>,
-    pub(super) options: ConvOptions,
-}
-
-/// A convolution of one input, with what its backward pass needs.
-pub(super) fn tracked<B: Backend, C: CheckpointStrategy, K: Backward<B, 2, State = ConvSaved<B>>>(
-    kind: K,
-    x: FloatTensor<Autodiff<B, C>>,
-    weight: FloatTensor<Autodiff<B, C>>,
-    options: ConvOptions,
-    convolve: impl FnOnce(FloatTensor<B>, FloatTensor<B>) -> FloatTensor<B>,
-) -> FloatTensor<Autodiff<B, C>> {
-    match kind.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful() {
-        OpsKind::Tracked(mut prep) => {
-            let of_x = weight.is_tracked().then(|| prep.checkpoint(&x));
-            let (x, weight) = (x.into_primitive(), weight.into_primitive());
-            let saved = ConvSaved { x: of_x, shape: x.shape(), weight: weight.clone(), options };
-            prep.finish(saved, convolve(x, weight))
-        }
-        OpsKind::UnTracked(prep) => prep.finish(convolve(x.into_primitive(), weight.into_primitive())),
     }
 }
 

@@ -11,6 +11,8 @@ mod flex;
 mod norm_relu;
 #[cfg(feature = "extension")]
 mod strided;
+#[cfg(feature = "extension")]
+mod tracked;
 
 pub use concat::{Upsample, conv3d_concat};
 pub use norm_relu::norm_relu_conv3d;
@@ -58,8 +60,8 @@ impl Default for ConvOptions {
 
 #[cfg(feature = "cube")]
 impl ConvOptions {
-    /// Voxels that a kernel makes along each axis.
-    pub(crate) fn made(&self, shape: [usize; 3], kernel: [usize; 3]) -> [usize; 3] {
+    /// Output size along each axis: `(n + 2p - k) / s + 1`.
+    pub(crate) fn output_shape(&self, shape: [usize; 3], kernel: [usize; 3]) -> [usize; 3] {
         std::array::from_fn(|a| (shape[a] + 2 * self.padding[a] - kernel[a]) / self.stride[a] + 1)
     }
 }
@@ -118,7 +120,7 @@ pub fn conv_transpose3d(
 
         use strided::extension::StridedBackend;
         let side = |a: usize| (shape[a] - 1) * stride[a] + kernel[a] + output_padding[a] - 2 * padding[a];
-        let made = std::array::from_fn(side);
+        let shape = std::array::from_fn(side);
         let options = ConvOptions { stride, padding, precision: Precision::F32 };
         if extension::covers_transposed(&weight, options) {
             // With stride 1 it is the convolution by the flipped kernel with what is left of the padding.
@@ -126,7 +128,7 @@ pub fn conv_transpose3d(
             return conv3d(x, flipped, bias, ConvOptions { padding: padding.map(|p| 2 - p), ..options });
         }
         let weight = weight.cast(DType::F32);
-        let y = Dispatch::conv3d_transposed(x.into_dispatch(), weight.into_dispatch(), made, options);
+        let y = Dispatch::conv3d_transposed(x.into_dispatch(), weight.into_dispatch(), shape, options);
         return with_bias(Tensor::from_dispatch(y), bias);
     }
     composed::conv_transpose3d(x, weight, bias, stride, padding, output_padding)

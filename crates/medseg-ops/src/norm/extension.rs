@@ -1,6 +1,6 @@
 //! Instance norm as a Burn backend extension with its own backward pass.
 
-use crate::checkpoints::{Source, parents};
+use crate::checkpoints::{SavedInput, parents};
 use crate::kernels::kernels;
 use burn::backend::autodiff::{
     NodeId,
@@ -210,7 +210,8 @@ impl<B: NormGradBackend, C: CheckpointStrategy> NormBackend for Autodiff<B, C> {
     ) -> FloatTensor<Self> {
         let inputs = [x, weight, bias];
         let factors = factors.into_primitive();
-        let again = NormAgain::<B> { inputs: inputs.each_ref().map(Source::of::<C>), factors: factors.clone(), params };
+        let again =
+            NormAgain::<B> { inputs: inputs.each_ref().map(SavedInput::new::<C>), factors: factors.clone(), params };
         let prep = NormGrad.prepare::<C>(inputs.each_ref().map(|x| x.node())).memory_bound().retro_forward(again);
         let prep = prep.parents(parents::<B, C>(&inputs, 1)).stateful();
         let [x, weight, bias] = inputs.map(|x| x.into_primitive());
@@ -234,7 +235,7 @@ impl<B: NormGradBackend, C: CheckpointStrategy> NormBackend for Autodiff<B, C> {
         params: NormParams,
     ) -> FloatTensor<Self> {
         let inputs = [a, b, weight_a, bias_a, weight_b, bias_b];
-        let again = BranchesAgain::<B> { inputs: inputs.each_ref().map(Source::of::<C>), params };
+        let again = BranchesAgain::<B> { inputs: inputs.each_ref().map(SavedInput::new::<C>), params };
         let prep = BranchesGrad.prepare::<C>(inputs.each_ref().map(|x| x.node())).memory_bound().retro_forward(again);
         let prep = prep.parents(parents::<B, C>(&inputs, 2)).stateful();
         let tensors = inputs.map(|x| x.into_primitive());
@@ -260,7 +261,7 @@ impl<B: NormGradBackend, C: CheckpointStrategy> NormBackend for Autodiff<B, C> {
 #[derive(Debug)]
 struct NormAgain<B: Backend> {
     /// x, weight and bias.
-    inputs: [Source<B>; 3],
+    inputs: [SavedInput<B>; 3],
     factors: FloatTensor<B>,
     params: NormParams,
 }
@@ -276,7 +277,7 @@ impl<B: NormBackend> RetroForward for NormAgain<B> {
 #[derive(Debug)]
 struct BranchesAgain<B: Backend> {
     /// Both branches, then their weights and biases.
-    inputs: [Source<B>; 6],
+    inputs: [SavedInput<B>; 6],
     params: NormParams,
 }
 

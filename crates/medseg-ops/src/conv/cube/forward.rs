@@ -104,7 +104,7 @@ fn by_tensor_cores(
 ) -> Result<CubeTensor, ConvSetupError> {
     let ([batch, shape @ .., _], [output, kernel @ .., _]) =
         (x.meta.shape().dims::<5>(), weight.meta.shape().dims::<5>());
-    let [d, h, w] = options.made(shape, kernel);
+    let [d, h, w] = options.output_shape(shape, kernel);
     let shape = Shape::new([batch, d, h, w, output]);
     let out = empty_device_dtype(x.client.clone(), x.device.clone(), shape, dtype);
     let types = MatmulElems::from_globals(&MatmulGlobalElems {

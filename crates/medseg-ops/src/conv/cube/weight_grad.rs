@@ -44,10 +44,12 @@ pub(in super::super) fn weight_grad(
     let [_, input, kernel @ ..] = weight.dims::<5>();
     let taps: usize = kernel.iter().product();
     let voxels = |x: &CubeTensor| x.meta.shape()[2..].iter().product::<usize>();
-    if input <= FEW_CHANNELS || taps * voxels(&grad) <= COPIES * voxels(&x) {
+    let viewable = options.stride == [1; 3] && (0..3).all(|a| options.padding[a] < kernel[a]);
+    let few = viewable && x.meta.shape()[0] * grid_of_views(&x, options.padding).iter().product::<usize>() < 2 * PART;
+    if input <= FEW_CHANNELS || taps * voxels(&grad) <= COPIES * voxels(&x) || few {
         return of_copies(channels_last(x), channels_last(grad), kernel, options);
     }
-    if options.stride == [1; 3] && (0..3).all(|a| options.padding[a] < kernel[a]) {
+    if viewable {
         return of_views(channels_last(x), channels_last(grad), kernel, options.padding);
     }
     let options = BurnConvOptions::new(options.stride, options.padding, [1; 3], 1);
@@ -71,10 +73,20 @@ fn of_copies(x: CubeTensor, grad: CubeTensor, kernel: [usize; 3], options: ConvO
     sum(products, parts, strides, [output, input], kernel)
 }
 
-/// With stride 1: what a tap meets is a view.
+/// Voxels along each axis of the grid on which input and gradient lie in [`of_views`]; x is `[batch, in, ...]`. The zeros
+/// after a row are those before the next; likewise slices and samples.
+fn grid_of_views(x: &CubeTensor, padding: [usize; 3]) -> [usize; 3] {
+    let [_, _, shape @ ..] = x.meta.shape().dims::<5>();
+    std::array::from_fn(|a| shape[a] + padding[a])
+}
+
+/// With stride 1, by views: the receptive field of a tap is the input some rows further on.
+///
+/// The taps are batch axes that overlap. Products that load by TMA (sm_90 and newer) keep one batch stride only, so they
+/// would be silently wrong. They refuse batches in which the gradient has some axes and repeats others: that holds for two
+/// parts and more. A single part has no such axis; fewer than `2 * PART` voxels are copied instead, which any product takes.
 fn of_views(x: CubeTensor, grad: CubeTensor, kernel: [usize; 3], padding: [usize; 3]) -> CubeTensor {
     let ([batch, shape @ .., input], [.., output]) = (x.meta.shape().dims::<5>(), grad.meta.shape().dims::<5>());
-    // The zeros after a row are those before the next; likewise rows, slices and samples.
     let grid: [usize; 3] = std::array::from_fn(|a| shape[a] + padding[a]);
     let [taps_d, taps_h, taps_w] = kernel;
     let (row, slice) = (grid[2], grid[1] * grid[2]);
@@ -102,8 +114,8 @@ impl Parts {
     /// Of a product over `voxels` to `taps` matrices of `output` rows and `input` columns.
     fn new(voxels: usize, output: usize, input: usize, taps: usize) -> Self {
         let blocks = output.div_ceil(BLOCK) * input.div_ceil(BLOCK) * taps;
-        // A power of two divides most numbers of voxels.
-        let wanted = BLOCKS.div_ceil(blocks).next_power_of_two().min((voxels / PART).max(1));
+        // A power of two divides most numbers of voxels. Two at least, for `of_views`.
+        let wanted = BLOCKS.div_ceil(blocks).next_power_of_two().max(2).min((voxels / PART).max(1));
         let rows = voxels.div_ceil(wanted).next_multiple_of(MULTIPLE);
         Self { parts: voxels.div_ceil(rows), rows }
     }

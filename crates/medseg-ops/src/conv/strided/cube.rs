@@ -27,7 +27,8 @@ impl StridedBackend for CubeBackend {
         shape: [usize; 3],
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        let ([batch, _, small @ ..], [_, made, kernel @ ..]) = (x.shape().dims::<5>(), weight.shape().dims::<5>());
+        let ([batch, _, small @ ..], [_, out_channels, kernel @ ..]) =
+            (x.shape().dims::<5>(), weight.shape().dims::<5>());
         let tiled = kernel == options.stride && (0..3).all(|a| shape[a] == small[a] * kernel[a]);
         if tiled && options.padding == [0; 3] {
             return tiles(x, weight);
@@ -37,7 +38,7 @@ impl StridedBackend for CubeBackend {
         let options = BurnConvOptions::new(options.stride, options.padding, [1; 3], 1);
         // One of Burn's ways sums in the type of the tensor.
         let (x, weight) = (cast(x, DType::F32), cast(weight, DType::F32));
-        let shape = Shape::new([batch, made, d, h, w]);
+        let shape = Shape::new([batch, out_channels, d, h, w]);
         let out = conv_data_backward::<3>(x, weight, shape, options, ConvStrategy::default());
         cast(out.expect("one way takes any"), dtype)
     }
@@ -57,14 +58,14 @@ impl StridedGradBackend for CubeBackend {
 /// The transposed convolution that makes of every voxel a box of its own, as large as the kernel: one matrix product, whose
 /// rows are put where they belong.
 fn tiles(x: CubeTensor, weight: CubeTensor) -> CubeTensor {
-    let ([batch, input, d, h, w], [_, made, depth, height, width]) =
+    let ([batch, input, d, h, w], [_, out_channels, depth, height, width]) =
         (x.shape().dims::<5>(), weight.shape().dims::<5>());
     let dtype = x.dtype;
     let x = rows_of(channels_last(x));
     let weight = into_contiguous(permute(cast(weight, dtype), &[0, 2, 3, 4, 1]));
-    let weight = reshape(weight, Shape::new([input, depth * height * width * made]));
+    let weight = reshape(weight, Shape::new([input, depth * height * width * out_channels]));
     let boxes = matmul(x, weight, None, MatmulStrategy::default(), dtype).expect("one way takes any");
-    let boxes = reshape(boxes, Shape::new([batch, d, h, w, depth, height, width, made]));
+    let boxes = reshape(boxes, Shape::new([batch, d, h, w, depth, height, width, out_channels]));
     let placed = into_contiguous(permute(boxes, &[0, 1, 4, 2, 5, 3, 6, 7]));
-    channels_first(reshape(placed, Shape::new([batch, d * depth, h * height, w * width, made])))
+    channels_first(reshape(placed, Shape::new([batch, d * depth, h * height, w * width, out_channels])))
 }

@@ -16,8 +16,8 @@ use burn::tensor::{Shape, Tensor};
 use crate::checkpoints::retrieved;
 use crate::conv::ConvOptions;
 #[cfg(feature = "fusion")]
-use crate::conv::extension::output;
-use crate::conv::extension::{ConvSaved, tracked};
+use crate::conv::tracked::output;
+use crate::conv::tracked::{ConvSaved, tracked};
 use crate::kernels::kernels;
 
 /// True if there are kernels that take these tensors, whose shapes fit together.
@@ -34,7 +34,7 @@ pub trait StridedBackend: Backend {
     fn conv3d_strided(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self>;
 
     /// The transposed convolution with weights `[in, out, kernel]` that makes `shape`.
-    #[fusion(meta = |x, weight, shape, _options| upsampled(x, weight, shape))]
+    #[fusion(meta = |x, weight, shape, _options| transposed_output(x, weight, shape))]
     fn conv3d_transposed(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -45,9 +45,9 @@ pub trait StridedBackend: Backend {
 
 /// Output of a transposed convolution.
 #[cfg(feature = "fusion")]
-fn upsampled(x: &TensorSpec, weight: &TensorSpec, [d, h, w]: &[usize; 3]) -> TensorSpec {
-    let ([batch, ..], [_, made, ..]) = (x.shape.dims::<5>(), weight.shape.dims::<5>());
-    TensorSpec::new(Shape::new([batch, made, *d, *h, *w]), x.dtype)
+fn transposed_output(x: &TensorSpec, weight: &TensorSpec, [d, h, w]: &[usize; 3]) -> TensorSpec {
+    let ([batch, ..], [_, out_channels, ..]) = (x.shape.dims::<5>(), weight.shape.dims::<5>());
+    TensorSpec::new(Shape::new([batch, out_channels, *d, *h, *w]), x.dtype)
 }
 
 /// Backends that know the gradients too: each of the two operations is the gradient of the other's input. Those of weights
