@@ -5,17 +5,18 @@
 //!
 //! | module | crate | for |
 //! |---|---|---|
-//! | [`volume`] | `medseg-volume` | volumes with geometry, NIfTI files |
+//! | [`files`] | `medseg-files` | files and folders replaced as a whole |
+//! | [`volume`] | `medseg-volume` | volumes with geometry; NIfTI, NRRD, MetaImage, DICOM |
 //! | [`transforms`] | `medseg-transforms` | intensity, crop, pad, resize, components |
 //! | [`metrics`] | `medseg-metrics` | Dice, IoU, HD95, ASSD, surface Dice |
 //! | [`data`] | `medseg-data` | cases, splits, cache, loader |
 //! | [`phantom`] | `medseg-phantom` | synthetic abdominal CTs |
-//! | [`device`] | `medseg-device` | which device runs the networks |
+//! | [`device`] | `medseg-device` | the device that runs the networks |
 //! | [`kernels`] | `medseg-kernels` | CPU kernels without a framework |
 //! | [`ops`] | `medseg-ops` | 3D operations on tensors |
 //! | [`unet`] | `medseg-unet` | the network and its weight files |
-//! | [`losses`] | `medseg-losses` | Dice loss |
-//! | [`optim`] | `medseg-optim` | NovoGrad, warm restarts |
+//! | [`losses`] | `medseg-losses` | Dice and its relatives, focal, Tversky, cross-entropy |
+//! | [`optim`] | `medseg-optim` | NovoGrad, schedules, average of weights |
 //! | [`inference`] | `medseg-inference` | sliding window, cascade |
 //! | [`bundle`] | `medseg-bundle` | a trained segmentation in one folder |
 //! | [`report`] | `medseg-report` | charts, overlays and the page of a run |
@@ -23,8 +24,8 @@
 //!
 //! # Features
 //! `cpu` (default): Burn's Flex backend with this project's kernels. `cuda`: Burn's CUDA backend. `ndarray`: Burn's
-//! ndarray backend, slow. `webgpu`: Burn's WebGPU backend. `persistence`: what was found fastest on a GPU is kept on the
-//! disk. `dicom`: DICOM series in [`volume`] as `volume::dicom`.
+//! ndarray backend, slow. `webgpu`: Burn's WebGPU backend. `persistence`: a GPU's tuning results on the disk.
+//! `fusion`: for programs in which Burn's fusion is on. `dicom`: DICOM series in [`volume`] as `volume::dicom`.
 //!
 //! # A network over an image of any size
 //! ```
@@ -51,6 +52,7 @@ pub use burn::tensor::{Device, DeviceType, Tensor};
 pub use medseg_bundle as bundle;
 pub use medseg_data as data;
 pub use medseg_device as device;
+pub use medseg_files as files;
 pub use medseg_inference as inference;
 pub use medseg_kernels as kernels;
 pub use medseg_losses as losses;
