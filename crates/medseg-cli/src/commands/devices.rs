@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             }
         }
     }
-    let (cpu, threads) = (format!("{:?}", medseg_kernels::Isa::detect()), rayon::current_num_threads());
+    let (cpu, threads) = (medseg_kernels::Isa::detect().name().to_string(), rayon::current_num_threads());
     if args.json {
         let found = serde_json::json!({
             "devices": usable, "unusable": unusable, "cpu_instructions": cpu, "cpu_threads": threads,

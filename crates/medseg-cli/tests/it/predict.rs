@@ -43,6 +43,7 @@ fn a_full_disk_is_an_error_that_names_the_file_and_keeps_the_old_mask() {
     let output = Command::new("bash")
         .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "bash"])
         .arg(predict.get_program())
+        .args(predict.get_args())
         .args([data.path("out"), data.path("data/image/phantom_000.nii.gz"), mask.clone()])
         .output()
         .unwrap();

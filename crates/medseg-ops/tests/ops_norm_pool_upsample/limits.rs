@@ -157,7 +157,7 @@ fn too_much_padding_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "smaller than the kernel")]
+#[should_panic(expected = "fewer than the kernel")]
 fn a_side_smaller_than_the_kernel_is_refused() {
     medseg_ops::max_pool3d(Tensor::ones([1, 1, 4, 1, 4], &Device::flex()), 2, 2, 0);
 }

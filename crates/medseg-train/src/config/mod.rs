@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use medseg_data::SplitRule;
 use medseg_inference::CascadeConfig;
-use medseg_transforms::{LabelInterpolation, Preprocessing};
+use medseg_transforms::{LabelInterpolation, Preprocessing, TransformError};
 use medseg_unet::Precision;
 use medseg_volume::error_chain;
 use serde::{Deserialize, Serialize};
@@ -250,8 +250,11 @@ impl ExperimentConfig {
         }
         self.cascade.validate().map_err(|e| TrainError::Config(format!("cascade.{e}")))?;
         self.validate_classes()?;
-        let preprocessing = self.data.preprocessing.validate();
-        preprocessing.map_err(|e| TrainError::Config(format!("data.preprocessing: {}", error_chain(&e))))?;
+        let named = |part: &'static str| {
+            move |e: TransformError| TrainError::Config(format!("data.preprocessing{part}: {}", error_chain(&e)))
+        };
+        self.data.preprocessing.intensity.validate().map_err(named(".intensity"))?;
+        self.data.preprocessing.validate().map_err(named(""))?;
         self.stages().into_iter().try_for_each(|(name, stage)| stage.validate(name))
     }
 
