@@ -45,7 +45,11 @@ pub struct Args {
 /// A mask that cannot be written or would replace an input, a model that cannot be opened, and what prediction fails with.
 pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
     paths::check_volume_output(&args.mask)?;
-    paths::refuse_output_over_input(&args.mask, &[&args.image, &args.model])?;
+    paths::refuse_output_over_input(&args.mask, &[&args.image])?;
+    // A new mask may lie in the run's folder; one that replaces a file of the run may not.
+    if args.mask.exists() {
+        paths::refuse_output_over_input(&args.mask, &[&args.model])?;
+    }
     let device = choose_device(args.device.as_deref().unwrap_or("auto"), args.device.is_some(), console)?;
     within_memory_of(&device, || predict(&device, args, console))
 }
