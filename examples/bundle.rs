@@ -1,7 +1,7 @@
 //! Networks with everything around them in one folder: saved, opened and applied.
 //!
 //! `cargo run --example bundle -- FOLDER` leaves a bundle of the experiments' two networks, untrained, in a folder, to see what
-//! `cargo run --example predict -- FOLDER IMAGE MASK --dry-run` says of an image.
+//! `medseg predict FOLDER IMAGE MASK --dry-run` says of an image.
 
 use std::error::Error;
 use std::path::Path;
