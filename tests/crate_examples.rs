@@ -25,6 +25,18 @@ fn every_crate_has_an_example_that_runs_alone() {
 }
 
 #[test]
+fn the_experiments_are_planned_without_any_option_but_that() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["one_stage", "two_stage"] {
+        let out = folder.path().join(name);
+        let planned = run(name, &["--dry-run", "--device", "cpu", "--out", out.to_str().unwrap()]);
+        let text = String::from_utf8_lossy(&planned.stderr);
+        assert!(planned.status.success() && text.contains(name), "{name}: {text}");
+        assert_eq!(run(name, &["--no-such-option"]).status.code(), Some(2));
+    }
+}
+
+#[test]
 fn files_are_taken_from_the_command_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).into_os_string().into_string().unwrap();

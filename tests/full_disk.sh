@@ -4,8 +4,8 @@
 #
 #   tests/full_disk.sh FOLDER [OPTION ...]
 #
-# FOLDER is made anew and holds two runs of the example two_stage, `whole` and `small`, the latter on a file system in memory
-# (tmpfs). Mounting it takes root, or a user namespace where the system allows one. Options go to the example; without any, a
+# FOLDER is made anew and holds two runs of `medseg train two-stage`, `whole` and `small`, the latter on a file system in memory
+# (tmpfs). Mounting it takes root, or a user namespace where the system allows one. Options go to it; without any, a
 # small experiment on the phantom set is run. The disk grows by 2 MiB until the phantom set nearly fits, then by 24 KiB, and by
 # 192 KiB for the report, so that it is full while checkpoints, predictions, overlays and the report are written. Exit code 0 only if every stop ended with
 # code 1 and one line that names a file, with a good checkpoint of the last finished epoch, and the finished run is equal bit for
@@ -15,11 +15,11 @@ if [ "$(id -u)" -ne 0 ]; then exec unshare --map-root-user --mount "$0" "$@"; fi
 folder=$1
 shift
 [ $# -gt 0 ] || set -- --epochs 2 --channels 4,8,16 --roi 32 --set coarse.validate_every=1 --set fine.validate_every=1
-cargo build --quiet --example two_stage
-example=${CARGO_TARGET_DIR:-target}/debug/examples/two_stage
+cargo build --quiet -p medseg-cli
+medseg=${CARGO_TARGET_DIR:-target}/debug/medseg
 rm -rf "$folder"
 mkdir -p "$folder/small"
-"$example" --device cpu --out "$folder/whole" "$@" 2>"$folder/whole.log"
+"$medseg" train two-stage --device cpu --out "$folder/whole" "$@" 2>"$folder/whole.log"
 
 kib=1024
 mount -t tmpfs -o "size=${kib}k" full_disk "$folder/small"
@@ -35,7 +35,7 @@ stops=0
 while :; do
     before=$(epochs coarse)/$(epochs fine)
     code=0
-    "$example" --device cpu --out "$folder/small" --resume "$@" 2>"$folder/small.log" || code=$?
+    "$medseg" train two-stage --device cpu --out "$folder/small" --resume "$@" 2>"$folder/small.log" || code=$?
     [ "$code" -eq 0 ] && break
     stops=$((stops + 1))
     [ "$code" -eq 1 ] || failed "exit code $code at $kib KiB"

@@ -3,7 +3,7 @@
 #
 #   tests/kill_and_resume.sh FOLDER [KILLS [OPTION ...]]
 #
-# FOLDER is made anew and holds two runs of the example two_stage, `whole` and `killed`. Options go to the example; without
+# FOLDER is made anew and holds two runs of `medseg train two-stage`, `whole` and `killed`. Options go to it; without
 # any, a small experiment on the phantom set is run. Kills are spread over the time that the uninterrupted run took, every
 # third one waits for a checkpoint that is being written. Exit code 0 only if history (but for the last column, the seconds),
 # best weights, masks and metrics (but for the seconds) are equal bit for bit. The last checkpoint is not compared as a file, since
@@ -13,19 +13,19 @@ folder=$1
 kills=${2:-10}
 shift; [ $# -gt 0 ] && shift
 [ $# -gt 0 ] || set -- --epochs 6 --channels 4,8,16,32 --roi 32 --set coarse.validate_every=2 --set fine.validate_every=2
-cargo build --quiet --example two_stage
-example=${CARGO_TARGET_DIR:-target}/debug/examples/two_stage
+cargo build --quiet -p medseg-cli
+medseg=${CARGO_TARGET_DIR:-target}/debug/medseg
 rm -rf "$folder"
 mkdir -p "$folder"
 
 started=$(date +%s%N)
-"$example" --device cpu --out "$folder/whole" "$@" 2>"$folder/whole.log"
+"$medseg" train two-stage --device cpu --out "$folder/whole" "$@" 2>"$folder/whole.log"
 milliseconds=$((($(date +%s%N) - started) / 1000000))
 echo "uninterrupted: $milliseconds ms"
 
 kill=1
 while [ "$kill" -le "$kills" ]; do
-    "$example" --device cpu --out "$folder/killed" --resume "$@" 2>>"$folder/killed.log" &
+    "$medseg" train two-stage --device cpu --out "$folder/killed" --resume "$@" 2>>"$folder/killed.log" &
     process=$!
     # From 0.3 s to a sixth of the whole run: ten waits together are about as long as it.
     wait_ms=$((300 + $(od -An -N4 -tu4 /dev/urandom) % (milliseconds / 6)))
@@ -45,7 +45,7 @@ while [ "$kill" -le "$kills" ]; do
     echo "kill $kill: $alive $where; $epochs epochs in the histories"
     kill=$((kill + 1))
 done
-"$example" --device cpu --out "$folder/killed" --resume "$@" 2>>"$folder/killed.log"
+"$medseg" train two-stage --device cpu --out "$folder/killed" --resume "$@" 2>>"$folder/killed.log"
 
 different=0
 same() {
