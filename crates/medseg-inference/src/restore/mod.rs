@@ -26,7 +26,7 @@ pub enum BeyondMask {
 /// Brings a mask from its own grid to one of `shape` and `geometry`: cutting, padding, resizing, another spacing and
 /// permuted axes are undone in one step, by the places that the two geometries give the voxels.
 ///
-/// Where the grids' voxels coincide (cut out, padded, axes permuted) the labels come back exactly. The geometry of the result is
+/// The labels come back exactly if the voxels of both grids coincide (cut out, padded, axes permuted). The geometry of the result is
 /// `geometry` itself, the header fields of its file among it, so that a saved mask has them bit for bit. Beside the result
 /// there are only a few planes in memory, whatever the number of labels.
 ///
