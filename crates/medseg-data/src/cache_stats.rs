@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use medseg_volume::error_chain;
+
 use crate::DataError;
 
 /// Counts of the ways on which a [`CachedDataset`](crate::CachedDataset) came to its items.
@@ -49,7 +51,7 @@ impl Counters {
 
     pub fn note_disk_error(&self, error: &DataError) {
         let mut first = self.disk_error.lock().unwrap_or_else(PoisonError::into_inner);
-        first.get_or_insert_with(|| error.to_string());
+        first.get_or_insert_with(|| error_chain(error));
     }
 
     pub fn read(&self) -> CacheStats {

@@ -6,12 +6,12 @@ use medseg_volume::VolumeError;
 
 use crate::case::Case;
 
-/// An error of this crate; its message is one sentence that names the file, the folder or the case.
+/// An error of this crate; its message names the file, the folder or the case, and its cause is its source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// A folder or file could not be listed, read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("cannot list, read or write {}", path.display())]
     Io {
         /// The folder or file.
         path: PathBuf,
@@ -91,7 +91,7 @@ pub enum DataError {
         reason: String,
     },
     /// Checking, reading or preparing a case failed.
-    #[error("case {case}: {source}")]
+    #[error("case {case}")]
     Prepare {
         /// Id of the case.
         case: String,

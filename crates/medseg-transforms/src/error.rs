@@ -87,7 +87,7 @@ pub enum TransformError {
         reason: &'static str,
     },
     /// A step of a pipeline failed.
-    #[error("step {} ({transform}): {source}", number + 1)]
+    #[error("step {} ({transform})", number + 1)]
     Step {
         /// Its place, from 0.
         number: usize,
@@ -97,7 +97,7 @@ pub enum TransformError {
         source: Box<Self>,
     },
     /// A case failed.
-    #[error("case {id}: {source}")]
+    #[error("case {id}")]
     Case {
         /// Its name.
         id: String,

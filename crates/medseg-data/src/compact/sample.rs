@@ -3,7 +3,7 @@
 use std::io;
 
 use medseg_transforms::Sample;
-use medseg_volume::Geometry;
+use medseg_volume::{Geometry, error_chain};
 use ndarray::{Array4, Axis, concatenate};
 
 use super::{CompactImage, CompactLabel};
@@ -73,7 +73,7 @@ impl CacheItem for CompactSample {
         let values: Vec<f64> = from.slice()?;
         let values: [f64; 16] = values.try_into().map_err(|_| ItemReader::damaged("an affine has 16 entries"))?;
         let affine = std::array::from_fn(|row| std::array::from_fn(|column| values[4 * row + column]));
-        let geometry = Geometry::from_affine(affine).map_err(|e| ItemReader::damaged(e.to_string()))?;
+        let geometry = Geometry::from_affine(affine).map_err(|e| ItemReader::damaged(error_chain(&e)))?;
         let channels: Vec<_> = (0..channels).map(|_| CompactImage::read(from)).collect::<io::Result<_>>()?;
         let label = if labelled { Some(CompactLabel::read(from)?) } else { None };
         let shapes = channels.iter().map(CompactImage::shape).chain(label.as_ref().map(CompactLabel::shape));

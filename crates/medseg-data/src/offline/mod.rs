@@ -9,6 +9,8 @@ use std::path::Path;
 use medseg_transforms::Preprocessing;
 use serde::{Deserialize, Serialize};
 
+use medseg_volume::error_chain;
+
 use crate::DataError;
 use crate::case::Case;
 use crate::json_file::{read_json, write_json};
@@ -71,7 +73,7 @@ impl Offline {
         let out = out.as_ref();
         self.step.validate()?;
         let preprocessing = self.preprocessing.map_or(Ok(()), |p| p.validate());
-        preprocessing.map_err(|e| refused(format!("preprocessing: {e}")))?;
+        preprocessing.map_err(|e| refused(format!("preprocessing: {}", error_chain(&e))))?;
         refuse_own_folder(cases, out)?;
         self.check_settings(out)?;
         let labelled: Vec<&Case> = cases.iter().filter(|case| case.label.is_some()).collect();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use medseg_volume::Dhw;
+use medseg_volume::{Dhw, error_chain};
 
 use crate::DataError;
 
@@ -62,7 +62,7 @@ impl fmt::Display for OfflineCase {
             OfflineOutcome::Finished => write!(f, "case {}: made earlier", self.id),
             OfflineOutcome::Written { shape, warning: None } => write!(f, "case {}: {shape} voxels", self.id),
             OfflineOutcome::Written { shape, warning: Some(warning) } => write!(f, "{warning}; {shape} voxels"),
-            OfflineOutcome::Failed(error) => error.fmt(f),
+            OfflineOutcome::Failed(error) => f.write_str(&error_chain(error)),
         }
     }
 }
@@ -100,7 +100,7 @@ impl OfflineReport {
                 self.written += 1;
                 self.warnings.extend(warning.clone());
             }
-            OfflineOutcome::Failed(error) => self.failed.push((case.id.clone(), error.to_string())),
+            OfflineOutcome::Failed(error) => self.failed.push((case.id.clone(), error_chain(error))),
         }
     }
 }

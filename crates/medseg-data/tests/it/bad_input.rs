@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use medseg_data::{Case, DataError, check_case};
-use medseg_volume::{Dhw, Geometry, Volume, write_image, write_label};
+use medseg_volume::{Dhw, Geometry, Volume, error_chain, write_image, write_label};
 use ndarray::Array3;
 use tempfile::tempdir;
 
@@ -19,7 +19,7 @@ fn write(folder: &Path, image: Array3<f32>, label: Array3<u8>, label_origin: f64
 }
 
 fn messages(case: &Case) -> [String; 2] {
-    let text = |error: DataError| error.to_string();
+    let text = |error: DataError| error_chain(&error);
     [check_case(case).map_or_else(text, |_| "fine".into()), case.read().map_or_else(text, |_| "fine".into())]
 }
 
@@ -70,7 +70,7 @@ fn zero_spacing_and_damaged_headers_are_defined() {
     put(&[(80, &[0; 4]), (252, &[0; 4])]);
     match check_case(&Case { label: None, ..good.clone() }) {
         Ok(info) => assert!(info.geometry.spacing().w > 0.0 && !info.warnings.is_empty()),
-        Err(error) => assert!(error.to_string().starts_with("case liver_7: "), "{error}"),
+        Err(error) => assert!(error_chain(&error).starts_with("case liver_7: "), "{error}"),
     }
     // An sform that is singular, and one that is not finite.
     for value in [0f32, f32::NAN] {
@@ -78,7 +78,7 @@ fn zero_spacing_and_damaged_headers_are_defined() {
         put(&[(252, &[0, 0]), (280, &zero), (284, &zero), (288, &zero)]);
         match check_case(&good) {
             Ok(info) => assert!(info.geometry.affine().iter().flatten().all(|v| v.is_finite())),
-            Err(error) => assert!(error.to_string().starts_with("case liver_7: "), "{error}"),
+            Err(error) => assert!(error_chain(&error).starts_with("case liver_7: "), "{error}"),
         }
     }
     for at in 0..352 {

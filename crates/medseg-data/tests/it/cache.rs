@@ -1,5 +1,6 @@
 //! The cache: what it keeps, what it prepares anew, and its errors.
 
+use medseg_volume::error_chain;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -75,7 +76,7 @@ fn an_error_names_the_case_and_the_next_call_tries_again() {
         _ => Ok(7u8),
     };
     let data = CachedDataset::new(vec![Case::unlabelled("liver_7.nii").unwrap()], 10, prepare, |_| 1);
-    let message = data.get(0).unwrap_err().to_string();
+    let message = error_chain(&data.get(0).unwrap_err());
     assert_eq!(message, "case liver_7: the disc is not there");
     assert_eq!(*data.get(0).unwrap(), 7);
     assert_eq!(data.kept_bytes(), 1);
@@ -90,7 +91,7 @@ fn a_panic_in_the_preparation_names_the_case_and_does_not_lock_it() {
         Ok::<_, String>(1u8)
     };
     let data = CachedDataset::new(cases(1), 10, prepare, |_| 1);
-    assert_eq!(data.get(0).unwrap_err().to_string(), "case 0: panicked: the first of 2 tries");
+    assert_eq!(error_chain(&data.get(0).unwrap_err()), "case 0: panicked: the first of 2 tries");
     assert_eq!(*data.get(0).unwrap(), 1);
 }
 
@@ -126,7 +127,7 @@ fn filling_ends_with_the_error_of_the_first_case_that_fails() {
             _ => Ok(()),
         };
         let data = CachedDataset::new(cases(50), 50, prepare, |_| 1);
-        assert_eq!(data.fill(threads, &mut |_| ()).unwrap_err().to_string(), "case 3: bad");
+        assert_eq!(error_chain(&data.fill(threads, &mut |_| ()).unwrap_err()), "case 3: bad");
         assert!(data.kept_cases() < 49);
     }
 }

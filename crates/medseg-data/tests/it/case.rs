@@ -4,7 +4,7 @@ use std::path::Path;
 
 use medseg_data::{Case, check_case, check_case_within, check_cases};
 use medseg_transforms::LabelMap;
-use medseg_volume::{Geometry, Volume, write_image_i16, write_label};
+use medseg_volume::{Geometry, Volume, error_chain, write_image_i16, write_label};
 use ndarray::Array3;
 use tempfile::tempdir;
 
@@ -51,7 +51,7 @@ fn a_difference_names_both_files_and_itself() {
     ];
     for (shape, grid, difference) in differences {
         let case = case(dir.path(), shape, grid);
-        let message = check_case(&case).unwrap_err().to_string();
+        let message = error_chain(&check_case(&case).unwrap_err());
         for part in ["scan.nii.gz", "mask.nii.gz", difference] {
             assert!(message.contains(part), "{message}");
         }
@@ -78,11 +78,11 @@ fn samples_hold_the_files_intensities_and_label_values() {
 fn unreadable_and_unequal_files_are_named() {
     let dir = tempdir().unwrap();
     let unequal = case(dir.path(), (4, 5, 7), GRID);
-    let message = unequal.read().unwrap_err().to_string();
+    let message = error_chain(&unequal.read().unwrap_err());
     assert!(message.contains("scan.nii.gz") && message.contains("4x5x7"), "{message}");
     let missing = Case { label: Some(dir.path().join("gone.nii.gz")), ..unequal.clone() };
-    assert!(check_case(&missing).unwrap_err().to_string().contains("gone.nii.gz"));
-    assert!(missing.read().unwrap_err().to_string().contains("gone.nii.gz"));
+    assert!(error_chain(&check_case(&missing).unwrap_err()).contains("gone.nii.gz"));
+    assert!(error_chain(&missing.read().unwrap_err()).contains("gone.nii.gz"));
     std::fs::write(&unequal.image, b"no volume").unwrap();
-    assert!(check_case(&unequal).unwrap_err().to_string().contains("scan.nii.gz"));
+    assert!(error_chain(&check_case(&unequal).unwrap_err()).contains("scan.nii.gz"));
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use medseg_data::{CacheKey, CachedDataset, Case, CompactSample, DiskCache};
 use medseg_transforms::Sample;
-use medseg_volume::{Dhw, Geometry};
+use medseg_volume::{Dhw, Geometry, error_chain};
 use ndarray::Array3;
 use tempfile::{TempDir, tempdir};
 
@@ -85,7 +85,7 @@ fn whatever_changes_the_result_changes_the_key() {
     fs::write(&image, b"longer image").unwrap();
     assert_ne!(CacheKey::new(&case, &()).unwrap(), before);
     fs::remove_file(&image).unwrap();
-    assert!(CacheKey::new(&case, &()).unwrap_err().to_string().contains("a.nii"));
+    assert!(error_chain(&CacheKey::new(&case, &()).unwrap_err()).contains("a.nii"));
 }
 
 /// Every byte of an entry changed, and every length cut off: the item is prepared anew, never wrong, and never a panic.

@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 use medseg_data::{Case, Offline, OfflineOutcome, OfflineReport, OfflineStep, check_case, discover};
 use medseg_transforms::LabelInterpolation;
 use medseg_transforms::{Interpolation, resize, resize_nearest, resize_nearest_exact};
-use medseg_volume::{Datatype, Dhw, Geometry, Volume, read_image, read_info, read_label, write_image, write_label};
+use medseg_volume::{
+    Datatype, Dhw, Geometry, Volume, error_chain, read_image, read_info, read_label, write_image, write_label,
+};
 use ndarray::Array3;
 use tempfile::{TempDir, tempdir};
 
@@ -128,7 +130,7 @@ fn finished_cases_are_passed_over_and_changed_ones_made_anew() {
     assert_eq!((again.written, again.finished), (3, 0));
     assert_eq!(read_label(out.join("label/a.nii.gz")).unwrap().shape().d, 7);
 
-    let message = foreground(3).plan(&cases, &out).unwrap_err().to_string();
+    let message = error_chain(&foreground(3).plan(&cases, &out).unwrap_err());
     assert!(message.contains("other settings") && message.contains("prepare.json"), "{message}");
 }
 
@@ -167,7 +169,7 @@ fn impossible_requests_are_refused_before_anything_is_written() {
     let out = folder.path().join("out");
     let empty = OfflineStep::Resized { size: Dhw { d: 128, h: 0, w: 128 }, label: LabelInterpolation::Nearest };
     let refused = |offline: &Offline, cases: &[Case], out: &Path| {
-        offline.run(cases, out, 1, &mut |_| ()).unwrap_err().to_string()
+        error_chain(&offline.run(cases, out, 1, &mut |_| ()).unwrap_err())
     };
     assert!(refused(&Offline { step: empty, ..Offline::default() }, &cases, &out).contains("128x0x128"));
     assert!(refused(&foreground(1), &[], &out).contains("no case has a label"));

@@ -5,7 +5,7 @@ use medseg_transforms::{
     RandAffine, RandCropByPosNegLabel, RandElastic, RandFlip, RandRotate90, RandSpatialCrop, Range, Resize, Respace,
     Rotate90, Sample, SpatialCrop, SpatialPad, Step, TransformError, Zoom,
 };
-use medseg_volume::{Dhw, Geometry};
+use medseg_volume::{Dhw, Geometry, error_chain};
 use ndarray::{Array3, Array4, array};
 
 fn geometry() -> Geometry {
@@ -20,7 +20,7 @@ fn sample(sides: [usize; 3]) -> Sample {
 fn refused(step: impl Into<Step>, sample: Sample) -> String {
     let result = Pipeline::new().then(step).apply(sample, 0);
     let Err(error @ TransformError::Case { .. }) = result else { panic!("{result:?}") };
-    let text = error.to_string();
+    let text = error_chain(&error);
     assert!(text.starts_with("case liver_12: "), "{text}");
     text
 }
@@ -63,7 +63,7 @@ fn errors_name_case_step_and_parameter() {
 fn parameters_are_refused_before_any_case_is_read() {
     let bad =
         Pipeline::new().then(Rotate90 { times: 1, plane: (0, 1) }).then(RandFlip { p: -0.1, axes: Dhw::splat(true) });
-    let text = bad.validate().unwrap_err().to_string();
+    let text = error_chain(&bad.validate().unwrap_err());
     assert_eq!(text, "step 2 (rand_flip): p -0.1 must be between 0 and 1");
     assert!(Pipeline::new().validate().is_ok());
 }
@@ -172,7 +172,7 @@ fn not_a_number_stays_where_it_is() {
 #[test]
 fn a_prediction_on_another_grid_is_refused() {
     let done = Pipeline::new().then(CenterCrop { size: Dhw::splat(2) }).apply_one(sample([4, 4, 4]), 0).unwrap();
-    let text = done.trace.invert_label(&array![[[1u8]]].view()).unwrap_err().to_string();
+    let text = error_chain(&done.trace.invert_label(&array![[[1u8]]].view()).unwrap_err());
     assert_eq!(text, "case liver_12: 1x1x1 voxels do not fit: the sample has 2x2x2 at this point");
     assert!(done.trace.invert_image(&Array3::zeros((2, 2, 3)).view()).is_err());
 }

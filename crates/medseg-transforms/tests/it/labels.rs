@@ -5,7 +5,7 @@ use medseg_transforms::{
     AsDiscrete, FillHoles, KeepLargestComponents, LabelMap, OtherLabels, Pipeline, Probabilities, RemoveSmallObjects,
     Sample, Step, argmax, one_hot, relu, threshold,
 };
-use medseg_volume::{Dhw, Geometry};
+use medseg_volume::{Dhw, Geometry, error_chain};
 use ndarray::{Array, Array3, Array4, Axis, Dimension};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -166,6 +166,6 @@ fn steps_change_the_label_and_pass_without_one() {
     assert_eq!(done.iter().map(|v| usize::from(*v)).sum::<usize>(), 125);
     assert_eq!(pipeline.apply_one(sample(None), 0).unwrap().sample, sample(None));
     let refuse = Pipeline::<Step>::new().then(LabelMap { to: [(0, 0)].into(), others: OtherLabels::Refuse });
-    let error = refuse.apply_one(sample(Some(done)), 0).unwrap_err().to_string();
+    let error = error_chain(&refuse.apply_one(sample(Some(done)), 0).unwrap_err());
     assert!(error.contains("case a") && error.contains("map_labels") && error.contains("label value 1"), "{error}");
 }
