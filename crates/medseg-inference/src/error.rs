@@ -90,15 +90,6 @@ pub enum InferenceError {
         channels: usize,
     },
 
-    /// A label is not one of the classes.
-    #[error("label {label} is not below the number of classes, {classes}")]
-    Label {
-        /// The label met.
-        label: u8,
-        /// The number of classes.
-        classes: usize,
-    },
-
     /// Two arrays that must have the same shape do not.
     #[error("{what}: expected {expected} voxels, got {got}")]
     Shape {

@@ -29,7 +29,6 @@ pub use ndarray;
 pub use plan::{ForwardCost, PlanCost, StitchingMemory, StitchingOnDevice, WindowPlan};
 pub use post::{PostProcessing, PostStep};
 pub use predictor::{IntoPrediction, Predictor};
-pub use probabilities::{one_hot, sigmoid, softmax};
 pub use progress::{IntoControlFlow, NoProgress, Progress};
 pub use restore::{BeyondMask, restore_labels};
 pub use rule::MaskRule;
