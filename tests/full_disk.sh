@@ -15,7 +15,7 @@ if [ "$(id -u)" -ne 0 ]; then exec unshare --map-root-user --mount "$0" "$@"; fi
 folder=$1
 shift
 [ $# -gt 0 ] || set -- --epochs 2 --channels 4,8,16 --roi 32 --set coarse.validate_every=1 --set fine.validate_every=1
-cargo build --quiet -p medseg-cli
+cargo build --quiet --bin medseg
 medseg=${CARGO_TARGET_DIR:-target}/debug/medseg
 rm -rf "$folder"
 mkdir -p "$folder/small"

@@ -13,7 +13,7 @@ folder=$1
 kills=${2:-10}
 shift; [ $# -gt 0 ] && shift
 [ $# -gt 0 ] || set -- --epochs 6 --channels 4,8,16,32 --roi 32 --set coarse.validate_every=2 --set fine.validate_every=2
-cargo build --quiet -p medseg-cli
+cargo build --quiet --bin medseg
 medseg=${CARGO_TARGET_DIR:-target}/debug/medseg
 rm -rf "$folder"
 mkdir -p "$folder"
