@@ -15,7 +15,7 @@ pub(super) fn sections(run: &RunResults, other: Option<&RunResults>) -> Result<S
     let mut page = String::new();
     if run.stages().any(|s| s == "coarse") {
         let both = Comparison { a: Side::of(run, run.final_stage()), b: Side::of(run, "coarse") };
-        page += &section("stages", "What the fine stage adds", &both.html()?);
+        page += &section("stages", "Gain of the fine stage", &both.html()?);
     }
     if let Some(other) = other {
         let mut sides = Comparison { a: Side::of(run, run.final_stage()), b: Side::of(other, other.final_stage()) };
