@@ -12,7 +12,7 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Distribution;
 use clap::Parser;
 use medseg::device::{DeviceChoice, reserved_bytes, within_memory};
-use medseg::losses::{DiceLoss, DiceLossConfig, Probabilities};
+use medseg::losses::{DiceLoss, DiceLossConfig, LossActivation};
 use medseg::optim::NovoGradConfig;
 use medseg::unet::{Precision, UNet, UNetConfig};
 use medseg::{Device, Tensor};
@@ -128,7 +128,7 @@ struct Training {
 impl Training {
     fn new(config: &UNetConfig, precision: Precision, shape: [usize; 5], device: &Device) -> Self {
         let image = Tensor::<5>::random(shape, Distribution::Uniform(0.0, 1.0), device);
-        let dice = DiceLossConfig { activation: Probabilities::Sigmoid, ..DiceLossConfig::default() };
+        let dice = DiceLossConfig { activation: LossActivation::Sigmoid, ..DiceLossConfig::default() };
         Self {
             network: Some(config.init_seeded(1, device).expect("a network").with_precision(precision)),
             optimizer: NovoGradConfig::default().init().expect("an optimiser"),

@@ -12,7 +12,7 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Distribution;
 use criterion::{Criterion, criterion_group, criterion_main};
 use medseg::device::DeviceChoice;
-use medseg::losses::{DiceLoss, DiceLossConfig, Probabilities};
+use medseg::losses::{DiceLoss, DiceLossConfig, LossActivation};
 use medseg::optim::NovoGradConfig;
 use medseg::train::peak_memory_bytes;
 use medseg::unet::{UNet, UNetConfig};
@@ -30,7 +30,7 @@ struct Training {
 impl Training {
     fn new(config: &UNetConfig, side: usize, device: &Device) -> Self {
         let image = Tensor::<5>::random([4, 1, side, side, side], Distribution::Uniform(0.0, 1.0), device);
-        let dice = DiceLossConfig { activation: Probabilities::Sigmoid, ..DiceLossConfig::default() };
+        let dice = DiceLossConfig { activation: LossActivation::Sigmoid, ..DiceLossConfig::default() };
         Self {
             network: Some(config.init_seeded(1, device).expect("a network")),
             optimizer: NovoGradConfig::default().init().expect("an optimiser"),

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use medseg::losses::{
     CrossEntropyLossConfig, DiceCrossEntropyLossConfig, DiceFocalLossConfig, DiceLossConfig, FocalLossConfig,
-    GeneralizedDiceLossConfig, Probabilities, TverskyLossConfig,
+    GeneralizedDiceLossConfig, LossActivation, TverskyLossConfig,
 };
 use medseg::ops::{ConvOptions, conv3d};
 
@@ -14,7 +14,7 @@ type Loss = Box<dyn Fn(Tensor<5>, Tensor<5>) -> Tensor<1>>;
 /// For this many channels.
 fn losses(channels: usize) -> Vec<(&'static str, Loss)> {
     let (activation, to_onehot_y) =
-        if channels == 1 { (Probabilities::Sigmoid, false) } else { (Probabilities::Softmax, true) };
+        if channels == 1 { (LossActivation::Sigmoid, false) } else { (LossActivation::Softmax, true) };
     let dice = DiceLossConfig { activation, to_onehot_y, ..DiceLossConfig::default() };
     let mut all: Vec<(&'static str, Loss)> = Vec::new();
     for (name, config) in [

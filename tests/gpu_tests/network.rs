@@ -3,7 +3,7 @@
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Tensor};
 use medseg::Device;
-use medseg::losses::{DiceLossConfig, Probabilities};
+use medseg::losses::{DiceLossConfig, LossActivation};
 use medseg::optim::NovoGradConfig;
 use medseg::unet::{UNet, UNetConfig, describe};
 
@@ -33,7 +33,7 @@ fn training_goes_where_it_does_on_the_cpu() {
     let run = |device: Device| {
         let (mut network, image) = (network(&device), image(&device));
         let label = image.clone().greater_elem(0.5).float();
-        let dice = DiceLossConfig { activation: Probabilities::Sigmoid, ..DiceLossConfig::default() };
+        let dice = DiceLossConfig { activation: LossActivation::Sigmoid, ..DiceLossConfig::default() };
         let dice = dice.init().expect("a loss");
         let mut optimizer = NovoGradConfig::default().init().expect("an optimiser");
         let mut losses = Vec::new();

@@ -13,7 +13,7 @@ use crate::error::BundleError;
 use crate::upgrade;
 
 /// Version of the layout that this crate writes. It reads older ones too.
-pub const SCHEMA: u32 = 2;
+pub const BUNDLE_SCHEMA: u32 = 2;
 
 /// Name of the settings' file in a bundle.
 pub const CONFIG_FILE: &str = "bundle.json";
@@ -22,7 +22,7 @@ pub const CONFIG_FILE: &str = "bundle.json";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BundleConfig {
-    /// Layout version, [`SCHEMA`].
+    /// Layout version, [`BUNDLE_SCHEMA`].
     pub schema: u32,
     /// Its name.
     pub name: String,
@@ -135,7 +135,7 @@ impl BundleConfig {
     #[must_use]
     pub fn new(name: impl Into<String>, stages: Stages) -> Self {
         Self {
-            schema: SCHEMA,
+            schema: BUNDLE_SCHEMA,
             name: name.into(),
             description: String::new(),
             labels: BTreeMap::new(),
@@ -221,10 +221,10 @@ impl BundleConfig {
         let bad = |e: serde_json::Error| BundleError::not_a_bundle(&path, e.to_string());
         let Head { schema } = serde_json::from_str(&text).map_err(bad)?;
         let config: Self = match schema {
-            SCHEMA => serde_json::from_str(&text),
+            BUNDLE_SCHEMA => serde_json::from_str(&text),
             1 => upgrade::from_first(&text),
             newer => {
-                let reason = format!("its schema is {newer}; this version reads schema {SCHEMA} and older ones");
+                let reason = format!("its schema is {newer}; this version reads schema {BUNDLE_SCHEMA} and older ones");
                 return Err(BundleError::not_a_bundle(&path, reason));
             }
         }

@@ -9,7 +9,7 @@ mod upgrade;
 mod weights;
 
 pub use bundle::Bundle;
-pub use config::{BundleConfig, CONFIG_FILE, SCHEMA, Stages, WeightsFile};
+pub use config::{BUNDLE_SCHEMA, BundleConfig, CONFIG_FILE, Stages, WeightsFile};
 pub use error::BundleError;
 pub use medseg_inference::{NoProgress, PostProcessing, Progress};
 pub use medseg_transforms::{LabelInterpolation, Preprocessing};

@@ -3,14 +3,14 @@
 use burn::tensor::{Tensor, activation};
 
 use crate::target::{one_hot, summable};
-use crate::{LossError, Probabilities};
+use crate::{LossActivation, LossError};
 
 /// Channels that enter a loss, and their probabilities: the steps that all losses of regions share.
 ///
 /// With a single channel, softmax, one-hot and leaving the background out have no effect, as in MONAI.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Classes {
-    pub activation: Probabilities,
+    pub activation: LossActivation,
     pub to_onehot_y: bool,
     pub include_background: bool,
 }
@@ -35,14 +35,14 @@ impl Classes {
         }
     }
 
-    /// Probabilities and target, one channel for each class that enters the loss; half precision becomes single.
+    /// LossActivation and target, one channel for each class that enters the loss; half precision becomes single.
     pub fn probabilities(&self, logits: Tensor<5>, target: Tensor<5>) -> (Tensor<5>, Tensor<5>) {
         let channels = logits.dims()[1];
         let logits = summable(logits);
         let probabilities = match self.activation {
-            Probabilities::Sigmoid => activation::sigmoid(logits),
-            Probabilities::Softmax if channels > 1 => activation::softmax(logits, 1),
-            Probabilities::Softmax | Probabilities::Given => logits,
+            LossActivation::Sigmoid => activation::sigmoid(logits),
+            LossActivation::Softmax if channels > 1 => activation::softmax(logits, 1),
+            LossActivation::Softmax | LossActivation::Given => logits,
         };
         (self.without_background(probabilities), self.target(target, channels))
     }

@@ -8,14 +8,14 @@ use crate::error::require_weights;
 use crate::setters::setters;
 use crate::target::summable;
 use crate::weights::per_class;
-use crate::{LossError, Probabilities, Reduction};
+use crate::{LossActivation, LossError, Reduction};
 
 /// Settings of [`CrossEntropyLoss`].
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CrossEntropyLossConfig {
     /// Sigmoid for the binary cross-entropy of each channel, softmax for the categorical one over the channels.
-    pub activation: Probabilities,
+    pub activation: LossActivation,
     /// The target holds class numbers in one channel rather than one channel for each class.
     pub to_onehot_y: bool,
     /// With softmax the weight of each class, with sigmoid the factor of the positive term of each channel (PyTorch's
@@ -28,7 +28,7 @@ pub struct CrossEntropyLossConfig {
 }
 
 setters!(CrossEntropyLossConfig {
-    with_activation: activation, Probabilities;
+    with_activation: activation, LossActivation;
     with_to_onehot_y: to_onehot_y, bool;
     with_weight: weight, Option<Vec<f64>>;
     with_reduction: reduction, Reduction;
@@ -39,10 +39,10 @@ impl CrossEntropyLossConfig {
     ///
     /// # Errors
     /// [`LossError::OutOfRange`] names a weight that is negative or not finite; [`LossError::Contradiction`] for
-    /// [`Probabilities::Given`] or an empty list of weights.
+    /// [`LossActivation::Given`] or an empty list of weights.
     pub fn validate(&self) -> Result<(), LossError> {
         require_weights(self.weight.as_deref())?;
-        if self.activation == Probabilities::Given {
+        if self.activation == LossActivation::Given {
             return Err(LossError::Contradiction("cross-entropy needs logits: activation must be sigmoid or softmax"));
         }
         Ok(())
@@ -91,7 +91,7 @@ impl CrossEntropyLoss {
         let channels = logits.dims()[1];
         let target = self.classes().target(target, channels);
         let logits = summable(logits);
-        if channels > 1 && self.config.activation == Probabilities::Softmax {
+        if channels > 1 && self.config.activation == LossActivation::Softmax {
             self.categorical(logits, target)
         } else {
             self.binary(logits, target)

@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 use crate::classes::{Classes, expect_fit, sum_volume};
 use crate::error::{require_not_negative, require_weights};
 use crate::setters::setters;
-use crate::{LossError, Probabilities, Reduction};
+use crate::{LossActivation, LossError, Reduction};
 
 /// Settings of [`DiceLoss`].
 ///
 /// The default is MONAI's `DiceLoss(sigmoid=True)`, the loss for one foreground class. For several classes:
 ///
 /// ```
-/// use medseg_losses::{Probabilities, DiceLossConfig};
+/// use medseg_losses::{LossActivation, DiceLossConfig};
 ///
 /// let config = DiceLossConfig {
-///     activation: Probabilities::Softmax,
+///     activation: LossActivation::Softmax,
 ///     to_onehot_y: true,
 ///     include_background: false,
 ///     ..DiceLossConfig::default()
@@ -28,7 +28,7 @@ use crate::{LossError, Probabilities, Reduction};
 #[serde(default, deny_unknown_fields)]
 pub struct DiceLossConfig {
     /// Activation that turns the input into probabilities.
-    pub activation: Probabilities,
+    pub activation: LossActivation,
     /// The target holds class numbers in one channel rather than one channel for each class.
     pub to_onehot_y: bool,
     /// Counts channel 0 in the loss.
@@ -54,7 +54,7 @@ pub struct DiceLossConfig {
 impl Default for DiceLossConfig {
     fn default() -> Self {
         Self {
-            activation: Probabilities::Sigmoid,
+            activation: LossActivation::Sigmoid,
             to_onehot_y: false,
             include_background: true,
             squared_pred: false,
@@ -70,7 +70,7 @@ impl Default for DiceLossConfig {
 }
 
 setters!(DiceLossConfig {
-    with_activation: activation, Probabilities;
+    with_activation: activation, LossActivation;
     with_to_onehot_y: to_onehot_y, bool;
     with_include_background: include_background, bool;
     with_squared_pred: squared_pred, bool;

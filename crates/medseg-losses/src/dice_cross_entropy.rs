@@ -47,7 +47,7 @@ impl DiceCrossEntropyLossConfig {
     ///
     /// # Errors
     /// Those of [`DiceLossConfig::init`]; [`LossError::OutOfRange`] names a factor that is negative or not finite;
-    /// [`LossError::Contradiction`] if the activation is [`Probabilities::Given`](crate::Probabilities::Given): cross-entropy needs logits.
+    /// [`LossError::Contradiction`] if the activation is [`LossActivation::Given`](crate::LossActivation::Given): cross-entropy needs logits.
     pub fn init(&self) -> Result<DiceCrossEntropyLoss, LossError> {
         require_not_negative("lambda_dice", self.lambda_dice)?;
         require_not_negative("lambda_ce", self.lambda_ce)?;

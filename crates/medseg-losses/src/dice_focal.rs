@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::require_not_negative;
 use crate::setters::setters;
-use crate::{DiceLoss, DiceLossConfig, FocalLoss, FocalLossConfig, LossError, Probabilities};
+use crate::{DiceLoss, DiceLossConfig, FocalLoss, FocalLossConfig, LossActivation, LossError};
 
 /// Settings of [`DiceFocalLoss`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,8 +13,8 @@ use crate::{DiceLoss, DiceLossConfig, FocalLoss, FocalLossConfig, LossError, Pro
 pub struct DiceFocalLossConfig {
     /// The Dice part. Its one-hot, background, weights and reduction are the focal part's too.
     pub dice: DiceLossConfig,
-    /// Probabilities of the focal part: MONAI always takes the sigmoid there.
-    pub focal_activation: Probabilities,
+    /// LossActivation of the focal part: MONAI always takes the sigmoid there.
+    pub focal_activation: LossActivation,
     /// Exponent of the focal part.
     pub gamma: f64,
     /// Balance of the focal part, see [`FocalLossConfig::alpha`].
@@ -29,7 +29,7 @@ impl Default for DiceFocalLossConfig {
     fn default() -> Self {
         Self {
             dice: DiceLossConfig::default(),
-            focal_activation: Probabilities::Sigmoid,
+            focal_activation: LossActivation::Sigmoid,
             gamma: 2.0,
             alpha: None,
             lambda_dice: 1.0,
@@ -40,7 +40,7 @@ impl Default for DiceFocalLossConfig {
 
 setters!(DiceFocalLossConfig {
     with_dice: dice, DiceLossConfig;
-    with_focal_activation: focal_activation, Probabilities;
+    with_focal_activation: focal_activation, LossActivation;
     with_gamma: gamma, f64;
     with_alpha: alpha, Option<f64>;
     with_lambda_dice: lambda_dice, f64;
@@ -65,7 +65,7 @@ impl DiceFocalLossConfig {
     pub fn init(&self) -> Result<DiceFocalLoss, LossError> {
         require_not_negative("lambda_dice", self.lambda_dice)?;
         require_not_negative("lambda_focal", self.lambda_focal)?;
-        if self.dice.activation == Probabilities::Given {
+        if self.dice.activation == LossActivation::Given {
             return Err(LossError::Contradiction("focal loss needs logits: activation must be sigmoid or softmax"));
         }
         let focal = FocalLossConfig {

@@ -8,7 +8,7 @@ use crate::error::{require_not_negative, require_weights};
 use crate::setters::setters;
 use crate::target::summable;
 use crate::weights::per_class;
-use crate::{LossError, Probabilities, Reduction};
+use crate::{LossActivation, LossError, Reduction};
 
 /// Below this, `1 - p` counts as this: its power has no finite slope at 0 for exponents below 1.
 const SMALLEST_DOUBT: f64 = 1e-20;
@@ -18,7 +18,7 @@ const SMALLEST_DOUBT: f64 = 1e-20;
 #[serde(default, deny_unknown_fields)]
 pub struct FocalLossConfig {
     /// Sigmoid (binary and multi-label) or softmax.
-    pub activation: Probabilities,
+    pub activation: LossActivation,
     /// The target holds class numbers in one channel rather than one channel for each class.
     pub to_onehot_y: bool,
     /// Counts channel 0 in the loss. With softmax the probabilities are still those over all channels.
@@ -38,7 +38,7 @@ pub struct FocalLossConfig {
 impl Default for FocalLossConfig {
     fn default() -> Self {
         Self {
-            activation: Probabilities::Sigmoid,
+            activation: LossActivation::Sigmoid,
             to_onehot_y: false,
             include_background: true,
             gamma: 2.0,
@@ -50,7 +50,7 @@ impl Default for FocalLossConfig {
 }
 
 setters!(FocalLossConfig {
-    with_activation: activation, Probabilities;
+    with_activation: activation, LossActivation;
     with_to_onehot_y: to_onehot_y, bool;
     with_include_background: include_background, bool;
     with_gamma: gamma, f64;
@@ -64,7 +64,7 @@ impl FocalLossConfig {
     ///
     /// # Errors
     /// [`LossError::OutOfRange`] names a number out of its range; [`LossError::Contradiction`] for
-    /// [`Probabilities::Given`], an empty list of weights, or softmax with `alpha` but without the background, which is the
+    /// [`LossActivation::Given`], an empty list of weights, or softmax with `alpha` but without the background, which is the
     /// class that `1 - alpha` is for.
     pub fn validate(&self) -> Result<(), LossError> {
         require_not_negative("gamma", self.gamma)?;
@@ -73,10 +73,10 @@ impl FocalLossConfig {
         }
         require_weights(self.weight.as_deref())?;
         match self.activation {
-            Probabilities::Given => {
+            LossActivation::Given => {
                 Err(LossError::Contradiction("focal loss needs logits: activation must be sigmoid or softmax"))
             }
-            Probabilities::Softmax if self.alpha.is_some() && !self.include_background => {
+            LossActivation::Softmax if self.alpha.is_some() && !self.include_background => {
                 Err(LossError::Contradiction("softmax with alpha needs include_background"))
             }
             _ => Ok(()),
@@ -133,7 +133,7 @@ impl FocalLoss {
         let target = classes.target(target, channels);
         let logits = summable(logits);
         let mut losses = match self.config.activation {
-            Probabilities::Softmax if channels > 1 => self.categorical(logits, target),
+            LossActivation::Softmax if channels > 1 => self.categorical(logits, target),
             _ => self.binary(classes.without_background(logits), target),
         };
         let entering = losses.dims()[1];

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::classes::{Classes, expect_fit, sum_volume};
 use crate::error::require_not_negative;
 use crate::setters::setters;
-use crate::{LossError, Probabilities, Reduction};
+use crate::{LossActivation, LossError, Reduction};
 
 /// Weight of a class in [`GeneralizedDiceLoss`], from the number `n` of its target voxels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub enum ClassWeighting {
 #[serde(default, deny_unknown_fields)]
 pub struct GeneralizedDiceLossConfig {
     /// Activation that turns the input into probabilities.
-    pub activation: Probabilities,
+    pub activation: LossActivation,
     /// The target holds class numbers in one channel rather than one channel for each class.
     pub to_onehot_y: bool,
     /// Counts channel 0 in the loss.
@@ -47,7 +47,7 @@ pub struct GeneralizedDiceLossConfig {
 impl Default for GeneralizedDiceLossConfig {
     fn default() -> Self {
         Self {
-            activation: Probabilities::Sigmoid,
+            activation: LossActivation::Sigmoid,
             to_onehot_y: false,
             include_background: true,
             weighting: ClassWeighting::Square,
@@ -60,7 +60,7 @@ impl Default for GeneralizedDiceLossConfig {
 }
 
 setters!(GeneralizedDiceLossConfig {
-    with_activation: activation, Probabilities;
+    with_activation: activation, LossActivation;
     with_to_onehot_y: to_onehot_y, bool;
     with_include_background: include_background, bool;
     with_weighting: weighting, ClassWeighting;

@@ -24,6 +24,6 @@ pub use dice_focal::{DiceFocalLoss, DiceFocalLossConfig};
 pub use error::LossError;
 pub use focal::{FocalLoss, FocalLossConfig};
 pub use generalized_dice::{ClassWeighting, GeneralizedDiceLoss, GeneralizedDiceLossConfig};
-pub use options::{Probabilities, Reduction};
+pub use options::{LossActivation, Reduction};
 pub use orthogonality::{module_orthogonality_penalty, orthogonality_penalty};
 pub use tversky::{TverskyLoss, TverskyLossConfig};

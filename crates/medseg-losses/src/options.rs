@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 /// Activation that turns logits into probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Probabilities {
+pub enum LossActivation {
     /// One independent probability for each channel: binary and multi-label segmentation.
     #[default]
     Sigmoid,
-    /// Probabilities over the channels that add up to 1: one class for each voxel. No effect on a single channel.
+    /// LossActivation over the channels that add up to 1: one class for each voxel. No effect on a single channel.
     Softmax,
     /// The input holds probabilities already; `none` in files.
     #[serde(rename = "none")]

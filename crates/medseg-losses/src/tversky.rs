@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use crate::classes::{Classes, expect_fit, sum_volume};
 use crate::error::require_not_negative;
 use crate::setters::setters;
-use crate::{LossError, Probabilities, Reduction};
+use crate::{LossActivation, LossError, Reduction};
 
 /// Settings of [`TverskyLoss`]; the default is MONAI's with a sigmoid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TverskyLossConfig {
     /// Activation that turns the input into probabilities.
-    pub activation: Probabilities,
+    pub activation: LossActivation,
     /// The target holds class numbers in one channel rather than one channel for each class.
     pub to_onehot_y: bool,
     /// Counts channel 0 in the loss.
@@ -35,7 +35,7 @@ pub struct TverskyLossConfig {
 impl Default for TverskyLossConfig {
     fn default() -> Self {
         Self {
-            activation: Probabilities::Sigmoid,
+            activation: LossActivation::Sigmoid,
             to_onehot_y: false,
             include_background: true,
             alpha: 0.5,
@@ -49,7 +49,7 @@ impl Default for TverskyLossConfig {
 }
 
 setters!(TverskyLossConfig {
-    with_activation: activation, Probabilities;
+    with_activation: activation, LossActivation;
     with_to_onehot_y: to_onehot_y, bool;
     with_include_background: include_background, bool;
     with_alpha: alpha, f64;

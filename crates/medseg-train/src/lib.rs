@@ -11,9 +11,9 @@ mod recorder;
 mod stage;
 
 pub use config::{
-    AdamWConfig, BestBy, BoxSource, Clip, CropSampling, DataConfig, DiskCacheConfig, EarlyStopping, Experiment,
-    ExperimentConfig, GradientConfig, LossConfig, OnBadCase, OnEmptyLabel, OptimizerConfig, OptimizerRule, Preset,
-    SCHEMA, ScheduleUnit, SgdConfig, StageConfig, StageInput,
+    AdamWConfig, BestBy, BoxSource, Clip, CropSampling, DataConfig, DiskCacheConfig, EXPERIMENT_SCHEMA, EarlyStopping,
+    Experiment, ExperimentConfig, GradientConfig, LossConfig, OnBadCase, OnEmptyLabel, OptimizerConfig, OptimizerRule,
+    Preset, ScheduleUnit, SgdConfig, StageConfig, StageInput,
 };
 pub use error::TrainError;
 pub use experiment::{Fit, Part, RunOutcome, RunRequest, TrainedRun, open_bundle, run_experiment};

@@ -3,7 +3,7 @@
 use std::fs;
 
 use burn::tensor::Device;
-use medseg_bundle::{Bundle, BundleConfig, CONFIG_FILE, SCHEMA, Stages};
+use medseg_bundle::{BUNDLE_SCHEMA, Bundle, BundleConfig, CONFIG_FILE, Stages};
 use medseg_inference::{Blend, CascadeConfig, Dhw, Growth, MaskRule, SlidingWindowConfig};
 use medseg_unet::UNetConfig;
 use medseg_volume::Orientation;
@@ -45,7 +45,7 @@ fn two_stages(cascade: CascadeConfig) -> Stages {
 fn a_bundle_of_one_stage_of_schema_1_opens() {
     let stages = Stages::OneStage { network: network(), window: window(), rule: MaskRule::default() };
     let config = opened(stages.clone(), serde_json::from_str(ONE_STAGE).unwrap());
-    assert_eq!((config.schema, config.stages), (SCHEMA, stages));
+    assert_eq!((config.schema, config.stages), (BUNDLE_SCHEMA, stages));
     assert_eq!(config.preprocessing.orientation, Some(Orientation::RAS));
 }
 
@@ -54,7 +54,7 @@ fn a_bundle_of_two_stages_of_schema_1_opens() {
     let cascade = CascadeConfig::reference().with_coarse_margin(Dhw::splat(4)).with_min_component_share(1.0);
     let stages = two_stages(cascade);
     let config = opened(stages.clone(), serde_json::from_str(TWO_STAGE).unwrap());
-    assert_eq!((config.schema, config.stages), (SCHEMA, stages));
+    assert_eq!((config.schema, config.stages), (BUNDLE_SCHEMA, stages));
 
     let mut grows: Value = serde_json::from_str(TWO_STAGE).unwrap();
     grows["stages"]["two_stage"]["cascade"]["growth"] = json!({ "rounds": 2, "step_mm": 15.0 });

@@ -2,7 +2,7 @@
 
 use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
 use medseg_losses::{
-    DiceCrossEntropyLoss, DiceCrossEntropyLossConfig, DiceLoss, DiceLossConfig, LossError, Probabilities, Reduction,
+    DiceCrossEntropyLoss, DiceCrossEntropyLossConfig, DiceLoss, DiceLossConfig, LossActivation, LossError, Reduction,
 };
 use medseg_testing::noise;
 
@@ -33,7 +33,7 @@ fn dice_gradients_equal_central_differences() {
         DiceLossConfig { jaccard: true, batch: true, ..base.clone() },
         DiceLossConfig { soft_label: true, reduction: Reduction::Sum, ..base.clone() },
         DiceLossConfig { weight: Some(vec![0.2, 1.0, 3.0]), ..base.clone() },
-        DiceLossConfig { activation: Probabilities::Given, ..base.clone() },
+        DiceLossConfig { activation: LossActivation::Given, ..base.clone() },
     ];
     for config in configs {
         for target in [&hard, &soft] {
@@ -41,7 +41,7 @@ fn dice_gradients_equal_central_differences() {
             check_gradient(&format!("{config:?}"), &logits, SHAPE, |x| loss.forward(x, tensor(target, SHAPE, &device)));
         }
     }
-    let classes = DiceLossConfig { activation: Probabilities::Softmax, to_onehot_y: true, ..base };
+    let classes = DiceLossConfig { activation: LossActivation::Softmax, to_onehot_y: true, ..base };
     for include_background in [true, false] {
         let loss = dice(DiceLossConfig { include_background, ..classes.clone() });
         check_gradient("classes", &logits, SHAPE, |x| loss.forward(x, tensor(&numbers, [2, 1, 2, 3, 2], &device)));
@@ -64,7 +64,7 @@ fn dice_cross_entropy_gradients_equal_central_differences() {
     let binary = with_cross_entropy(DiceLossConfig::default());
     check_gradient("binary", &logits, SHAPE, |x| binary.forward(x, tensor(&soft, SHAPE, &device)));
     let categorical = with_cross_entropy(DiceLossConfig {
-        activation: Probabilities::Softmax,
+        activation: LossActivation::Softmax,
         to_onehot_y: true,
         ..DiceLossConfig::default()
     });
@@ -98,7 +98,7 @@ fn cross_entropy_equals_its_definition() {
         })
         .sum::<f64>()
         / n as f64;
-    assert!((value(Probabilities::Sigmoid) - binary).abs() < 1e-10);
+    assert!((value(LossActivation::Sigmoid) - binary).abs() < 1e-10);
     let volume = SHAPE[2] * SHAPE[3] * SHAPE[4];
     let mut categorical = 0.0;
     for sample in 0..SHAPE[0] {
@@ -109,13 +109,13 @@ fn cross_entropy_equals_its_definition() {
         }
     }
     categorical /= (SHAPE[0] * volume) as f64;
-    assert!((value(Probabilities::Softmax) - categorical).abs() < 1e-10);
+    assert!((value(LossActivation::Softmax) - categorical).abs() < 1e-10);
 }
 
 #[test]
 fn losses_and_gradients_stay_finite_for_extreme_logits() {
     let device = Device::flex().autodiff();
-    let softmax = DiceLossConfig { activation: Probabilities::Softmax, ..DiceLossConfig::default() };
+    let softmax = DiceLossConfig { activation: LossActivation::Softmax, ..DiceLossConfig::default() };
     for config in [DiceLossConfig::default(), softmax] {
         for (low, high) in [(-100.0, 100.0), (100.0, 100.0), (-100.0, -100.0), (-1e4, 1e4)] {
             let x = Tensor::<5>::from_data(
@@ -160,9 +160,9 @@ fn a_single_channel_ignores_softmax_one_hot_background_and_weights() {
     let device = Device::flex();
     let p = Tensor::<5>::random([2, 1, 3, 3, 3], Distribution::Uniform(0.0, 1.0), &device);
     let g = Tensor::<5>::ones([2, 1, 3, 3, 3], &device);
-    let plain = DiceLossConfig { activation: Probabilities::Given, ..DiceLossConfig::default() };
+    let plain = DiceLossConfig { activation: LossActivation::Given, ..DiceLossConfig::default() };
     let dressed = DiceLossConfig {
-        activation: Probabilities::Softmax,
+        activation: LossActivation::Softmax,
         to_onehot_y: true,
         include_background: false,
         weight: Some(vec![7.0, 8.0]),
@@ -227,7 +227,7 @@ fn settings_out_of_range_are_refused_by_name() {
     for (name, config) in table {
         assert!(config.init().is_err_and(|e| e.to_string().starts_with(name)), "{name}");
     }
-    let probabilities = DiceLossConfig { activation: Probabilities::Given, ..good };
+    let probabilities = DiceLossConfig { activation: LossActivation::Given, ..good };
     let both = DiceCrossEntropyLossConfig { dice: probabilities, ..DiceCrossEntropyLossConfig::default() };
     assert!(matches!(both.init(), Err(LossError::Contradiction(_))));
     let negative = DiceCrossEntropyLossConfig { lambda_ce: -1.0, ..DiceCrossEntropyLossConfig::default() };
@@ -237,7 +237,7 @@ fn settings_out_of_range_are_refused_by_name() {
 #[test]
 fn settings_are_read_from_json_and_unknown_ones_refused() {
     let config: DiceLossConfig = serde_json::from_str(r#"{"activation": "softmax", "to_onehot_y": true}"#).unwrap();
-    let want = DiceLossConfig { activation: Probabilities::Softmax, to_onehot_y: true, ..DiceLossConfig::default() };
+    let want = DiceLossConfig { activation: LossActivation::Softmax, to_onehot_y: true, ..DiceLossConfig::default() };
     assert_eq!(config, want);
     assert!(serde_json::from_str::<DiceLossConfig>(r#"{"sigmoid": true}"#).is_err());
 }

@@ -1,7 +1,7 @@
 //! Dice loss against stored values and gradients of the reference implementation (MONAI).
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use medseg_losses::{DiceLoss, DiceLossConfig, Probabilities, Reduction};
+use medseg_losses::{DiceLoss, DiceLossConfig, LossActivation, Reduction};
 use medseg_testing::Golden;
 use serde_json::Value;
 
@@ -32,9 +32,9 @@ impl Case {
         let number = |name: &str| params[name].as_f64().unwrap();
         assert!(params["ignore_index"].is_null(), "{}: ignore_index is not offered", self.0.name);
         let activation = match (flag("sigmoid"), flag("softmax")) {
-            (true, _) => Probabilities::Sigmoid,
-            (false, true) => Probabilities::Softmax,
-            (false, false) => Probabilities::Given,
+            (true, _) => LossActivation::Sigmoid,
+            (false, true) => LossActivation::Softmax,
+            (false, false) => LossActivation::Given,
         };
         DiceLossConfig {
             activation,

@@ -6,7 +6,7 @@ use burn::nn::conv::{Conv3d, Conv3dConfig};
 use burn::tensor::{DType, Device, Tensor};
 use medseg_losses::{
     ClassWeighting, CrossEntropyLossConfig, DeepSupervision, DiceFocalLossConfig, DiceLossConfig, FocalLossConfig,
-    GeneralizedDiceLossConfig, LevelWeights, LossError, Probabilities, Reduction, TverskyLossConfig,
+    GeneralizedDiceLossConfig, LevelWeights, LossActivation, LossError, Reduction, TverskyLossConfig,
     module_orthogonality_penalty, orthogonality_penalty,
 };
 use medseg_testing::noise;
@@ -22,7 +22,7 @@ fn losses() -> Vec<(&'static str, Loss)> {
     let focal = FocalLossConfig::default();
     let generalized = GeneralizedDiceLossConfig::default();
     let tversky = TverskyLossConfig::default();
-    let softmax = Probabilities::Softmax;
+    let softmax = LossActivation::Softmax;
     let weight = Some(vec![0.5, 2.0, 1.25]);
     let mut all: Vec<(&'static str, Loss)> = Vec::new();
     for config in [
@@ -52,12 +52,12 @@ fn losses() -> Vec<(&'static str, Loss)> {
         all.push(("Tversky", Box::new(move |x, y| loss.forward(x, y))));
     }
     for (activation, weight) in
-        [(Probabilities::Sigmoid, None), (Probabilities::Sigmoid, weight.clone()), (softmax, weight)]
+        [(LossActivation::Sigmoid, None), (LossActivation::Sigmoid, weight.clone()), (softmax, weight)]
     {
         let loss = CrossEntropyLossConfig { activation, weight, ..CrossEntropyLossConfig::default() }.init().unwrap();
         all.push(("cross-entropy", Box::new(move |x, y| loss.forward(x, y))));
     }
-    for focal_activation in [Probabilities::Sigmoid, softmax] {
+    for focal_activation in [LossActivation::Sigmoid, softmax] {
         let loss = DiceFocalLossConfig { focal_activation, ..DiceFocalLossConfig::default() }.init().unwrap();
         all.push(("Dice and focal", Box::new(move |x, y| loss.forward(x, y))));
     }
@@ -117,7 +117,7 @@ fn special_cases_agree_with_each_other() {
         let (a, b) = (a.into_scalar::<f64>(), b.into_scalar::<f64>());
         assert!((a - b).abs() < 1e-12, "{what}: {a} and {b}");
     };
-    for activation in [Probabilities::Sigmoid, Probabilities::Softmax] {
+    for activation in [LossActivation::Sigmoid, LossActivation::Softmax] {
         let (smooth_nr, smooth_dr) = (0.0, 0.0);
         let tversky = TverskyLossConfig { activation, smooth_nr, smooth_dr, ..TverskyLossConfig::default() };
         let dice = DiceLossConfig { activation, smooth_nr, smooth_dr, ..DiceLossConfig::default() };
@@ -207,9 +207,9 @@ fn settings_that_make_no_sense_are_refused_by_name() {
     refused(FocalLossConfig { gamma: -1.0, ..focal.clone() }.init().map(drop), "gamma");
     refused(FocalLossConfig { alpha: Some(1.5), ..focal.clone() }.init().map(drop), "alpha");
     refused(FocalLossConfig { weight: Some(vec![]), ..focal.clone() }.init().map(drop), "weight");
-    refused(FocalLossConfig { activation: Probabilities::Given, ..focal.clone() }.init().map(drop), "logits");
+    refused(FocalLossConfig { activation: LossActivation::Given, ..focal.clone() }.init().map(drop), "logits");
     let without = FocalLossConfig {
-        activation: Probabilities::Softmax,
+        activation: LossActivation::Softmax,
         alpha: Some(0.5),
         include_background: false,
         ..focal.clone()
@@ -224,7 +224,7 @@ fn settings_that_make_no_sense_are_refused_by_name() {
         DiceFocalLossConfig { lambda_focal: -1.0, ..DiceFocalLossConfig::default() }.init().map(drop),
         "lambda_focal",
     );
-    let none = CrossEntropyLossConfig { activation: Probabilities::Given, ..CrossEntropyLossConfig::default() };
+    let none = CrossEntropyLossConfig { activation: LossActivation::Given, ..CrossEntropyLossConfig::default() };
     refused(none.init().map(drop), "logits");
     refused(DeepSupervision::new(LevelWeights::Given(vec![])).map(drop), "weight");
     let given = DeepSupervision::new(LevelWeights::Given(vec![1.0, 0.5])).unwrap();

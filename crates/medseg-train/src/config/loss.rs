@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use medseg_losses::{
     CrossEntropyLoss, CrossEntropyLossConfig, DiceCrossEntropyLoss, DiceCrossEntropyLossConfig, DiceFocalLoss,
     DiceFocalLossConfig, DiceLoss, DiceLossConfig, FocalLoss, FocalLossConfig, GeneralizedDiceLoss,
-    GeneralizedDiceLossConfig, Probabilities, TverskyLoss, TverskyLossConfig,
+    GeneralizedDiceLossConfig, LossActivation, TverskyLoss, TverskyLossConfig,
 };
 use medseg_volume::error_chain;
 use serde::{Deserialize, Serialize};
@@ -82,11 +82,11 @@ impl LossConfig {
     pub fn for_channels(mut self, channels: usize) -> Self {
         let (activation, to_onehot_y) = self.form();
         (*activation, *to_onehot_y) =
-            if channels == 1 { (Probabilities::Sigmoid, false) } else { (Probabilities::Softmax, true) };
+            if channels == 1 { (LossActivation::Sigmoid, false) } else { (LossActivation::Softmax, true) };
         self
     }
 
-    fn form(&mut self) -> (&mut Probabilities, &mut bool) {
+    fn form(&mut self) -> (&mut LossActivation, &mut bool) {
         match self {
             Self::Dice(c) => (&mut c.activation, &mut c.to_onehot_y),
             Self::DiceCrossEntropy(c) => (&mut c.dice.activation, &mut c.dice.to_onehot_y),

@@ -30,7 +30,7 @@ use crate::files::read_text;
 pub(crate) use upgrade::upgraded;
 
 /// Version of the configuration's layout that this crate reads and writes.
-pub const SCHEMA: u32 = 2;
+pub const EXPERIMENT_SCHEMA: u32 = 2;
 
 /// Which of the two experiments is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,7 +137,7 @@ pub enum OnEmptyLabel {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExperimentConfig {
-    /// Layout version, [`SCHEMA`].
+    /// Layout version, [`EXPERIMENT_SCHEMA`].
     pub schema: u32,
     /// One stage or two.
     pub experiment: Experiment,
@@ -188,7 +188,7 @@ impl ExperimentConfig {
     }
 
     /// Reads a TOML file, or a JSON file if its name ends in `.json`; the `config.json` of a run gives that run's settings.
-    /// A file of an older [`SCHEMA`] is brought to this one.
+    /// A file of an older [`EXPERIMENT_SCHEMA`] is brought to this one.
     ///
     /// # Errors
     /// An unreadable file, an unknown key, a missing key or a value of the wrong type, naming file and place. The values
@@ -219,9 +219,9 @@ impl ExperimentConfig {
     /// [`TrainError::Config`] naming the first setting that cannot work.
     pub fn validate(&self) -> Result<(), TrainError> {
         let fail = |what: &str| Err(TrainError::Config(what.to_string()));
-        if self.schema != SCHEMA {
+        if self.schema != EXPERIMENT_SCHEMA {
             return Err(TrainError::Config(format!(
-                "schema {} is unknown; this version reads schema {SCHEMA}",
+                "schema {} is unknown; this version reads schema {EXPERIMENT_SCHEMA}",
                 self.schema
             )));
         }

@@ -9,8 +9,9 @@ use medseg_unet::{BlockKind, Precision, UNetConfig};
 use medseg_volume::{Dhw, Orientation};
 
 use super::{
-    BestBy, BoxSource, CropSampling, DataConfig, Experiment, ExperimentConfig, GradientConfig, LossConfig, OnBadCase,
-    OnEmptyLabel, OptimizerConfig, OptimizerRule, SCHEMA, ScheduleUnit, StageConfig, StageInput, automatic,
+    BestBy, BoxSource, CropSampling, DataConfig, EXPERIMENT_SCHEMA, Experiment, ExperimentConfig, GradientConfig,
+    LossConfig, OnBadCase, OnEmptyLabel, OptimizerConfig, OptimizerRule, ScheduleUnit, StageConfig, StageInput,
+    automatic,
 };
 
 /// A named set of settings.
@@ -37,7 +38,7 @@ impl Preset {
         let reference = matches!(self, Self::Reference | Self::ReferenceRun2);
         let (coarse, fine) = if reference { self.reference_stages(experiment) } else { quick_stages(experiment) };
         ExperimentConfig {
-            schema: SCHEMA,
+            schema: EXPERIMENT_SCHEMA,
             experiment,
             seed: 0,
             device: automatic(),

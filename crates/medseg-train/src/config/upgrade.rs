@@ -3,11 +3,11 @@
 use medseg_inference::Blend;
 use serde_json::{Map, Value, json};
 
-use super::{ExperimentConfig, SCHEMA};
+use super::{EXPERIMENT_SCHEMA, ExperimentConfig};
 
 /// True for settings of an older layout that [`upgraded`] knows.
 pub(super) fn is_old(settings: &Value) -> bool {
-    settings.get("schema").and_then(Value::as_u64).is_some_and(|schema| schema < u64::from(SCHEMA))
+    settings.get("schema").and_then(Value::as_u64).is_some_and(|schema| schema < u64::from(EXPERIMENT_SCHEMA))
 }
 
 /// The settings in a file's value, brought to this version's layout first.

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{DType, Tensor, TensorData};
-use medseg_losses::{DiceLoss, DiceLossConfig, Probabilities};
+use medseg_losses::{DiceLoss, DiceLossConfig, LossActivation};
 use medseg_unet::UNet;
 
 use super::case::Case;
 use super::{SINGLE, Tolerance};
 
 pub fn dice() -> DiceLoss {
-    DiceLossConfig { activation: Probabilities::Sigmoid, ..DiceLossConfig::default() }.init().unwrap()
+    DiceLossConfig { activation: LossActivation::Sigmoid, ..DiceLossConfig::default() }.init().unwrap()
 }
 
 /// A loss as a number.

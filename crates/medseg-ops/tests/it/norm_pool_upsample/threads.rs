@@ -1,6 +1,6 @@
 //! The number of threads changes no bit.
 
-use crate::compare::{Numbers, add_relu, assert_same_bits, relu, with_grad};
+use super::compare::{Numbers, add_relu, assert_same_bits, relu, with_grad};
 use burn::tensor::{Device, Tensor};
 
 #[test]

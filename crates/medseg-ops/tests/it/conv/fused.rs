@@ -5,7 +5,7 @@ use burn::tensor::{DType, Device, Tensor};
 use medseg_ops::{ConvOptions, NormRelu, Precision, Upsample, composed};
 use medseg_ops::{conv_transpose3d, conv3d, conv3d_concat, norm_relu_conv3d};
 
-use crate::compare::{SAME, assert_close, wide};
+use super::compare::{SAME, assert_close, wide};
 use crate::numbers::{Numbers, values};
 
 /// Output and gradients of `run`'s tensors, each in f32 or f64.

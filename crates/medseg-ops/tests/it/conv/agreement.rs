@@ -2,7 +2,7 @@
 
 use medseg_ops::{ConvOptions, composed, conv3d};
 
-use crate::compare::{assert_close, inputs, with_gradients};
+use super::compare::{assert_close, inputs, with_gradients};
 use crate::numbers::Numbers;
 
 fn check(seed: u64, x: [usize; 5], output: usize, kernel: usize, padding: [usize; 3]) {

@@ -2,7 +2,7 @@
 
 use medseg_ops::{ConvOptions, conv3d};
 
-use crate::compare::{SAME, inputs, with_gradients};
+use super::compare::{SAME, inputs, with_gradients};
 
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {

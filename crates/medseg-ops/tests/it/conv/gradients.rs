@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Tensor};
 use medseg_ops::{composed, conv3d};
 
-use crate::compare::{Conv, SAME, assert_close, inputs, wide};
+use super::compare::{Conv, SAME, assert_close, inputs, wide};
 use crate::numbers::Numbers;
 
 #[test]

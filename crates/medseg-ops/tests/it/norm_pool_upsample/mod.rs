@@ -7,6 +7,4 @@ mod dropout;
 mod golden;
 mod limits;
 mod norms;
-#[path = "../support/numbers.rs"]
-mod numbers;
 mod threads;

@@ -7,7 +7,7 @@ use medseg_ops::{
     norm_relu_conv3d, upsample_trilinear2x,
 };
 
-use crate::compare::SAME;
+use super::compare::SAME;
 use crate::numbers::{Numbers, values};
 
 const SHAPE: [usize; 5] = [2, 2, 4, 2, 4];

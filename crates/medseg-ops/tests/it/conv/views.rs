@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use medseg_ops::conv3d;
 
-use crate::compare::SAME;
+use super::compare::SAME;
 use crate::numbers::{Numbers, values};
 
 fn copy(view: &Tensor<5>) -> Tensor<5> {

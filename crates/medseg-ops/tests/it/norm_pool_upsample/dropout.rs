@@ -1,7 +1,7 @@
 //! Dropout: which elements, how many, how large.
 
-use crate::compare::{Numbers, assert_close, values, with_grad};
-use crate::golden::Case;
+use super::compare::{Numbers, assert_close, values, with_grad};
+use super::golden::Case;
 use burn::tensor::{Device, Tensor};
 use std::sync::Mutex;
 

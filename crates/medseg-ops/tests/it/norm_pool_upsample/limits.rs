@@ -1,6 +1,6 @@
 //! Where formulas are delicate: constants, large offsets, NaN and infinities, other types, wrong arguments.
 
-use crate::compare::{Numbers, add_relu, assert_close, assert_same_bits, relu, tensor, values, with_grad};
+use super::compare::{Numbers, add_relu, assert_close, assert_same_bits, relu, tensor, values, with_grad};
 use burn::tensor::{DType, Device, Tensor};
 use medseg_ops::composed;
 

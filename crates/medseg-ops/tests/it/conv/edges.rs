@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use burn::tensor::{DType, Device, Tensor};
 use medseg_ops::{ConvOptions, composed, conv_transpose3d, conv3d};
 
-use crate::compare::{SAME, assert_close, inputs, wide, with_gradients};
+use super::compare::{SAME, assert_close, inputs, wide, with_gradients};
 use crate::numbers::Numbers;
 
 fn ones(shape: [usize; 5]) -> Tensor<5> {

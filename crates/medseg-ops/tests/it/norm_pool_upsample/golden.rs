@@ -1,6 +1,6 @@
 //! Every golden file of these operations, forward and gradients, through the kernels and through Burn's operations.
 
-use crate::compare::{tensor, values};
+use super::compare::{tensor, values};
 use burn::tensor::{Device, Tensor};
 use medseg_testing::Golden;
 use serde_json::Value;

@@ -7,7 +7,5 @@ mod edges;
 mod fused;
 mod golden;
 mod gradients;
-#[path = "../support/numbers.rs"]
-mod numbers;
 mod threads;
 mod views;

@@ -1,7 +1,7 @@
 //! Norms with everything that may follow them, against Burn's own operations, on random shapes: output and every gradient.
 
-use crate::compare::{Numbers, assert_close, away_from_kinks, tensor, values};
-use crate::composed::shapes;
+use super::compare::{Numbers, assert_close, away_from_kinks, tensor, values};
+use super::composed::shapes;
 use burn::tensor::{Device, Tensor};
 use medseg_ops::{NormRelu, composed};
 

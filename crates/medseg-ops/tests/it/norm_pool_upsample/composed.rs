@@ -1,6 +1,6 @@
 //! The kernels against Burn's own operations, on random shapes.
 
-use crate::compare::{Numbers, Op, assert_close, tensor, values, with_grad};
+use super::compare::{Numbers, Op, assert_close, tensor, values, with_grad};
 use burn::tensor::{Device, Tensor, s};
 use medseg_ops::composed;
 

@@ -1,0 +1,5 @@
+//! Operations on tensors: against golden values of PyTorch, against Burn's own operations, and at the edges.
+
+mod conv;
+mod norm_pool_upsample;
+mod numbers;
