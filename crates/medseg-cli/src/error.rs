@@ -54,6 +54,7 @@ failed!(
     std::io::Error,
     serde_json::Error,
     medseg_bundle::BundleError,
+    medseg_files::LockError,
     medseg_metrics::MetricsError,
     medseg_report::ReportError,
     medseg_volume::VolumeError,

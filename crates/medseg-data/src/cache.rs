@@ -123,9 +123,9 @@ impl<T> CachedDataset<T> {
         T: CacheItem,
         S: Serialize + Send + Sync + 'static,
     {
-        let from = disk.clone();
+        let (from, keys) = (disk.clone(), disk.clone());
         self.disk = Some(Disk {
-            key: Box::new(move |case| CacheKey::new(case, &settings)),
+            key: Box::new(move |case| keys.key(case, &settings)),
             load: Box::new(move |key| from.find(key)),
             store: Box::new(move |key, item| disk.store(key, item)),
         });

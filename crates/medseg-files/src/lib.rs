@@ -2,9 +2,11 @@
 
 mod atomic_file;
 mod folder;
+mod folder_lock;
 
 pub use atomic_file::{AtomicFile, PART, write_atomic};
 pub use folder::{neighbour, replace_folder};
+pub use folder_lock::{FolderLock, LOCK_FILE, LockError};
 
 #[cfg(test)]
 mod tests {
@@ -14,5 +16,6 @@ mod tests {
     fn public_types_can_cross_threads() {
         fn assert_send_sync<T: Send + Sync>() {}
         assert_send_sync::<AtomicFile>();
+        assert_send_sync::<FolderLock>();
     }
 }

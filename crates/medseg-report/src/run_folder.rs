@@ -24,9 +24,10 @@ pub struct RunFolder {
 
 impl RunFolder {
     /// Everything that a run writes at the top of its folder, the phantom set apart.
-    pub const ENTRIES: [&'static str; 14] = [
+    pub const ENTRIES: [&'static str; 15] = [
         "config.json",
         "split.json",
+        "data.json",
         "coarse",
         "fine",
         "one_stage",
@@ -63,6 +64,18 @@ impl RunFolder {
     #[must_use]
     pub fn split(&self) -> PathBuf {
         self.path.join("split.json")
+    }
+
+    /// Cases, their parts of the split and the hashes of their files.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.path.join("data.json")
+    }
+
+    /// Memory of the hashes of files, which later runs in this folder use too.
+    #[must_use]
+    pub fn hashes(&self) -> PathBuf {
+        self.path.join("hashes.json")
     }
 
     /// Scores of every case, stage and class.

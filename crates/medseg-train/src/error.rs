@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use medseg_bundle::BundleError;
 use medseg_data::DataError;
+use medseg_files::LockError;
 use medseg_inference::InferenceError;
 use medseg_losses::LossError;
 use medseg_metrics::MetricsError;
@@ -30,6 +31,9 @@ pub enum TrainError {
         /// The reason.
         reason: String,
     },
+    /// The output folder is being written to by another process, or cannot be locked.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// A folder does not hold a finished or usable run.
     #[error("{path} is not a trained run: {reason}")]
     NotARun {

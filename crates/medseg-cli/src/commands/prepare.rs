@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use medseg_data::{Offline, OfflineCase, OfflineOutcome, OfflineStep, discover};
+use medseg_device::host_memory;
+use medseg_files::FolderLock;
 use medseg_train::Observer;
 use medseg_transforms::LabelInterpolation;
 use medseg_volume::Dhw;
@@ -63,6 +65,7 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
             return Err(CliError::Usage(format!("--size takes D,H,W or one number, not {numbers}")));
         }
     };
+    check_memory(size, args.threads)?;
     let label = if args.exact_labels { LabelInterpolation::NearestExact } else { LabelInterpolation::Nearest };
     let step = match args.step {
         Step::Resized => OfflineStep::Resized { size, label },
@@ -75,6 +78,7 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
     if args.dry_run {
         return Ok(());
     }
+    let _lock = FolderLock::acquire(&args.out)?;
     console.begin("prepare", plan.cases);
     let report = offline.run(&cases, &args.out, args.threads, &mut |case| advance(case, console))?;
     console.end();
@@ -83,6 +87,21 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
         console.warning(message);
     }
     if report.is_complete() { Ok(()) } else { Err(CliError::Failed("not every case was made; see above".into())) }
+}
+
+/// Refuses a size of which this computer cannot hold as many cases as are made at one time.
+fn check_memory(size: Dhw<usize>, threads: usize) -> Result<(), CliError> {
+    // Image and label.
+    let bytes = size.to_array().into_iter().chain([threads.max(1)]).fold(5, |all: u64, n| all.saturating_mul(n as u64));
+    match host_memory() {
+        Some(host) if bytes > host.total => {
+            let (needed, total) = (bytes >> 20, host.total >> 20);
+            Err(CliError::Usage(format!(
+                "--size {size} with --threads {threads} takes {needed} MiB, and this computer has {total} MiB"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn advance(case: &OfflineCase, console: &mut Console) {

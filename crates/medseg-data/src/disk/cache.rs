@@ -4,23 +4,27 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use medseg_files::PART;
+use serde::Serialize;
 
 use super::entry::{length, read, write};
 use super::{CacheItem, CacheKey};
-use crate::DataError;
+use crate::{Case, ContentHashes, DataError};
 
 /// Ending of the entries.
 const ITEM: &str = "item";
+/// Memory of the hashes of the cases' files.
+const HASHES: &str = "hashes.json";
 /// After this time an unfinished entry is one of a killed process.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// Prepared cases in a folder, so that the next run need not prepare them again.
 ///
-/// An entry is found by its [`CacheKey`], which changes with the case's files and the settings. Entries appear whole
+/// An entry is found by its [`CacheKey`], which changes with the content of the case's files and the settings. The file
+/// `hashes.json` remembers the files' [`ContentHashes`], so that an unchanged file is not read. Entries appear whole
 /// (written under a temporary name, then renamed) and carry a checksum, so a damaged one is removed and made anew. The
 /// entries' bytes stay within the budget: for a new one, those that have not been used for longest are removed, but none
 /// that this value has read or written, as a run goes round its cases again and again. Several values and processes may
@@ -28,12 +32,12 @@ const ABANDONED: Duration = Duration::from_secs(3600);
 ///
 /// # Examples
 /// ```
-/// use medseg_data::{CacheKey, Case, DiskCache};
+/// use medseg_data::{Case, DiskCache};
 /// let folder = tempfile::tempdir()?;
 /// let image = folder.path().join("scan.nii");
 /// std::fs::write(&image, b"voxels")?;
 /// let cache = DiskCache::open(folder.path().join("cache"), 1 << 30)?;
-/// let key = CacheKey::new(&Case::unlabelled(&image)?, &("window", -300, 300))?;
+/// let key = cache.key(&Case::unlabelled(&image)?, &("window", -300, 300))?;
 /// assert_eq!(cache.load::<Vec<u8>>(&key), None);
 /// assert!(cache.store(&key, &vec![1u8, 2, 3])?);
 /// assert_eq!(cache.load(&key), Some(vec![1u8, 2, 3]));
@@ -43,6 +47,7 @@ const ABANDONED: Duration = Duration::from_secs(3600);
 pub struct DiskCache {
     folder: PathBuf,
     budget: u64,
+    hashes: Arc<ContentHashes>,
     state: Mutex<State>,
 }
 
@@ -71,7 +76,8 @@ impl DiskCache {
     pub fn open(folder: impl Into<PathBuf>, budget: u64) -> Result<Self, DataError> {
         let folder = folder.into();
         fs::create_dir_all(&folder).map_err(DataError::io(&folder))?;
-        let cache = Self { folder, budget, state: Mutex::default() };
+        let hashes = Arc::new(ContentHashes::open(folder.join(HASHES)));
+        let cache = Self { folder, budget, hashes, state: Mutex::default() };
         for file in cache.files(PART).map_err(DataError::io(&cache.folder))? {
             if SystemTime::now().duration_since(file.used).is_ok_and(|age| age > ABANDONED) {
                 remove(&file.path).map_err(DataError::io(&file.path))?;
@@ -97,6 +103,19 @@ impl DiskCache {
     pub fn bytes(&self) -> Result<u64, DataError> {
         let files = self.files(ITEM).map_err(DataError::io(&self.folder))?;
         Ok(files.iter().map(|file| file.bytes).sum())
+    }
+
+    /// The hashes of the cases' files, as this cache remembers them.
+    pub fn hashes(&self) -> &Arc<ContentHashes> {
+        &self.hashes
+    }
+
+    /// The key of a case that is prepared with these settings.
+    ///
+    /// # Errors
+    /// As [`CacheKey::new`].
+    pub fn key(&self, case: &Case, settings: &impl Serialize) -> Result<CacheKey, DataError> {
+        CacheKey::new(case, &self.hashes, settings)
     }
 
     /// The entry of this key, if there is one that can be read.

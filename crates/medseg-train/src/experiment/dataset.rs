@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use medseg_data::{Case, Split, SplitRule, check_case, discover};
+use medseg_data::{Case, ContentHashes, DataIdentity, Split, SplitRule, check_case, discover};
+use medseg_device::host_memory;
 use medseg_phantom::{PhantomCase, PhantomConfig};
 use medseg_report::RunFolder;
-use medseg_volume::{Dhw, VolumeInfo, error_chain};
+use medseg_volume::{Dhw, error_chain};
 
 use super::RunRequest;
 use crate::config::{DataConfig, OnBadCase};
@@ -14,6 +15,9 @@ use crate::{Observer, TrainError};
 /// Cases of the phantom set: 14 train, 4 validate, 6 are left for the test.
 const PHANTOM_CASES: usize = 24;
 const PHANTOM_SPLIT: SplitRule = SplitRule::FirstN { train: 14, validation: Some(4) };
+
+/// Bytes of an image and its label, and planes of resampling, for each voxel of a case.
+const BYTES_PER_VOXEL: u64 = 8;
 
 /// Labelled cases, checked by their headers, and how they are split.
 pub(crate) struct Dataset {
@@ -103,6 +107,14 @@ impl Dataset {
         Ok(Self { folder, cases, shapes, split, unreadable: Vec::new() })
     }
 
+    /// The cases, their split and their content, which is read where it is not remembered.
+    pub fn identity(&self, hashes: &ContentHashes, observer: &mut dyn Observer) -> Result<DataIdentity, TrainError> {
+        observer.begin("hashes of the data", self.cases.len());
+        let identity = DataIdentity::new(&self.cases, &self.split, hashes, &mut |done, id| observer.advance(done, id))?;
+        observer.end();
+        Ok(identity)
+    }
+
     /// A case's shape by its name.
     pub fn shape_of(&self, id: &str) -> Option<Dhw<usize>> {
         self.cases.iter().position(|c| c.id == id).map(|at| self.shapes[at])
@@ -129,8 +141,25 @@ fn labelled(phantom: PhantomCase) -> Case {
     Case { id: phantom.id, image: phantom.image, label: Some(phantom.label) }
 }
 
-/// Checks the headers of the cases.
+/// Checks the headers of the cases, and that the computer can hold each on the networks' grid.
 fn shapes(cases: &[Case], config: &DataConfig) -> Result<Vec<Dhw<usize>>, TrainError> {
-    let shape = |info: VolumeInfo| config.preprocessing.grid(info.shape, &info.geometry).0;
-    cases.iter().map(|case| Ok(shape(check_case(case)?))).collect()
+    let memory = host_memory();
+    let shape = |case: &Case| {
+        let info = check_case(case)?;
+        let shape = config.preprocessing.grid(info.shape, &info.geometry).0;
+        let bytes = shape.to_array().into_iter().fold(BYTES_PER_VOXEL, |all, n| all.saturating_mul(n as u64));
+        match memory {
+            Some(host) if bytes > host.total => {
+                let (needed, total) = (bytes >> 20, host.total >> 20);
+                Err(TrainError::Config(format!(
+                    "case {}: {} on the networks' grid of {shape} voxels takes {needed} MiB, and this computer has {total} MiB; \
+                     see data.preprocessing.spacing_mm and the unit of the file",
+                    case.id,
+                    case.image.display()
+                )))
+            }
+            _ => Ok(shape),
+        }
+    };
+    cases.iter().map(shape).collect()
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use medseg_data::{DataIdentity, Split};
 use medseg_report::RunFolder;
 use serde::{Deserialize, Serialize};
 
@@ -66,11 +67,12 @@ impl RunRecord {
 
 /// Makes the output folder ready and writes `config.json`.
 ///
-/// A resumed run must have the settings and data of the run it goes on from, unless the request forces it. Any other run starts afresh; what an earlier
-/// run left is moved into a folder `earlier-N`, so that a forgotten `--resume` costs nothing.
+/// A resumed run must have the settings and data of the run it goes on from, unless the request forces it. Any other run
+/// starts afresh; what an earlier run left is moved into a folder `earlier-N`, so that a forgotten `--resume` costs nothing.
 pub(crate) fn open_folder(
     request: &RunRequest,
     record: &RunRecord,
+    data: &DataIdentity,
     observer: &mut dyn Observer,
 ) -> Result<(), TrainError> {
     let out = &request.out;
@@ -78,7 +80,9 @@ pub(crate) fn open_folder(
     let config = out.join("config.json");
     if config.exists() {
         if request.continues() {
-            check_unchanged(request, &RunRecord::read(out)?, record, observer)?;
+            let mut differences = differences(&RunRecord::read(out)?, record);
+            differences.extend(data_differences(&RunFolder::new(out), data)?);
+            refuse_changes(request, &differences, observer)?;
         } else {
             let aside = move_aside(out)?;
             observer.message(&format!("the earlier run in {} is now in {}", out.display(), aside.display()));
@@ -90,18 +94,15 @@ pub(crate) fn open_folder(
     for folder in [run.predictions(), run.overlays()] {
         create_dir(&folder)?;
     }
+    data.write(run.data())?;
     write_atomic(&config, record.text().as_bytes())
 }
 
 /// Settings that say where and how fast a run is done, not what comes out.
 const FREE: [&str; 5] = ["device", "data.folder", "data.workers", "data.cache_mib", "data.disk_cache"];
 
-fn check_unchanged(
-    request: &RunRequest,
-    old: &RunRecord,
-    new: &RunRecord,
-    observer: &mut dyn Observer,
-) -> Result<(), TrainError> {
+/// The differences in settings and folder.
+fn differences(old: &RunRecord, new: &RunRecord) -> Vec<String> {
     let mut differences = Vec::new();
     if old.data != new.data {
         differences.push(format!("it was run on {} and not on {}", old.data.display(), new.data.display()));
@@ -112,15 +113,39 @@ fn check_unchanged(
     if !changed.is_empty() {
         differences.push(format!("the configuration differs: {}", changed.join(", ")));
     }
+    differences
+}
+
+/// The differences from the data that the run was started on, case by case. A run of an earlier version noted its split
+/// alone.
+fn data_differences(run: &RunFolder, now: &DataIdentity) -> Result<Vec<String>, TrainError> {
+    let before = if run.data().exists() {
+        DataIdentity::read(run.data())?
+    } else if run.split().exists() {
+        DataIdentity::from_split(&Split::read(run.split())?)
+    } else {
+        return Ok(Vec::new());
+    };
+    Ok(before.differences(now).iter().map(ToString::to_string).collect())
+}
+
+/// Differences that an error names; a data set that was exchanged has one for every case.
+const NAMED: usize = 20;
+
+/// Stops a run that has changed, or warns where that is forced.
+fn refuse_changes(request: &RunRequest, differences: &[String], observer: &mut dyn Observer) -> Result<(), TrainError> {
     if differences.is_empty() {
         return Ok(());
     }
-    let what = differences.join("; ");
     if request.force_config {
-        observer.warn(&format!("going on although {what}"));
+        differences.iter().for_each(|difference| observer.warn(&format!("going on although {difference}")));
         return Ok(());
     }
-    let reason = format!("{what}; use the same settings, another --out, or --force-config");
+    let mut what = differences[..differences.len().min(NAMED)].join("; ");
+    if differences.len() > NAMED {
+        what.push_str(&format!("; and {} more differences", differences.len() - NAMED));
+    }
+    let reason = format!("{what}; use the same settings and data, another --out, or --force-config");
     Err(TrainError::Resume { path: request.out.clone(), reason })
 }
 
@@ -159,6 +184,10 @@ mod tests {
     use crate::Silent;
     use crate::config::{Experiment, Preset};
 
+    fn no_data() -> DataIdentity {
+        DataIdentity::from_split(&Split::default())
+    }
+
     fn request(out: &Path, resume: bool) -> RunRequest {
         RunRequest { resume, ..RunRequest::new(Preset::Quick.config(Experiment::OneStage), None, out) }
     }
@@ -167,14 +196,14 @@ mod tests {
     fn a_changed_setting_is_refused_by_name_and_an_unchanged_one_accepted() {
         let dir = tempfile::tempdir().unwrap();
         let mut r = request(dir.path(), true);
-        open_folder(&r, &RunRecord::new(&r), &mut Silent).unwrap();
-        open_folder(&r, &RunRecord::new(&r), &mut Silent).unwrap();
+        open_folder(&r, &RunRecord::new(&r), &no_data(), &mut Silent).unwrap();
+        open_folder(&r, &RunRecord::new(&r), &no_data(), &mut Silent).unwrap();
         r.config.fine.optimizer.lr = 0.5;
-        let e = open_folder(&r, &RunRecord::new(&r), &mut Silent).unwrap_err();
+        let e = open_folder(&r, &RunRecord::new(&r), &no_data(), &mut Silent).unwrap_err();
         assert!(e.is_usage() && e.to_string().contains("fine.optimizer.lr: 0.01 -> 0.5"), "{e}");
         r.config = Preset::Quick.config(Experiment::OneStage);
         r.data = Some("elsewhere".into());
-        let e = open_folder(&r, &RunRecord::new(&r), &mut Silent).unwrap_err();
+        let e = open_folder(&r, &RunRecord::new(&r), &no_data(), &mut Silent).unwrap_err();
         assert!(e.to_string().contains("elsewhere"), "{e}");
     }
 
@@ -184,7 +213,7 @@ mod tests {
         let r = request(dir.path(), false);
         let record = RunRecord::new(&r);
         for _ in 0..3 {
-            open_folder(&r, &record, &mut Silent).unwrap();
+            open_folder(&r, &record, &no_data(), &mut Silent).unwrap();
         }
         for n in 1..=2 {
             assert_eq!(RunRecord::read(&dir.path().join(format!("earlier-{n}"))).unwrap(), record);

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use medseg_data::{Case, DiskCache, mix};
+use medseg_data::{Case, ContentHashes, DiskCache, mix};
 use medseg_device::{free_memory, reserved_bytes};
+use medseg_files::FolderLock;
 use medseg_report::{RunFolder, RunSummary};
 use medseg_unet::Norm;
 
@@ -20,7 +21,7 @@ use super::results::{TrainedStage, write_results};
 use super::trained::TrainedRun;
 use super::{Part, RunRequest};
 use crate::cases::{CaseSource, Preparation, Role, Samples, load_label};
-use crate::config::{BoxSource, DataConfig, ExperimentConfig, OnBadCase};
+use crate::config::{BoxSource, DataConfig, DiskCacheConfig, ExperimentConfig, OnBadCase};
 use crate::files::create_dir;
 use crate::recorder::Recorder;
 use crate::stage::StageRun;
@@ -59,7 +60,11 @@ impl RunOutcome {
 /// the network, validates and predicts. The gradients are added up in the order of the cases, so that the number of
 /// devices changes the time and not the result, as far as the devices compute the same.
 ///
+/// The output folder is locked while the run writes to it. A run that goes on must have the settings and the data of the
+/// run before: the cases, their split and the content of their files ([`DataIdentity`](medseg_data::DataIdentity)).
+///
 /// # Errors
+/// [`TrainError::Lock`] if another process is writing to the output folder.
 /// [`TrainError::Config`] and [`TrainError::Resume`] before anything but the phantom set is written; otherwise what
 /// failed, with the case. [`TrainError::Config`] also without a device, with more devices than cases in a step, and for
 /// batch norms on several devices, whose running statistics would differ from device to device.
@@ -74,6 +79,7 @@ pub fn run_experiment(
         return Err(TrainError::Config("a one_stage experiment has no coarse stage to train".into()));
     }
     let mut request = request.clone();
+    let _lock = if request.dry_run { None } else { Some(FolderLock::acquire(&request.out)?) };
     let data = Dataset::open(&request, observer)?;
     fit(&mut request, &data, observer)?;
     let record = RunRecord::new(&request);
@@ -88,15 +94,20 @@ pub fn run_experiment(
         return Ok(RunOutcome::Planned);
     }
     ensure_foreground(&data.select(&data.split.train)?, &request.config.data)?;
-    open_folder(&request, &record, observer)?;
-    let run_folder = RunFolder::new(&request.out);
+    let (run_folder, disk) = (RunFolder::new(&request.out), disk_cache(&request.config.data)?);
+    let hashes = match &disk {
+        Some(disk) => Arc::clone(disk.hashes()),
+        None => Arc::new(ContentHashes::open(run_folder.hashes())),
+    };
+    let identity = data.identity(&hashes, observer)?;
+    open_folder(&request, &record, &identity, observer)?;
     let mut recorder = Recorder::new(observer, run_folder.clone());
     let observer: &mut dyn Observer = &mut recorder;
     observer.message(&plan);
     data.split.write(run_folder.split())?;
     let stages = match request.part {
         Some(Part::Predict) => stages_of(&request)?,
-        _ => train_stages(&request, &data, devices, observer)?,
+        _ => train_stages(&request, &data, disk, devices, observer)?,
     };
     if matches!(request.part, Some(Part::Coarse | Part::Fine)) {
         recorder.finish()?;
@@ -110,6 +121,12 @@ pub fn run_experiment(
     observer.message(&closing_lines(&request, &summary));
     recorder.finish()?;
     Ok(RunOutcome::Finished(Box::new(summary)))
+}
+
+/// The folder of prepared cases, if the settings name one.
+fn disk_cache(config: &DataConfig) -> Result<Option<Arc<DiskCache>>, TrainError> {
+    let open = |settings: &DiskCacheConfig| DiskCache::open(&settings.folder, settings.mib << 20);
+    Ok(config.disk_cache.as_ref().map(open).transpose()?.map(Arc::new))
 }
 
 /// Refuses devices that would have nothing to do, or statistics that would differ.
@@ -187,6 +204,7 @@ fn reached(request: &RunRequest, name: &'static str) -> Result<TrainedStage, Tra
 fn train_stages(
     request: &RunRequest,
     data: &Dataset,
+    disk: Option<Arc<DiskCache>>,
     devices: &[Device],
     observer: &mut dyn Observer,
 ) -> Result<Vec<TrainedStage>, TrainError> {
@@ -195,10 +213,6 @@ fn train_stages(
     // Two stages read the same files: half of the memory keeps what was read, half what the stage at work makes of it.
     let shared = if config.coarse.is_some() { (config.data.cache_mib << 20) / 2 } else { 0 };
     let samples = Samples::new(cases.concat(), &config.data, shared);
-    let disk = match &config.data.disk_cache {
-        Some(settings) => Some(Arc::new(DiskCache::open(&settings.folder, settings.mib << 20)?)),
-        None => None,
-    };
     let mut trained = Vec::new();
     for (number, (name, stage)) in config.stages().into_iter().enumerate() {
         match (request.part, name) {

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod configs;
+mod identity;
 mod options;
 mod outputs;
 mod support;
