@@ -34,10 +34,9 @@ fn bench(c: &mut Criterion) {
     let mask = given().unwrap_or_else(|| phantom(shape));
     let geometry = Geometry::from_spacing(Dhw { d: 1.0, h: 0.8, w: 0.8 }).expect("a spacing");
     let post = PostProcessing::default().keep_largest(1).fill_holes();
-    let spacing = geometry.spacing();
     if let Some(path) = std::env::var_os("MEDSEG_BENCH_RESULT") {
         let mut cleaned = mask.clone();
-        post.apply(&mut cleaned, spacing).expect("a result");
+        post.apply(&mut cleaned, &geometry).expect("a result");
         write_label(path, &Volume::new(cleaned, geometry.clone())).expect("a file");
     }
     let mut group = c.benchmark_group("post_processing");
@@ -45,7 +44,7 @@ fn bench(c: &mut Criterion) {
     group.throughput(Throughput::Elements(mask.len() as u64));
     group.bench_function("largest component and holes", |b| {
         let clean = |mut mask| {
-            post.apply(&mut mask, spacing).expect("a result");
+            post.apply(&mut mask, &geometry).expect("a result");
             mask
         };
         b.iter_batched(|| mask.clone(), clean, BatchSize::LargeInput);

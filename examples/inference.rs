@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use medseg::inference::{Blend, CascadeConfig, MaskRule, PostProcessing, SlidingWindowConfig};
-use medseg::volume::Dhw;
+use medseg::volume::{Dhw, Geometry};
 use medseg::{Device, Tensor};
 use ndarray::{Array3, Axis, s};
 
@@ -23,12 +23,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         .infer(image.view().insert_axis(Axis(0)), &device, &mut network)
         .progress(&mut |done: usize, total: usize| println!("  {done} of {total} windows"))
         .mask(MaskRule::default())?;
-    let spacing = Dhw::splat(1.0); // millimetres
-    PostProcessing::default().keep_largest(1).fill_holes().apply(&mut mask, spacing)?;
+    let geometry = Geometry::from_spacing(Dhw::splat(1.0))?; // millimetres
+    PostProcessing::default().keep_largest(1).fill_holes().apply(&mut mask, &geometry)?;
     println!("{} foreground voxels, the stray one removed", mask.iter().filter(|v| **v != 0).count());
 
     let cascade = CascadeConfig::safe().with_min_component_share(1.0).init(Dhw::splat(24), &config)?;
-    let found = cascade.infer(image.view(), spacing, &device).predict(&mut network.clone(), &mut network)?;
+    let found = cascade.infer(image.view(), &geometry, &device).predict(&mut network.clone(), &mut network)?;
     println!("two stages: {} of {} voxels reach the fine network", found.report.roi.size.voxels(), image.len());
     assert_eq!(found.mask, mask);
     Ok(())

@@ -48,6 +48,24 @@ pub enum BundleError {
         /// Bytes allowed.
         budget: u64,
     },
+    /// None of an image's voxels is a finite number.
+    #[error("none of the {shape} voxels of the image is a finite number")]
+    NothingFinite {
+        /// Shape of the image.
+        shape: medseg_volume::Dhw<usize>,
+    },
+    /// Predicting needs more memory than the computer has, as after a spacing in the wrong unit.
+    #[error("predicting an image of {shape} voxels on a grid of {grid} needs about {} MiB, and this computer has {} MiB", needed >> 20, total >> 20)]
+    HostMemory {
+        /// Shape of the image.
+        shape: medseg_volume::Dhw<usize>,
+        /// Shape of the networks' grid.
+        grid: medseg_volume::Dhw<usize>,
+        /// Bytes needed, without those of a GPU.
+        needed: u64,
+        /// Bytes of the computer's memory.
+        total: u64,
+    },
     /// Networks and their weight files.
     #[error(transparent)]
     UNet(#[from] UNetError),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use medseg_device::host_memory;
 use medseg_inference::{Dhw, ForwardCost, WindowPlan};
 use medseg_unet::{StageCost, UNetConfig, describe};
 use medseg_volume::Geometry;
@@ -52,11 +53,33 @@ pub struct MemoryPlan {
 }
 
 impl MemoryPlan {
+    /// The computer's part: all but a GPU's memory.
+    #[must_use]
+    pub fn on_host(&self) -> u64 {
+        self.total().saturating_sub(self.on_gpu)
+    }
+
     /// All of it, a GPU's memory included.
     #[must_use]
     pub fn total(&self) -> u64 {
         let parts = [self.image, self.prepared, self.stitching, self.on_gpu, self.network, self.masks];
         parts.into_iter().fold(0, u64::saturating_add)
+    }
+}
+
+impl PredictionPlan {
+    /// Refuses a prediction that the computer's memory cannot hold, where the system tells how much that is.
+    ///
+    /// # Errors
+    /// [`BundleError::HostMemory`].
+    pub fn check_host_memory(&self) -> Result<(), BundleError> {
+        let needed = self.memory.on_host();
+        match host_memory() {
+            Some(host) if needed > host.total => {
+                Err(BundleError::HostMemory { shape: self.image, grid: self.grid, needed, total: host.total })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -181,32 +204,46 @@ impl Bundle {
 
     fn memory(&self, shape: Dhw<usize>, geometry: &Geometry, windows: &WindowPlan, network: u64) -> MemoryPlan {
         let preprocessing = &self.config.preprocessing;
-        let (image, grid) = (shape.voxels() as u64, windows.shape().voxels() as u64);
+        let (image, grid) = (voxels(shape), voxels(windows.shape()));
         let reoriented = preprocessing.orientation.is_some_and(|to| to != geometry.orientation());
-        let resampled = windows.shape().voxels() != shape.voxels() || preprocessing.spacing_mm.is_some();
+        let resampled = grid != image || preprocessing.spacing_mm.is_some();
         // Resampling holds planes of the old depth and the new height and width beside the result.
         let planes = image.max(grid).max((shape.d as u64).saturating_mul(grid / windows.shape().d.max(1) as u64));
         let prepared = match (reoriented, resampled) {
             (false, false) => 0,
-            (true, false) => image * 4,
-            (reoriented, true) => (u64::from(reoriented) * image + planes + grid) * 4,
+            (true, false) => image.saturating_mul(4),
+            (reoriented, true) => {
+                (u64::from(reoriented) * image).saturating_add(planes).saturating_add(grid).saturating_mul(4)
+            }
         };
         let coarse = match &self.config.stages {
             // The resized image, and planes on the way to it.
             Stages::TwoStage { coarse_size: size, .. } => {
-                (size.voxels() + windows.shape().d * size.h * size.w) as u64 * 4
+                voxels(*size).saturating_add(voxels(Dhw { d: windows.shape().d, ..*size })).saturating_mul(4)
             }
             Stages::OneStage { .. } => 0,
         };
         let classes = self.config.stages.last_network().out_channels;
         let (stitching, on_gpu) = if self.config.stages.window().stitch.is_on(&self.device) {
-            (windows.padded_shape().voxels() as u64 * 4, windows.device_memory(1, classes).total())
+            (voxels(windows.padded_shape()).saturating_mul(4), windows.device_memory(1, classes).total())
         } else {
-            (windows.memory(1, classes).for_mask() - grid, 0)
+            (windows.memory(1, classes).for_mask().saturating_sub(grid), 0)
         };
         let stitching = stitching.max(coarse);
-        MemoryPlan { image: image * 4, prepared, stitching, on_gpu, network, masks: grid + image }
+        MemoryPlan {
+            image: image.saturating_mul(4),
+            prepared,
+            stitching,
+            on_gpu,
+            network,
+            masks: grid.saturating_add(image),
+        }
     }
+}
+
+/// The number of voxels; a false spacing makes grids that no computer can count.
+fn voxels(shape: Dhw<usize>) -> u64 {
+    shape.to_array().into_iter().fold(1, |all: u64, length| all.saturating_mul(length as u64))
 }
 
 /// Upper bound of the memory of a forward pass of one window without gradients on the CPU kernels: the outputs of the encoder

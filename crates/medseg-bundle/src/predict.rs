@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use burn::tensor::Tensor;
 use medseg_inference::{BeyondMask, CascadeReport, Dhw, Progress, restore_labels};
-use medseg_transforms::LabelInterpolation;
+use medseg_transforms::{LabelInterpolation, all_finite, replace_not_finite};
 use medseg_volume::{Geometry, Volume};
 use ndarray::{Array3, Axis};
 use serde::Serialize;
@@ -71,20 +71,42 @@ type Coarse = (Volume<u8>, CascadeReport);
 impl Bundle {
     /// Segments an image as it was read from its file. `progress` counts windows.
     ///
+    /// Voxels that are NaN or -∞ count as the image's lowest finite value, those that are +∞ as its highest: what lies
+    /// outside of a scanner's field of view is often marked so, and one such voxel would reach every statistic.
+    ///
     /// # Errors
-    /// An image without voxels; failures of a network; a wish of `progress` to stop.
+    /// An image without voxels, or without a finite one; [`BundleError::HostMemory`] before memory is taken; failures of a
+    /// network; a wish of `progress` to stop.
     pub fn predict(&self, image: &Volume<f32>, progress: &mut dyn Progress) -> Result<Prediction, BundleError> {
         let started = Instant::now();
-        self.run(self.config.preprocessing.applied(image), &Grid::of(image), started, progress)
+        if !all_finite(&image.data) {
+            return self.predict_owned(image.clone(), progress);
+        }
+        let grid = self.checked_grid(image)?;
+        self.run(self.config.preprocessing.applied(image), &grid, started, progress)
     }
 
     /// As [`predict`](Self::predict), in the memory of the image as far as that is possible.
     ///
     /// # Errors
     /// As [`predict`](Self::predict).
-    pub fn predict_owned(&self, image: Volume<f32>, progress: &mut dyn Progress) -> Result<Prediction, BundleError> {
-        let (started, grid) = (Instant::now(), Grid::of(&image));
+    pub fn predict_owned(
+        &self,
+        mut image: Volume<f32>,
+        progress: &mut dyn Progress,
+    ) -> Result<Prediction, BundleError> {
+        let (started, grid) = (Instant::now(), self.checked_grid(&image)?);
+        if !replace_not_finite(&mut image.data) {
+            return Err(BundleError::NothingFinite { shape: grid.shape });
+        }
         self.run(self.config.preprocessing.apply(image), &grid, started, progress)
+    }
+
+    /// The image's grid, once it is known that the computer can hold the prediction.
+    fn checked_grid(&self, image: &Volume<f32>) -> Result<Grid, BundleError> {
+        let grid = Grid::of(image);
+        self.plan(grid.shape, &grid.geometry)?.check_host_memory()?;
+        Ok(grid)
     }
 
     fn run(
@@ -100,7 +122,7 @@ impl Bundle {
         let (mut coarse, cascade) = found.unzip();
         self.give_values(&mut mask, coarse.as_mut().map(|coarse| &mut coarse.data));
         let mut mask = Volume::new(mask, geometry);
-        self.config.postprocessing.apply(&mut mask.data, mask.geometry.spacing())?;
+        self.config.postprocessing.apply(&mut mask.data, &mask.geometry)?;
         let mask = if mask.shape() == image.shape && mask.geometry == image.geometry {
             Volume::new(mask.data, image.geometry.clone())
         } else {
@@ -137,13 +159,13 @@ impl Bundle {
             Stages::OneStage { window, rule, .. } => {
                 let (image, mut network) = (image.view().insert_axis(Axis(0)), forward(0));
                 let inference = window.init()?;
-                let mask = inference.infer(image, &self.device, &mut network).progress(progress).mask(*rule)?;
-                Ok((mask, None))
+                let mask = inference.infer(image, &self.device, &mut network).progress(progress).mask(*rule);
+                Ok((mask.map_err(|error| error.in_stage("one_stage"))?, None))
             }
             Stages::TwoStage { coarse_size, cascade, window, .. } => {
-                let (cascade, spacing) = (cascade.init(*coarse_size, window)?, geometry.spacing());
                 let found = cascade
-                    .infer(image.view(), spacing, &self.device)
+                    .init(*coarse_size, window)?
+                    .infer(image.view(), geometry, &self.device)
                     .progress(progress)
                     .predict(&mut forward(0), &mut forward(1))?;
                 let (from, to) = (Dhw::from(image.dim()), Dhw::from(found.coarse.dim()));

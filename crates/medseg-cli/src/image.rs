@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use medseg_volume::{Geometry, ImageOptions, ReadOptions, Volume, VolumeFile, read_image_with_warnings};
+use medseg_volume::{Geometry, ImageOptions, ImageWarning, ReadOptions, Volume, VolumeFile, read_image_with_warnings};
 use ndarray::{Array4, Axis};
 
 use crate::CliError;
@@ -50,7 +50,11 @@ pub fn read_image(path: &Path, series: &SeriesArgs, console: &mut Console) -> Re
         .with_invert_monochrome1(series.invert_monochrome1);
     let (image, warnings) = read_image_with_warnings(path, &options)?;
     for warning in &warnings {
-        console.warning(&format!("{}: {warning}", path.display()));
+        let rule = match warning {
+            ImageWarning::NotFinite { .. } => "; NaN and -inf count as the lowest value, +inf as the highest",
+            _ => "",
+        };
+        console.warning(&format!("{}: {warning}{rule}", path.display()));
     }
     Ok(image)
 }

@@ -4,6 +4,7 @@ mod choice;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod error;
+mod host;
 mod memory;
 mod open;
 mod quiet;
@@ -14,6 +15,7 @@ mod webgpu;
 pub use burn::tensor::Device;
 pub use choice::DeviceChoice;
 pub use error::DeviceError;
+pub use host::host_memory;
 pub use memory::{DeviceMemory, free_memory, has_own_memory, is_out_of_memory, reserved_bytes, within_memory};
 pub use open::Chosen;
 

@@ -83,6 +83,20 @@ pub enum InferenceError {
         got: usize,
     },
 
+    /// A score of the predictor is NaN or infinite, as after an overflow in half precision: a mask of it would be background.
+    #[error(
+        "{}the network's output in window {window} (from voxel {start} on) is not made of finite numbers",
+        of(stage)
+    )]
+    NotFinite {
+        /// The stage, if there are several or the caller has named it.
+        stage: Option<&'static str>,
+        /// Number of the window, from 0, in the plan's order.
+        window: usize,
+        /// First voxel of the window in the padded image.
+        start: Dhw<usize>,
+    },
+
     /// A mask of u8 labels cannot hold this many classes.
     #[error("{channels} output channels do not fit a mask of u8 labels (at most 256)")]
     TooManyClasses {
@@ -135,17 +149,23 @@ pub enum InferenceError {
     },
 }
 
+/// The beginning of a message about a stage.
+fn of(stage: &Option<&'static str>) -> String {
+    stage.map_or_else(String::new, |stage| format!("stage {stage}: "))
+}
+
 impl InferenceError {
+    /// The error with the name of its stage, where it tells of scores that are not finite and has none yet.
+    #[must_use]
+    pub fn in_stage(self, name: &'static str) -> Self {
+        match self {
+            Self::NotFinite { stage: None, window, start } => Self::NotFinite { stage: Some(name), window, start },
+            other => other,
+        }
+    }
+
     /// A [`Parameter`](InferenceError::Parameter) error.
     pub(crate) fn parameter(parameter: &'static str, value: impl ToString, rule: &'static str) -> Self {
         Self::Parameter { parameter, value: value.to_string(), rule }
-    }
-
-    /// Refuses a spacing that measures nothing.
-    pub(crate) fn check_spacing(spacing: Dhw<f64>) -> Result<(), Self> {
-        if spacing.to_array().into_iter().all(|mm| mm > 0.0 && mm.is_finite()) {
-            return Ok(());
-        }
-        Err(Self::parameter("spacing", spacing, "must be positive on every axis"))
     }
 }

@@ -84,8 +84,9 @@ impl<'a> Inference<'a> {
     ///
     /// # Errors
     /// As [`SlidingWindow::plan`](crate::SlidingWindow::plan); what the network fails with; an output of the network of another
-    /// shape than its input; [`InferenceError::Cancelled`] if the progress listener stops; [`InferenceError::Parameter`] with
-    /// [`mirror`](SlidingWindowConfig::mirror), which averages probabilities.
+    /// shape than its input; [`InferenceError::NotFinite`] for scores that are NaN or infinite; [`InferenceError::Cancelled`] if
+    /// the progress listener stops; [`InferenceError::Parameter`] with [`mirror`](SlidingWindowConfig::mirror), which averages
+    /// probabilities.
     pub fn logits(self) -> Result<Array4<f32>, InferenceError> {
         if self.scores() == Scores::Probabilities {
             let rule = "mirrored windows are averaged as probabilities; ask for these or for a mask";

@@ -24,7 +24,7 @@ pub use config::{Blend, Padding, SlidingWindowConfig, Stitch};
 pub use error::InferenceError;
 pub use inference::Inference;
 pub use medseg_transforms::{BoxDhw, LabelInterpolation, Probabilities};
-pub use medseg_volume::Dhw;
+pub use medseg_volume::{Dhw, Geometry};
 pub use ndarray;
 pub use plan::{ForwardCost, PlanCost, StitchingMemory, StitchingOnDevice, WindowPlan};
 pub use post::{PostProcessing, PostStep};

@@ -21,7 +21,8 @@ pub(crate) fn mean_over_mirrors(
         let flipped = |tensor: Tensor<5>| dims.iter().fold(tensor, |tensor, dim| tensor.flip([*dim]));
         let logits = flipped(predict_checked(predictor, flipped(windows.clone()))?);
         Ok::<_, InferenceError>(match probabilities.unwrap_or_else(|| Probabilities::usual(logits.dims()[1])) {
-            Probabilities::Sigmoid => sigmoid(logits),
+            // An infinite logit has a finite probability; times 0 it is NaN, which the stitching refuses.
+            Probabilities::Sigmoid => sigmoid(logits.clone()) + logits * 0.0,
             Probabilities::Softmax => softmax(logits, 1),
         })
     };

@@ -1,7 +1,7 @@
 //! Cleaning of a mask after prediction.
 
 use medseg_transforms::{Connectivity, FillHoles, KeepLargestComponents, remove_components};
-use medseg_volume::Dhw;
+use medseg_volume::Geometry;
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
@@ -45,11 +45,11 @@ pub enum PostStep {
 /// once.
 ///
 /// ```
-/// use medseg_inference::{Dhw, PostProcessing};
+/// use medseg_inference::{Dhw, Geometry, PostProcessing};
 /// use ndarray::array;
 ///
 /// let mut mask = array![[[1_u8, 1, 0, 1, 0, 2]]];
-/// PostProcessing::default().keep_largest(1).apply(&mut mask, Dhw::splat(1.0))?;
+/// PostProcessing::default().keep_largest(1).apply(&mut mask, &Geometry::from_spacing(Dhw::splat(1.0))?)?;
 /// assert_eq!(mask, array![[[1, 1, 0, 0, 0, 2]]]);
 ///
 /// let stored = r#"[{"fill_holes": {}}, {"min_volume": {"mm3": 500.0, "labels": [2]}}]"#;
@@ -104,18 +104,16 @@ impl PostProcessing {
         Ok(())
     }
 
-    /// Cleans a mask whose voxels measure `spacing` millimetres. The result does not depend on the number of threads.
+    /// Cleans a mask on this grid. The result does not depend on the number of threads.
     ///
     /// # Errors
-    /// As [`validate`](PostProcessing::validate); [`InferenceError::Parameter`] for a spacing that is not positive and
-    /// finite.
-    pub fn apply(&self, mask: &mut Array3<u8>, spacing: Dhw<f64>) -> Result<(), InferenceError> {
+    /// As [`validate`](PostProcessing::validate).
+    pub fn apply(&self, mask: &mut Array3<u8>, geometry: &Geometry) -> Result<(), InferenceError> {
         self.validate()?;
-        InferenceError::check_spacing(spacing)?;
         if !mask.is_standard_layout() {
             *mask = mask.as_standard_layout().into_owned();
         }
-        let voxel_mm3 = spacing.to_array().into_iter().product::<f64>();
+        let voxel_mm3 = geometry.voxel_volume_mm3();
         for step in &self.0 {
             match step {
                 PostStep::KeepLargest { count, labels } => KeepLargestComponents {

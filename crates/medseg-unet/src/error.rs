@@ -61,6 +61,16 @@ pub enum UNetError {
         /// Weights of another shape: name, expected, found.
         shapes: Vec<String>,
     },
+    /// A weight is NaN or infinite: every mask of such a network would be wrong.
+    #[error("{}: the tensor {tensor} holds {value}, which is not a finite number", path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name in the file.
+        tensor: String,
+        /// The first such value.
+        value: f32,
+    },
     /// Weights could not be read back from the device.
     #[error("device: {0}")]
     Device(String),

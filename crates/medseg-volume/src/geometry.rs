@@ -149,6 +149,33 @@ impl Geometry {
         Dhw { d: k, h: j, w: i }
     }
 
+    /// Millimetres between neighbouring planes of voxels, measured at right angles to them, along `[depth, height, width]`.
+    ///
+    /// A margin of so many millimetres needs at least so many planes. On a grid whose axes are perpendicular this is the
+    /// [`spacing`](Self::spacing), bit for bit; on a sheared one, as of a CT with a tilted gantry, it is less.
+    ///
+    /// ```
+    /// use medseg_volume::Geometry;
+    /// let sheared = Geometry::from_affine([
+    ///     [1.0, 0.0, 3.0, 0.0],
+    ///     [0.0, 1.0, 0.0, 0.0],
+    ///     [0.0, 0.0, 4.0, 0.0],
+    ///     [0.0, 0.0, 0.0, 1.0],
+    /// ])?;
+    /// assert_eq!((sheared.spacing().d, sheared.plane_spacing().d), (5.0, 4.0));
+    /// # Ok::<(), medseg_volume::VolumeError>(())
+    /// ```
+    #[must_use]
+    pub fn plane_spacing(&self) -> Dhw<f64> {
+        /// Relative difference below which it is the rounding of a header.
+        const ROUNDING: f64 = 1e-6;
+        let rows = inverse(&linear_part(&self.affine));
+        let [i, j, k] = rows.map(|[x, y, z]| 1.0 / (x * x + y * y + z * z).sqrt());
+        let planes = Dhw { d: k, h: j, w: i };
+        let near = |(plane, voxel): (f64, f64)| if (voxel - plane).abs() <= ROUNDING * voxel { voxel } else { plane };
+        planes.zip(self.spacing()).map(near)
+    }
+
     /// Millimetres from outer face to outer face of a grid of `shape` along `[depth, height, width]`.
     ///
     /// ```
@@ -329,6 +356,20 @@ mod tests {
         let mut tiny = tiny;
         tiny[3][3] = 1.0;
         assert!(Geometry::from_affine(tiny).is_ok());
+    }
+
+    #[test]
+    fn planes_of_a_turned_grid_are_as_far_apart_as_its_voxels_to_the_last_bit() {
+        let (sin, cos) = 0.3_f64.sin_cos();
+        let spacing = [0.7_f64, 0.8, 2.5].map(|mm| f64::from(mm as f32));
+        let turned = Geometry::from_affine([
+            [cos * spacing[0], -sin * spacing[1], 0.0, 1.0],
+            [sin * spacing[0], cos * spacing[1], 0.0, 2.0],
+            [0.0, 0.0, spacing[2], 3.0],
+            [0.0, 0.0, 0.0, 1.0],
+        ])
+        .unwrap();
+        assert_eq!(turned.plane_spacing(), turned.spacing());
     }
 
     #[test]

@@ -143,7 +143,7 @@ fn post_processing_is_part_of_the_bundle() {
     let cleaned = Bundle::new(config.clone(), vec![network], &Device::flex()).unwrap();
     let mut expected = plain.predict(&image(), &mut NoProgress).unwrap().mask;
     let before = expected.clone();
-    config.postprocessing.apply(&mut expected.data, image().geometry.spacing()).unwrap();
+    config.postprocessing.apply(&mut expected.data, &image().geometry).unwrap();
     assert_ne!(expected, before);
     assert_eq!(cleaned.predict(&image(), &mut NoProgress).unwrap().mask, expected);
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use medseg_bundle::{Bundle, PredictionPlan, PredictionReport};
-use medseg_device::{Chosen, free_memory};
+use medseg_device::{Chosen, free_memory, host_memory};
 use medseg_ops::Precision;
 use medseg_train::{Observer, WindowProgress, open_bundle};
 use medseg_volume::{Dhw, Geometry, Volume, error_chain, read_info, write_label};
@@ -64,7 +64,7 @@ fn predict(device: &Chosen, args: &Args, console: &mut Console) -> Result<(), Cl
     if args.image.is_file() {
         let info = read_info(&args.image)?;
         plan = Some(planned(&mut bundle, info.shape, &info.geometry, args.memory)?);
-        print_plan(plan.as_ref(), device, console);
+        print_plan(plan.as_ref(), device, console)?;
         if args.dry_run {
             return print_json(args, &bundle, plan.as_ref(), None);
         }
@@ -72,7 +72,7 @@ fn predict(device: &Chosen, args: &Args, console: &mut Console) -> Result<(), Cl
     let image = image::read_image(&args.image, &args.series, console)?;
     if plan.is_none() {
         plan = Some(planned(&mut bundle, image.shape(), &image.geometry, args.memory)?);
-        print_plan(plan.as_ref(), device, console);
+        print_plan(plan.as_ref(), device, console)?;
         if args.dry_run {
             return print_json(args, &bundle, plan.as_ref(), None);
         }
@@ -85,10 +85,21 @@ fn predict(device: &Chosen, args: &Args, console: &mut Console) -> Result<(), Cl
     print_json(args, &bundle, plan.as_ref(), Some(&prediction.report))
 }
 
-/// Prints the plan, with a warning where network and windows need more memory than the device has free.
-fn print_plan(plan: Option<&PredictionPlan>, chosen: &Chosen, console: &mut Console) {
-    let Some(plan) = plan else { return };
+/// Prints the plan, with a warning where the memory that is free may not suffice.
+///
+/// # Errors
+/// A prediction that this computer's memory cannot hold.
+fn print_plan(plan: Option<&PredictionPlan>, chosen: &Chosen, console: &mut Console) -> Result<(), CliError> {
+    let Some(plan) = plan else { return Ok(()) };
     console.message(&plan.to_string());
+    plan.check_host_memory()?;
+    let needed = plan.memory.on_host();
+    if let Some(host) = host_memory().filter(|host| needed > host.free) {
+        let (needed, free) = (needed >> 20, host.free >> 20);
+        console.warning(&format!(
+            "at most {needed} MiB are needed and {free} MiB are free; --memory lowers the windows at once"
+        ));
+    }
     let needed = plan.memory.network + plan.memory.stitching;
     if let Some(memory) = free_memory(&chosen.device).filter(|memory| memory.free < needed) {
         let (needed, free) = (needed >> 20, memory.free >> 20);
@@ -98,6 +109,7 @@ fn print_plan(plan: Option<&PredictionPlan>, chosen: &Chosen, console: &mut Cons
             chosen.name,
         ));
     }
+    Ok(())
 }
 
 /// The plan, within the budget if there is one.

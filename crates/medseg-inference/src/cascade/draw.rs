@@ -52,7 +52,7 @@ impl Drawing<'_, '_> {
     pub fn follow(
         &mut self,
         growth: Growth,
-        spacing: Dhw<f64>,
+        planes: Dhw<f64>,
         output: &mut CascadeOutput,
     ) -> Result<(), InferenceError> {
         let whole = BoxDhw::whole(Dhw::from(output.mask.dim()));
@@ -64,7 +64,7 @@ impl Drawing<'_, '_> {
                 return Ok(());
             }
             if cut && output.report.roi_grown < growth.rounds {
-                let by = voxels_of(step_mm, spacing).map(|voxels| voxels.max(1));
+                let by = voxels_of(step_mm, planes).map(|voxels| voxels.max(1));
                 output.report.roi = widened(&output.report.roi, faces, by, whole.size);
                 output.report.roi_grown += 1;
                 step_mm *= 2.0;

@@ -13,21 +13,26 @@ use crate::predictor::Predictor;
 use crate::progress::{Progress, report};
 use crate::window::SlidingWindow;
 
+/// Names of the two stages in errors.
+const COARSE: &str = "coarse";
+const FINE: &str = "fine";
+
 /// A cascade and an image, made by [`Cascade::infer`](crate::Cascade::infer); the methods that return a result run it.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use medseg_inference::{CascadeConfig, Dhw, SlidingWindowConfig};
+/// use medseg_inference::{CascadeConfig, Dhw, Geometry, SlidingWindowConfig};
 /// use ndarray::{Array3, s};
 ///
 /// let mut image = Array3::<f32>::zeros((24, 24, 24));
 /// image.slice_mut(s![8..16, 8..16, 8..16]).fill(1.0);
 /// let cascade = CascadeConfig::reference().init(Dhw::splat(12), &SlidingWindowConfig::default())?;
 /// let mut coarse = |windows: Tensor<5>| windows - 0.5;
-/// let located = cascade.infer(image.view(), Dhw::splat(1.0), &Device::flex()).locate(&mut coarse)?;
+/// let geometry = Geometry::from_spacing(Dhw::splat(1.0))?;
+/// let located = cascade.infer(image.view(), &geometry, &Device::flex()).locate(&mut coarse)?;
 /// // The organ's 4 voxels on the coarse grid with a margin of 2, each 2 voxels of the image.
 /// assert_eq!(located.roi().size, Dhw::splat(16));
-/// # Ok::<(), medseg_inference::InferenceError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "nothing is predicted until a result is asked for"]
 pub struct CascadeInference<'a> {
@@ -35,7 +40,9 @@ pub struct CascadeInference<'a> {
     pub(super) coarse_size: Dhw<usize>,
     pub(super) window: SlidingWindow,
     pub(super) image: ArrayView3<'a, f32>,
-    pub(super) spacing: Dhw<f64>,
+    /// Millimetres between planes of voxels.
+    pub(super) planes: Dhw<f64>,
+    pub(super) voxel_mm3: f64,
     pub(super) device: &'a Device,
     pub(super) progress: Option<&'a mut dyn Progress>,
 }
@@ -64,16 +71,15 @@ impl<'a> CascadeInference<'a> {
     /// Finds the box in which the fine network looks. The coarse network gets one tensor `[1, 1, coarse_size]`.
     ///
     /// # Errors
-    /// [`InferenceError::EmptyImage`]; [`InferenceError::Parameter`] for a spacing that is not positive; failures of the network
-    /// and an output of another shape than its input.
+    /// [`InferenceError::EmptyImage`]; failures of the network and an output of another shape than its input.
     pub fn locate(&self, coarse: &mut dyn Predictor) -> Result<Located, InferenceError> {
         let shape = Dhw::from(self.image.dim());
         if shape.to_array().contains(&0) {
             return Err(InferenceError::EmptyImage { channels: 1, shape });
         }
-        InferenceError::check_spacing(self.spacing)?;
-        let labels = coarse_labels(&self.config, self.coarse_size, &self.image, self.device, coarse)?;
-        let report = located(&self.config, &labels, shape, self.spacing);
+        let labels = coarse_labels(&self.config, self.coarse_size, &self.image, self.device, coarse);
+        let labels = labels.map_err(|error| error.in_stage(COARSE))?;
+        let report = located(&self.config, &labels, shape, self.planes, self.voxel_mm3);
         Ok(Located { coarse: labels, report })
     }
 
@@ -89,12 +95,13 @@ impl<'a> CascadeInference<'a> {
             report(&mut self.progress, 1, 1)?;
             return Ok(output);
         }
-        let Self { config, window, image, spacing, device, progress, .. } = self;
+        let Self { config, window, image, planes, device, progress, .. } = self;
         let mut drawing = Drawing { window, rule: config.rule, image, device, network: fine, progress };
-        drawing.draw(&mut output)?;
-        if let Some(growth) = config.growth {
-            drawing.follow(growth, spacing, &mut output)?;
-        }
+        let drawn = drawing.draw(&mut output).and_then(|()| match config.growth {
+            Some(growth) => drawing.follow(growth, planes, &mut output),
+            None => Ok(()),
+        });
+        drawn.map_err(|error| error.in_stage(FINE))?;
         Ok(output)
     }
 }

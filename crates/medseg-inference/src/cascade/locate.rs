@@ -29,16 +29,17 @@ pub(super) fn coarse_labels(
     Ok(labels)
 }
 
-/// The box in which the fine network looks first, in voxels of an image of `shape`.
+/// The box in which the fine network looks first, in voxels of an image of `shape` whose planes lie `planes` millimetres apart.
 pub(super) fn located(
     config: &CascadeConfig,
     coarse: &Array3<u8>,
     shape: Dhw<usize>,
-    spacing: Dhw<f64>,
+    planes: Dhw<f64>,
+    voxel_mm3: f64,
 ) -> CascadeReport {
     let coarse_size = Dhw::from(coarse.dim());
-    let voxel_ml = shape.zip(spacing).zip(coarse_size).map(|((n, mm), to)| n as f64 * mm / to as f64);
-    let voxel_ml = voxel_ml.to_array().into_iter().product::<f64>() / 1000.0;
+    let voxels = shape.zip(coarse_size).map(|(n, to)| n as f64 / to as f64).to_array().into_iter().product::<f64>();
+    let voxel_ml = voxels * voxel_mm3 / 1000.0;
     let coarse_ml = coarse.iter().filter(|&&label| label != 0).count() as f64 * voxel_ml;
     let found = foreground_box(&coarse.view(), |&label| label != 0, config.coarse_margin);
     let found = found.filter(|_| coarse_ml >= config.min_coarse_ml);
@@ -46,7 +47,7 @@ pub(super) fn located(
     let coarse_roi = found.map_or(nothing, |found| {
         let all_faces = Dhw::splat((true, true));
         let exact = map_box(&found, coarse_size, shape);
-        widened(&exact, all_faces, voxels_of(config.margin_mm, spacing), shape)
+        widened(&exact, all_faces, voxels_of(config.margin_mm, planes), shape)
     });
     let missed = found.is_none();
     let fallback = (missed && config.fallback == Fallback::FullVolume).then_some(FallbackReason::CoarseMissed);

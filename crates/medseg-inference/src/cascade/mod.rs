@@ -8,7 +8,7 @@ mod output;
 mod region;
 
 use burn::tensor::Device;
-use medseg_volume::Dhw;
+use medseg_volume::{Dhw, Geometry};
 use ndarray::ArrayView3;
 
 use crate::config::SlidingWindowConfig;
@@ -32,19 +32,19 @@ pub use region::map_box;
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use medseg_inference::{CascadeConfig, Dhw, SlidingWindowConfig};
+/// use medseg_inference::{CascadeConfig, Dhw, Geometry, SlidingWindowConfig};
 /// use ndarray::Array3;
 ///
 /// let mut image = Array3::<f32>::zeros((24, 20, 28));
 /// image.slice_mut(ndarray::s![8..14, 5..12, 10..20]).fill(1.0);
 ///
 /// let cascade = CascadeConfig::safe().init(Dhw::splat(12), &SlidingWindowConfig::new(Dhw::splat(8)))?;
-/// let spacing = Dhw { d: 2.0, h: 1.0, w: 1.0 }; // millimetres
+/// let geometry = Geometry::from_spacing(Dhw { d: 2.0, h: 1.0, w: 1.0 })?; // millimetres
 /// let (mut coarse, mut fine) = (|windows: Tensor<5>| windows - 0.5, |windows: Tensor<5>| windows - 0.5);
-/// let output = cascade.infer(image.view(), spacing, &Device::flex()).predict(&mut coarse, &mut fine)?;
+/// let output = cascade.infer(image.view(), &geometry, &Device::flex()).predict(&mut coarse, &mut fine)?;
 /// assert_eq!(output.mask, image.mapv(|v| v as u8));
 /// assert!(!output.report.coarse_missed && output.report.fallback.is_none());
-/// # Ok::<(), medseg_inference::InferenceError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cascade {
@@ -96,12 +96,18 @@ impl Cascade {
     }
 
     /// Prepares the prediction of one preprocessed image `[depth, height, width]` (intensities as both networks were trained
-    /// with) whose voxels measure `spacing` millimetres. `device` is the networks'.
+    /// with) on the grid of `geometry`, by which margins and volumes are measured. `device` is the networks'.
     ///
     /// Nothing runs before [`predict`](CascadeInference::predict), or its halves [`locate`](CascadeInference::locate) and
     /// [`draw`](CascadeInference::draw).
-    pub fn infer<'a>(&self, image: ArrayView3<'a, f32>, spacing: Dhw<f64>, device: &'a Device) -> CascadeInference<'a> {
+    pub fn infer<'a>(
+        &self,
+        image: ArrayView3<'a, f32>,
+        geometry: &Geometry,
+        device: &'a Device,
+    ) -> CascadeInference<'a> {
         let (config, coarse_size, window) = (self.config, self.coarse_size, self.window);
-        CascadeInference { config, coarse_size, window, image, spacing, device, progress: None }
+        let (planes, voxel_mm3) = (geometry.plane_spacing(), geometry.voxel_volume_mm3());
+        CascadeInference { config, coarse_size, window, image, planes, voxel_mm3, device, progress: None }
     }
 }

@@ -35,9 +35,9 @@ fn map_axis(start: isize, size: usize, from: usize, to: usize) -> (isize, usize)
 /// For every axis, the lower and the upper face: `true` where it is chosen.
 pub(super) type Faces = Dhw<(bool, bool)>;
 
-/// The voxels that `mm` millimetres are, rounded up.
-pub(super) fn voxels_of(mm: f64, spacing: Dhw<f64>) -> Dhw<usize> {
-    spacing.map(|size| (mm / size).ceil() as usize)
+/// The planes of voxels that `mm` millimetres are, rounded up.
+pub(super) fn voxels_of(mm: f64, planes: Dhw<f64>) -> Dhw<usize> {
+    planes.map(|size| (mm / size).ceil() as usize)
 }
 
 /// The box with its `faces` moved outwards by `by` voxels, as far as an image of `shape` reaches.

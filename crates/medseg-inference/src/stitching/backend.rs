@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use crate::error::InferenceError;
+use crate::plan::WindowPlan;
 
 /// One way of cutting windows out and putting them together.
 pub(crate) trait Stitching {
@@ -20,4 +21,9 @@ pub(crate) trait Stitching {
 /// Refuses a number of classes that differs from the one before.
 pub(super) fn same_channels(expected: usize, got: usize) -> Result<(), InferenceError> {
     if expected == got { Ok(()) } else { Err(InferenceError::OutputChannels { expected, got }) }
+}
+
+/// The error for a window whose scores are not finite.
+pub(super) fn not_finite(plan: &WindowPlan, window: usize) -> InferenceError {
+    InferenceError::NotFinite { stage: None, window, start: plan.start(window) }
 }

@@ -2,7 +2,7 @@
 //! coarse network that is wrong on purpose. With `-- --nocapture` it prints a table.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use medseg_inference::{CascadeConfig, CascadeOutput, Dhw, MaskRule, SlidingWindowConfig};
+use medseg_inference::{CascadeConfig, CascadeOutput, Dhw, Geometry, MaskRule, SlidingWindowConfig};
 use ndarray::{Array3, Axis};
 
 const SHAPE: [usize; 3] = [56, 72, 64];
@@ -121,7 +121,7 @@ fn run(config: CascadeConfig, image: &Array3<f32>, fault: &Fault) -> CascadeOutp
     config
         .init(Dhw::from(COARSE), &window())
         .unwrap()
-        .infer(image.view(), SPACING, &Device::flex())
+        .infer(image.view(), &Geometry::from_spacing(SPACING).unwrap(), &Device::flex())
         .predict(&mut coarse(fault), &mut fine)
         .unwrap()
 }

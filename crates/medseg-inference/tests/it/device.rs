@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use burn::tensor::{DType, Device, Int, Tensor};
 use medseg_inference::{
-    Blend, CascadeConfig, Dhw, ForwardCost, InferenceError, MaskRule, Padding, Probabilities, SlidingWindowConfig,
-    Stitch,
+    Blend, CascadeConfig, Dhw, ForwardCost, Geometry, InferenceError, MaskRule, Padding, Probabilities,
+    SlidingWindowConfig, Stitch,
 };
 use ndarray::{Array3, Array4, ArrayView3, ShapeBuilder, s};
 use proptest::prelude::*;
@@ -307,7 +307,10 @@ fn a_cascade_draws_on_the_device() {
         let network = &mut |windows: Tensor<5>| windows - 0.5;
         let cascade = CascadeConfig::safe().init(Dhw::splat(12), &window).unwrap();
         let device = Device::flex();
-        cascade.infer(image.view(), Dhw::splat(1.0), &device).predict(&mut network.clone(), network).unwrap()
+        cascade
+            .infer(image.view(), &Geometry::from_spacing(Dhw::splat(1.0)).unwrap(), &device)
+            .predict(&mut network.clone(), network)
+            .unwrap()
     };
     assert_eq!(output(Stitch::Device).mask, image.mapv(|v| v as u8));
     assert_eq!(output(Stitch::Device), output(Stitch::Host));

@@ -4,6 +4,7 @@ mod cascade;
 mod cascade_safety;
 mod device;
 mod golden;
+mod not_finite;
 mod options;
 mod post;
 mod restore;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use medseg_inference::{Dhw, PostProcessing, PostStep};
+use medseg_inference::{Dhw, Geometry, PostProcessing, PostStep};
 use ndarray::{Array3, s};
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ const UNIT: Dhw<f64> = Dhw { d: 1.0, h: 1.0, w: 1.0 };
 
 fn cleaned(post: &PostProcessing, mask: &Array3<u8>, spacing: Dhw<f64>) -> Array3<u8> {
     let mut mask = mask.clone();
-    post.apply(&mut mask, spacing).unwrap();
+    post.apply(&mut mask, &Geometry::from_spacing(spacing).unwrap()).unwrap();
     mask
 }
 
@@ -89,7 +89,7 @@ fn turned_axes_and_empty_masks_are_cleaned_too() {
     mask[[0, 0, 5]] = 1;
     let post = PostProcessing::default().keep_largest(1).fill_holes().min_volume_ml(0.001);
     let mut turned = mask.clone().reversed_axes();
-    post.apply(&mut turned, UNIT).unwrap();
+    post.apply(&mut turned, &Geometry::from_spacing(UNIT).unwrap()).unwrap();
     assert_eq!(turned, cleaned(&post, &mask, UNIT).reversed_axes());
     for shape in [(0, 3, 3), (3, 0, 3), (3, 3, 0), (2, 2, 2)] {
         assert_eq!(cleaned(&post, &Array3::zeros(shape), UNIT), Array3::<u8>::zeros(shape));
@@ -99,13 +99,24 @@ fn turned_axes_and_empty_masks_are_cleaned_too() {
 #[test]
 fn steps_without_meaning_are_refused_by_name() {
     let mut mask = Array3::<u8>::ones((2, 2, 2));
-    let mut refused = |post: PostProcessing, spacing| post.apply(&mut mask, spacing).unwrap_err().to_string();
-    let error = refused(PostProcessing::default().min_volume_ml(-1.0), UNIT);
+    let geometry = Geometry::from_spacing(UNIT).unwrap();
+    let mut refused = |post: PostProcessing| post.apply(&mut mask, &geometry).unwrap_err().to_string();
+    let error = refused(PostProcessing::default().min_volume_ml(-1.0));
     assert!(error.starts_with("min_volume.mm3 = -1000"), "{error}");
-    let error = refused(PostProcessing::default().keep_largest(0), UNIT);
+    let error = refused(PostProcessing::default().keep_largest(0));
     assert!(error.starts_with("keep_largest.count = 0"), "{error}");
-    let error = refused(PostProcessing::default().min_volume_ml(1.0), Dhw { h: 0.0, ..UNIT });
-    assert!(error.starts_with("spacing = "), "{error}");
+}
+
+#[test]
+fn a_volume_is_that_of_the_affine() {
+    // Voxels of 4 mm³ whose edges have the product 5.
+    let affine = [[1.0, 0.0, 3.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 4.0, 0.0], [0.0, 0.0, 0.0, 1.0]];
+    let geometry = Geometry::from_affine(affine).unwrap();
+    for (ml, stays) in [(0.032, true), (0.033, false)] {
+        let mut mask = Array3::<u8>::ones((2, 2, 2));
+        PostProcessing::default().min_volume_ml(ml).apply(&mut mask, &geometry).unwrap();
+        assert_eq!(mask.sum() > 0, stays, "{ml} ml");
+    }
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub(super) fn predicted_boxes(
         };
         let mut find = |windows: Tensor<5>| network.forward(windows);
         let image = sample.image.index_axis(Axis(0), 0);
-        let found = cascade.infer(image, sample.geometry.spacing(), device).locate(&mut find);
+        let found = cascade.infer(image, &sample.geometry, device).locate(&mut find);
         let report = found.map_err(|e| TrainError::from(e).in_case(&case.id))?.report;
         let roi = if report.coarse_missed {
             observer.warn(&format!("case {}: the coarse network found nothing; its box is the whole volume", case.id));

@@ -69,7 +69,8 @@ fn predict(run: &StageRun<'_>, network: &UNet, case: &TrainingCase) -> Result<Ar
         StageInput::Crops | StageInput::ForegroundCrops => run.config.window,
     };
     let (window, image) = (window.init()?, case.image.view().insert_axis(Axis(0)));
-    Ok(window.infer(image, run.device(), &mut predictor).mask(MaskRule::default())?)
+    let mask = window.infer(image, run.device(), &mut predictor).mask(MaskRule::default());
+    Ok(mask.map_err(|error| error.in_stage(run.name))?)
 }
 
 #[cfg(test)]

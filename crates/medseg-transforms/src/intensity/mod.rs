@@ -9,11 +9,13 @@
 //! | cut off or equalise | [`ClipIntensityPercentiles`], [`percentiles`], [`HistogramNormalize`] |
 //! | blur, add noise, coarsen | [`GaussianSmooth`], [`GaussianNoise`], [`SimulateLowResolution`] |
 //! | change brightness, contrast, gamma | [`AdjustBrightness`], [`AdjustContrast`], [`AdjustGamma`] |
+//! | find or replace NaN and infinite voxels | [`all_finite`], [`replace_not_finite`] |
 //! | do one of them in a pipeline | [`ChangeIntensity`], [`IntensityChange`] |
 
 mod brightness;
 mod change;
 mod ct_window;
+mod finite;
 mod gamma;
 mod gaussian_noise;
 mod gaussian_smooth;
@@ -30,6 +32,7 @@ mod voxels;
 pub use brightness::{AdjustBrightness, AdjustContrast};
 pub use change::IntensityChange;
 pub use ct_window::CtWindow;
+pub use finite::{all_finite, replace_not_finite};
 pub use gamma::AdjustGamma;
 pub use gaussian_noise::GaussianNoise;
 pub use gaussian_smooth::{BlurBorder, GaussianSmooth};

@@ -65,8 +65,8 @@ pub fn load_state_dict(path: impl AsRef<Path>, config: &UNetConfig, device: &Dev
 /// the same module. f16, bf16 and f64 become f32. Nothing in a pickle is run.
 ///
 /// # Errors
-/// Impossible settings, an unreadable or damaged file, several networks in it and no prefix, or weights of another
-/// shape. Also every missing and unexpected key, unless the options allow them.
+/// Impossible settings, an unreadable or damaged file, several networks in it and no prefix, weights of another shape, or
+/// weights that are no finite numbers in f32. Also every missing and unexpected key, unless the options allow them.
 pub fn load_state_dict_with(
     path: impl AsRef<Path>,
     config: &UNetConfig,
@@ -113,6 +113,9 @@ pub(super) fn load(
     for (name, _) in &tensors {
         let Some((key, tensor)) = stored(name) else { continue };
         let read = tensor.values().map_err(|e| UNetError::malformed(path)(format!("{key}: {e}")))?;
+        if let Some(value) = read.iter().copied().find(|value| !value.is_finite()) {
+            return Err(UNetError::NotFinite { path: path.to_path_buf(), tensor: key, value });
+        }
         let read = if options.reversed_axes { with_reversed_axes(&tensor.shape, &read) } else { read };
         values.insert(name.clone(), read);
     }

@@ -181,3 +181,33 @@ fn only_names_that_say_a_kind_are_written() {
     let error = save_state_dict(&network(&small()), dir.path().join("net.bpk"), &keys).unwrap_err().to_string();
     assert!(error.contains(".safetensors"), "{error}");
 }
+
+#[test]
+fn a_weight_that_is_no_finite_number_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("net.safetensors");
+    save_weights(&network(&small()), &path).unwrap();
+    let sound = fs::read(&path).unwrap();
+    let file = SafeTensors::deserialize(&sound).unwrap();
+    for (name, _) in file.tensors() {
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let stored: Vec<_> = file
+                .iter()
+                .map(|(other, view)| {
+                    let mut bytes = view.data().to_vec();
+                    if other == name {
+                        let last = bytes.len() - 4;
+                        bytes[last..].copy_from_slice(&value.to_le_bytes());
+                    }
+                    (other.to_string(), view.shape().to_vec(), bytes)
+                })
+                .collect();
+            let views = stored.iter().map(|(n, s, b)| (n, TensorView::new(Dtype::F32, s.clone(), b).unwrap()));
+            let (_, header) = SafeTensors::read_metadata(&sound).unwrap();
+            fs::write(&path, safetensors::serialize(views, header.metadata().clone()).unwrap()).unwrap();
+            let error = load_weights(&path, &Device::flex()).unwrap_err();
+            assert!(matches!(&error, UNetError::NotFinite { tensor, .. } if *tensor == name), "{error}");
+            assert!(error.to_string().contains("net.safetensors") && error.to_string().contains(&name), "{error}");
+        }
+    }
+}

@@ -8,7 +8,7 @@ use medseg_volume::Dhw;
 use ndarray::ArrayView4;
 
 use self::layers::Layers;
-use super::backend::{Stitching, same_channels};
+use super::backend::{Stitching, not_finite, same_channels};
 use super::gather::Gatherer;
 use crate::config::{Blend, Padding};
 use crate::error::InferenceError;
@@ -27,6 +27,8 @@ pub(crate) struct DeviceStitching<'a, S> {
     /// `None` until the number of classes is known.
     layers: Option<Layers<'a>>,
     pending: Vec<(BoxDhw, Reduced)>,
+    /// Numbers of windows, and for each the number of scores `[1]` that are not finite.
+    unchecked: Vec<(usize, Tensor<1>)>,
 }
 
 impl<'a, S: Sink> DeviceStitching<'a, S> {
@@ -42,11 +44,12 @@ impl<'a, S: Sink> DeviceStitching<'a, S> {
         let shape = [1, gatherer.channels(), padded.d, padded.h, padded.w];
         let volume = Tensor::from_data(TensorData::new(gatherer.volume(), shape), device);
         let device = device.clone().without_autodiff();
-        Self { plan, blend, device, volume, sink, layers: None, pending: Vec::new() }
+        Self { plan, blend, device, volume, sink, layers: None, pending: Vec::new(), unchecked: Vec::new() }
     }
 
     /// Brings the waiting results to the host.
     fn flush(&mut self, channels: usize) -> Result<(), InferenceError> {
+        self.check_finite()?;
         let put = |(finished, values)| self.sink.put(&finished, values);
         self.pending.drain(..).try_for_each(put).map_err(|error| match error {
             InferenceError::Device(source) => {
@@ -55,6 +58,21 @@ impl<'a, S: Sink> DeviceStitching<'a, S> {
             }
             other => other,
         })
+    }
+}
+
+impl<S> DeviceStitching<'_, S> {
+    /// Refuses the windows added since the last call if one has scores that are not finite. Counts of all of them come from
+    /// the device at once.
+    fn check_finite(&mut self) -> Result<(), InferenceError> {
+        let (numbers, counts): (Vec<_>, Vec<_>) = self.unchecked.drain(..).unzip();
+        if counts.is_empty() {
+            return Ok(());
+        }
+        let counts = Tensor::cat(counts, 0).try_into_data_as::<f32>();
+        let counts = counts.map_err(|error| InferenceError::Device(error.into()))?;
+        let bad = counts.iter::<f32>().position(|count| count != 0.0);
+        bad.map_or(Ok(()), |at| Err(not_finite(self.plan, numbers[at])))
     }
 }
 
@@ -81,7 +99,9 @@ impl<S: Sink> Stitching for DeviceStitching<'_, S> {
         same_channels(layers.channels(), channels)?;
         let scores = scores.without_autodiff().to_device(&self.device).cast(DType::F32);
         for (slot, number) in numbers.iter().enumerate() {
-            for (finished, averages) in layers.add(*number, scores.clone().narrow(0, slot, 1)) {
+            let window = scores.clone().narrow(0, slot, 1);
+            self.unchecked.push((*number, window.clone().is_finite().bool_not().float().sum()));
+            for (finished, averages) in layers.add(*number, window) {
                 self.pending.push((finished, self.sink.reduce(averages)));
             }
         }
