@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use medseg_transforms::{
-    BorderMode, Intensity, Kernel, PadMethod, Pipeline, RandAffine, RandCropByPosNegLabel, RandElastic, Range, Resize,
-    Respace, Sample, SpatialPad,
+    BorderMode, Intensity, Kernel, Pipeline, RandAffine, RandCropByPosNegLabel, RandElastic, Range, Resize, Respace,
+    Sample, SpatialPad,
 };
 use medseg_volume::{Dhw, Geometry, read_image, read_label};
 use ndarray::Array3;
@@ -57,9 +57,12 @@ fn training_crops(image: &str, label: &str) -> usize {
     Intensity::Window { low: -300.0, high: 300.0 }.apply(&mut image.data);
     let sample = Sample::new("bench", image.data, Some(label.data), image.geometry);
     let size = Dhw::splat(128);
-    let pipeline = Pipeline::new()
-        .then(SpatialPad { size, method: PadMethod::Symmetric, value: 0.0 })
-        .then(RandCropByPosNegLabel { size, pos: 1.0, neg: 1.0, samples: 4 });
+    let pipeline = Pipeline::new().then(SpatialPad::new(size)).then(RandCropByPosNegLabel {
+        size,
+        pos: 1.0,
+        neg: 1.0,
+        samples: 4,
+    });
     pipeline.apply(sample, 1).expect("crops").len()
 }
 

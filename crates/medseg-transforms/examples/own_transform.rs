@@ -2,9 +2,7 @@
 
 use std::error::Error;
 
-use medseg_transforms::{
-    Draw, LazySample, PadMethod, Pipeline, RandFlip, Sample, SpatialPad, Step, Transform, TransformError,
-};
+use medseg_transforms::{Draw, LazySample, Pipeline, RandFlip, Sample, SpatialPad, Step, Transform, TransformError};
 use medseg_volume::{Dhw, Geometry};
 use ndarray::Array3;
 use rand::{Rng, RngExt};
@@ -72,7 +70,7 @@ impl<T: Into<Step>> From<T> for MyStep {
 fn main() -> Result<(), Box<dyn Error>> {
     let size = Dhw::splat(24);
     let pipeline = Pipeline::of([MyStep::Own(Own::RandShade(RandShade { strongest: 0.5 }))])
-        .then(SpatialPad { size, method: PadMethod::Symmetric, value: 0.0 })
+        .then(SpatialPad::new(size))
         .then(RandFlip { p: 0.5, axes: Dhw::splat(true) });
     let text = serde_json::to_string_pretty(&pipeline)?;
     println!("{text}");

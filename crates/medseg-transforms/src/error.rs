@@ -2,6 +2,8 @@
 
 use medseg_volume::Dhw;
 
+use crate::PadMode;
+
 /// An error of this crate; its message is one sentence that names the parameter, and the case where there is one.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -44,6 +46,14 @@ pub enum TransformError {
     /// A transform needs a label and there is none.
     #[error("the sample has no label")]
     NoLabel,
+    /// A padding repeats the volume's values and there are none.
+    #[error("the volume of {volume} has no voxel in the box, so {mode} padding has none to repeat")]
+    NothingToRepeat {
+        /// The padding's mode.
+        mode: PadMode,
+        /// The volume's shape.
+        volume: Dhw<usize>,
+    },
     /// A result has another shape than what was done says.
     #[error("{got} voxels do not fit: the sample has {want} at this point")]
     Shape {

@@ -5,6 +5,7 @@ mod error;
 pub mod intensity;
 pub mod labels;
 pub mod model;
+mod one_or_three;
 mod preprocessing;
 pub mod random;
 pub mod spatial;

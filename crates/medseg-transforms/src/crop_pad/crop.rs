@@ -4,7 +4,7 @@ use medseg_volume::Dhw;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{BoxDhw, Draw, LazySample, SpatialChange, Transform, TransformError};
+use crate::{BoxDhw, Draw, LazySample, PadMode, SpatialChange, Transform, TransformError};
 
 /// MONAI's `CenterSpatialCrop`: the middle `size` voxels of every axis that is longer; 0 leaves an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ impl Transform for CenterCrop {
     fn draw(&self, sample: &mut LazySample, _: &mut dyn Rng) -> Result<Draw, TransformError> {
         let shape = sample.shape();
         let size = self.size.zip(shape).map(|(size, side)| if size == 0 { side } else { size });
-        Ok(cropped(shape, around(shape.map(|side| side / 2), size).clipped(shape), 0.0))
+        Ok(cropped(shape, around(shape.map(|side| side / 2), size).clipped(shape), PadMode::Constant, 0.0))
     }
 }
 
@@ -50,7 +50,7 @@ impl Transform for SpatialCrop {
             let value = format!("{} around {}", self.size, self.center);
             return Err(TransformError::parameter("crop", value, reason));
         }
-        Ok(cropped(shape, region, 0.0))
+        Ok(cropped(shape, region, PadMode::Constant, 0.0))
     }
 }
 
@@ -60,7 +60,10 @@ impl Transform for SpatialCrop {
 pub struct CropBox {
     /// The box.
     pub region: BoxDhw,
-    /// The image's value outside; the label's is 0.
+    /// Values outside the volume.
+    #[serde(default)]
+    pub mode: PadMode,
+    /// The image's value outside with [`PadMode::Constant`]; the label's is 0.
     #[serde(default)]
     pub value: f32,
 }
@@ -71,7 +74,7 @@ impl Transform for CropBox {
     }
 
     fn draw(&self, sample: &mut LazySample, _: &mut dyn Rng) -> Result<Draw, TransformError> {
-        Ok(cropped(sample.shape(), self.region, self.value))
+        Ok(cropped(sample.shape(), self.region, self.mode, self.value))
     }
 }
 
@@ -82,7 +85,10 @@ impl Transform for CropBox {
 pub struct CropOrPad {
     /// Voxels along each axis.
     pub size: Dhw<usize>,
-    /// The image's value in the padding; the label's is 0.
+    /// Values of the added voxels.
+    #[serde(default)]
+    pub mode: PadMode,
+    /// The image's value in the padding with [`PadMode::Constant`]; the label's is 0.
     #[serde(default)]
     pub value: f32,
 }
@@ -94,7 +100,7 @@ impl Transform for CropOrPad {
 
     fn draw(&self, sample: &mut LazySample, _: &mut dyn Rng) -> Result<Draw, TransformError> {
         let shape = sample.shape();
-        Ok(cropped(shape, crop_or_pad(shape, self.size), self.value))
+        Ok(cropped(shape, crop_or_pad(shape, self.size), self.mode, self.value))
     }
 }
 
@@ -117,6 +123,6 @@ fn around(center: Dhw<usize>, size: Dhw<usize>) -> BoxDhw {
 }
 
 /// A crop, or nothing if it would change nothing.
-pub(super) fn cropped(shape: Dhw<usize>, region: BoxDhw, outside: f32) -> Draw {
-    if region == BoxDhw::whole(shape) { Draw::Skip } else { SpatialChange::Crop { region, outside }.into() }
+pub(super) fn cropped(shape: Dhw<usize>, region: BoxDhw, mode: PadMode, outside: f32) -> Draw {
+    if region == BoxDhw::whole(shape) { Draw::Skip } else { SpatialChange::Crop { region, outside, mode }.into() }
 }

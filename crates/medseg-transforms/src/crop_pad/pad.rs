@@ -6,7 +6,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::crop::cropped;
-use crate::{BoxDhw, Draw, LazySample, Transform, TransformError, crop};
+use crate::{BoxDhw, Draw, LazySample, PadMode, Transform, TransformError, crop_padded};
 
 /// Side that padding goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -37,7 +37,10 @@ pub struct SpatialPad {
     /// Side that the padding goes to.
     #[serde(default)]
     pub method: PadMethod,
-    /// The image's value there, in a pipeline; the label's is 0.
+    /// Values of the added voxels.
+    #[serde(default)]
+    pub mode: PadMode,
+    /// The image's value there with [`PadMode::Constant`], in a pipeline; the label's is 0.
     #[serde(default)]
     pub value: f32,
 }
@@ -46,13 +49,19 @@ impl SpatialPad {
     /// On both sides, with 0.
     #[must_use]
     pub fn new(size: Dhw<usize>) -> Self {
-        Self { size, method: PadMethod::Symmetric, value: 0.0 }
+        Self { size, method: PadMethod::Symmetric, mode: PadMode::Constant, value: 0.0 }
     }
 
     /// With the padding put elsewhere.
     #[must_use]
     pub fn with_method(self, method: PadMethod) -> Self {
         Self { method, ..self }
+    }
+
+    /// With other values than a constant.
+    #[must_use]
+    pub fn with_mode(self, mode: PadMode) -> Self {
+        Self { mode, ..self }
     }
 
     /// With another value of the image, in a pipeline.
@@ -83,10 +92,11 @@ impl SpatialPad {
         }
     }
 
-    /// Pads any volume with `value`; cropping the padded volume's inner box is the inverse.
+    /// Pads any volume; `value` is that of [`PadMode::Constant`], and of a volume without voxels. Cropping the padded
+    /// volume's inner box is the inverse.
     #[must_use]
-    pub fn apply<T: Copy>(&self, volume: &ArrayView3<'_, T>, value: T) -> Array3<T> {
-        crop(volume, &self.region(volume.dim().into()), value)
+    pub fn apply<T: Copy + Send + Sync>(&self, volume: &ArrayView3<'_, T>, value: T) -> Array3<T> {
+        crop_padded(volume, &self.region(volume.dim().into()), self.mode, value)
     }
 }
 
@@ -97,7 +107,7 @@ impl Transform for SpatialPad {
 
     fn draw(&self, sample: &mut LazySample, _: &mut dyn Rng) -> Result<Draw, TransformError> {
         let shape = sample.shape();
-        Ok(cropped(shape, self.region(shape), self.value))
+        Ok(cropped(shape, self.region(shape), self.mode, self.value))
     }
 }
 
@@ -110,7 +120,10 @@ pub struct DivisiblePad {
     /// Side that the padding goes to.
     #[serde(default)]
     pub method: PadMethod,
-    /// The image's value there; the label's is 0.
+    /// Values of the added voxels.
+    #[serde(default)]
+    pub mode: PadMode,
+    /// The image's value there with [`PadMode::Constant`]; the label's is 0.
     #[serde(default)]
     pub value: f32,
 }
@@ -123,7 +136,7 @@ impl Transform for DivisiblePad {
     fn draw(&self, sample: &mut LazySample, rng: &mut dyn Rng) -> Result<Draw, TransformError> {
         let multiple = |(side, k): (usize, usize)| side.checked_next_multiple_of(k.max(1)).unwrap_or(usize::MAX);
         let size = sample.shape().zip(self.k).map(multiple);
-        let Self { method, value, .. } = *self;
-        SpatialPad { size, method, value }.draw(sample, rng)
+        let Self { method, mode, value, .. } = *self;
+        SpatialPad { size, method, mode, value }.draw(sample, rng)
     }
 }

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::TransformError;
+use crate::one_or_three::one_or_three;
 
 /// Values outside the volume when it is blurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -23,10 +24,23 @@ pub enum BlurBorder {
 /// A Gaussian blur along each axis, MONAI's `GaussianSmooth` where the border is [`BlurBorder::Zero`].
 ///
 /// The kernel holds the Gaussian's integral over each voxel (by the error function) and ends after 4 σ.
+///
+/// ```
+/// use medseg_transforms::{BlurBorder, GaussianSmooth};
+/// use medseg_volume::Dhw;
+///
+/// let in_plane: GaussianSmooth = serde_json::from_str(r#"{"sigma": [0.0, 1.5, 1.5]}"#)?;
+/// assert_eq!(in_plane.sigma, Dhw { d: 0.0, h: 1.5, w: 1.5 });
+/// let all_axes: GaussianSmooth = serde_json::from_str(r#"{"sigma": 1.5, "border": "zero"}"#)?;
+/// assert_eq!(all_axes, GaussianSmooth { sigma: Dhw::splat(1.5), border: BlurBorder::Zero });
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GaussianSmooth {
-    /// Standard deviations in voxels, along `[depth, height, width]`; 0 leaves an axis alone.
+    /// Standard deviations in voxels, along `[depth, height, width]`; 0 leaves an axis alone. A file may give one number for
+    /// all axes.
+    #[serde(deserialize_with = "one_or_three")]
     pub sigma: Dhw<f64>,
     /// Values outside the volume.
     #[serde(default)]

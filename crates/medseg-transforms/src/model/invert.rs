@@ -4,33 +4,54 @@ use medseg_volume::Dhw;
 use ndarray::{Array3, ArrayView3};
 use rayon::prelude::*;
 
-use crate::spatial::{Kernel, SpatialChange, Taps, VoxelMap, displaced, separable, snapped, take};
-use crate::{BoxDhw, Trace, TransformError};
+use crate::spatial::{Kernel, SpatialChange, Taps, VoxelMap, displaced, nearest_index, separable, snapped, take};
+use crate::{BorderMode, BoxDhw, ResampleMeaning, Trace, TransformError};
 
 /// One change as an original voxel meets it.
 struct Hop {
     /// From positions before the change to those after it.
     map: VoxelMap,
-    /// The shape after it.
+    /// The shapes before and after it.
+    before: [usize; 3],
     shape: [usize; 3],
-    /// True if voxels lie between those of the old grid.
-    resampled: bool,
+    /// Given if voxels lie between those of the old grid.
+    resampled: Option<(ResampleMeaning, BorderMode)>,
     elastic: Option<[Array3<f32>; 3]>,
 }
 
+/// Treatment of positions between voxels.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// All changes are one map, and the position at its end counts.
+    Joined,
+    /// A voxel is chosen after every change, as MONAI does.
+    Stepwise,
+}
+
 impl Hop {
-    /// A position after the change; `None` where the new grid does not reach.
-    fn along(&self, at: f64, axis: usize) -> Option<f64> {
+    /// The place `at` after the change of the one at `from`, brought into the new grid; `None` where that does not reach.
+    fn along(&self, from: f64, at: f64, axis: usize, rule: Rule) -> Option<f64> {
         let last = self.shape[axis] as f64 - 1.0;
-        if !self.resampled {
+        match (self.resampled, rule) {
             // Between voxels when a resampling came before: as far as interpolation reaches.
-            return (at > -1.0 && at < last + 1.0).then_some(at);
+            (None, Rule::Joined) => (at > -1.0 && at < last + 1.0).then_some(at),
+            (None, Rule::Stepwise) => (at >= 0.0 && at <= last).then_some(at),
+            // Up to the outer faces of the border voxels, which then count.
+            (Some((ResampleMeaning::Other, _)), Rule::Joined) => {
+                (at >= -0.5 - NEAR && at <= last + 0.5 + NEAR).then(|| at.clamp(0.0, last))
+            }
+            (Some(_), Rule::Joined) => Some(at.clamp(0.0, last)),
+            (Some((ResampleMeaning::Size, _)), Rule::Stepwise) => {
+                Some(nearest_index(from as usize, self.shape[axis], self.before[axis], 0.0) as f64)
+            }
+            (Some((_, padding)), Rule::Stepwise) => {
+                let near = padding.position(at, self.shape[axis]).round_ties_even();
+                (near >= 0.0 && near <= last).then_some(near)
+            }
         }
-        // Up to the outer faces of the border voxels, which then count.
-        (at >= -0.5 - NEAR && at <= last + 0.5 + NEAR).then(|| at.clamp(0.0, last))
     }
 
-    fn apply(&self, at: [f64; 3]) -> Option<[f64; 3]> {
+    fn apply(&self, at: [f64; 3], rule: Rule) -> Option<[f64; 3]> {
         let undisplaced = self.map.apply(at);
         let mut moved = undisplaced;
         if let Some(field) = &self.elastic {
@@ -42,7 +63,7 @@ impl Hop {
         }
         let mut to = [0.0; 3];
         for axis in 0..3 {
-            to[axis] = self.along(snapped(moved[axis]), axis)?;
+            to[axis] = self.along(at[axis], snapped(moved[axis]), axis, rule)?;
         }
         Some(to)
     }
@@ -74,18 +95,34 @@ impl Trace {
 
     /// Brings a label map from the result's grid back to the original one.
     ///
-    /// Exact where the steps are: crops, pads, flips, turns. Otherwise each original voxel takes the nearest value. A
-    /// voxel that the result does not show gets 0, one that lies within the outer faces of the result's border voxels
-    /// their value. Elastic displacements are inverted by iteration, which is right as long as they do not fold.
+    /// Exact where the steps are: crops, pads, flips, turns. Otherwise all steps are one map, which says where in the
+    /// result the centre of an original voxel lies. The nearest voxel there counts, halves to the even one. Elastic displacements are inverted by iteration, which is right as long as they do not fold.
+    ///
+    /// A voxel that the result does not show gets 0. One that lies within the outer faces of the result's border voxels
+    /// gets their value, and after [`Respace`](crate::Respace) and [`Resize`](crate::Resize) every one beyond them too.
+    ///
+    /// MONAI's `Invertd` with `nearest_interp=True` takes another voxel in some places: see
+    /// [`invert_nearest`](Self::invert_nearest), which does as it does.
     ///
     /// # Errors
     /// [`TransformError::Shape`] if the label is not on the result's grid; [`TransformError::Geometry`] if a step
     /// flattened the volume.
     pub fn invert_label(&self, label: &ArrayView3<'_, u8>) -> Result<Array3<u8>, TransformError> {
-        self.invert_nearest(label)
+        self.nearest(label, Rule::Joined)
     }
 
-    /// As [`invert_label`](Self::invert_label) for any values; the default value takes the place of 0.
+    /// Brings values of any type from the result's grid back to the original one as MONAI's `Invertd` does with
+    /// `nearest_interp=True`: step by step, last to first. The default value takes the place of 0.
+    ///
+    /// It differs from [`invert_label`](Self::invert_label) in three things:
+    ///
+    /// | | `invert_nearest` | `invert_label` |
+    /// |---|---|---|
+    /// | several resamplings | chooses a voxel after each | chooses one at the end |
+    /// | [`Resize`](crate::Resize) from n to m voxels | voxel floor(index · m / n), PyTorch's `nearest`: shifts by half an original voxel | the voxel at the centre |
+    /// | beyond the result | values of the step's [`BorderMode`] | 0, but for `Respace` and `Resize` |
+    ///
+    /// Both take the even voxel of two that are equally near. MONAI takes either there: rounding decides.
     ///
     /// # Errors
     /// As [`invert_label`](Self::invert_label).
@@ -93,13 +130,20 @@ impl Trace {
     where
         T: Copy + Default + Send + Sync,
     {
+        self.nearest(label, Rule::Stepwise)
+    }
+
+    fn nearest<T>(&self, label: &ArrayView3<'_, T>, rule: Rule) -> Result<Array3<T>, TransformError>
+    where
+        T: Copy + Default + Send + Sync,
+    {
         let hops = self.hops(label.dim().into())?;
-        if let Some((order, axes)) = self.separate(&hops, Kernel::Nearest) {
+        if let Some((order, axes)) = self.separate(&hops, Kernel::Nearest, rule) {
             let view = label.view().permuted_axes(order);
             return Ok(take(&view, &axes.map(|taps| taps.places()), T::default()));
         }
         let sides: [usize; 3] = label.dim().into();
-        Ok(self.by_voxel(&hops, |at| {
+        Ok(self.by_voxel(&hops, rule, |at| {
             let near = at.map(|v| v.round_ties_even());
             let exists = (0..3).all(|axis| near[axis] >= 0.0 && near[axis] < sides[axis] as f64);
             if exists { label[near.map(|v| v as usize)] } else { T::default() }
@@ -113,11 +157,11 @@ impl Trace {
     /// As [`invert_label`](Self::invert_label).
     pub fn invert_image(&self, image: &ArrayView3<'_, f32>) -> Result<Array3<f32>, TransformError> {
         let hops = self.hops(image.dim().into())?;
-        if let Some((order, axes)) = self.separate(&hops, Kernel::Linear) {
+        if let Some((order, axes)) = self.separate(&hops, Kernel::Linear, Rule::Joined) {
             let view = image.view().permuted_axes(order);
             return Ok(separable(&view.as_standard_layout().view(), &axes));
         }
-        Ok(self.by_voxel(&hops, |at| linear_or_zero(image, at)))
+        Ok(self.by_voxel(&hops, Rule::Joined, |at| linear_or_zero(image, at)))
     }
 
     /// The place in the result of a position in original voxels; `None` where the result does not show it.
@@ -126,7 +170,7 @@ impl Trace {
     /// [`TransformError::Geometry`] if a step flattened the volume.
     pub fn forward_point(&self, voxel: Dhw<f64>) -> Result<Option<Dhw<f64>>, TransformError> {
         let hops = self.hops(self.final_shape())?;
-        Ok(hops.iter().try_fold(voxel.to_array(), |at, hop| hop.apply(at)).map(Dhw::from))
+        Ok(hops.iter().try_fold(voxel.to_array(), |at, hop| hop.apply(at, Rule::Joined)).map(Dhw::from))
     }
 
     /// The original voxels that a box of the result shows: the smallest box around them, which may reach outside.
@@ -167,21 +211,24 @@ impl Trace {
         let mut shape = self.shape;
         self.changes()
             .map(|change| {
+                let before = shape.to_array();
                 let map = change.map(shape).inverse();
                 let map = map.ok_or_else(|| TransformError::Geometry("it is flat".into()).of_case(&self.id))?;
                 shape = change.shape(shape);
                 let (resampled, elastic) = match change {
-                    SpatialChange::Resample(r) => (true, r.elastic.map(|elastic| elastic.displacements(r.shape))),
-                    SpatialChange::Crop { .. } | SpatialChange::Axes(_) => (false, None),
+                    SpatialChange::Resample(r) => {
+                        (Some((r.meaning, r.padding)), r.elastic.map(|elastic| elastic.displacements(r.shape)))
+                    }
+                    SpatialChange::Crop { .. } | SpatialChange::Axes(_) => (None, None),
                 };
-                Ok(Hop { map, shape: shape.to_array(), resampled, elastic })
+                Ok(Hop { map, before, shape: shape.to_array(), resampled, elastic })
             })
             .collect()
     }
 
     /// Taps along each original axis into the result with its axes brought into the original order, if no step mixes
     /// axes: the order of the result's axes that does so, and the taps.
-    fn separate(&self, hops: &[Hop], kernel: Kernel) -> Option<([usize; 3], Dhw<Taps>)> {
+    fn separate(&self, hops: &[Hop], kernel: Kernel, rule: Rule) -> Option<([usize; 3], Dhw<Taps>)> {
         let mut axis_now = [0, 1, 2];
         let mut orders = Vec::with_capacity(hops.len());
         for hop in hops {
@@ -201,9 +248,9 @@ impl Trace {
                     let (mut at, mut axis) = (i as f64, original);
                     for (hop, order) in hops.iter().zip(&orders) {
                         let next = order[axis];
-                        at = snapped(hop.map.linear[next][axis] * at + hop.map.offset[next]);
+                        let moved = snapped(hop.map.linear[next][axis] * at + hop.map.offset[next]);
                         axis = next;
-                        match hop.along(at, axis) {
+                        match hop.along(at, moved, axis, rule) {
                             Some(there) => at = there,
                             None => return Vec::new(),
                         }
@@ -219,6 +266,7 @@ impl Trace {
     fn by_voxel<T: Copy + Default + Send + Sync>(
         &self,
         hops: &[Hop],
+        rule: Rule,
         value: impl Fn([f64; 3]) -> T + Sync,
     ) -> Array3<T> {
         let Dhw { d, h, w } = self.shape;
@@ -227,7 +275,7 @@ impl Trace {
         values.par_chunks_mut(w.max(1)).enumerate().for_each(|(n, row)| {
             for (x, out) in row.iter_mut().enumerate() {
                 let voxel = [(n / h) as f64, (n % h) as f64, x as f64];
-                if let Some(at) = hops.iter().try_fold(voxel, |at, hop| hop.apply(at)) {
+                if let Some(at) = hops.iter().try_fold(voxel, |at, hop| hop.apply(at, rule)) {
                     *out = value(at);
                 }
             }

@@ -17,7 +17,12 @@ impl Range {
     }
 
     pub(crate) fn draw(self, rng: &mut dyn Rng) -> f64 {
-        self.0 + (self.1 - self.0) * rng.random::<f64>()
+        self.at(rng.random())
+    }
+
+    /// The number that lies at `share` of the way from the first to the second.
+    pub(crate) fn at(self, share: f64) -> f64 {
+        self.0 + (self.1 - self.0) * share
     }
 
     pub(crate) fn validate(self, parameter: &'static str) -> Result<(), TransformError> {

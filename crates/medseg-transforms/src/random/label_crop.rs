@@ -1,11 +1,11 @@
 //! Random crops centred on foreground or background.
 
 use medseg_volume::Dhw;
-use ndarray::{ArrayView2, ArrayView3, Axis, parallel::prelude::*};
+use ndarray::{Array3, ArrayView2, ArrayView3, ArrayView4, Axis, parallel::prelude::*};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use crate::{BoxDhw, TransformError};
+use crate::{BoxDhw, TransformError, any_channel_above};
 
 /// MONAI's `RandCropByPosNegLabel`: each crop is centred on a random foreground voxel with probability
 /// pos / (pos + neg), else on a random background voxel; centres too close to the border are moved inwards.
@@ -114,20 +114,22 @@ impl RandCropByPosNegLabel {
         index(label, None)
     }
 
-    /// Indexes a label; background voxels count only where the image is above `threshold`.
+    /// Indexes a label; background voxels count only where the image `[channel, depth, height, width]` is above
+    /// `threshold` in at least one channel (MONAI's `image_threshold`).
     ///
-    /// # Panics
-    /// If label and image differ in shape.
-    #[must_use]
+    /// # Errors
+    /// [`TransformError::LabelShape`] if label and image differ in shape.
     pub fn index_with_image(
         &self,
         label: &ArrayView3<'_, u8>,
-        image: &ArrayView3<'_, f32>,
+        image: &ArrayView4<'_, f32>,
         threshold: f32,
-    ) -> LabelIndex {
-        assert_eq!(label.dim(), image.dim(), "label and image differ in shape");
-        let image: Vec<bool> = image.iter().map(|v| *v > threshold).collect();
-        index(label, Some(&image))
+    ) -> Result<LabelIndex, TransformError> {
+        let (_, d, h, w) = image.dim();
+        if label.dim() != (d, h, w) {
+            return Err(TransformError::LabelShape { image: Dhw { d, h, w }, label: label.dim().into() });
+        }
+        Ok(index(label, Some(&any_channel_above(image, threshold))))
     }
 
     /// Draws the boxes of [`samples`](Self::samples) crops.
@@ -191,7 +193,8 @@ impl RandCropByPosNegLabel {
 }
 
 /// Plane by plane on all threads, joined in order. `counts` says which background voxels count, all if not given.
-fn index(label: &ArrayView3<'_, u8>, counts: Option<&[bool]>) -> LabelIndex {
+fn index(label: &ArrayView3<'_, u8>, counts: Option<&Array3<bool>>) -> LabelIndex {
+    let counts = counts.and_then(|counts| counts.as_slice());
     let (_, h, w) = label.dim();
     let of_plane = |(z, plane): (usize, ArrayView2<'_, u8>)| {
         let (mut foreground, mut background) = (Runs::default(), Runs::default());

@@ -4,7 +4,7 @@ use medseg_volume::Dhw;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use crate::{BoxDhw, Draw, LazySample, RandCropByPosNegLabel, SpatialChange, Transform, TransformError};
+use crate::{BoxDhw, Draw, LazySample, PadMode, RandCropByPosNegLabel, SpatialChange, Transform, TransformError};
 
 /// Crops anywhere in the volume, each place equally likely (MONAI's `RandSpatialCropSamples` of a fixed size). A volume
 /// that is too small is refused: pad it first.
@@ -84,7 +84,7 @@ impl Transform for RandCropByPosNegLabel {
 }
 
 fn crop(region: BoxDhw) -> Draw {
-    SpatialChange::Crop { region, outside: 0.0 }.into()
+    SpatialChange::Crop { region, outside: 0.0, mode: PadMode::Constant }.into()
 }
 
 fn validate_crops(size: Dhw<usize>, samples: usize) -> Result<(), TransformError> {

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::chance::{Range, happens, validate_probability};
 use crate::spatial::no_area;
 use crate::{
-    BorderMode, Draw, Elastic, Kernel, LazySample, Resample, SpatialChange, Transform, TransformError, VoxelMap,
+    BorderMode, Draw, Elastic, Kernel, LazySample, Resample, ResampleMeaning, SpatialChange, Transform, TransformError,
+    VoxelMap,
 };
 
 /// Elastic deformation (MONAI's `Rand3DElastic` without its affine part; a [`RandAffine`](crate::RandAffine) before or
@@ -59,6 +60,7 @@ impl Transform for RandElastic {
             kernel: self.kernel,
             padding: self.padding,
             elastic: Some(Elastic { sigma, magnitude, seed }),
+            meaning: ResampleMeaning::Other,
         })
         .into())
     }

@@ -2,11 +2,12 @@
 
 use medseg_volume::Dhw;
 use ndarray::Axis;
-use rand::Rng;
+use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::chance::{Range, happens, validate_probability};
+use crate::one_or_three::one_or_three;
 use crate::{
     AdjustBrightness, AdjustContrast, AdjustGamma, BlurBorder, Draw, GaussianNoise, GaussianSmooth, IntensityChange,
     LazySample, Sample, SimulateLowResolution, Transform, TransformError,
@@ -52,11 +53,12 @@ pub enum RandIntensityChange {
         /// Standard deviation.
         std: Range,
     },
-    /// [`GaussianSmooth`].
+    /// [`GaussianSmooth`], MONAI's `RandGaussianSmooth` where the border is [`BlurBorder::Zero`].
     GaussianSmooth {
-        /// Standard deviation in voxels.
-        sigma: Range,
-        /// One number for all three axes.
+        /// Standard deviations in voxels, along `[depth, height, width]`. A file may give one range for all axes.
+        #[serde(deserialize_with = "one_or_three")]
+        sigma: Dhw<Range>,
+        /// One draw for all three axes: the same share of each one's range.
         #[serde(default)]
         same_for_axes: bool,
         /// Values outside the volume.
@@ -120,36 +122,42 @@ impl RandIntensityChange {
                 AdjustContrast { factor: factor.draw(rng), preserve_range }.into()
             }
             Self::SimulateLowResolution { scale, same_for_axes } => {
-                SimulateLowResolution { scale: along_axes(scale, same_for_axes, rng) }.into()
+                SimulateLowResolution { scale: along_axes(Dhw::splat(scale), same_for_axes, rng) }.into()
             }
         }
     }
 
     /// The changes at both ends of the ranges.
     fn ends(&self) -> Result<[IntensityChange; 2], TransformError> {
-        let (name, range) = match *self {
-            Self::GaussianNoise { std } => ("std", std),
+        let (name, ranges) = match *self {
+            Self::GaussianNoise { std } => ("std", Dhw::splat(std)),
             Self::GaussianSmooth { sigma, .. } => ("sigma", sigma),
-            Self::Gamma { gamma, .. } => ("gamma", gamma.range()),
-            Self::MultiplyBrightness { factor } | Self::Contrast { factor, .. } => ("factor", factor.range()),
-            Self::ShiftBrightness { offset } => ("offset", offset),
-            Self::SimulateLowResolution { scale, .. } => ("scale", scale),
+            Self::Gamma { gamma, .. } => ("gamma", Dhw::splat(gamma.range())),
+            Self::MultiplyBrightness { factor } | Self::Contrast { factor, .. } => {
+                ("factor", Dhw::splat(factor.range()))
+            }
+            Self::ShiftBrightness { offset } => ("offset", Dhw::splat(offset)),
+            Self::SimulateLowResolution { scale, .. } => ("scale", Dhw::splat(scale)),
         };
-        range.validate(name)?;
-        Ok([range.0, range.1].map(|end| match *self {
-            Self::GaussianNoise { .. } => GaussianNoise { mean: 0.0, std: end, seed: 0 }.into(),
-            Self::GaussianSmooth { border, .. } => GaussianSmooth { sigma: Dhw::splat(end), border }.into(),
-            Self::Gamma { invert, retain_stats, .. } => AdjustGamma { gamma: end, invert, retain_stats }.into(),
-            Self::MultiplyBrightness { .. } => AdjustBrightness { factor: end, offset: 0.0 }.into(),
-            Self::ShiftBrightness { .. } => AdjustBrightness { factor: 1.0, offset: end }.into(),
-            Self::Contrast { preserve_range, .. } => AdjustContrast { factor: end, preserve_range }.into(),
-            Self::SimulateLowResolution { .. } => SimulateLowResolution { scale: Dhw::splat(end) }.into(),
+        ranges.to_array().iter().try_for_each(|range| range.validate(name))?;
+        Ok([ranges.map(|range| range.0), ranges.map(|range| range.1)].map(|ends| match *self {
+            Self::GaussianNoise { .. } => GaussianNoise { mean: 0.0, std: ends.d, seed: 0 }.into(),
+            Self::GaussianSmooth { border, .. } => GaussianSmooth { sigma: ends, border }.into(),
+            Self::Gamma { invert, retain_stats, .. } => AdjustGamma { gamma: ends.d, invert, retain_stats }.into(),
+            Self::MultiplyBrightness { .. } => AdjustBrightness { factor: ends.d, offset: 0.0 }.into(),
+            Self::ShiftBrightness { .. } => AdjustBrightness { factor: 1.0, offset: ends.d }.into(),
+            Self::Contrast { preserve_range, .. } => AdjustContrast { factor: ends.d, preserve_range }.into(),
+            Self::SimulateLowResolution { .. } => SimulateLowResolution { scale: ends }.into(),
         }))
     }
 }
 
-fn along_axes(range: Range, same: bool, rng: &mut dyn Rng) -> Dhw<f64> {
-    if same { Dhw::splat(range.draw(rng)) } else { Dhw::splat(range).map(|range| range.draw(rng)) }
+fn along_axes(ranges: Dhw<Range>, same: bool, rng: &mut dyn Rng) -> Dhw<f64> {
+    if !same {
+        return ranges.map(|range| range.draw(rng));
+    }
+    let share = rng.random();
+    ranges.map(|range| range.at(share))
 }
 
 /// Changes intensities at random: with probability `p` those of the sample, and then of each channel with `p_channel`.

@@ -51,7 +51,7 @@ pub fn nnunet_augmentation() -> Pipeline {
     let scale = RandAffine { p: 0.2, scale: Dhw::splat(Range(0.7, 1.4)), same_scale: true, ..spatial };
     let around_one = FactorRange::Balanced(Range(0.75, 1.25));
     let noise = GaussianNoise { std: Range(0.0, 0.1) };
-    let blur = GaussianSmooth { sigma: Range(0.5, 1.0), same_for_axes: false, border: BlurBorder::Mirror };
+    let blur = GaussianSmooth { sigma: Dhw::splat(Range(0.5, 1.0)), same_for_axes: false, border: BlurBorder::Mirror };
     let coarse = SimulateLowResolution { scale: Range(0.5, 1.0), same_for_axes: true };
     let gamma = |invert| Gamma { gamma: FactorRange::Balanced(Range(0.7, 1.5)), invert, retain_stats: true };
     let steps: [Step; 10] = [

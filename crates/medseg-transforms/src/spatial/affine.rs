@@ -4,7 +4,9 @@ use medseg_volume::Dhw;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{BorderMode, Draw, Kernel, LazySample, Resample, SpatialChange, Transform, TransformError, VoxelMap};
+use crate::{
+    BorderMode, Draw, Kernel, LazySample, Resample, ResampleMeaning, SpatialChange, Transform, TransformError, VoxelMap,
+};
 
 /// MONAI's `Affine`. It says where a new voxel looks in the old volume, positions counted from both volumes' centres:
 /// first scaled, then moved, sheared and turned (rotate · shear · translate · scale). So a scale of 2 shows twice as much,
@@ -82,7 +84,14 @@ impl Affine {
         if map.inverse().is_none() {
             return Err(TransformError::Geometry("the affine flattens the volume".into()));
         }
-        Ok(SpatialChange::Resample(Resample { shape: size, map, kernel: self.kernel, padding, elastic: None }))
+        Ok(SpatialChange::Resample(Resample {
+            shape: size,
+            map,
+            kernel: self.kernel,
+            padding,
+            elastic: None,
+            meaning: ResampleMeaning::Other,
+        }))
     }
 }
 

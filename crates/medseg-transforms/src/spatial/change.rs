@@ -4,7 +4,7 @@ use medseg_volume::{Dhw, Geometry};
 use serde::{Deserialize, Serialize};
 
 use super::{Axes, BorderMode, Elastic, Kernel, VoxelMap};
-use crate::{BoxDhw, TransformError};
+use crate::{BoxDhw, PadMode, TransformError};
 
 /// One change of a sample's grid with nothing left to chance: image, label and geometry follow it together.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,8 +15,11 @@ pub enum SpatialChange {
     Crop {
         /// The box.
         region: BoxDhw,
-        /// The image's value outside; labels get 0.
+        /// The image's value outside where `mode` is [`PadMode::Constant`]; labels get 0.
         outside: f32,
+        /// Values outside the volume, or outside the part of it that the box holds.
+        #[serde(default, skip_serializing_if = "PadMode::is_constant")]
+        mode: PadMode,
     },
     /// Turns the axes. Exact.
     Axes(Axes),
@@ -39,6 +42,29 @@ pub struct Resample {
     /// Displacements added to the positions in the new grid before the map.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elastic: Option<Elastic>,
+    /// Relation of the new grid to the old one, for the way back.
+    #[serde(default, skip_serializing_if = "ResampleMeaning::is_other")]
+    pub meaning: ResampleMeaning,
+}
+
+/// Relation of a [`Resample`]'s new grid to the old one; it decides how a [`Trace`](crate::Trace) takes results back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResampleMeaning {
+    /// The same patient in voxels of another size ([`Respace`](crate::Respace)). Old voxels beyond the new grid have the
+    /// values at its border.
+    Spacing,
+    /// The same volume in another number of voxels ([`Resize`](crate::Resize)), likewise.
+    Size,
+    /// Anything else. Old voxels beyond the new grid have no value.
+    #[default]
+    Other,
+}
+
+impl ResampleMeaning {
+    fn is_other(&self) -> bool {
+        *self == Self::Other
+    }
 }
 
 impl SpatialChange {
@@ -83,6 +109,9 @@ impl SpatialChange {
             return Err(TransformError::parameter("shape", shape, "has more than 2^33 voxels"));
         }
         match self {
+            Self::Crop { region, mode, .. } if !mode.is_constant() && region.clipped(before).size.voxels() == 0 => {
+                Err(TransformError::NothingToRepeat { mode: *mode, volume: before })
+            }
             Self::Axes(axes) if !axes.is_valid() => {
                 Err(TransformError::parameter("order", format!("{:?}", axes.order), "must name every axis once"))
             }

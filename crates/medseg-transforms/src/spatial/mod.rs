@@ -7,7 +7,7 @@
 //! | change the voxels' size | [`Respace`] |
 //! | rotate, scale, shear, move | [`Affine`], [`Rotate`], [`Zoom`] |
 //! | deform | [`Elastic`], [`deform`] |
-//! | say where a new voxel looks | [`VoxelMap`], [`SpatialChange`], [`Resample`] |
+//! | say where a new voxel looks | [`VoxelMap`], [`SpatialChange`], [`Resample`], [`ResampleMeaning`] |
 //! | choose what lies between and outside voxels | [`Kernel`], [`Interpolation`], [`BorderMode`] |
 
 mod affine;
@@ -31,13 +31,14 @@ pub use medseg_volume::Axes;
 pub(crate) use affine::no_area;
 pub use affine::{Affine, Rotate};
 pub use border::{BorderMode, Kernel};
-pub use change::{Resample, SpatialChange};
+pub use change::{Resample, ResampleMeaning, SpatialChange};
 pub use elastic::{Elastic, deform, smoothed_offsets};
 pub(crate) use flip::permuted;
 pub use flip::{Flip, flip};
 pub(crate) use gather::displaced;
 pub(crate) use pending::Pending;
 pub use reorient::Reorient;
+pub(crate) use resize::nearest_index;
 pub use resize::{Interpolation, resize, resize_nearest, resize_nearest_exact};
 pub use resize_step::Resize;
 pub use respace::Respace;

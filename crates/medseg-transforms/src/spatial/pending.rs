@@ -6,8 +6,8 @@ use ndarray::{Array3, Array4, ArrayView3, Axis, parallel::prelude::*};
 use super::gather::gather;
 use super::{Axes, BorderMode, Elastic, Kernel, Resample, SpatialChange, VoxelMap};
 use super::{Taps, separable, separable::take};
-use crate::crop_pad::slice_of;
-use crate::{BoxDhw, Interpolation, Sample, resize};
+use crate::crop_pad::{framed, slice_of};
+use crate::{BoxDhw, Interpolation, PadMode, Sample, resize};
 
 /// Changes of the grid joined into one: it gives what they give one after another, but interpolates only once.
 ///
@@ -22,7 +22,8 @@ pub(crate) struct Pending {
     shape: Dhw<usize>,
     /// The part of it that shows stored voxels ...
     visible: BoxDhw,
-    /// ... and what is around that in the image.
+    /// ... and what is around that: values of a mode, and the constant one of the image.
+    mode: PadMode,
     outside: f32,
     way: Way,
 }
@@ -51,7 +52,14 @@ impl Pending {
     /// Nothing, on a sample of `shape`.
     pub fn new(shape: Dhw<usize>) -> Self {
         let whole = BoxDhw::whole(shape);
-        Self { bounds: whole, shape, visible: whole, outside: 0.0, way: Way::Exact(Axes::IDENTITY) }
+        Self {
+            bounds: whole,
+            shape,
+            visible: whole,
+            mode: PadMode::Constant,
+            outside: 0.0,
+            way: Way::Exact(Axes::IDENTITY),
+        }
     }
 
     /// One change, on a sample of `shape`.
@@ -71,8 +79,12 @@ impl Pending {
         if matches!(&self.way, Way::Sampled(sampled) if sampled.kernel == Kernel::Area) {
             return None;
         }
+        // Repeated voxels depend on all of the visible part: nothing may change it any more.
+        if !self.mode.is_constant() && !self.all_visible() {
+            return None;
+        }
         match change {
-            SpatialChange::Crop { region, outside } => self.then_crop(region, *outside),
+            SpatialChange::Crop { region, outside, mode } => self.then_crop(region, *mode, *outside),
             SpatialChange::Axes(axes) => Some(self.then_axes(axes)),
             SpatialChange::Resample(resample) => self.then_resample(resample),
         }
@@ -82,13 +94,14 @@ impl Pending {
         self.visible == BoxDhw::whole(self.shape)
     }
 
-    fn then_crop(&self, region: &BoxDhw, outside: f32) -> Option<Self> {
+    fn then_crop(&self, region: &BoxDhw, mode: PadMode, outside: f32) -> Option<Self> {
         let pads = region.clipped(self.shape) != *region;
-        if pads && !self.all_visible() && self.outside.to_bits() != outside.to_bits() {
+        let same = self.mode == mode && self.outside.to_bits() == outside.to_bits();
+        if pads && !self.all_visible() && !same {
             return None;
         }
         let mut next = self.clone();
-        next.outside = if pads { outside } else { self.outside };
+        (next.mode, next.outside) = if pads { (mode, outside) } else { (self.mode, self.outside) };
         next.shape = region.size;
         let kept = intersection(&self.visible, region);
         next.visible = BoxDhw { start: kept.start.zip(region.start).map(|(k, r)| k - r), size: kept.size };
@@ -181,6 +194,9 @@ impl Pending {
 
     /// Puts the visible part where it belongs.
     fn framed<T: Copy + Send + Sync>(&self, part: ArrayView3<'_, T>, outside: T) -> Array3<T> {
+        if !self.mode.is_constant() {
+            return framed(&part, self.visible.start, self.shape, self.mode, outside);
+        }
         let Dhw { d, h, w } = self.shape;
         let mut out = Array3::from_elem((d, h, w), outside);
         let mut into = out.slice_mut(slice_of(self.visible.start, self.visible.size));

@@ -83,8 +83,13 @@ fn take<T: Copy + Send + Sync>(volume: &ArrayView3<'_, T>, to: Dhw<usize>, offse
 }
 
 fn nearest_indices(from: usize, to: usize, offset: f32) -> Vec<usize> {
+    (0..to).map(|i| nearest_index(i, from, to, offset)).collect()
+}
+
+/// floor((index + offset) · from / to) in f32, as PyTorch computes it.
+pub(crate) fn nearest_index(index: usize, from: usize, to: usize, offset: f32) -> usize {
     let scale = from as f32 / to as f32;
-    (0..to).map(|i| (((i as f32 + offset) * scale) as usize).min(from.saturating_sub(1))).collect()
+    (((index as f32 + offset) * scale) as usize).min(from.saturating_sub(1))
 }
 
 /// The taps of a mean over what each new voxel covers.

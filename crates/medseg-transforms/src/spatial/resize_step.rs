@@ -4,14 +4,17 @@ use medseg_volume::Dhw;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{BorderMode, Draw, Kernel, LazySample, Resample, SpatialChange, Transform, TransformError, VoxelMap};
+use crate::{
+    BorderMode, Draw, Kernel, LazySample, Resample, ResampleMeaning, SpatialChange, Transform, TransformError, VoxelMap,
+};
 
 /// MONAI's `Resize`: the same part of the patient in another number of voxels, without smoothing when shrinking (but for
 /// [`Kernel::Area`]).
 ///
 /// Labels take the voxel at their centre (PyTorch's `nearest-exact`). That differs on purpose from MONAI's `nearest`,
 /// which takes the one at the low corner and so moves the label by up to half a voxel against the image; for that one see
-/// [`resize_nearest`](crate::resize_nearest).
+/// [`resize_nearest`](crate::resize_nearest). The same choice is there on the way back:
+/// [`Trace::invert_label`](crate::Trace::invert_label) and [`Trace::invert_nearest`](crate::Trace::invert_nearest).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resize {
@@ -45,6 +48,14 @@ impl Transform for Resize {
         }
         let map = VoxelMap::resizing(shape, self.size, self.align_corners);
         let (kernel, padding) = (self.kernel, BorderMode::Border);
-        Ok(SpatialChange::Resample(Resample { shape: self.size, map, kernel, padding, elastic: None }).into())
+        Ok(SpatialChange::Resample(Resample {
+            shape: self.size,
+            map,
+            kernel,
+            padding,
+            elastic: None,
+            meaning: ResampleMeaning::Size,
+        })
+        .into())
     }
 }

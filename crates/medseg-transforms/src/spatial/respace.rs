@@ -5,7 +5,9 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::no_area;
-use crate::{BorderMode, Draw, Kernel, LazySample, Resample, SpatialChange, Transform, TransformError, VoxelMap};
+use crate::{
+    BorderMode, Draw, Kernel, LazySample, Resample, ResampleMeaning, SpatialChange, Transform, TransformError, VoxelMap,
+};
 
 /// MONAI's `Spacing`: voxels of a given size, axes at right angles in the old directions.
 ///
@@ -21,7 +23,14 @@ pub struct Respace {
     /// Axes along the patient's (right, front, head) instead of the old directions.
     #[serde(default)]
     pub diagonal: bool,
-    /// The outer faces stay where they are instead of the first voxel: round(n · old / new) voxels.
+    /// Counts the outer faces instead of the voxels' centres, MONAI's `scale_extent`.
+    ///
+    /// An axis then has n' = round(n · old / new) voxels, halves to the even number. The first of them lies at
+    /// 0.5 · (n / n' - 1) old voxels.
+    ///
+    /// As in MONAI, each world coordinate of that first voxel gets the sign of the old volume's lowest outer corner. The
+    /// grid is shifted where the two signs differ. That happens to volumes that start within a voxel of the world's
+    /// origin, and with `diagonal` to axes that point the other way. Voxels and geometry fit each other there too.
     #[serde(default)]
     pub keep_extent: bool,
     /// Interpolation of the image.
@@ -61,7 +70,7 @@ impl Respace {
         let steps: [[f64; 3]; 3] = std::array::from_fn(|c| std::array::from_fn(|r| old[r][c]));
         let directions = if self.diagonal { AXES } else { orthonormal(&steps) };
         let columns: [[f64; 3]; 3] = std::array::from_fn(|c| directions[c].map(|v| v * wanted[c]));
-        let place = if self.keep_extent { extent(&columns, &old, sides) } else { corners(&columns, &old, sides) };
+        let place = place(&columns, &old, sides, self.keep_extent);
         let (new_sides, origin) = place.ok_or_else(|| self.refused())?;
         let row = |r: usize| [columns[0][r], columns[1][r], columns[2][r], origin[r]];
         let new = Geometry::from_affine([row(0), row(1), row(2), [0.0, 0.0, 0.0, 1.0]]);
@@ -95,7 +104,15 @@ impl Transform for Respace {
             return Ok(Draw::Skip);
         }
         let (kernel, padding) = (self.kernel, self.padding);
-        Ok(SpatialChange::Resample(Resample { shape, map, kernel, padding, elastic: None }).into())
+        Ok(SpatialChange::Resample(Resample {
+            shape,
+            map,
+            kernel,
+            padding,
+            elastic: None,
+            meaning: ResampleMeaning::Spacing,
+        })
+        .into())
     }
 }
 
@@ -159,11 +176,18 @@ fn all_voxels(sides: [f64; 3]) -> Option<[usize; 3]> {
     Some([voxels(sides[0])?, voxels(sides[1])?, voxels(sides[2])?])
 }
 
-/// Shape and origin when corner voxels' centres count.
-fn corners(columns: &[[f64; 3]; 3], old: &Matrix, sides: [usize; 3]) -> Option<([usize; 3], [f64; 3])> {
-    let last = sides.map(|side| side as f64 - 1.0);
-    let (world, new) = corner_positions(columns, old, [0.0; 3], last);
-    let new_sides = all_voxels(spans(&new).map(|span| span + 1.0))?;
+/// Shape and origin of the new grid; `None` for a shape that no volume has.
+fn place(
+    columns: &[[f64; 3]; 3],
+    old: &Matrix,
+    sides: [usize; 3],
+    keep_extent: bool,
+) -> Option<([usize; 3], [f64; 3])> {
+    // Outer faces of the corner voxels, or their centres.
+    let (margin, more) = if keep_extent { (0.5, 0.0) } else { (0.0, 1.0) };
+    let high = sides.map(|side| side as f64 - 1.0 + margin);
+    let (world, new) = corner_positions(columns, old, [-margin; 3], high);
+    let new_sides = all_voxels(spans(&new).map(|span| span + more))?;
     let lowest = |n: &usize| (0..3).all(|a| new.iter().all(|p| p[a] - new[*n][a] >= -LOWEST));
     let origin = match (0..8).find(lowest) {
         Some(n) => world[n],
@@ -176,25 +200,18 @@ fn corners(columns: &[[f64; 3]; 3], old: &Matrix, sides: [usize; 3]) -> Option<(
             })
         }
     };
-    Some((new_sides, origin))
+    if !keep_extent {
+        return Some((new_sides, origin));
+    }
+    // MONAI's rule: the amount is that of the first new voxel's centre, the sign that of the corner.
+    let first: [f64; 3] = std::array::from_fn(|c| 0.5 * (sides[c] as f64 / new_sides[c] as f64 - 1.0));
+    let amount = |r: usize| ((0..3).map(|c| old[r][c] * first[c]).sum::<f64>() + old[r][3]).abs();
+    let sign = |v: f64| if v == 0.0 { 0.0 } else { v.signum() };
+    Some((new_sides, std::array::from_fn(|r| amount(r) * sign(origin[r]))))
 }
 
 /// numpy's default absolute tolerance, in voxels.
 const LOWEST: f64 = 1e-8;
-
-/// Shape and origin when the outer faces count.
-fn extent(columns: &[[f64; 3]; 3], old: &Matrix, sides: [usize; 3]) -> Option<([usize; 3], [f64; 3])> {
-    let high = sides.map(|side| side as f64 - 0.5);
-    let (_, new) = corner_positions(columns, old, [-0.5; 3], high);
-    let new_sides = all_voxels(spans(&new))?;
-    // The middle of the volume stays; so do, up to the rounding of the sides, the faces.
-    let center = |steps: &dyn Fn(usize) -> f64, sides: [usize; 3]| -> f64 {
-        (0..3).map(|c| steps(c) * (sides[c] as f64 - 1.0) / 2.0).sum()
-    };
-    let origin =
-        std::array::from_fn(|r| old[r][3] + center(&|c| old[r][c], sides) - center(&|c| columns[c][r], new_sides));
-    Some((new_sides, origin))
-}
 
 /// From the voxels of one grid to those of another.
 fn between(new: &Geometry, old: &Geometry) -> VoxelMap {

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::no_area;
 use crate::crop_pad::crop_or_pad;
-use crate::{BorderMode, Draw, Kernel, LazySample, Resample, SpatialChange, Transform, TransformError, VoxelMap};
+use crate::{
+    BorderMode, Draw, Kernel, LazySample, Resample, ResampleMeaning, SpatialChange, Transform, TransformError, VoxelMap,
+};
 
 /// MONAI's `Zoom`: resized by factors to floor(side · factor) voxels, then cut or padded to the old size around the
 /// middle if `keep_size`.
@@ -60,6 +62,14 @@ impl Transform for Zoom {
             return Ok(Draw::Skip);
         }
         let (kernel, padding) = (self.kernel, self.padding);
-        Ok(SpatialChange::Resample(Resample { shape, map, kernel, padding, elastic: None }).into())
+        Ok(SpatialChange::Resample(Resample {
+            shape,
+            map,
+            kernel,
+            padding,
+            elastic: None,
+            meaning: ResampleMeaning::Other,
+        })
+        .into())
     }
 }

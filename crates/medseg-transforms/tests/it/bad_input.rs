@@ -1,9 +1,9 @@
 //! Bad input: a defined result, or an error that names the case, the step and the parameter.
 
 use medseg_transforms::{
-    Affine, BorderMode, BoxDhw, CenterCrop, CropBox, CropForeground, ForegroundSource, Kernel, PadMethod, Pipeline,
-    RandAffine, RandCropByPosNegLabel, RandElastic, RandFlip, RandRotate90, RandSpatialCrop, Range, Resize, Respace,
-    Rotate90, Sample, SpatialCrop, SpatialPad, Step, TransformError, Zoom,
+    Affine, BorderMode, BoxDhw, CenterCrop, CropBox, CropForeground, ForegroundSource, Kernel, PadMethod, PadMode,
+    Pipeline, RandAffine, RandCropByPosNegLabel, RandElastic, RandFlip, RandRotate90, RandSpatialCrop, Range, Resize,
+    Respace, Rotate90, Sample, SpatialCrop, SpatialPad, Step, TransformError, Zoom,
 };
 use medseg_volume::{Dhw, Geometry, error_chain};
 use ndarray::{Array3, Array4, array};
@@ -28,16 +28,35 @@ fn refused(step: impl Into<Step>, sample: Sample) -> String {
 #[test]
 fn errors_name_case_step_and_parameter() {
     let (kernel, padding) = (Kernel::Linear, BorderMode::Border);
+    let in_channel_3 = CropForeground {
+        source: ForegroundSource::ChannelsAbove { channels: vec![0, 3], threshold: 0.5 },
+        ..CropForeground::default()
+    };
     let steps: Vec<(Step, &str)> = vec![
         (RandSpatialCrop { size: Dhw::splat(9), samples: 1 }.into(), "9x9x9"),
         (RandCropByPosNegLabel { size: Dhw::splat(9), pos: 1.0, neg: 1.0, samples: 1 }.into(), "9x9x9"),
         (RandCropByPosNegLabel { size: Dhw::splat(2), pos: 0.0, neg: 0.0, samples: 1 }.into(), "pos,neg"),
         (RandCropByPosNegLabel { size: Dhw::splat(2), pos: 1.0, neg: 1.0, samples: 0 }.into(), "samples"),
         (SpatialCrop { center: Dhw::splat(20), size: Dhw::splat(2) }.into(), "20x20x20"),
-        (CropBox { region: BoxDhw { start: Dhw::splat(0), size: Dhw::splat(0) }, value: 0.0 }.into(), "0x0x0"),
+        (
+            CropBox {
+                region: BoxDhw { start: Dhw::splat(0), size: Dhw::splat(0) },
+                mode: PadMode::Constant,
+                value: 0.0,
+            }
+            .into(),
+            "0x0x0",
+        ),
+        (
+            CropBox { region: BoxDhw { start: Dhw::splat(4), size: Dhw::splat(2) }, mode: PadMode::Edge, value: 0.0 }
+                .into(),
+            "edge",
+        ),
+        (in_channel_3.into(), "channel 3"),
         (Resize { size: Dhw { d: 0, h: 1, w: 1 }, kernel, align_corners: false }.into(), "0x1x1"),
         (Resize { size: Dhw::splat(1 << 20), kernel, align_corners: false }.into(), "shape"),
-        (SpatialPad { size: Dhw::splat(usize::MAX), method: PadMethod::End, value: 0.0 }.into(), "shape"),
+        (SpatialPad::new(Dhw::splat(usize::MAX)).with_method(PadMethod::End).into(), "shape"),
+        (SpatialPad::new(Dhw::splat(usize::MAX)).with_mode(PadMode::Reflect).into(), "shape"),
         (Respace::to(Dhw::splat(f64::NAN)).into(), "spacing"),
         (Respace::to(Dhw::splat(1e-9)).into(), "spacing"),
         (Respace { kernel: Kernel::Area, ..Respace::to(Dhw::splat(1.0)) }.into(), "area"),
@@ -120,7 +139,7 @@ fn without_foreground_crops_are_background_and_a_warning_names_the_case() {
 #[test]
 fn margins_and_crops_beyond_the_volume_are_padded_or_cut() {
     let big = CropForeground { margin: Dhw::splat(30), value: -1.0, ..CropForeground::default() };
-    let done = Pipeline::new().then(big).apply_one(sample([2, 3, 4]), 0).unwrap();
+    let done = Pipeline::new().then(big.clone()).apply_one(sample([2, 3, 4]), 0).unwrap();
     assert!(done.sample.shape().to_array().iter().all(|side| *side > 60));
     assert_eq!(done.sample.image[[0, 0, 0, 0]], -1.0);
     assert_eq!(done.sample.label.unwrap()[[0, 0, 0]], 0);
@@ -130,7 +149,8 @@ fn margins_and_crops_beyond_the_volume_are_padded_or_cut() {
     let done = Pipeline::new().then(CenterCrop { size: Dhw::splat(100) }).apply_one(sample([2, 3, 4]), 0).unwrap();
     assert_eq!(done.sample.shape(), Dhw { d: 2, h: 3, w: 4 });
     // Entirely outside: nothing but filling.
-    let away = CropBox { region: BoxDhw { start: Dhw::splat(50), size: Dhw::splat(2) }, value: 7.0 };
+    let away =
+        CropBox { region: BoxDhw { start: Dhw::splat(50), size: Dhw::splat(2) }, mode: PadMode::Constant, value: 7.0 };
     let done = Pipeline::new().then(away).apply_one(sample([2, 3, 4]), 0).unwrap();
     assert!(done.sample.image.iter().all(|v| *v == 7.0) && done.sample.label.unwrap().iter().all(|v| *v == 0));
     assert_eq!(

@@ -4,8 +4,8 @@
 use medseg_testing::{Golden, Values};
 use medseg_transforms::{
     Connectivity, CropDraw, CropForeground, Interpolation, KeepLargestComponents, NormalizeIntensity, PadMethod,
-    RandCropByPosNegLabel, ScaleIntensityRange, SpatialPad, corrected_center, crop, flip, resize, resize_nearest,
-    rotate90,
+    PadMode, RandCropByPosNegLabel, ScaleIntensityRange, SpatialPad, any_channel_above, corrected_center, crop,
+    crop_padded, flip, resize, resize_nearest, rotate90,
 };
 use medseg_volume::Dhw;
 use ndarray::{Array3, Array4, Axis};
@@ -19,6 +19,26 @@ fn all(op: &str) -> Vec<Golden> {
 fn channels(values: &Values) -> Vec<Array3<f32>> {
     let array = Array4::from_shape_vec(values.dims::<4>(), values.f32()).unwrap();
     array.axis_iter(Axis(0)).map(|channel| channel.to_owned()).collect()
+}
+
+fn all_channels(case: &Golden, name: &str) -> Array4<f32> {
+    Array4::from_shape_vec(case.tensor(name).dims::<4>(), case.tensor(name).f32()).unwrap()
+}
+
+/// Those that MONAI's `channel_indices` names, or all.
+fn of_channels(params: &Value, image: Array4<f32>) -> Array4<f32> {
+    let Some(numbers) = params["channel_indices"].as_array() else { return image };
+    let numbers: Vec<usize> = numbers.iter().map(|v| v.as_u64().unwrap() as usize).collect();
+    image.select(Axis(0), &numbers)
+}
+
+pub fn pad_mode(params: &Value) -> PadMode {
+    match params["mode"].as_str() {
+        Some("constant") | None => PadMode::Constant,
+        Some("edge" | "replicate") => PadMode::Edge,
+        Some("reflect") => PadMode::Reflect,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn image(case: &Golden, name: &str) -> Array3<f32> {
@@ -65,10 +85,11 @@ fn resize_agrees() {
 }
 
 /// The golden's tensor, which is stored whole or, if large, as its entries that are not 0.
-fn check_sparse(case: &Golden, name: &str, got: &Array3<f32>) {
+fn check_sparse(case: &Golden, name: &str, got: &[Array3<f32>]) {
     if case.has(name) {
-        return check(case, name, [got]);
+        return check(case, name, got);
     }
+    let [got] = got else { panic!("{}: one channel", case.name) };
     let shape: Vec<f64> = [1, got.dim().0, got.dim().1, got.dim().2].map(|v| v as f64).to_vec();
     case.check(&format!("{name}.shape"), shape);
     let nonzero = || got.iter().enumerate().filter(|(_, v)| **v != 0.0);
@@ -87,13 +108,17 @@ fn crop_foreground_agrees() {
             ..CropForeground::default()
         };
         let threshold = number(p, "threshold").unwrap();
-        let source = image(&case, p["source"].as_str().unwrap());
-        let region = transform.region(&source.view(), |v| *v > threshold).unwrap();
+        let source = of_channels(p, all_channels(&case, p["source"].as_str().unwrap()));
+        let region = transform.region(&any_channel_above(&source.view(), threshold).view(), |v| *v).unwrap();
         case.check("box_start", region.start.to_array().map(|v| v as f64));
         case.check("box_end", region.end().to_array().map(|v| v as f64));
         let outside = number(p, "value").unwrap();
         for key in ["image", "label"].into_iter().filter(|key| case.has(key)) {
-            let cropped = crop(&image(&case, key).view(), &region, if key == "label" { 0.0 } else { outside });
+            let value = if key == "label" { 0.0 } else { outside };
+            let cropped: Vec<_> = channels(case.tensor(key))
+                .iter()
+                .map(|channel| crop_padded(&channel.view(), &region, pad_mode(p), value))
+                .collect();
             check_sparse(&case, &format!("expected_{key}"), &cropped);
         }
     }
@@ -106,9 +131,9 @@ fn crops_by_positive_and_negative_centres_agree() {
         let samples = p["num_samples"].as_u64().unwrap() as usize;
         let (pos, neg) = (number(p, "pos").unwrap(), number(p, "neg").unwrap());
         let transform = RandCropByPosNegLabel { size: size(p, "spatial_size"), pos, neg, samples };
-        let (image, label) = (image(&case, "image"), label(&case, "label"));
+        let (image, label) = (all_channels(&case, "image"), label(&case, "label"));
         let index = if p["use_image"] == true {
-            transform.index_with_image(&label.view(), &image.view(), number(p, "image_threshold").unwrap())
+            transform.index_with_image(&label.view(), &image.view(), number(p, "image_threshold").unwrap()).unwrap()
         } else {
             transform.index(&label.view())
         };
@@ -117,7 +142,8 @@ fn crops_by_positive_and_negative_centres_agree() {
         let (uniform, picks) = (&case.tensor("uniform").values, &case.tensor("picks").values);
         for (n, (uniform, pick)) in uniform.iter().zip(picks).enumerate() {
             let region = transform.region(&index, CropDraw { uniform: *uniform, pick: *pick as u64 }).unwrap();
-            check(&case, &format!("expected_image_{n}"), [&crop(&image.view(), &region, f32::NAN)]);
+            let crops: Vec<_> = image.outer_iter().map(|channel| crop(&channel, &region, f32::NAN)).collect();
+            check(&case, &format!("expected_image_{n}"), &crops);
             check_label(&case, &format!("expected_label_{n}"), &crop(&label.view(), &region, 255));
         }
     }
@@ -130,7 +156,7 @@ fn indices_of_foreground_and_background_agree() {
         let any = RandCropByPosNegLabel { size: Dhw::splat(1), pos: 1.0, neg: 1.0, samples: 1 };
         let index = if case.params["has_image"] == true {
             let threshold = number(&case.params, "image_threshold").unwrap();
-            any.index_with_image(&label.view(), &image(&case, "image").view(), threshold)
+            any.index_with_image(&label.view(), &all_channels(&case, "image").view(), threshold).unwrap()
         } else {
             any.index(&label.view())
         };
@@ -159,11 +185,11 @@ fn spatial_pad_agrees() {
             "end" => PadMethod::End,
             other => panic!("{}: {other}", case.name),
         };
-        let pad = SpatialPad::new(size(p, "spatial_size")).with_method(method);
+        let pad = SpatialPad::new(size(p, "spatial_size")).with_method(method).with_mode(pad_mode(p));
         let input = channels(case.tensor("input"));
         let widths = pad.padding(input[0].dim().into()).to_array();
         case.check("pad_width", widths.into_iter().flat_map(|(low, high)| [low as f64, high as f64]));
-        let value = number(p, "value").unwrap();
+        let value = number(p, "value").unwrap_or(0.0);
         let padded: Vec<_> = input.iter().map(|channel| pad.apply(&channel.view(), value)).collect();
         check(&case, "expected", &padded);
     }

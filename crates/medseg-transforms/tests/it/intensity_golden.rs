@@ -82,6 +82,16 @@ fn brightness_gamma_and_blur_agree() {
 }
 
 #[test]
+fn blurs_of_one_and_of_three_deviations_agree() {
+    for case in Golden::all("gaussian_smooth") {
+        // The parameter as a file has it: a number, or three.
+        let text = serde_json::json!({"sigma": case.params["sigma"], "border": "zero"}).to_string();
+        let smooth: GaussianSmooth = serde_json::from_str(&text).unwrap();
+        check(&case, "expected", &together(&case, smooth));
+    }
+}
+
+#[test]
 fn constant_images_agree() {
     for case in Golden::all("intensity_ops").iter().filter(|case| !case.has("gaussian_smooth")) {
         let gamma = AdjustGamma { gamma: case.params["gamma"].as_f64().unwrap(), invert: false, retain_stats: false };

@@ -54,7 +54,7 @@ fn random_changes() -> Vec<RandIntensityChange> {
     vec![
         RandIntensityChange::GaussianNoise { std: Range(0.1, 0.2) },
         RandIntensityChange::GaussianSmooth {
-            sigma: Range(0.5, 1.0),
+            sigma: Dhw { d: Range(0.5, 1.0), h: Range(0.5, 1.0), w: Range(1.0, 1.5) },
             same_for_axes: false,
             border: BlurBorder::Mirror,
         },
@@ -419,4 +419,37 @@ fn the_recipe_does_each_of_its_steps_as_often_as_it_says() {
         let (share, deviation) = (*done as f64 / rounds as f64, (p * (1.0 - p) / rounds as f64).sqrt());
         assert!((share - p).abs() < 4.0 * deviation, "step {n}: {share}, not {p}");
     }
+}
+
+fn drawn(change: &str, seed: u64) -> serde_json::Value {
+    let step = format!(r#"{{"steps": [{{"transform": "rand_intensity", "p": 1.0, "change": {change}}}]}}"#);
+    let pipeline: Pipeline = serde_json::from_str(&step).unwrap();
+    let geometry = Geometry::from_spacing(Dhw::splat(1.0)).unwrap();
+    let sample = Sample::new("a", Array3::zeros((2, 2, 2)), None, geometry);
+    let draw = pipeline.apply_one(sample, seed).unwrap().trace.steps.remove(0).draw;
+    let Draw::Parameters(mut parameters) = draw else { panic!("{draw:?}") };
+    parameters[0]["gaussian_smooth"]["sigma"].take()
+}
+
+#[test]
+fn deviations_of_a_blur_have_one_range_or_three() {
+    for seed in 0..20 {
+        let one = drawn(r#"{"gaussian_smooth": {"sigma": [0.5, 1.0]}}"#, seed);
+        let same = drawn(r#"{"gaussian_smooth": {"sigma": [[0.5, 1.0], [0.5, 1.0], [0.5, 1.0]]}}"#, seed);
+        assert_eq!(one, same);
+        let three = drawn(r#"{"gaussian_smooth": {"sigma": [[0.0, 0.1], [1.0, 2.0], [3.0, 4.0]]}}"#, seed);
+        let within = |n: usize, low: f64, high: f64| (low..=high).contains(&three[n].as_f64().unwrap());
+        assert!(within(0, 0.0, 0.1) && within(1, 1.0, 2.0) && within(2, 3.0, 4.0), "{three}");
+        let text = r#"{"gaussian_smooth": {"sigma": [[0.0, 1.0], [0.0, 2.0], [0.0, 4.0]], "same_for_axes": true}}"#;
+        let together = drawn(text, seed);
+        let [d, h, w] = [0, 1, 2].map(|n| together[n].as_f64().unwrap());
+        assert_eq!((2.0 * d, 4.0 * d), (h, w));
+    }
+    for text in ["[1.0, 0.5]", "[[0.5, 1.0], [1.0, 0.5], [0.5, 1.0]]", "[[0.5, 1.0], [0.5, 1.0], [-0.5, 1.0]]"] {
+        let step = format!(r#"{{"p": 1.0, "change": {{"gaussian_smooth": {{"sigma": {text}}}}}}}"#);
+        let step: RandIntensity = serde_json::from_str(&step).unwrap();
+        assert!(step.validate().unwrap_err().to_string().starts_with("sigma "), "{text}");
+    }
+    let two = serde_json::from_str::<GaussianSmooth>(r#"{"sigma": [1.0, 2.0]}"#).unwrap_err().to_string();
+    assert!(two.contains("one value, or three"), "{two}");
 }

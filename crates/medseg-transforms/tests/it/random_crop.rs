@@ -2,7 +2,7 @@
 
 use medseg_transforms::{CropDraw, RandCropByPosNegLabel, TransformError};
 use medseg_volume::Dhw;
-use ndarray::Array3;
+use ndarray::{Array3, Array4, Axis};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -72,7 +72,7 @@ fn a_centre_is_the_voxel_of_its_rank() {
         let label = Array3::from_shape_simple_fn(shape.to_array(), || u8::from(rng.random_bool(0.5)) * 2);
         let image = Array3::from_shape_simple_fn(shape.to_array(), || rng.random_range(-1f32..1.0));
         let crops = crops(Dhw::splat(1), 1.0, 1.0, 1);
-        let index = crops.index_with_image(&label.view(), &image.view(), 0.25);
+        let index = crops.index_with_image(&label.view(), &image.view().insert_axis(Axis(0)), 0.25).unwrap();
         let wanted = |foreground: bool| -> Vec<Dhw<isize>> {
             let voxels = label.indexed_iter().zip(&image);
             let chosen = voxels.filter(|((_, l), v)| if foreground { **l != 0 } else { **l == 0 && **v > 0.25 });
@@ -124,9 +124,11 @@ fn what_cannot_be_drawn_is_an_error() {
     }
     assert!(sample(crops(Dhw::splat(1), 1.0, 1.0, 1), &Array3::zeros((0, 5, 6))).is_err());
     let dark = crops(Dhw::splat(1), 1.0, 1.0, 1);
-    let index = dark.index_with_image(&label.view(), &Array3::zeros((4, 5, 6)).view(), 0.0);
+    let index = dark.index_with_image(&label.view(), &Array4::zeros((2, 4, 5, 6)).view(), 0.0).unwrap();
     let error = dark.sample(&index, &mut ChaCha8Rng::seed_from_u64(9)).unwrap_err();
     assert_eq!(error, TransformError::NoCenter);
+    let error = dark.index_with_image(&label.view(), &Array4::zeros((2, 4, 5, 7)).view(), 0.0).unwrap_err();
+    assert_eq!(error, TransformError::LabelShape { image: Dhw { d: 4, h: 5, w: 7 }, label: Dhw { d: 4, h: 5, w: 6 } });
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use medseg_transforms::{
     Affine, BorderMode, BoxDhw, CenterCrop, CropBox, CropForeground, CropOrPad, DivisiblePad, Draw, Elastic, Flip,
-    Kernel, PadMethod, Pipeline, RandAffine, RandCropByPosNegLabel, RandElastic, RandFlip, RandRotate, RandRotate90,
-    RandSpatialCrop, RandZoom, Range, Reorient, Resample, Resize, Respace, Rotate, Rotate90, Sample, SpatialChange,
-    SpatialPad, Step, Trace, Transform, TransformError, Transformed, VoxelMap, Zoom,
+    Kernel, PadMethod, PadMode, Pipeline, RandAffine, RandCropByPosNegLabel, RandElastic, RandFlip, RandRotate,
+    RandRotate90, RandSpatialCrop, RandZoom, Range, Reorient, Resample, ResampleMeaning, Resize, Respace, Rotate,
+    Rotate90, Sample, SpatialChange, SpatialPad, Step, Trace, Transform, TransformError, Transformed, VoxelMap, Zoom,
 };
 use medseg_volume::{Dhw, Geometry};
 use ndarray::{Array3, Array4};
@@ -44,20 +44,22 @@ fn sample(rng: &mut Rng) -> Sample {
 
 fn exact_step(rng: &mut Rng) -> Step {
     let plane = [(0, 1), (1, 2), (2, 0), (1, 0)][rng.random_range(0..4)];
+    let mode = [PadMode::Constant, PadMode::Edge, PadMode::Reflect][rng.random_range(0..3)];
     let codes = ["RAS", "LPS", "PIR", "SLA", "AIL"];
     match rng.random_range(0..8) {
-        0 => SpatialPad { size: shape(rng, 1, 12).into(), method: PadMethod::Symmetric, value: -3.0 }.into(),
-        1 => DivisiblePad { k: shape(rng, 1, 5).into(), method: PadMethod::End, value: 9.0 }.into(),
+        0 => SpatialPad::new(shape(rng, 1, 12).into()).with_mode(mode).with_value(-3.0).into(),
+        1 => DivisiblePad { k: shape(rng, 1, 5).into(), method: PadMethod::End, mode, value: 9.0 }.into(),
         2 => CenterCrop { size: shape(rng, 1, 8).into() }.into(),
         3 => CropBox {
             region: BoxDhw {
                 start: Dhw::from(std::array::from_fn(|_| rng.random_range(-3i32..4) as isize)),
                 size: shape(rng, 1, 9).into(),
             },
+            mode: PadMode::Constant,
             value: 4.0,
         }
         .into(),
-        4 => CropOrPad { size: shape(rng, 1, 9).into(), value: -3.0 }.into(),
+        4 => CropOrPad { size: shape(rng, 1, 9).into(), mode, value: -3.0 }.into(),
         5 => Reorient { to: codes[rng.random_range(0..5)].parse().unwrap() }.into(),
         6 => Flip { axes: Dhw::from(std::array::from_fn(|_| rng.random_bool(0.5))) }.into(),
         _ => Rotate90 { times: rng.random_range(-4..5), plane }.into(),
@@ -319,7 +321,7 @@ fn random_steps() -> Vec<Step> {
         RandZoom { p: 0.8, factor: Range(0.8, 1.3), same: false, kernel, padding }.into(),
         RandAffine { p: 0.8, shear: [range; 6], translate: Dhw::splat(range), ..RandAffine::default() }.into(),
         RandElastic { p: 0.8, sigma: Range(1.0, 2.0), magnitude: Range(2.0, 20.0), kernel, padding }.into(),
-        SpatialPad { size: Dhw::splat(6), method: PadMethod::Symmetric, value: 0.0 }.into(),
+        SpatialPad::new(Dhw::splat(6)).into(),
         RandSpatialCrop { size: Dhw::splat(5), samples: 1 }.into(),
     ]
 }
@@ -462,7 +464,8 @@ fn both_ways_of_interpolating_agree_with_the_definition() {
         }
         map.offset = std::array::from_fn(|_| rng.random_range(-2.0..6.0));
         let shape = Dhw::from(shape(&mut rng, 1, 9));
-        let resample = Resample { shape, map, kernel: Kernel::Linear, padding, elastic: None };
+        let resample =
+            Resample { shape, map, kernel: Kernel::Linear, padding, elastic: None, meaning: ResampleMeaning::Other };
         let got = resampled(&image, resample);
         // Displacements of 0 take the general way on any map.
         let still = Some(Elastic { sigma: 1.0, magnitude: 0.0, seed: 1 });
@@ -490,8 +493,14 @@ fn cubic_is_exact_for_quadratics_and_at_voxels() {
     let mut map = VoxelMap::scaling(Dhw { d: 0.5, h: 0.7, w: 0.6 }, Dhw::splat(2.0));
     for mixed in [0.0, 0.1] {
         map.linear[0][1] = mixed;
-        let resample =
-            Resample { shape: Dhw::splat(7), map, kernel: Kernel::Cubic, padding: BorderMode::Border, elastic: None };
+        let resample = Resample {
+            shape: Dhw::splat(7),
+            map,
+            kernel: Kernel::Cubic,
+            padding: BorderMode::Border,
+            elastic: None,
+            meaning: ResampleMeaning::Other,
+        };
         for ((d, h, w), got) in resampled(&image, resample).indexed_iter() {
             let [a, b, c] = map.apply([d as f64, h as f64, w as f64]);
             assert!((f64::from(*got) - value(a, b, c)).abs() < 1e-3, "{got} for {}", value(a, b, c));
@@ -503,6 +512,7 @@ fn cubic_is_exact_for_quadratics_and_at_voxels() {
         kernel: Kernel::Cubic,
         padding: BorderMode::Border,
         elastic: None,
+        meaning: ResampleMeaning::Other,
     };
     assert_eq!(resampled(&image, same), image);
 }

@@ -1,8 +1,8 @@
 //! Pipelines, traces and settings that were stored before types were renamed stay readable.
 
 use medseg_transforms::{
-    BorderMode, CropForeground, LabelInterpolation, PadMethod, Pipeline, Preprocessing, Reorient, Respace, SpatialPad,
-    Step, Trace,
+    BorderMode, CropForeground, LabelInterpolation, PadMethod, PadMode, Pipeline, Preprocessing, Reorient,
+    ResampleMeaning, Respace, SpatialChange, SpatialPad, Step, Trace,
 };
 use medseg_volume::{Dhw, Orientation};
 
@@ -36,6 +36,24 @@ fn traces_keep_their_form() {
     let trace: Trace = serde_json::from_str(stored).unwrap();
     let label = ndarray::Array3::from_shape_fn((2, 3, 4), |(z, ..)| z as u8);
     assert_eq!(trace.invert_label(&label.view()).unwrap(), label.mapv(|z| 1 - z));
+}
+
+#[test]
+fn changes_stored_before_padding_had_modes_are_read() {
+    let crop = r#"{"crop": {"region": {"start": [0, -1, 0], "size": [2, 4, 4]}, "outside": 0.0}}"#;
+    let resample = r#"{"resample": {"shape": [2, 3, 8], "map": {"linear":
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.5]], "offset": [0.0, 0.0, -0.25]},
+        "kernel": "linear", "padding": "border"}}"#;
+    let SpatialChange::Crop { mode: PadMode::Constant, .. } = serde_json::from_str(crop).unwrap() else {
+        panic!("{crop}");
+    };
+    let SpatialChange::Resample(read) = serde_json::from_str(resample).unwrap() else { panic!("{resample}") };
+    assert_eq!(read.meaning, ResampleMeaning::Other);
+    for text in [crop, resample] {
+        let change: SpatialChange = serde_json::from_str(text).unwrap();
+        let stored: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_value(change).unwrap(), stored);
+    }
 }
 
 #[test]
