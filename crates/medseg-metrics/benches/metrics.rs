@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use medseg_metrics::{Dhw, EmptyPolicy, SurfaceDistances, confusion, lesion_detection};
+use medseg_metrics::{Dhw, EmptyPolicy, SurfaceDistances, VoxelGrid, confusion, distance_transform, lesion_detection};
 use ndarray::Array3;
 
 /// Depth, height, width.
@@ -48,7 +48,17 @@ fn bench(c: &mut Criterion) {
     group.bench_function("hd95, assd, surface dice of masks far apart", |b| {
         b.iter(|| SurfaceDistances::new(corner.view(), opposite.view(), SPACING).map(|distances| distances.hd95()));
     });
+    // A gantry tilt of 25 degrees: slices shifted along the height axis.
+    let sheared = VoxelGrid::from_vectors([[0.0, 1.166, 2.5], [0.0, 0.8, 0.0], [0.8, 0.0, 0.0]]).expect("a grid");
+    let on_sheared = |a, b| SurfaceDistances::new(a, b, sheared).map(|distances| distances.hd95());
+    group.bench_function("hd95 on a sheared grid", |b| b.iter(|| on_sheared(predicted, reference)));
+    group.bench_function("hd95 on a sheared grid of masks far apart", |b| {
+        b.iter(|| on_sheared(corner.view(), opposite.view()));
+    });
     group.bench_function("lesions", |b| b.iter(|| lesion_detection(predicted, reference, 0.0)));
+    group.sample_size(10);
+    group.bench_function("distance transform", |b| b.iter(|| distance_transform(reference, SPACING)));
+    group.bench_function("distance transform on a sheared grid", |b| b.iter(|| distance_transform(reference, sheared)));
 }
 
 criterion_group!(benches, bench);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::mask_pair::MaskPair;
 use crate::surface_distances::checked_tolerance;
-use crate::{Confusion, Dhw, DistanceMetric, EmptyPolicy, MetricsError, SurfaceDistances, mean_ignoring_nan, spacing};
+use crate::{Confusion, DistanceMetric, EmptyPolicy, MetricsError, SurfaceDistances, VoxelGrid, mean_ignoring_nan};
 
 /// The scores of one case: one row of a results table.
 ///
@@ -107,17 +107,19 @@ impl CaseMetrics {
 
     /// Scores a binary prediction (non-zero = foreground) with the default [`EmptyPolicy`].
     ///
-    /// `spacing` is the voxel size in mm along `[depth, height, width]`; `tolerance_mm` is that of the surface Dice.
+    /// `grid` is a spacing in mm, [`Dhw<f64>`](crate::Dhw), or a [`VoxelGrid`] where axes are not perpendicular.
+    /// `tolerance_mm` is that of the surface Dice.
     ///
     /// # Errors
-    /// [`MetricsError::ShapeMismatch`], [`MetricsError::InvalidSpacing`], [`MetricsError::InvalidTolerance`].
+    /// [`MetricsError::ShapeMismatch`], [`MetricsError::InvalidSpacing`], [`MetricsError::InvalidGrid`],
+    /// [`MetricsError::InvalidTolerance`].
     pub fn evaluate(
         predicted: ArrayView3<u8>,
         reference: ArrayView3<u8>,
-        spacing: Dhw<f64>,
+        grid: impl Into<VoxelGrid>,
         tolerance_mm: f64,
     ) -> Result<Self, MetricsError> {
-        Self::evaluate_with(predicted, reference, spacing, tolerance_mm, EmptyPolicy::default())
+        Self::evaluate_with(predicted, reference, grid, tolerance_mm, EmptyPolicy::default())
     }
 
     /// [`evaluate`](Self::evaluate) with a chosen [`EmptyPolicy`] for `dice`, `iou` and `surface_dice`.
@@ -127,11 +129,11 @@ impl CaseMetrics {
     pub fn evaluate_with(
         predicted: ArrayView3<u8>,
         reference: ArrayView3<u8>,
-        spacing: Dhw<f64>,
+        grid: impl Into<VoxelGrid>,
         tolerance_mm: f64,
         empty: EmptyPolicy,
     ) -> Result<Self, MetricsError> {
-        Self::from_pair(|| MaskPair::new(predicted, reference), spacing, tolerance_mm, empty)
+        Self::from_pair(|| MaskPair::new(predicted, reference), grid.into(), tolerance_mm, empty)
     }
 
     /// One row for each of `classes` of two label maps, in that order.
@@ -155,12 +157,13 @@ impl CaseMetrics {
         predicted: ArrayView3<u8>,
         reference: ArrayView3<u8>,
         classes: &[u8],
-        spacing: Dhw<f64>,
+        grid: impl Into<VoxelGrid>,
         tolerance_mm: f64,
         empty: EmptyPolicy,
     ) -> Result<Vec<Self>, MetricsError> {
+        let grid = grid.into();
         let row =
-            |&class| Self::from_pair(|| MaskPair::for_class(predicted, reference, class), spacing, tolerance_mm, empty);
+            |&class| Self::from_pair(|| MaskPair::for_class(predicted, reference, class), grid, tolerance_mm, empty);
         classes.iter().map(row).collect()
     }
 
@@ -202,15 +205,15 @@ impl CaseMetrics {
 
     fn from_pair(
         pair: impl FnOnce() -> Result<MaskPair, MetricsError>,
-        spacing: Dhw<f64>,
+        grid: VoxelGrid,
         tolerance_mm: f64,
         empty: EmptyPolicy,
     ) -> Result<Self, MetricsError> {
-        spacing::validate(spacing)?;
+        grid.validate()?;
         checked_tolerance(tolerance_mm)?;
         let pair = pair()?;
         let counts = pair.confusion();
-        let surface = SurfaceScores::new(&pair, counts, spacing, tolerance_mm, empty)?;
+        let surface = SurfaceScores::new(&pair, counts, grid, tolerance_mm, empty)?;
         Ok(Self {
             dice: counts.dice(empty),
             iou: counts.iou(empty),
@@ -221,8 +224,8 @@ impl CaseMetrics {
             hd95_mm: surface.hd95_mm,
             assd_mm: surface.assd_mm,
             surface_dice: surface.dice,
-            volume_ml_reference: counts.volume_ml_reference(spacing)?,
-            volume_ml_predicted: counts.volume_ml_predicted(spacing)?,
+            volume_ml_reference: counts.volume_ml_reference(grid)?,
+            volume_ml_predicted: counts.volume_ml_predicted(grid)?,
             relative_volume_difference: counts.relative_volume_difference(),
         })
     }
@@ -239,7 +242,7 @@ impl SurfaceScores {
     fn new(
         pair: &MaskPair,
         counts: Confusion,
-        spacing: Dhw<f64>,
+        grid: VoxelGrid,
         tolerance_mm: f64,
         empty: EmptyPolicy,
     ) -> Result<Self, MetricsError> {
@@ -247,7 +250,7 @@ impl SurfaceScores {
             // Where a mask is empty, surface Dice is worth what Dice is: 1, 0 or nothing.
             return Ok(Self { hd_mm: f64::NAN, hd95_mm: f64::NAN, assd_mm: f64::NAN, dice: counts.dice(empty) });
         }
-        let distances = SurfaceDistances::from_pair(pair, spacing, DistanceMetric::Euclidean)?;
+        let distances = SurfaceDistances::from_pair(pair, grid, DistanceMetric::Euclidean)?;
         Ok(Self {
             hd_mm: distances.hausdorff(),
             hd95_mm: distances.hd95(),

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::shapes::require_same_shape;
-use crate::{Dhw, EmptyPolicy, MetricsError, byte_sums, spacing};
+use crate::{EmptyPolicy, MetricsError, VoxelGrid, byte_sums};
 
 /// Voxel counts of a binary prediction against a reference.
 ///
@@ -160,25 +160,26 @@ impl Confusion {
     /// Volume of the prediction in millilitres.
     ///
     /// # Errors
-    /// [`MetricsError::InvalidSpacing`].
-    pub fn volume_ml_predicted(&self, spacing: Dhw<f64>) -> Result<f64, MetricsError> {
-        spacing::volume_ml(self.predicted(), spacing)
+    /// [`MetricsError::InvalidSpacing`], [`MetricsError::InvalidGrid`].
+    pub fn volume_ml_predicted(&self, grid: impl Into<VoxelGrid>) -> Result<f64, MetricsError> {
+        grid.into().volume_ml(self.predicted())
     }
 
     /// Volume of the reference in millilitres.
     ///
     /// # Errors
-    /// [`MetricsError::InvalidSpacing`].
-    pub fn volume_ml_reference(&self, spacing: Dhw<f64>) -> Result<f64, MetricsError> {
-        spacing::volume_ml(self.reference(), spacing)
+    /// [`MetricsError::InvalidSpacing`], [`MetricsError::InvalidGrid`].
+    pub fn volume_ml_reference(&self, grid: impl Into<VoxelGrid>) -> Result<f64, MetricsError> {
+        grid.into().volume_ml(self.reference())
     }
 
     /// Volume of the prediction less that of the reference, in millilitres: positive if it is too large.
     ///
     /// # Errors
-    /// [`MetricsError::InvalidSpacing`].
-    pub fn volume_difference_ml(&self, spacing: Dhw<f64>) -> Result<f64, MetricsError> {
-        Ok(self.volume_ml_predicted(spacing)? - self.volume_ml_reference(spacing)?)
+    /// [`MetricsError::InvalidSpacing`], [`MetricsError::InvalidGrid`].
+    pub fn volume_difference_ml(&self, grid: impl Into<VoxelGrid>) -> Result<f64, MetricsError> {
+        let grid = grid.into();
+        Ok(self.volume_ml_predicted(grid)? - self.volume_ml_reference(grid)?)
     }
 
     /// `(predicted - reference) / reference`: 0.1 means 10 % too large; NaN if the reference is empty.

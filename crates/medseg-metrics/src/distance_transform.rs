@@ -6,7 +6,9 @@ use rayon::prelude::*;
 use crate::depth_steps::{DepthSteps, NO_FEATURE};
 use crate::lower_envelope::LowerEnvelope;
 use crate::near_columns::NearColumns;
-use crate::{Dhw, MetricsError, spacing};
+use crate::oblique_distances::{oblique_distances_between, oblique_transform};
+use crate::voxel_grid::ValidGrid;
+use crate::{MetricsError, VoxelGrid};
 
 /// Columns that the voxels of a plane may look at, per voxel of the plane: about the cost of its transform.
 const LOOKS_PER_VOXEL: usize = 4;
@@ -16,6 +18,9 @@ const LOOKS_PER_VOXEL: usize = 4;
 /// Exact (up to rounding in `f64`), with anisotropic spacing; 0 on the features themselves, infinite everywhere if
 /// there are none. scipy's `distance_transform_edt(features == 0, sampling=spacing)` computes the same. Takes time
 /// linear in the number of voxels and spreads over rayon's threads; the result does not depend on their number.
+///
+/// A sheared grid is exact too, but slower, and needs about 24 bytes more for each feature: a k-d tree of them is searched
+/// for every voxel.
 ///
 /// ```
 /// use medseg_metrics::{Dhw, distance_transform};
@@ -27,37 +32,54 @@ const LOOKS_PER_VOXEL: usize = 4;
 /// ```
 ///
 /// # Errors
-/// [`MetricsError::InvalidSpacing`].
-pub fn distance_transform(features: ArrayView3<u8>, spacing: Dhw<f64>) -> Result<Array3<f64>, MetricsError> {
-    let spacing = spacing::validate(spacing)?;
+/// [`MetricsError::InvalidSpacing`], [`MetricsError::InvalidGrid`].
+pub fn distance_transform(features: ArrayView3<u8>, grid: impl Into<VoxelGrid>) -> Result<Array3<f64>, MetricsError> {
+    Ok(transform(features, grid.into().validate()?))
+}
+
+fn transform(features: ArrayView3<u8>, grid: ValidGrid) -> Array3<f64> {
     let dims: [usize; 3] = features.dim().into();
     let mut distances = Array3::<f64>::zeros(dims);
-    let plane_len = dims[1] * dims[2];
     if features.is_empty() {
-        return Ok(distances);
+        return distances;
     }
     let features = features.as_standard_layout();
     if let (Some(features), Some(out)) = (features.as_slice(), distances.as_slice_mut()) {
-        let columns = DepthSteps::new(features, dims);
-        out.par_chunks_mut(plane_len).enumerate().for_each_init(PlaneScratch::default, |scratch, (d, out)| {
-            scratch.fill(&columns, d, spacing);
-            for w in 0..dims[2] {
-                let mut read = scratch.column(w, dims[2], spacing[1]);
-                for h in 0..dims[1] {
-                    out[h * dims[2] + w] = read(h).sqrt();
-                }
-            }
-        });
+        match grid {
+            ValidGrid::Perpendicular(spacing) => perpendicular_transform(features, dims, spacing, out),
+            ValidGrid::Oblique(frame) => oblique_transform(features, dims, frame, out),
+        }
     }
-    Ok(distances)
+    distances
+}
+
+fn perpendicular_transform(features: &[u8], dims: [usize; 3], spacing: [f64; 3], out: &mut [f64]) {
+    let columns = DepthSteps::new(features, dims);
+    out.par_chunks_mut(dims[1] * dims[2]).enumerate().for_each_init(PlaneScratch::default, |scratch, (d, out)| {
+        scratch.fill(&columns, d, spacing);
+        for w in 0..dims[2] {
+            let mut read = scratch.column(w, dims[2], spacing[1]);
+            for h in 0..dims[1] {
+                out[h * dims[2] + w] = read(h).sqrt();
+            }
+        }
+    });
 }
 
 /// Distances in millimetres from every non-zero voxel of `from` to the nearest non-zero voxel of `to`, in C order.
+pub(crate) fn distances_between(from: &[u8], to: &[u8], dims: [usize; 3], grid: ValidGrid) -> Vec<f64> {
+    match grid {
+        ValidGrid::Perpendicular(spacing) => perpendicular_distances_between(from, to, dims, spacing),
+        ValidGrid::Oblique(frame) => oblique_distances_between(from, to, dims, frame),
+    }
+}
+
+/// [`distances_between`] on perpendicular axes.
 ///
 /// Each voxel looks at the columns around it, nearest first. That is quick where the two lie close together, as a
 /// prediction and its reference do. Voxels that would look for too long are left to the distance transform of their
 /// plane: time stays linear in the number of voxels. Which way a voxel goes does not depend on the number of threads.
-pub(crate) fn distances_between(from: &[u8], to: &[u8], dims: [usize; 3], spacing: [f64; 3]) -> Vec<f64> {
+fn perpendicular_distances_between(from: &[u8], to: &[u8], dims: [usize; 3], spacing: [f64; 3]) -> Vec<f64> {
     let plane_len = dims[1] * dims[2];
     let columns = DepthSteps::new(to, dims);
     let near = NearColumns::new(spacing);

@@ -30,6 +30,9 @@ pub enum MetricsError {
     /// A voxel size that is not a positive, finite number of millimetres.
     #[error("spacing {0:?} mm (depth, height, width) must be positive and finite")]
     InvalidSpacing([f64; 3]),
+    /// Voxel vectors that span no grid.
+    #[error("voxel vectors {0:?} mm (of depth, height, width) must be finite, longer than 0 and not in one plane")]
+    InvalidGrid([[f64; 3]; 3]),
     /// A surface tolerance that is negative or not a number.
     #[error("tolerance_mm = {0} must be zero or more")]
     InvalidTolerance(f64),

@@ -8,7 +8,7 @@ use crate::distance_transform::distances_between;
 use crate::mask_pair::MaskPair;
 use crate::quantile::quantile;
 use crate::surface::surface_of;
-use crate::{Dhw, MetricsError, spacing};
+use crate::{MetricsError, VoxelGrid};
 
 /// Distance between two voxels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -17,16 +17,17 @@ pub enum DistanceMetric {
     /// Straight-line distance in millimetres.
     #[default]
     Euclidean,
-    /// The largest of the three index differences, in voxels; the spacing plays no part (as in MONAI).
+    /// The largest of the three index differences, in voxels; the grid plays no part (as in MONAI).
     Chessboard,
-    /// The sum of the three index differences, in voxels; the spacing plays no part (as in MONAI).
+    /// The sum of the three index differences, in voxels; the grid plays no part (as in MONAI).
     Taxicab,
 }
 
 /// Distances between the surfaces of a prediction and a reference, from which every surface score is read.
 ///
 /// Each is the distance between the centres of a [surface voxel](crate::mask_surface) and the nearest surface voxel of
-/// the other mask. Both directions are measured.
+/// the other mask. Both directions are measured. Surface voxels are found by their neighbours and count once each, whatever
+/// the [`VoxelGrid`]; distances are exact on every grid.
 ///
 /// Empty masks follow MONAI: if both are empty there are no distances and every score is NaN; if one is empty, every
 /// surface voxel of the other is infinitely far away, in both directions.
@@ -55,9 +56,13 @@ impl SurfaceDistances {
     /// Euclidean distances in millimetres.
     ///
     /// # Errors
-    /// [`MetricsError::ShapeMismatch`], [`MetricsError::InvalidSpacing`].
-    pub fn new(predicted: ArrayView3<u8>, reference: ArrayView3<u8>, spacing: Dhw<f64>) -> Result<Self, MetricsError> {
-        Self::with_metric(predicted, reference, spacing, DistanceMetric::Euclidean)
+    /// [`MetricsError::ShapeMismatch`], [`MetricsError::InvalidSpacing`], [`MetricsError::InvalidGrid`].
+    pub fn new(
+        predicted: ArrayView3<u8>,
+        reference: ArrayView3<u8>,
+        grid: impl Into<VoxelGrid>,
+    ) -> Result<Self, MetricsError> {
+        Self::with_metric(predicted, reference, grid, DistanceMetric::Euclidean)
     }
 
     /// Euclidean distances in millimetres of one class of two label maps.
@@ -68,27 +73,27 @@ impl SurfaceDistances {
         predicted: ArrayView3<u8>,
         reference: ArrayView3<u8>,
         class: u8,
-        spacing: Dhw<f64>,
+        grid: impl Into<VoxelGrid>,
     ) -> Result<Self, MetricsError> {
         let pair = MaskPair::for_class(predicted, reference, class)?;
-        Self::from_pair(&pair, spacing, DistanceMetric::Euclidean)
+        Self::from_pair(&pair, grid.into(), DistanceMetric::Euclidean)
     }
 
     /// Distances by any [`DistanceMetric`].
     ///
     /// # Errors
-    /// [`MetricsError::ShapeMismatch`], [`MetricsError::InvalidSpacing`].
+    /// [`MetricsError::ShapeMismatch`], [`MetricsError::InvalidSpacing`], [`MetricsError::InvalidGrid`].
     pub fn with_metric(
         predicted: ArrayView3<u8>,
         reference: ArrayView3<u8>,
-        spacing: Dhw<f64>,
+        grid: impl Into<VoxelGrid>,
         metric: DistanceMetric,
     ) -> Result<Self, MetricsError> {
-        Self::from_pair(&MaskPair::new(predicted, reference)?, spacing, metric)
+        Self::from_pair(&MaskPair::new(predicted, reference)?, grid.into(), metric)
     }
 
-    pub(crate) fn from_pair(pair: &MaskPair, spacing: Dhw<f64>, metric: DistanceMetric) -> Result<Self, MetricsError> {
-        let spacing = spacing::validate(spacing)?;
+    pub(crate) fn from_pair(pair: &MaskPair, grid: VoxelGrid, metric: DistanceMetric) -> Result<Self, MetricsError> {
+        let grid = grid.validate()?;
         let predicted = surface_of(&pair.predicted, pair.dims);
         let reference = surface_of(&pair.reference, pair.dims);
         let count = |edges: &[u8]| edges.iter().filter(|v| **v != 0).count();
@@ -97,7 +102,7 @@ impl SurfaceDistances {
             return Ok(Self { predicted_to_reference: unreachable.clone(), reference_to_predicted: unreachable });
         }
         let measure = |from: &[u8], to: &[u8]| match metric {
-            DistanceMetric::Euclidean => distances_between(from, to, pair.dims, spacing),
+            DistanceMetric::Euclidean => distances_between(from, to, pair.dims, grid),
             DistanceMetric::Chessboard => in_voxels(steps_between(from, to, pair.dims, true)),
             DistanceMetric::Taxicab => in_voxels(steps_between(from, to, pair.dims, false)),
         };
@@ -182,7 +187,7 @@ impl SurfaceDistances {
     /// Surface Dice (normalised surface distance) at a tolerance, 0 to 1.
     ///
     /// The share of surface voxels, of both masks taken together, that lie within `tolerance_mm` (inclusive) of the
-    /// other surface. Surfaces are sets of border voxels, each of which counts once: MONAI's `compute_surface_dice`
+    /// other surface. Surfaces are sets of border voxels, each of which counts once, on sheared grids too: MONAI's `compute_surface_dice`
     /// with `use_subvoxels=False`. Nikolov et al. (2018) weight triangles by area instead: values of the two
     /// definitions differ a little. 0 if one mask is empty, NaN if both are.
     ///

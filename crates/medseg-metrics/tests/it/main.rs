@@ -5,4 +5,5 @@ mod golden;
 mod golden_json;
 mod lesions;
 mod oracle;
+mod sheared;
 mod tables;

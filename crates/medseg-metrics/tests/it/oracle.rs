@@ -6,7 +6,7 @@ use ndarray::{Array3, ArrayView3};
 use proptest::prelude::*;
 
 /// Masks of up to 9 voxels a side and any density, empty ones among them.
-fn mask(shape: (usize, usize, usize)) -> impl Strategy<Value = Array3<u8>> {
+pub(crate) fn mask(shape: (usize, usize, usize)) -> impl Strategy<Value = Array3<u8>> {
     let voxels = shape.0 * shape.1 * shape.2;
     (0.0..=1.0_f64, 0.0..=1.0_f64).prop_flat_map(move |(a, b)| {
         let density = a * b;
@@ -15,7 +15,7 @@ fn mask(shape: (usize, usize, usize)) -> impl Strategy<Value = Array3<u8>> {
     })
 }
 
-fn pair() -> impl Strategy<Value = (Array3<u8>, Array3<u8>)> {
+pub(crate) fn pair() -> impl Strategy<Value = (Array3<u8>, Array3<u8>)> {
     (1..10_usize, 1..10_usize, 1..10_usize).prop_flat_map(|shape| (mask(shape), mask(shape)))
 }
 
@@ -28,7 +28,7 @@ fn exact_spacing() -> impl Strategy<Value = [f64; 3]> {
     prop::array::uniform3((1..128_u32).prop_map(|n| f64::from(n) / 16.0))
 }
 
-fn voxels(mask: ArrayView3<u8>) -> Vec<[usize; 3]> {
+pub(crate) fn voxels(mask: ArrayView3<u8>) -> Vec<[usize; 3]> {
     mask.indexed_iter().filter(|(_, v)| **v != 0).map(|((d, h, w), _)| [d, h, w]).collect()
 }
 
@@ -63,7 +63,7 @@ fn nearest(from: &[usize; 3], to: &[[usize; 3]], spacing: [f64; 3], metric: Dist
     to.iter().map(|b| distance(from, b, spacing, metric)).fold(f64::INFINITY, f64::min)
 }
 
-fn sorted(mut values: Vec<f64>) -> Vec<f64> {
+pub(crate) fn sorted(mut values: Vec<f64>) -> Vec<f64> {
     values.sort_by(f64::total_cmp);
     values
 }
@@ -78,7 +78,7 @@ fn same_but_for_rounding(got: f64, want: f64) -> bool {
 }
 
 /// The scores of sorted distances by their definitions: HD, HD95, ASSD and surface Dice.
-fn naive_scores(forward: &[f64], back: &[f64], tolerance: f64) -> [f64; 4] {
+pub(crate) fn naive_scores(forward: &[f64], back: &[f64], tolerance: f64) -> [f64; 4] {
     let percentile = |sorted: &[f64]| {
         let rank = 0.95 * (sorted.len() - 1) as f64;
         let (low, high) = (sorted[rank.floor() as usize], sorted[rank.ceil() as usize]);
