@@ -69,7 +69,7 @@ fn whatever_changes_the_result_changes_the_key() {
     let label = folder.path().join("b.nii");
     fs::write(&image, b"image").unwrap();
     fs::write(&label, b"label").unwrap();
-    let case = Case { id: "a".into(), image: image.clone(), label: Some(label.clone()) };
+    let case = Case::new("a", &image, Some(label.clone()));
     let first = CacheKey::new(&case, &(1, "window")).unwrap();
     assert_eq!(CacheKey::new(&case, &(1, "window")).unwrap(), first);
     assert_ne!(CacheKey::new(&case, &(2, "window")).unwrap(), first);
