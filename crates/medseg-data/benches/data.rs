@@ -33,7 +33,7 @@ fn write_case(folder: &Path) -> Case {
         u8::from((50..150).contains(&d) && from(h, w, 195.5) < radius)
     });
     let geometry = Geometry::from_spacing(Dhw { d: 1.5, h: 0.8, w: 0.8 }).expect("a geometry");
-    let case = Case { id: "ct".into(), image: folder.join("ct.nii.gz"), label: Some(folder.join("liver.nii.gz")) };
+    let case = Case::new("ct", folder.join("ct.nii.gz"), Some(folder.join("liver.nii.gz")));
     write_image_i16(&case.image, &Volume::new(ct, geometry.clone())).expect("a file");
     write_label(folder.join("liver.nii.gz"), &Volume::new(liver, geometry)).expect("a file");
     case

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::DataError;
 use crate::cache_stats::{CacheStats, Counters};
 use crate::case::Case;
+use crate::case_error::named_once;
 use crate::disk::{CacheItem, CacheKey, DiskCache, Found};
 
 type BoxedError = Box<dyn std::error::Error + Send + Sync>;
@@ -231,10 +232,7 @@ impl<T> CachedDataset<T> {
         // The item of a preparation that panicked is dropped with all it had made.
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.prepare)(case)));
         let outcome = outcome.unwrap_or_else(|payload| Err(format!("panicked: {}", message_of(&*payload)).into()));
-        outcome.map_err(|source| match source.downcast::<DataError>() {
-            Ok(error) => error.in_case(case),
-            Err(source) => DataError::Prepare { case: case.id.clone(), source },
-        })
+        outcome.map_err(|error| named_once(error, &case.id))
     }
 
     /// Takes `bytes` from the budget if they are left.

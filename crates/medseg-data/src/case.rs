@@ -3,71 +3,152 @@
 use std::path::{Path, PathBuf};
 
 use medseg_transforms::Sample;
-use medseg_volume::{read_image, read_label};
+use medseg_volume::{LabelChoice, read_image, read_label_of};
+use ndarray::{Axis, stack};
 use serde::{Deserialize, Serialize};
 
-use crate::DataError;
+use crate::check::check_channels;
+use crate::names::case_id;
+use crate::{ChannelFault, DataError};
 
 /// One image with its label, by their files.
+///
+/// ```
+/// use medseg_data::Case;
+/// let case = Case::new("liver_1", "ct.nii.gz", Some("liver.nii.gz".into()));
+/// assert_eq!(case.images().count(), 1);
+/// let case = case.with_channels(["pet.nii.gz"]);
+/// assert_eq!(case.images().count(), 2);
+/// assert!(case.single_image().is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Case {
-    /// Name of the image's file without `.nii` or `.nii.gz`.
+    /// Name of the image's file without its ending, and without its channel's number.
     pub id: String,
-    /// The image's file.
+    /// The image's file, or that of its first channel.
     pub image: PathBuf,
+    /// The files of the further channels, in order; empty for most images.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<PathBuf>,
     /// The label's file; `None` for a case that is only predicted.
     pub label: Option<PathBuf>,
 }
 
 impl Case {
+    /// A case whose image is one file.
+    #[must_use]
+    pub fn new(id: impl Into<String>, image: impl Into<PathBuf>, label: Option<PathBuf>) -> Self {
+        Self { id: id.into(), image: image.into(), channels: Vec::new(), label }
+    }
+
     /// The case of one image without a label.
     ///
     /// # Errors
     /// If the file's name is not valid Unicode. The file itself is not looked at.
     pub fn unlabelled(image: impl Into<PathBuf>) -> Result<Self, DataError> {
         let image = image.into();
-        Ok(Self { id: case_id(&image)?, image, label: None })
+        Ok(Self::new(case_id(&image)?, image, None))
     }
 
-    /// Reads image and label into memory, with the intensities and label values of the files, on the image's grid.
+    /// Sets the files of the channels after the first.
+    #[must_use]
+    pub fn with_channels<P: Into<PathBuf>>(mut self, channels: impl IntoIterator<Item = P>) -> Self {
+        self.channels = channels.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The files of all channels, in order.
+    pub fn images(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&self.image).chain(&self.channels).map(PathBuf::as_path)
+    }
+
+    /// The image's file, if it is the only one: for users of one channel, who must not pass the others over.
     ///
     /// # Errors
-    /// [`DataError::Prepare`] naming the case, if a file cannot be read or image and label have different shapes. Grids are
-    /// compared by [`check_case`](crate::check_case).
-    pub fn read(&self) -> Result<Sample, DataError> {
-        self.read_files().map_err(|error| error.in_case(self))
+    /// [`DataError::Channels`].
+    pub fn single_image(&self) -> Result<&Path, DataError> {
+        match self.channels.len() {
+            0 => Ok(&self.image),
+            further => {
+                let source = ChannelFault::Several { channels: 1 + further };
+                Err(DataError::Channels { case: self.id.clone(), source })
+            }
+        }
     }
 
-    fn read_files(&self) -> Result<Sample, DataError> {
-        let image = read_image(&self.image)?;
-        let label = self.label.as_deref().map(read_label).transpose()?;
+    /// Reads image and label into memory, with the intensities and label values of the files, on the image's grid. The
+    /// image is `[channel, depth, height, width]`.
+    ///
+    /// # Errors
+    /// [`DataError::Prepare`] naming the case, if a file cannot be read, image and label have different shapes, a label
+    /// value is not from 0 to 255, or two channels differ in shape or, by more than
+    /// [`GRID_TOLERANCE_MM`](crate::GRID_TOLERANCE_MM), in their grids. The grids of image and label are compared by
+    /// [`check_case`](crate::check_case).
+    pub fn read(&self) -> Result<Sample, DataError> {
+        self.read_with(&LabelChoice::All)
+    }
+
+    /// [`read`](Self::read) with those label values that are wanted; all others become 0, the background.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), with the label values that [`LabelChoice`] refuses.
+    ///
+    /// ```
+    /// use medseg_data::Case;
+    /// use medseg_volume::{Dhw, Geometry, LabelChoice, Volume, WriteOptions, write_image, write_volume};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let file = |name: &str| folder.path().join(name);
+    /// let geometry = Geometry::from_spacing(Dhw::splat(1.0))?;
+    /// write_image(file("ct.nii"), &Volume::new(ndarray::array![[[0.0, 70.0, 60.0]]], geometry.clone()))?;
+    /// let label = Volume::new(ndarray::array![[[0_i16, 1, 1000]]], geometry);
+    /// write_volume(file("liver.nii"), &label, &WriteOptions::default())?;
+    ///
+    /// let case = Case::new("a", file("ct.nii"), Some(file("liver.nii")));
+    /// assert!(case.read().is_err()); // 1000 is no u8
+    /// let liver = case.read_with(&LabelChoice::only(&[1]))?.label;
+    /// assert_eq!(liver, Some(ndarray::array![[[0, 1, 0]]]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn read_with(&self, labels: &LabelChoice) -> Result<Sample, DataError> {
+        self.read_files(labels).map_err(|error| error.in_case(self))
+    }
+
+    fn read_files(&self, labels: &LabelChoice) -> Result<Sample, DataError> {
+        check_channels(self, crate::GRID_TOLERANCE_MM)?;
+        let first = read_image(&self.image)?;
+        let shape = first.shape();
+        let label = self.label.as_deref().map(|path| read_label_of(path, labels)).transpose()?;
         if let (Some(path), Some(label)) = (&self.label, &label)
-            && label.shape() != image.shape()
+            && label.shape() != shape
         {
             return Err(DataError::GridMismatch {
                 image: self.image.clone(),
                 label: path.clone(),
-                difference: format!("{} against {} voxels", image.shape(), label.shape()),
+                difference: format!("{shape} against {} voxels", label.shape()),
             });
         }
-        Ok(Sample::new(self.id.clone(), image.data, label.map(|label| label.data), image.geometry))
+        let label = label.map(|label| label.data);
+        if self.channels.is_empty() {
+            return Ok(Sample::new(self.id.clone(), first.data, label, first.geometry));
+        }
+        let mut channels = vec![first.data];
+        for path in &self.channels {
+            channels.push(read_image(path)?.data);
+        }
+        let views: Vec<_> = channels.iter().map(|channel| channel.view()).collect();
+        // Shapes were compared by their headers, but a file may have been replaced meanwhile.
+        let image = stack(Axis(0), &views).map_err(|_| self.replaced(&channels))?;
+        Ok(Sample { id: self.id.clone(), image, label, geometry: first.geometry })
     }
-}
 
-/// A file's name without folder and without `.nii` or `.nii.gz`.
-pub(crate) fn case_id(path: &Path) -> Result<String, DataError> {
-    let name =
-        path.file_name().and_then(|name| name.to_str()).ok_or_else(|| DataError::FileName { path: path.into() })?;
-    Ok(nifti_stem(name).unwrap_or(name).to_string())
-}
-
-/// `name` without its NIfTI extension, or `None` if it has none.
-pub(crate) fn nifti_stem(name: &str) -> Option<&str> {
-    [".nii.gz", ".nii"].iter().find_map(|extension| {
-        let at = name.len().checked_sub(extension.len())?;
-        let (stem, end) = name.split_at_checked(at)?;
-        (end.eq_ignore_ascii_case(extension) && !stem.is_empty()).then_some(stem)
-    })
+    fn replaced(&self, channels: &[ndarray::Array3<f32>]) -> DataError {
+        let other = channels.iter().position(|channel| channel.dim() != channels[0].dim()).unwrap_or(0);
+        DataError::ChannelMismatch {
+            first: self.image.clone(),
+            other: self.images().nth(other).unwrap_or(&self.image).to_path_buf(),
+            difference: "their shapes changed while they were read".into(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -75,15 +156,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stems_lose_their_nifti_extension_only() {
-        assert_eq!(nifti_stem("liver_1.nii.gz"), Some("liver_1"));
-        assert_eq!(nifti_stem("a.b.nii"), Some("a.b"));
-        assert_eq!(nifti_stem("scan.NII.GZ"), Some("scan"));
-        assert_eq!(nifti_stem("leber_ü.nii"), Some("leber_ü"));
-        for other in ["notes.txt", "scan.gz", ".nii", ".nii.gz", "nii", "ü", ""] {
-            assert_eq!(nifti_stem(other), None, "{other}");
-        }
+    fn a_case_of_one_image_has_the_name_of_its_file() {
         let case = Case::unlabelled("folder/scan.nii.gz").unwrap();
         assert_eq!((case.id.as_str(), case.label), ("scan", None));
+        assert_eq!(Case::unlabelled("folder/scan_0000.nrrd").unwrap().id, "scan_0000");
+    }
+
+    #[test]
+    fn a_case_without_channels_is_stored_as_it_was_before_there_were_any() {
+        let case = Case::new("a", "a.nii", None);
+        let text = serde_json::to_string(&case).unwrap();
+        assert_eq!(text, r#"{"id":"a","image":"a.nii","label":null}"#);
+        assert_eq!(serde_json::from_str::<Case>(&text).unwrap(), case);
+        let case = case.with_channels(["b.nii"]);
+        assert_eq!(serde_json::from_str::<Case>(&serde_json::to_string(&case).unwrap()).unwrap(), case);
     }
 }

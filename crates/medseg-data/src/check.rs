@@ -8,11 +8,11 @@ use crate::case::Case;
 /// Largest distance (mm) of a label's voxels from the image's for [`check_case`]: the rounding of headers, not more.
 pub const GRID_TOLERANCE_MM: f64 = 0.1;
 
-/// Reads the headers of a case and checks that image and label have the same shape and the same grid in space, within
-/// [`GRID_TOLERANCE_MM`]. Returns what the image's header tells.
+/// Reads the headers of a case and checks that all channels of the image and the label have the same shape and the same
+/// grid in space, within [`GRID_TOLERANCE_MM`]. Returns the header of the image, or of its first channel.
 ///
 /// # Errors
-/// If a header cannot be read, or the two differ; the message names the case, both files and the difference.
+/// If a header cannot be read, or two differ; the message names the case, both files and the difference.
 pub fn check_case(case: &Case) -> Result<VolumeInfo, DataError> {
     check_case_within(case, GRID_TOLERANCE_MM)
 }
@@ -26,22 +26,41 @@ pub fn check_case_within(case: &Case, tolerance_mm: f64) -> Result<VolumeInfo, D
 }
 
 fn compare(case: &Case, tolerance_mm: f64) -> Result<VolumeInfo, DataError> {
-    let image = read_info(&case.image)?;
-    let Some(label_path) = &case.label else { return Ok(image) };
-    let label = read_info(label_path)?;
-    let difference = if image.shape != label.shape {
-        Some(format!("{} against {} voxels", image.shape, label.shape))
-    } else if tolerance_mm < f64::INFINITY && !image.geometry.same_grid(&label.geometry, image.shape, tolerance_mm) {
-        Some(grid_difference(&image.geometry, &label.geometry, image.shape))
-    } else {
-        None
+    let image = match check_channels(case, tolerance_mm)? {
+        Some(info) => info,
+        None => read_info(&case.image)?,
     };
-    match difference {
+    let Some(label) = &case.label else { return Ok(image) };
+    match difference(&image, &read_info(label)?, tolerance_mm) {
         Some(difference) => {
-            Err(DataError::GridMismatch { image: case.image.clone(), label: label_path.clone(), difference })
+            Err(DataError::GridMismatch { image: case.image.clone(), label: label.clone(), difference })
         }
         None => Ok(image),
     }
+}
+
+/// Compares the headers of a case's channels. Returns that of the first, or none for a case of one channel, whose file
+/// is not looked at.
+pub(crate) fn check_channels(case: &Case, tolerance_mm: f64) -> Result<Option<VolumeInfo>, DataError> {
+    if case.channels.is_empty() {
+        return Ok(None);
+    }
+    let first = read_info(&case.image)?;
+    for other in &case.channels {
+        if let Some(difference) = difference(&first, &read_info(other)?, tolerance_mm) {
+            return Err(DataError::ChannelMismatch { first: case.image.clone(), other: other.clone(), difference });
+        }
+    }
+    Ok(Some(first))
+}
+
+/// The difference of two files' shapes or grids, if there is one.
+fn difference(first: &VolumeInfo, other: &VolumeInfo, tolerance_mm: f64) -> Option<String> {
+    if first.shape != other.shape {
+        return Some(format!("{} against {} voxels", first.shape, other.shape));
+    }
+    let same = tolerance_mm == f64::INFINITY || first.geometry.same_grid(&other.geometry, first.shape, tolerance_mm);
+    (!same).then(|| grid_difference(&first.geometry, &other.geometry, first.shape))
 }
 
 /// [`check_case`] for all cases; the first that does not fit is the error.

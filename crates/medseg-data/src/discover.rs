@@ -1,18 +1,16 @@
 //! Finding the cases in a folder.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use serde_json::Value;
+use std::path::Path;
 
 use crate::DataError;
-use crate::case::{Case, nifti_stem};
-use crate::json_file::read_json;
+use crate::case::Case;
+use crate::dataset_warning::DatasetWarning;
+use crate::listing::Listing;
+use crate::pairing::{labelled, unlabelled};
 
 /// Folder names that belong together: images, labels.
 const LAYOUTS: [(&str, &str); 3] = [("imagesTr", "labelsTr"), ("image", "label"), ("images", "labels")];
-/// Folder of the unlabelled test cases in the layout of the Medical Segmentation Decathlon.
+/// Folder of the unlabelled test cases in the layout of the Medical Segmentation Decathlon and of nnU-Net.
 const TEST_IMAGES: &str = "imagesTs";
 /// List of the cases in that layout.
 const LISTING: &str = "dataset.json";
@@ -21,144 +19,70 @@ const LISTING: &str = "dataset.json";
 ///
 /// Two layouts are known:
 /// - `image/` and `label/` (or `images/` and `labels/`) with files of the same names;
-/// - that of the [Medical Segmentation Decathlon](http://medicaldecathlon.com): `imagesTr/` and `labelsTr/`, the
-///   unlabelled cases in `imagesTs/` if it is there, and a `dataset.json`, which may be missing. The folders decide
-///   which cases there are; a file that the list names and the folders lack is an error, as it tells of a download that
-///   was cut off.
+/// - that of the [Medical Segmentation Decathlon](http://medicaldecathlon.com) and of
+///   [nnU-Net](https://github.com/MIC-DKFZ/nnUNet): `imagesTr/` and `labelsTr/`, the unlabelled cases in `imagesTs/` if
+///   it is there, and a `dataset.json`, which may be missing. The folders decide which cases there are; a file that the
+///   list names and the folders lack is an error, as a sign of a download that was cut off.
 ///
-/// An image and its label may differ in `.nii` and `.nii.gz`. The names `volume-7` and `segmentation-7` of the LiTS
-/// challenge's own files count as the same. Hidden files (macOS's `._*` among them) and other files are passed over.
-/// Labelled cases come first, then the unlabelled ones.
+/// Files are volumes by their [ending](medseg_volume::VOLUME_ENDINGS), in any case; an image and its label may differ in
+/// it. The names `volume-7` and `segmentation-7` of the LiTS challenge's own files count as the same. So do names that
+/// differ only in how Unicode composes letters; ids are composed (NFC). Hidden files (macOS's `._*` among them) and
+/// other files are passed over. Labelled cases come first, then the unlabelled ones.
+///
+/// nnU-Net's names: an image `liver_001_0000` without a label of its own name belongs to the label `liver_001`, as channel
+/// 0 of that case; `_0001` and so on are its [further channels](Case::channels). All cases must have as many, as many as
+/// the `channel_names` or `modality` of a `dataset.json`. Where images and labels have the same names, such an end is a
+/// part of the name.
 ///
 /// # Errors
-/// If a folder is missing or holds no NIfTI file, an image has no label, a label no image, two files have one name, or
-/// a listed file is missing. The message names the path.
+/// If a folder is missing or holds no volume, an image has no label or two, a label no image, a case a channel too few or
+/// too many, two files have one name, a listed file is missing, or `dataset.json` is no JSON. The message names the path.
 ///
 /// # Examples
 /// ```
-/// let folder = std::env::temp_dir().join("medseg-data-discover");
-/// for (sub, name) in [("image", "b.nii.gz"), ("label", "b.nii"), ("image", "a.nii"), ("label", "a.nii")] {
-///     std::fs::create_dir_all(folder.join(sub))?;
-///     std::fs::write(folder.join(sub).join(name), b"")?; // contents do not matter here
+/// let folder = tempfile::tempdir()?;
+/// let files = ["imagesTr/a_0000.nii.gz", "imagesTr/a_0001.nii.gz", "labelsTr/a.nii", "imagesTs/b_0000.nii", "imagesTs/b_0001.nii"];
+/// for file in files.map(|file| folder.path().join(file)) {
+///     std::fs::create_dir_all(file.parent().unwrap())?;
+///     std::fs::write(file, b"")?; // contents do not matter here
 /// }
-/// let cases = medseg_data::discover(&folder)?;
+/// let cases = medseg_data::discover(folder.path())?;
 /// assert_eq!(cases.iter().map(|case| case.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
-/// assert_eq!(cases[1].label, Some(folder.join("label").join("b.nii")));
-/// # std::fs::remove_dir_all(&folder)?;
+/// assert_eq!(cases[0].label, Some(folder.path().join("labelsTr/a.nii")));
+/// assert_eq!(cases[0].channels, [folder.path().join("imagesTr/a_0001.nii.gz")]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn discover(dir: impl AsRef<Path>) -> Result<Vec<Case>, DataError> {
+    discover_with_warnings(dir).map(|(cases, _)| cases)
+}
+
+/// [`discover`] with all that is odd about the data set, though its cases were found.
+///
+/// # Errors
+/// As [`discover`].
+pub fn discover_with_warnings(dir: impl AsRef<Path>) -> Result<(Vec<Case>, Vec<DatasetWarning>), DataError> {
     let dir = dir.as_ref();
     if !dir.is_dir() {
-        return Err(missing_folder(dir, ""));
+        return Err(DataError::MissingFolder { path: dir.into(), hint: String::new() });
     }
     let (images, labels) = LAYOUTS
         .iter()
         .map(|(images, labels)| (dir.join(images), dir.join(labels)))
         .find(|(images, labels)| images.is_dir() || labels.is_dir())
         .ok_or_else(|| DataError::UnknownLayout { path: dir.into() })?;
-    let mut cases = labelled(&images, &labels)?;
-    if images.ends_with(LAYOUTS[0].0) {
-        let tests = dir.join(TEST_IMAGES);
-        if tests.is_dir() {
-            let known: BTreeMap<&str, &Case> = cases.iter().map(|c| (c.id.as_str(), c)).collect();
-            let tests = unlabelled(&tests, &known)?;
-            cases.extend(tests);
-        }
-        let listing = dir.join(LISTING);
-        if listing.is_file() {
-            check_listing(&listing, dir)?;
-        }
+    if !images.ends_with(LAYOUTS[0].0) {
+        return Ok((labelled(&images, &labels, None)?.0, Vec::new()));
     }
-    Ok(cases)
-}
-
-/// Pairs the files of two folders by name.
-fn labelled(images: &Path, labels: &Path) -> Result<Vec<Case>, DataError> {
-    let image_files = nifti_files(images, ", which the images should be in")?;
-    let stems: BTreeSet<&str> = image_files.iter().map(|(stem, _)| stem.as_str()).collect();
-    let mut label_files = BTreeMap::new();
-    for (stem, path) in nifti_files(labels, ", which the labels should be in")? {
-        let lits_name = stem.strip_prefix("segmentation-").map(|number| format!("volume-{number}"));
-        let partner = lits_name.filter(|name| stems.contains(name.as_str())).unwrap_or(stem);
-        if let Some(first) = label_files.insert(partner, path.clone()) {
-            return Err(DataError::DuplicateCase { first, second: path });
-        }
+    let listing = Some(dir.join(LISTING)).filter(|path| path.is_file());
+    let listing = listing.as_deref().map(Listing::read).transpose()?;
+    let (mut cases, numbered) = labelled(&images, &labels, listing.as_ref())?;
+    let tests = dir.join(TEST_IMAGES);
+    if tests.is_dir() {
+        let tests = unlabelled(&tests, &cases, numbered)?;
+        cases.extend(tests);
     }
-    if image_files.is_empty() && label_files.is_empty() {
-        return Err(DataError::EmptyFolder { path: images.into() });
-    }
-    let mut cases: Vec<Case> = Vec::with_capacity(image_files.len());
-    let mut seen = BTreeMap::new();
-    for (id, image) in image_files {
-        if let Some(first) = seen.insert(id.clone(), image.clone()) {
-            return Err(DataError::DuplicateCase { first, second: image });
-        }
-        let Some(label) = label_files.remove(&id) else {
-            return Err(DataError::MissingPartner { path: image, folder: labels.into() });
-        };
-        cases.push(Case { id, image, label: Some(label) });
-    }
-    match label_files.into_values().next() {
-        Some(path) => Err(DataError::MissingPartner { path, folder: images.into() }),
-        None => Ok(cases),
-    }
-}
-
-/// The cases without a label in `dir`; none may have the id of a labelled case.
-fn unlabelled(dir: &Path, known: &BTreeMap<&str, &Case>) -> Result<Vec<Case>, DataError> {
-    let mut seen: BTreeMap<String, PathBuf> = BTreeMap::new();
-    let mut cases = Vec::new();
-    for (id, image) in nifti_files(dir, "")? {
-        let other = known.get(id.as_str()).map(|case| case.image.clone());
-        if let Some(first) = other.or_else(|| seen.insert(id.clone(), image.clone())) {
-            return Err(DataError::DuplicateCase { first, second: image });
-        }
-        cases.push(Case { id, image, label: None });
-    }
-    Ok(cases)
-}
-
-/// Stem and path of the NIfTI files in a folder, sorted by file name.
-fn nifti_files(dir: &Path, hint: &str) -> Result<Vec<(String, PathBuf)>, DataError> {
-    if !dir.is_dir() {
-        return Err(missing_folder(dir, hint));
-    }
-    let mut names = Vec::new();
-    for entry in fs::read_dir(dir).map_err(DataError::io(dir))? {
-        let path = entry.map_err(DataError::io(dir))?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            return Err(DataError::FileName { path });
-        };
-        let Some(stem) = nifti_stem(name).filter(|_| !name.starts_with('.')) else { continue };
-        // Follows a link; one that points nowhere is an error.
-        if fs::metadata(&path).map_err(DataError::io(&path))?.is_file() {
-            names.push((name.to_string(), stem.to_string(), path));
-        }
-    }
-    names.sort();
-    Ok(names.into_iter().map(|(_, stem, path)| (stem, path)).collect())
-}
-
-fn missing_folder(path: &Path, hint: &str) -> DataError {
-    DataError::MissingFolder { path: path.into(), hint: hint.into() }
-}
-
-/// Checks that the files which `dataset.json` names are there.
-fn check_listing(listing: &Path, dir: &Path) -> Result<(), DataError> {
-    let content: Value = read_json(listing)?;
-    let entries = |key: &str| content.get(key).and_then(Value::as_array).into_iter().flatten();
-    let mut files = Vec::new();
-    for entry in entries("training").chain(entries("test")) {
-        // A test case is a bare file name; other writers use an object there, too.
-        let keys = ["image", "label"].iter().filter_map(|key| entry.get(key));
-        files.extend(keys.chain(entry.is_string().then_some(entry)).filter_map(Value::as_str));
-    }
-    match files.into_iter().find(|file| !dir.join(file).is_file()) {
-        Some(file) => Err(DataError::BadJson {
-            path: listing.into(),
-            reason: format!("the list names {file}, which is not there"),
-        }),
-        None => Ok(()),
-    }
+    let Some(listing) = listing else { return Ok((cases, Vec::new())) };
+    listing.check_files(dir, &cases)?;
+    let warnings = listing.warning(&cases).into_iter().collect();
+    Ok((cases, warnings))
 }

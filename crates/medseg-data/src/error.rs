@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use medseg_volume::VolumeError;
+use medseg_volume::{VOLUME_ENDINGS, VolumeError};
 
-use crate::case::Case;
+use crate::names::{composition, without_channel};
 
 /// An error of this crate; its message names the file, the folder or the case, and its cause is its source.
 #[derive(Debug, thiserror::Error)]
@@ -35,14 +35,14 @@ pub enum DataError {
         /// The folder.
         path: PathBuf,
     },
-    /// A folder holds no NIfTI file.
-    #[error("{}: no .nii or .nii.gz file in this folder", path.display())]
+    /// A folder holds no volume.
+    #[error("{}: no {} file in this folder", path.display(), VOLUME_ENDINGS.join(", "))]
     EmptyFolder {
         /// The folder.
         path: PathBuf,
     },
     /// An image has no label or a label no image.
-    #[error("{}: no file of the same name in {}", path.display(), folder.display())]
+    #[error("{}: no file of the same name{} in {}", path.display(), without_channel(path), folder.display())]
     MissingPartner {
         /// The image or label that is alone.
         path: PathBuf,
@@ -50,12 +50,64 @@ pub enum DataError {
         folder: PathBuf,
     },
     /// Two files would give one case.
-    #[error("{} and {} are two files of one case", first.display(), second.display())]
+    #[error("{} and {} are two files of one case{}", first.display(), second.display(), composition(first, second))]
     DuplicateCase {
         /// One of the files.
         first: PathBuf,
         /// The other one.
         second: PathBuf,
+    },
+    /// An image has a label of its own name and one of its name without a channel's number.
+    #[error("{} could belong to {} or to {}", image.display(), own.display(), other.display())]
+    AmbiguousLabel {
+        /// The image.
+        image: PathBuf,
+        /// The label of the same name.
+        own: PathBuf,
+        /// The label of the name without `_NNNN`.
+        other: PathBuf,
+    },
+    /// A case has too few or too many channels.
+    #[error("case {case}")]
+    Channels {
+        /// Id of the case.
+        case: String,
+        /// The fault.
+        source: ChannelFault,
+    },
+    /// Two channels of one case do not lie on one grid.
+    #[error("channels {} and {} differ: {difference}", first.display(), other.display())]
+    ChannelMismatch {
+        /// The first channel.
+        first: PathBuf,
+        /// The other one.
+        other: PathBuf,
+        /// The first difference that was found.
+        difference: String,
+    },
+    /// `dataset.json` states an ending of files that are not read.
+    #[error("{}: file_ending {ending:?} is none of {}", listing.display(), VOLUME_ENDINGS.join(", "))]
+    FileEnding {
+        /// The list.
+        listing: PathBuf,
+        /// The ending.
+        ending: String,
+    },
+    /// `dataset.json` names a file that is not there.
+    #[error("{}: the list names {file}, which is not there", listing.display())]
+    ListedFile {
+        /// The list.
+        listing: PathBuf,
+        /// The name, as it stands in the list.
+        file: String,
+    },
+    /// A JSON file is not in UTF-8.
+    #[error("{}: in {encoding}, but JSON is read in UTF-8; save it as that", path.display())]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// Its encoding.
+        encoding: &'static str,
     },
     /// A file's name is not valid Unicode, so that it gives no case id.
     #[error("{}: the file's name is not valid Unicode", path.display())]
@@ -106,15 +158,33 @@ pub enum DataError {
     },
 }
 
-impl DataError {
-    /// The error with the name of its case, unless it has it.
-    pub(crate) fn in_case(self, case: &Case) -> Self {
-        match &self {
-            Self::Prepare { case: named, .. } if *named == case.id => self,
-            _ => Self::Prepare { case: case.id.clone(), source: Box::new(self) },
-        }
-    }
+/// Faults of the number of a case's channels.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChannelFault {
+    /// There are fewer than other cases have or `dataset.json` states, or one between two is not there.
+    #[error("the channel {} is missing", path.display())]
+    Missing {
+        /// The file that is not there; its ending may be another.
+        path: PathBuf,
+    },
+    /// There are more than other cases have, or than `dataset.json` states.
+    #[error("{} is one channel too many: the data set has {channels}", path.display())]
+    Surplus {
+        /// The first file that is too many.
+        path: PathBuf,
+        /// Number of channels of the data set.
+        channels: usize,
+    },
+    /// There are several, and only one can be used.
+    #[error("it has {channels} channels where one can be used")]
+    Several {
+        /// Their number.
+        channels: usize,
+    },
+}
 
+impl DataError {
     /// Wraps an operating system's error with the path it is about.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();

@@ -15,7 +15,7 @@ use crate::json_file::{read_json, write_json};
 /// ```
 /// use medseg_data::{Case, SplitRule};
 /// let cases: Vec<Case> = (0..131)
-///     .map(|n| Case { id: format!("liver_{n:03}"), image: "i".into(), label: Some("l".into()) })
+///     .map(|n| Case::new(format!("liver_{n:03}"), "i", Some("l".into())))
 ///     .collect();
 /// let split = SplitRule::two_stage_paper().split(&cases)?;
 /// assert_eq!((split.train.len(), split.validation.len(), split.unused.len()), (104, 27, 0));

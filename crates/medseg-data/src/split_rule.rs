@@ -111,7 +111,7 @@ impl SplitRule {
     /// ```
     /// use medseg_data::{Case, SplitRule};
     /// let cases: Vec<Case> = (0..20)
-    ///     .map(|n| Case { id: format!("case_{n:02}"), image: "i".into(), label: Some("l".into()) })
+    ///     .map(|n| Case::new(format!("case_{n:02}"), "i", Some("l".into())))
     ///     .collect();
     /// let rare = |case: &Case| case.id.ends_with('7') || case.id.ends_with('3');
     /// for split in SplitRule::stratified_folds(&cases, 4, 1, rare)? {

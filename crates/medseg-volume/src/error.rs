@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::Dhw;
+
 /// An error of this crate; its message is one sentence that names the file, and leaves its cause to
 /// [`source`](std::error::Error::source).
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,24 @@ pub enum VolumeError {
         kind: MalformedKind,
         /// The fault, for people.
         reason: String,
+    },
+    /// A file holds a value that cannot be read as asked.
+    #[error(
+        "{}: {value} {fault}, at voxel [{}, {}, {}] (depth, height, width)",
+        path.display(),
+        voxel.d,
+        voxel.h,
+        voxel.w
+    )]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The value, after scaling.
+        value: f64,
+        /// The first voxel that has such a value, counted from 0.
+        voxel: Dhw<usize>,
+        /// The fault.
+        fault: ValueFault,
     },
     /// A file is sound but of a kind this crate does not read, or not as asked.
     #[error("{}: {reason}", path.display())]
@@ -89,8 +109,26 @@ pub enum MalformedKind {
     Truncated,
     /// Compressed content that cannot be unpacked, or whose checksum is another.
     Damaged,
-    /// A voxel that the type asked for cannot hold.
+    /// Voxels none of which is a finite number.
     Value,
+}
+
+/// Faults of a voxel's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum ValueFault {
+    /// A label map as u8 cannot hold it.
+    #[error("is not a label (whole number from 0 to 255)")]
+    NoU8,
+    /// A label map as i32 cannot hold it.
+    #[error("is not a label (whole number that i32 holds)")]
+    NoI32,
+    /// A label map cannot hold it, whatever its type.
+    #[error("is not a label (whole number)")]
+    NotWhole,
+    /// f32 would alter it.
+    #[error("has no f32 of its own; `read_stored` keeps it")]
+    NoF32,
 }
 
 /// Properties of sound files that are not read, or not as asked.
@@ -138,7 +176,7 @@ pub enum UnstorableFault {
     Name,
     /// There are no voxels.
     #[error("{0} voxels are none")]
-    Empty(crate::Dhw<usize>),
+    Empty(Dhw<usize>),
     /// An axis is longer than the version's dimensions can say.
     #[error("NIfTI-1 holds up to 32767 voxels along an axis, not {0}")]
     LongAxis(u64),

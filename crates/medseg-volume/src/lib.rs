@@ -22,11 +22,11 @@ pub use ndarray;
 
 pub use axes::Dhw;
 pub use door::{
-    ImageOptions, ImageWarning, ReadOptions, VolumeFile, read_channels, read_image, read_image_with,
-    read_image_with_warnings, read_info, read_label, read_label_values, read_label_with, read_stored, write_channels,
-    write_image, write_image_i16, write_label, write_volume,
+    ImageOptions, ImageWarning, LabelChoice, ReadOptions, VOLUME_ENDINGS, VolumeFile, read_channels, read_image,
+    read_image_with, read_image_with_warnings, read_info, read_label, read_label_of, read_label_values,
+    read_label_with, read_stored, volume_stem, write_channels, write_image, write_image_i16, write_label, write_volume,
 };
-pub use error::{GeometryFault, MalformedKind, UnstorableFault, UnsupportedKind, VolumeError};
+pub use error::{GeometryFault, MalformedKind, UnstorableFault, UnsupportedKind, ValueFault, VolumeError};
 pub use error_chain::error_chain;
 pub use file::{Datatype, Stored, StoredVoxels, VolumeInfo, Warning, WriteOptions};
 pub use geometry::{Affine, Geometry};

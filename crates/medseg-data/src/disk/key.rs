@@ -25,7 +25,7 @@ struct Parts<'a, S> {
     version: &'static str,
     little_endian: bool,
     case: &'a str,
-    image: ContentHash,
+    images: Vec<ContentHash>,
     label: Option<ContentHash>,
     settings: &'a S,
 }
@@ -42,7 +42,7 @@ impl CacheKey {
             version: env!("CARGO_PKG_VERSION"),
             little_endian: cfg!(target_endian = "little"),
             case: &case.id,
-            image: hash(&case.image)?,
+            images: case.images().map(hash).collect::<Result<_, _>>()?,
             label: case.label.as_deref().map(hash).transpose()?,
             settings,
         };

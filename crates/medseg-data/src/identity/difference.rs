@@ -94,7 +94,7 @@ mod tests {
     fn every_kind_of_difference_names_its_case() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let case = |id: &str| Case { id: id.into(), image: path(id), label: Some(path(&format!("{id}.label"))) };
+        let case = |id: &str| Case::new(id, path(id), Some(path(&format!("{id}.label"))));
         let write = |name: &str, text: &str| std::fs::write(path(name), text).unwrap();
         for id in ["a", "b", "c", "d", "e"] {
             write(id, "image");

@@ -43,9 +43,9 @@ pub enum SplitPart {
 /// let case = |id: &str| {
 ///     let file = |kind: &str| folder.path().join(format!("{id}-{kind}.nii"));
 ///     [file("image"), file("label")].map(|path| std::fs::write(path, id)).into_iter().collect::<Result<(), _>>()?;
-///     Ok::<_, std::io::Error>(Case { label: Some(file("label")), ..Case::unlabelled(file("image")).expect("Unicode") })
+///     Ok::<_, std::io::Error>(Case::new(id, file("image"), Some(file("label"))))
 /// };
-/// let cases = [Case { id: "a".into(), ..case("a")? }, Case { id: "b".into(), ..case("b")? }];
+/// let cases = [case("a")?, case("b")?];
 /// let split = |train: &str, validation: &str| Split {
 ///     train: vec![train.into()],
 ///     validation: vec![validation.into()],
@@ -93,7 +93,7 @@ impl DataIdentity {
             progress(done, &case.id);
             let Some(entry) = identity.cases.get_mut(&case.id) else { continue };
             let hash = |path: &Path| hashes.hash(path).map_err(|error| error.in_case(case));
-            entry.image = vec![hash(&case.image)?];
+            entry.image = case.images().map(hash).collect::<Result<_, _>>()?;
             entry.label = case.label.as_deref().map(hash).transpose()?;
         }
         hashes.save()?;

@@ -68,7 +68,7 @@ impl Offline {
     ///
     /// # Errors
     /// [`DataError::Offline`] if the settings are impossible, if no case has a label, if `out` holds the cases
-    /// themselves, or was made with other settings.
+    /// themselves, or was made with other settings; [`DataError::Channels`] for a case of several.
     pub fn plan(&self, cases: &[Case], out: impl AsRef<Path>) -> Result<OfflinePlan, DataError> {
         let out = out.as_ref();
         self.step.validate()?;
@@ -79,6 +79,9 @@ impl Offline {
         let labelled: Vec<&Case> = cases.iter().filter(|case| case.label.is_some()).collect();
         if labelled.is_empty() {
             return Err(refused("no case has a label".into()));
+        }
+        for case in &labelled {
+            case.single_image()?;
         }
         Ok(OfflinePlan {
             finished: labelled.iter().filter(|case| case::is_finished(case, &self.step, out)).count(),

@@ -11,7 +11,7 @@ fn write(folder: &Path, image: Array3<f32>, label: Array3<u8>, label_origin: f64
     let geometry = Geometry::from_spacing(Dhw { d: 3.0, h: 1.0, w: 1.0 }).unwrap();
     let mut affine = geometry.affine();
     affine[0][3] = label_origin;
-    let case = Case { id: "liver_7".into(), image: folder.join("scan.nii"), label: Some(folder.join("mask.nii")) };
+    let case = Case::new("liver_7", folder.join("scan.nii"), Some(folder.join("mask.nii")));
     write_image(&case.image, &Volume::new(image, geometry)).unwrap();
     let label = Volume::new(label, Geometry::from_affine(affine).unwrap());
     write_label(folder.join("mask.nii"), &label).unwrap();

@@ -19,7 +19,7 @@ fn case(dir: &Path, label_shape: (usize, usize, usize), label_grid: Affine) -> C
     write_image_i16(&image, &Volume::new(voxels, Geometry::from_affine(GRID).unwrap())).unwrap();
     let voxels = Array3::from_shape_fn(label_shape, |(k, _, _)| k as u8);
     write_label(&label, &Volume::new(voxels, Geometry::from_affine(label_grid).unwrap())).unwrap();
-    Case { id: "scan".into(), image, label: Some(label) }
+    Case::new("scan", image, Some(label))
 }
 
 fn changed(row: usize, column: usize, value: f64) -> Affine {

@@ -4,24 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use medseg_data::discover;
-use tempfile::{TempDir, tempdir};
+use tempfile::tempdir;
 
-fn folder(files: &[&str]) -> TempDir {
-    let dir = tempdir().unwrap();
-    for file in files {
-        let path = dir.path().join(file);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, b"x").unwrap();
-    }
-    dir
-}
-
-fn ids(dir: &Path) -> Vec<String> {
-    discover(dir).unwrap().into_iter().map(|case| case.id).collect()
-}
+use crate::support::{folder, ids};
 
 fn refusal(dir: &Path) -> String {
-    discover(dir).unwrap_err().to_string()
+    crate::support::refusal(dir).1
 }
 
 #[test]
@@ -128,6 +116,29 @@ fn two_files_of_one_case_are_refused() {
     assert!(refusal(dir.path()).contains("imagesTs"));
     let dir = folder(&["imagesTr/a.nii", "labelsTr/a.nii", "imagesTs/b.nii", "imagesTs/b.nii.gz"]);
     assert!(refusal(dir.path()).contains("b.nii.gz"));
+    let dir = folder(&["image/a.nii", "image/a.mha", "label/a.nii"]);
+    assert!(refusal(dir.path()).contains("a.mha"));
+}
+
+#[test]
+fn every_volume_of_one_file_is_a_case_and_its_voxels_are_none() {
+    let dir = folder(&[
+        "images/a.nrrd",
+        "images/b.NHDR",
+        "images/b.raw.gz",
+        "images/c.mha",
+        "images/d.mhd",
+        "images/d.zraw",
+        "images/d.raw",
+        "images/e.Nii.GZ",
+        "labels/a.nii.gz",
+        "labels/b.nhdr",
+        "labels/b.raw",
+        "labels/c.nrrd",
+        "labels/d.mha",
+        "labels/e.nii",
+    ]);
+    assert_eq!(ids(dir.path()), ["a", "b", "c", "d", "e"]);
 }
 
 #[test]

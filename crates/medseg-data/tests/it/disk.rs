@@ -69,7 +69,7 @@ fn whatever_changes_the_result_changes_the_key_and_nothing_else_does() {
     let [image, label, moved] = ["a.nii", "b.nii", "c.nii"].map(|name| folder.path().join(name));
     fs::write(&image, b"image").unwrap();
     fs::write(&label, b"label").unwrap();
-    let case = Case { id: "a".into(), image: image.clone(), label: Some(label.clone()) };
+    let case = Case::new("a", &image, Some(label.clone()));
     let disk = opened(&folder, 1 << 20);
     let first = disk.key(&case, &(1, "window")).unwrap();
     assert_eq!(disk.key(&case, &(1, "window")).unwrap(), first);

@@ -3,9 +3,15 @@
 mod bad_input;
 mod cache;
 mod case;
+mod case_names;
+mod channels;
 mod compact;
+mod dataset_json;
 mod discover;
 mod disk;
+mod errors;
+mod labels;
 mod loader;
 mod offline;
 mod split;
+mod support;

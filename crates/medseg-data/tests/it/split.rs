@@ -4,11 +4,7 @@ use medseg_data::{Case, Split, SplitRule};
 use proptest::prelude::*;
 
 fn case(id: &str, labelled: bool) -> Case {
-    Case {
-        id: id.into(),
-        image: format!("image/{id}.nii").into(),
-        label: labelled.then(|| format!("label/{id}.nii").into()),
-    }
+    Case::new(id, format!("image/{id}.nii"), labelled.then(|| format!("label/{id}.nii").into()))
 }
 
 fn numbered(count: usize) -> Vec<Case> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use ndarray::Array4;
 
 use super::{ReadOptions, VolumeFile};
-use crate::{Geometry, StoredVoxels, Volume, VolumeError, VolumeInfo};
+use crate::{Geometry, LabelChoice, StoredVoxels, Volume, VolumeError, VolumeInfo};
 
 /// Reads a 3D NIfTI, NRRD or MetaImage file as f32, scaled by the file's slope and intercept.
 ///
@@ -35,15 +35,24 @@ pub fn read_image_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<
 /// Reads a 3D label map: whole numbers from 0 to 255, whatever the stored type.
 ///
 /// # Errors
-/// As [`read_image`], and a value that is no whole number from 0 to 255 after scaling, named in the message.
+/// As [`read_image`], and a value that is no whole number from 0 to 255 after scaling, named with its voxel. For files
+/// with other values, of which some are wanted, there is [`read_label_of`].
 pub fn read_label(path: impl AsRef<Path>) -> Result<Volume<u8>, VolumeError> {
     read_label_with(path, &ReadOptions::default())
+}
+
+/// Reads a 3D label map of which only some values matter; the others become 0.
+///
+/// # Errors
+/// As [`VolumeFile::label_of`].
+pub fn read_label_of(path: impl AsRef<Path>, labels: &LabelChoice) -> Result<Volume<u8>, VolumeError> {
+    VolumeFile::open(path)?.label_of(labels, &ReadOptions::default())
 }
 
 /// Reads a 3D label map with any whole numbers, negative ones and those above 255 too.
 ///
 /// # Errors
-/// As [`read_image`], and a value that is no whole number of i32 after scaling, named in the message.
+/// As [`read_image`], and a value that is no whole number of i32 after scaling, named with its voxel.
 ///
 /// ```
 /// use medseg_volume::ndarray::Array3;

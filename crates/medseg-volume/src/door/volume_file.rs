@@ -8,10 +8,12 @@ use std::sync::Arc;
 use ndarray::{Array3, Array4, ArrayViewMut3, Axis};
 
 use super::format::{Format, READ_ENDINGS};
-use crate::file::{CHUNK, Decoder, Header, Input, Packing, Parts, Source, Stop, Voxel, read_parts};
+use crate::file::{
+    CHUNK, Decoder, Header, Input, LabelTable, Packing, Parts, Refused, Source, Stop, Voxel, read_parts,
+};
 use crate::{
-    Datatype, Dhw, Geometry, MalformedKind, Stored, StoredVoxels, UnsupportedKind, Volume, VolumeError, VolumeInfo,
-    metaimage, nifti, nrrd,
+    Datatype, Dhw, Geometry, LabelChoice, MalformedKind, Stored, StoredVoxels, UnsupportedKind, Volume, VolumeError,
+    VolumeInfo, metaimage, nifti, nrrd,
 };
 
 /// Limits and parts of reading.
@@ -191,7 +193,7 @@ impl VolumeFile {
         }
         let out = out.as_slice_mut().ok_or_else(|| refused("an array that is not in C order".into()))?;
         let decoder = self.decoder(options);
-        self.fill(self.open_voxels()?, &slices, out, |bytes, out| decoder.decode(bytes, out))?;
+        self.fill(self.open_voxels()?, &slices, out, |first, bytes, out| decoder.decode(first, bytes, out))?;
         Ok(self.geometry(&slices))
     }
 
@@ -201,6 +203,18 @@ impl VolumeFile {
     /// As [`VolumeFile::image`], and a value that is no whole number from 0 to 255 after scaling.
     pub fn label(&self, options: &ReadOptions) -> Result<Volume<u8>, VolumeError> {
         self.volume(options)
+    }
+
+    /// The voxels of a 3D label map of which only some values matter: the others become 0.
+    ///
+    /// # Errors
+    /// As [`VolumeFile::image`], and a value that [`LabelChoice`] refuses, named with its voxel.
+    pub fn label_of(&self, labels: &LabelChoice, options: &ReadOptions) -> Result<Volume<u8>, VolumeError> {
+        self.require_one_channel()?;
+        let slices = self.slices(options)?;
+        let (decoder, table) = (self.decoder(options), LabelTable::new(labels));
+        let data = self.read(options, &slices, |first, bytes, out| decoder.decode_labels(first, bytes, out, &table))?;
+        Ok(Volume::new(data.index_axis_move(Axis(0), 0), self.geometry(&slices)))
     }
 
     /// The voxels of a 3D label map with any whole numbers, such as the values above 1000 of FreeSurfer.
@@ -277,12 +291,12 @@ impl VolumeFile {
 
     fn voxels<V: Voxel>(&self, options: &ReadOptions, slices: &Range<usize>) -> Result<Array4<V>, VolumeError> {
         let decoder = self.decoder(options);
-        self.read(options, slices, |bytes, out| decoder.decode(bytes, out))
+        self.read(options, slices, |first, bytes, out| decoder.decode(first, bytes, out))
     }
 
     fn numbers<S: Stored>(&self, options: &ReadOptions, slices: &Range<usize>) -> Result<Array4<S>, VolumeError> {
         let decoder = self.decoder(options);
-        self.read(options, slices, |bytes, out| {
+        self.read(options, slices, |_, bytes, out| {
             decoder.decode_stored(bytes, out);
             Ok(())
         })
@@ -298,7 +312,7 @@ impl VolumeFile {
         &self,
         options: &ReadOptions,
         slices: &Range<usize>,
-        convert: impl Fn(&mut [u8], &mut [V]) -> Result<(), String> + Sync,
+        convert: impl Fn(usize, &mut [u8], &mut [V]) -> Result<(), Refused> + Sync,
     ) -> Result<Array4<V>, VolumeError> {
         let path = self.voxels.name();
         let input = self.open_voxels()?;
@@ -332,12 +346,14 @@ impl VolumeFile {
         input: Input,
         slices: &Range<usize>,
         out: &mut [V],
-        convert: impl Fn(&mut [u8], &mut [V]) -> Result<(), String> + Sync,
+        convert: impl Fn(usize, &mut [u8], &mut [V]) -> Result<(), Refused> + Sync,
     ) -> Result<(), VolumeError> {
         let path = self.voxels.name();
         let size = self.header.info.datatype.bytes();
         read_parts(input, &self.parts(slices), size, out, convert).map_err(|stop| match stop {
-            Stop::Convert(reason) => VolumeError::malformed(path, MalformedKind::Value, reason),
+            Stop::Convert(Refused { index, value, fault }) => {
+                VolumeError::Value { path: path.to_path_buf(), value, voxel: self.voxel(index, slices), fault }
+            }
             Stop::Read(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
                 VolumeError::malformed(path, MalformedKind::Truncated, "it ends before its last voxel")
             }
@@ -350,6 +366,15 @@ impl VolumeFile {
                 VolumeError::malformed(path, MalformedKind::Damaged, format!("it cannot be read to the end: {e}"))
             }
         })
+    }
+
+    /// The voxel, in its channel and counted from the file's first slice, of a place among those that are read.
+    fn voxel(&self, index: usize, slices: &Range<usize>) -> Dhw<usize> {
+        let VolumeInfo { shape, channels, .. } = self.header.info;
+        let of_channel = slices.len() * shape.h * shape.w;
+        let at = if self.header.interleaved { index / channels.max(1) } else { index % of_channel.max(1) };
+        let (row, w) = (at / shape.w.max(1), at % shape.w.max(1));
+        Dhw { d: slices.start + row / shape.h.max(1), h: row % shape.h.max(1), w }
     }
 
     /// Voxels of 0, unless they are over the limit or there is no memory for them.

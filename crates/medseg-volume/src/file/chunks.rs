@@ -85,13 +85,13 @@ pub(crate) enum Stop<E> {
 }
 
 /// Reads the parts into `out`, whose length is the number of voxels of `size` bytes in them; `convert` makes voxels of
-/// bytes.
+/// bytes, and is given the place of the first of them in `out`.
 pub(crate) fn read_parts<V: Send, E: Send>(
     input: Input,
     parts: &Parts,
     size: usize,
     out: &mut [V],
-    convert: impl Fn(&mut [u8], &mut [V]) -> Result<(), E> + Sync,
+    convert: impl Fn(usize, &mut [u8], &mut [V]) -> Result<(), E> + Sync,
 ) -> Result<(), Stop<E>> {
     let total = parts.runs * parts.length;
     #[cfg(unix)]
@@ -100,8 +100,8 @@ pub(crate) fn read_parts<V: Send, E: Send>(
         return super::positioned::read_parts(file, &parts, size, out, convert);
     }
     let reader = Reader { input, parts: *parts, left: 0, started: false };
-    let mut out = out.chunks_mut(CHUNK / size);
-    let next = |bytes: &mut [u8]| out.next().map_or(Ok(()), |out| convert(bytes, out));
+    let mut out = out.chunks_mut(CHUNK / size).enumerate();
+    let next = |bytes: &mut [u8]| out.next().map_or(Ok(()), |(n, out)| convert(n * (CHUNK / size), bytes, out));
     if total < ALONE { alone(reader, total, next) } else { together(reader, total, next) }
 }
 

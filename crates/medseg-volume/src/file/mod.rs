@@ -6,6 +6,7 @@ mod datatype;
 mod grid;
 mod gzip;
 mod header;
+mod label_table;
 mod names;
 mod output;
 #[cfg(unix)]
@@ -28,10 +29,11 @@ pub(crate) use chunks::{CHUNK, Parts, Stop, read_parts};
 pub(crate) use compress::Framing;
 pub(crate) use grid::Grid;
 pub(crate) use header::Header;
+pub(crate) use label_table::LabelTable;
 pub(crate) use names::{beside, has_extension};
 pub(crate) use output::{Output, write_output};
 #[cfg(feature = "dicom")]
 pub(crate) use source::Content;
 pub(crate) use source::{Input, Packing, Source};
 pub(crate) use text_header::{Fields, Lines};
-pub(crate) use voxel::{Decoder, Voxel};
+pub(crate) use voxel::{Decoder, Refused, Voxel};

@@ -15,17 +15,18 @@ pub(super) fn read_parts<V: Send, E: Send>(
     parts: &Parts,
     size: usize,
     out: &mut [V],
-    convert: impl Fn(&mut [u8], &mut [V]) -> Result<(), E> + Sync,
+    convert: impl Fn(usize, &mut [u8], &mut [V]) -> Result<(), E> + Sync,
 ) -> Result<(), Stop<E>> {
     let run = parts.length as usize / size;
-    let chunks = out.par_chunks_mut(run).enumerate().flat_map(|(run, out)| {
-        let start = parts.first + run as u64 * (parts.length + parts.between);
-        out.par_chunks_mut(CHUNK / size).enumerate().map(move |(i, out)| (start + (i * CHUNK) as u64, out))
+    let chunks = out.par_chunks_mut(run).enumerate().flat_map(|(n, out)| {
+        let start = parts.first + n as u64 * (parts.length + parts.between);
+        let chunks = out.par_chunks_mut(CHUNK / size).enumerate();
+        chunks.map(move |(i, out)| (start + (i * CHUNK) as u64, n * run + i * (CHUNK / size), out))
     });
-    let read = |buffer: &mut Vec<u8>, (position, out): (u64, &mut [V])| {
+    let read = |buffer: &mut Vec<u8>, (position, first, out): (u64, usize, &mut [V])| {
         let bytes = &mut buffer[..out.len() * size];
         file.read_exact_at(bytes, position).map_err(Stop::Read)?;
-        convert(bytes, out).map_err(Stop::Convert)
+        convert(first, bytes, out).map_err(Stop::Convert)
     };
     chunks.map_init(|| vec![0; CHUNK], read).find_map_first(Result::err).map_or(Ok(()), Err)
 }

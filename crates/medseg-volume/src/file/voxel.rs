@@ -1,6 +1,8 @@
 //! From stored bytes to voxels.
 
 use super::Datatype;
+use super::label_table::LabelTable;
+use crate::ValueFault;
 
 /// A number as files store it.
 pub trait Stored: Copy + PartialOrd + Send + Sync + Default + private::Bytes {
@@ -97,22 +99,25 @@ fn whole_i32(value: f64) -> Option<i32> {
 
 /// The whole number that a scaled one stands for, if any: slopes in files are f32, so it is known to one rounding of it.
 /// 255 times the f32 nearest to 3/255 is 3.00000006.
-fn near_whole(value: f64) -> f64 {
+pub(super) fn near_whole(value: f64) -> f64 {
     let near = value.round();
     if (value - near).abs() <= f64::from(f32::EPSILON) * near.abs() { near } else { value }
 }
 
 /// A type voxels are read as.
 pub(crate) trait Voxel: Copy + Default + Send {
+    /// The fault of a number that was refused.
+    const FAULT: ValueFault;
+
     /// From a stored number that is not scaled; none if this type cannot hold it, or would alter it and must not.
     fn from_stored<S: Stored>(value: S, exact: bool) -> Option<Self>;
     /// From a scaled number.
     fn from_scaled(value: f64, exact: bool) -> Option<Self>;
-    /// Why a number was refused.
-    fn refusal(value: f64) -> String;
 }
 
 impl Voxel for f32 {
+    const FAULT: ValueFault = ValueFault::NoF32;
+
     fn from_stored<S: Stored>(value: S, exact: bool) -> Option<Self> {
         if exact { value.to_f32() } else { Some(value.near_f32()) }
     }
@@ -120,13 +125,11 @@ impl Voxel for f32 {
     fn from_scaled(value: f64, exact: bool) -> Option<Self> {
         if exact { narrow(value) } else { Some(value as Self) }
     }
-
-    fn refusal(value: f64) -> String {
-        format!("the voxel value {value} has no f32 of its own; `read_stored` keeps it")
-    }
 }
 
 impl Voxel for u8 {
+    const FAULT: ValueFault = ValueFault::NoU8;
+
     fn from_stored<S: Stored>(value: S, _: bool) -> Option<Self> {
         value.to_u8()
     }
@@ -134,13 +137,11 @@ impl Voxel for u8 {
     fn from_scaled(value: f64, _: bool) -> Option<Self> {
         whole(near_whole(value))
     }
-
-    fn refusal(value: f64) -> String {
-        format!("{value} is not a label (whole number from 0 to 255)")
-    }
 }
 
 impl Voxel for i32 {
+    const FAULT: ValueFault = ValueFault::NoI32;
+
     fn from_stored<S: Stored>(value: S, _: bool) -> Option<Self> {
         // Numbers that f64 rounds are beyond i32.
         whole_i32(value.to_f64())
@@ -148,10 +149,6 @@ impl Voxel for i32 {
 
     fn from_scaled(value: f64, _: bool) -> Option<Self> {
         whole_i32(near_whole(value))
-    }
-
-    fn refusal(value: f64) -> String {
-        format!("{value} is not a label (whole number that i32 holds)")
     }
 }
 
@@ -181,11 +178,41 @@ macro_rules! with_stored_type {
     };
 }
 
+/// A number that has no voxel.
+pub(crate) struct Refused {
+    /// Its place among the voxels.
+    pub index: usize,
+    /// Itself, scaled.
+    pub value: f64,
+    /// Its fault.
+    pub fault: ValueFault,
+}
+
 impl Decoder {
-    /// The voxels of `bytes`, as many as `out` has, which end up little-endian; an error says which value does not fit.
-    pub fn decode<V: Voxel>(self, bytes: &mut [u8], out: &mut [V]) -> Result<(), String> {
+    /// The voxels of `bytes`, as many as `out` has, which end up little-endian. An error names the first value that does
+    /// not fit; `first` is the place of the first voxel.
+    pub fn decode<V: Voxel>(self, first: usize, bytes: &mut [u8], out: &mut [V]) -> Result<(), Refused> {
         self.to_little_endian(bytes);
-        with_stored_type!(self.datatype, S => self.convert::<S, V>(bytes, out))
+        let scaled = |value| V::from_scaled(value, self.exact);
+        with_stored_type!(self.datatype, S => {
+            self.convert::<S, V>(first, bytes, out, |n| V::from_stored(n, self.exact), scaled, V::FAULT)
+        })
+    }
+
+    /// The label values of `bytes` as a table renames them; otherwise as [`Decoder::decode`].
+    pub fn decode_labels(
+        self,
+        first: usize,
+        bytes: &mut [u8],
+        out: &mut [u8],
+        labels: &LabelTable,
+    ) -> Result<(), Refused> {
+        use private::Bytes as _;
+        self.to_little_endian(bytes);
+        let scaled = |value| labels.of(near_whole(value));
+        with_stored_type!(self.datatype, S => {
+            self.convert::<S, u8>(first, bytes, out, |n| labels.of(n.to_f64()), scaled, labels.fault())
+        })
     }
 
     /// The numbers as stored.
@@ -205,30 +232,37 @@ impl Decoder {
         }
     }
 
-    fn convert<S: Stored, V: Voxel>(self, bytes: &[u8], out: &mut [V]) -> Result<(), String> {
+    fn convert<S: Stored, V: Copy + Default>(
+        self,
+        first: usize,
+        bytes: &[u8],
+        out: &mut [V],
+        stored: impl Fn(S) -> Option<V>,
+        scaled: impl Fn(f64) -> Option<V>,
+        fault: ValueFault,
+    ) -> Result<(), Refused> {
         /// Numbers converted at a time; they stay in the first cache.
         const BATCH: usize = 2048;
         let mut numbers = [S::default(); BATCH];
-        for (bytes, out) in bytes.chunks(BATCH * size_of::<S>()).zip(out.chunks_mut(BATCH)) {
+        for (batch, (bytes, out)) in bytes.chunks(BATCH * size_of::<S>()).zip(out.chunks_mut(BATCH)).enumerate() {
             let numbers = &mut numbers[..out.len()];
             S::read_le(bytes, numbers);
             match self.scaling {
-                None => convert(numbers, |n| V::from_stored(n, self.exact), out),
-                Some((slope, intercept)) => {
-                    convert(numbers, |n| V::from_scaled(n.to_f64() * slope + intercept, self.exact), out)
-                }
+                None => convert(numbers, &stored, out),
+                Some((slope, intercept)) => convert(numbers, |n| scaled(n.to_f64() * slope + intercept), out),
             }
-            .map_err(|n| {
+            .map_err(|(at, n)| {
                 let (slope, intercept) = self.scaling.unwrap_or((1.0, 0.0));
-                V::refusal(n.to_f64() * slope + intercept)
+                Refused { index: first + batch * BATCH + at, value: n.to_f64() * slope + intercept, fault }
             })?;
         }
         Ok(())
     }
 }
 
-/// Converts numbers; the first that cannot be is the error. Without a branch a number, so that it vectorises.
-fn convert<S: Copy, V: Default>(numbers: &[S], to: impl Fn(S) -> Option<V>, out: &mut [V]) -> Result<(), S> {
+/// Converts numbers; the first that cannot be is the error, with its place. Without a branch a number, so that it
+/// vectorises.
+fn convert<S: Copy, V: Default>(numbers: &[S], to: impl Fn(S) -> Option<V>, out: &mut [V]) -> Result<(), (usize, S)> {
     let mut all = true;
     for (out, number) in out.iter_mut().zip(numbers) {
         let value = to(*number);
@@ -238,5 +272,6 @@ fn convert<S: Copy, V: Default>(numbers: &[S], to: impl Fn(S) -> Option<V>, out:
     if all {
         return Ok(());
     }
-    numbers.iter().find(|n| to(**n).is_none()).map_or(Ok(()), |refused| Err(*refused))
+    let refused = numbers.iter().enumerate().find(|(_, n)| to(**n).is_none());
+    refused.map_or(Ok(()), |(at, n)| Err((at, *n)))
 }

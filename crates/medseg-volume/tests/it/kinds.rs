@@ -6,9 +6,9 @@ use std::ops::Range;
 use crate::support::header::Made;
 use crate::support::{error, file, gzip, label_file, put};
 use medseg_volume::{
-    Dhw, Extension, Geometry, NiftiVersion, ReadOptions, StoredVoxels, Volume, VolumeError, VolumeFile, Warning,
-    WriteOptions, read_channels, read_image, read_image_with, read_info, read_label, read_stored, write_image,
-    write_label, write_volume,
+    Dhw, Extension, Geometry, LabelChoice, NiftiVersion, ReadOptions, StoredVoxels, ValueFault, Volume, VolumeError,
+    VolumeFile, Warning, WriteOptions, read_channels, read_image, read_image_with, read_info, read_label, read_stored,
+    write_image, write_label, write_volume,
 };
 use ndarray::{Array3, s};
 
@@ -216,7 +216,8 @@ fn damage_far_into_a_large_file_is_an_error_on_either_thread() {
     let last = voxels.len() - 1;
     voxels[last] = 1; // 126 becomes 382
     for bytes in [made.file(&voxels), gzip(&made.file(&voxels))] {
-        assert!(label(bytes).unwrap_err().to_string().contains("382 is not a label"));
+        let error = label(bytes).unwrap_err().to_string();
+        assert!(error.contains("382 is not a label") && error.contains("voxel [14, 399, 499]"), "{error}");
     }
     voxels[last] = 0;
     let packed = gzip(&made.file(&voxels));
@@ -259,8 +260,13 @@ fn of_several_bad_voxels_of_a_large_file_the_first_is_named() {
     std::fs::write(&path, made.file(&voxels)).unwrap();
     let file = VolumeFile::open(&path).unwrap();
     for _ in 0..10 {
-        assert!(file.label(&ReadOptions::default()).unwrap_err().to_string().contains("256 is not a label"));
+        let error = file.label(&ReadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("256 is not a label") && error.contains("voxel [5, 0, 0]"), "{error}");
     }
+    // Counted from the file's first slice whatever slices are read.
+    let error = file.label(&ReadOptions::default().with_slices(6..30)).unwrap_err();
+    let VolumeError::Value { value, voxel, fault, .. } = error else { panic!("{error}") };
+    assert_eq!((value, voxel, fault), (512.0, Dhw { d: 15, h: 0, w: 0 }, ValueFault::NoU8));
     // Cut short after its header was read.
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(6_000_000).unwrap();
     assert!(file.image(&ReadOptions::default()).unwrap_err().to_string().contains("too short"));
@@ -415,4 +421,51 @@ fn a_skewed_grid_is_made_orthogonal_on_request() {
     assert_eq!(straight.voxel_to_world(Dhw::splat(0.0)), [5.0, 6.0, 7.0]);
     assert_eq!(straight.orientation(), grid.orientation());
     assert!(straight.orthogonal().same_grid(&straight, Dhw::splat(100), 1e-9));
+}
+
+#[test]
+fn values_that_nobody_asked_for_are_background() {
+    let read = |numbers: [f32; 24], slope: f64, labels: &LabelChoice| {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let made = Made { code: 16, bits: 32, slope, ..Made::default() };
+        let file = VolumeFile::from_bytes(made.file(&bytes)).unwrap();
+        file.label_of(labels, &ReadOptions::default()).map(|label| label.data.into_iter().collect::<Vec<u8>>())
+    };
+    let (only, foreground) = (LabelChoice::only(&[1, 255]), LabelChoice::only_or_foreground(&[]));
+    let mut numbers = [1.0; 24];
+    // 257 and -255 are 1 in eight bits; a clamp would make 1000 a 255.
+    numbers[..8].copy_from_slice(&[0.0, 2.0, 255.0, 257.0, -255.0, 1000.0, 1e30, -1.0]);
+    let mut want = [1; 24];
+    want[..8].copy_from_slice(&[0, 0, 255, 0, 0, 0, 0, 0]);
+    assert_eq!(read(numbers, 0.0, &only).unwrap(), want);
+    want[..8].copy_from_slice(&[0, 1, 1, 1, 0, 1, 1, 0]);
+    assert_eq!(read(numbers, 0.0, &foreground).unwrap(), want);
+    let mapped = LabelChoice::Mapped([(1000, 3), (-1, 4), (1, 5)].into());
+    want = [5; 24];
+    want[..8].copy_from_slice(&[0, 0, 0, 0, 0, 3, 0, 4]);
+    assert_eq!(read(numbers, 0.0, &mapped).unwrap(), want);
+    assert!(read(numbers, 0.0, &LabelChoice::All).unwrap_err().to_string().contains("257 is not a label"));
+
+    // A scaled file: 255 times the f32 nearest to 1/255 is 1.
+    assert_eq!(read([255.0; 24], f64::from(1.0_f32 / 255.0), &only).unwrap(), [1; 24]);
+    for bad in [0.5, 1000.5, -0.5, f32::NAN, f32::INFINITY] {
+        let mut numbers = numbers;
+        numbers[17] = bad;
+        for labels in [&only, &foreground, &mapped] {
+            let error = read(numbers, 0.0, labels).unwrap_err();
+            let VolumeError::Value { voxel, fault, .. } = error else { panic!("{error}") };
+            assert_eq!((voxel, fault), (Dhw { d: 1, h: 1, w: 1 }, ValueFault::NotWhole));
+        }
+    }
+}
+
+#[test]
+fn the_voxel_of_an_exact_reading_is_that_of_its_channel() {
+    let mut bytes: Vec<u8> = [0i32; 48].iter().flat_map(|v| v.to_le_bytes()).collect();
+    bytes[4 * 29..][..4].copy_from_slice(&16_777_217i32.to_le_bytes());
+    let made = Made { sides: vec![4, 3, 2, 2], code: 8, bits: 32, ..Made::default() };
+    let file = VolumeFile::from_bytes(made.file(&bytes)).unwrap();
+    let error = file.channels(&ReadOptions::default().with_exact(true)).unwrap_err();
+    let VolumeError::Value { voxel, fault, .. } = error else { panic!("{error}") };
+    assert_eq!((voxel, fault), (Dhw { d: 0, h: 1, w: 1 }, ValueFault::NoF32));
 }
