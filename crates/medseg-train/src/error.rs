@@ -176,6 +176,8 @@ impl TrainError {
     pub(crate) fn in_case(self, id: &str) -> Self {
         match self {
             Self::Case { .. } => self,
+            // Of a crate that has named the case already.
+            named if named.to_string().starts_with(&format!("case {id}")) => named,
             other => Self::Case { id: id.to_string(), source: Box::new(other) },
         }
     }

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use medseg_metrics::{CaseMetrics, EmptyPolicy};
-use medseg_volume::{Volume, read_label};
+use medseg_metrics::{CaseMetrics, EmptyPolicy, VoxelGrid};
+use medseg_volume::{LabelChoice, Volume, read_label_of};
 
 use crate::{CliError, output};
 
@@ -11,6 +11,9 @@ use crate::{CliError, output};
 const SAME_GRID_MM: f64 = 0.1;
 
 /// Score a mask against a reference: a row for each label value found in either
+///
+/// Several values end in a row `mean`, as in a run's metrics.csv: the mean of the rows, volumes added up. Distances and
+/// volumes go through the affine.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Mask that counts as right
@@ -32,7 +35,10 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let (mut reference, mut predicted) = (read_label(&args.reference)?, read_label(&args.predicted)?);
+    // A value that no u8 holds matters only if all values are scored.
+    let choice = if args.labels.is_empty() { LabelChoice::All } else { LabelChoice::only(&args.labels) };
+    let mut reference = read_label_of(&args.reference, &choice)?;
+    let mut predicted = read_label_of(&args.predicted, &choice)?;
     // Masks on different grids may have the same shape: scores would then mean nothing.
     if predicted.shape() != reference.shape()
         || !predicted.geometry.same_grid(&reference.geometry, reference.shape(), SAME_GRID_MM)
@@ -51,9 +57,9 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         }
         labels.truncate(1);
     }
-    let (spacing, empty) = (reference.geometry.spacing(), EmptyPolicy::default());
+    let (grid, empty) = (VoxelGrid::from(&reference.geometry), EmptyPolicy::default());
     let (p, r) = (predicted.data.view(), reference.data.view());
-    let rows = CaseMetrics::evaluate_classes(p, r, &labels, spacing, args.tolerance, empty)?;
+    let rows = CaseMetrics::evaluate_classes(p, r, &labels, grid, args.tolerance, empty)?;
     if args.json { output::result(json(args, &labels, &rows)?) } else { output::result(table(&labels, &rows)) }
 }
 
@@ -70,12 +76,13 @@ fn json(args: &Args, labels: &[u8], rows: &[CaseMetrics]) -> Result<serde_json::
         scores["label"] = (*label).into();
         Ok(scores)
     };
+    let mean = CaseMetrics::mean_over_classes(rows);
     let rows = labels.iter().zip(rows).map(of_label).collect::<Result<Vec<_>, serde_json::Error>>()?;
     let shown = |path: &Path| path.display().to_string();
     let (reference, predicted) = (shown(&args.reference), shown(&args.predicted));
     let tolerance = args.tolerance;
     Ok(serde_json::json!({
-        "reference": reference, "predicted": predicted, "tolerance_mm": tolerance, "labels": rows,
+        "reference": reference, "predicted": predicted, "tolerance_mm": tolerance, "labels": rows, "mean": mean,
     }))
 }
 
@@ -85,7 +92,9 @@ fn table(labels: &[u8], rows: &[CaseMetrics]) -> String {
     }
     let mut lines =
         vec!["label    Dice     IoU  HD95 mm  ASSD mm  surface Dice  reference ml  predicted ml".to_string()];
-    for (label, row) in labels.iter().zip(rows) {
+    let mean = (rows.len() > 1).then(|| ("mean".to_string(), CaseMetrics::mean_over_classes(rows)));
+    let named = labels.iter().map(u8::to_string).zip(rows.iter().copied());
+    for (label, row) in named.chain(mean) {
         let score = |value: f64, decimals: usize| {
             if value.is_nan() { "-".to_string() } else { format!("{value:.decimals$}") }
         };

@@ -2,20 +2,20 @@
 
 use medseg_data::Case;
 use medseg_transforms::LabelMap;
-use medseg_volume::{Volume, read_label};
+use medseg_volume::{LabelChoice, Volume, read_label_of};
 
 use crate::TrainError;
 
 /// Reads a case's label as a mask of its foreground; `None` for an unlabelled case.
 pub(crate) fn load_label(case: &Case, values: &[u8]) -> Result<Option<Volume<u8>>, TrainError> {
-    load_mapped(case, &LabelMap::foreground_of(values))
+    load_mapped(case, &LabelChoice::only_or_foreground(values), &LabelMap::foreground_of(values))
 }
 
 /// Reads a case's label in the values that masks have: 1 for the only class, or the data's own where there are several
 /// classes; 0 for what is none of them. `None` for an unlabelled case.
 pub(crate) fn load_reference(case: &Case, values: &[u8], classes: usize) -> Result<Option<Volume<u8>>, TrainError> {
     let map = if classes > 1 { LabelMap::only(values) } else { LabelMap::foreground_of(values) };
-    load_mapped(case, &map)
+    load_mapped(case, &LabelChoice::only_or_foreground(values), &map)
 }
 
 /// Class numbers: 1 for the values named, or for every value above 0 if none is; where there are several classes, the
@@ -30,9 +30,9 @@ pub(crate) fn no_foreground(case: &Case) -> String {
     format!("case {}: no voxel of {} counts as foreground", case.id, path.display())
 }
 
-fn load_mapped(case: &Case, map: &LabelMap) -> Result<Option<Volume<u8>>, TrainError> {
+fn load_mapped(case: &Case, choice: &LabelChoice, map: &LabelMap) -> Result<Option<Volume<u8>>, TrainError> {
     let Some(path) = &case.label else { return Ok(None) };
-    let mut label = read_label(path)?;
+    let mut label = read_label_of(path, choice)?;
     map.apply(&mut label.data)?;
     Ok(Some(label))
 }

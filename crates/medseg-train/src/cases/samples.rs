@@ -6,16 +6,19 @@ use std::sync::Arc;
 
 use medseg_data::{CachedDataset, Case, CompactSample};
 use medseg_transforms::Sample;
+use medseg_volume::LabelChoice;
 
 use crate::TrainError;
 use crate::config::DataConfig;
 
-/// Reads a labelled case and preprocesses it as prediction does. Label values stay those of the file.
+/// Reads a labelled case and preprocesses it as prediction does. Label values
+/// stay those of the file, without those that the settings do not name.
 pub(super) fn read_sample(case: &Case, data: &DataConfig) -> Result<Sample, TrainError> {
     if case.label.is_none() {
         return Err(TrainError::Config(format!("case {} has no label to train or validate with", case.id)));
     }
-    let sample = case.read()?;
+    case.single_image()?;
+    let sample = case.read_with(&LabelChoice::only_or_foreground(&data.labels))?;
     check_finite(sample.image.iter(), &case.image)?;
     Ok(data.preprocessing.apply_to_sample(sample, data.label_interpolation))
 }

@@ -1,8 +1,8 @@
 //! A case as one stage needs it: made once and kept.
 
-use medseg_data::Case;
+use medseg_data::{Case, case_reason};
 use medseg_transforms::{BoxDhw, Interpolation, LabelIndex, RandCropByPosNegLabel, Sample, SpatialPad, crop, resize};
-use medseg_volume::{Dhw, error_chain};
+use medseg_volume::Dhw;
 use ndarray::{Array3, Axis};
 
 use super::boxes::{case_box, range};
@@ -60,7 +60,7 @@ impl TrainingCase {
         let (mut prepared, empty) = match prepared {
             Ok(prepared) => prepared,
             Err(e) if data.on_bad_case == OnBadCase::Skip && !e.is_usage() => {
-                return Ok(Outcome::LeftOut(format!("case {} is left out: {}", case.id, error_chain(&e))));
+                return Ok(Outcome::LeftOut(format!("case {} is left out: {}", case.id, case_reason(&case.id, &e))));
             }
             Err(e) => return Err(e),
         };

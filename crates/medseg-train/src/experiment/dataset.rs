@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use medseg_data::{Case, ContentHashes, DataIdentity, Split, SplitRule, check_case, discover};
+use medseg_data::{
+    Case, ContentHashes, DataIdentity, Split, SplitRule, case_reason, check_case, discover_with_warnings,
+};
 use medseg_device::host_memory;
 use medseg_phantom::{PhantomCase, PhantomConfig};
 use medseg_report::RunFolder;
-use medseg_volume::{Dhw, error_chain};
+use medseg_volume::Dhw;
 
 use super::RunRequest;
 use crate::config::{DataConfig, OnBadCase};
@@ -44,7 +46,8 @@ impl Dataset {
     }
 
     fn from_folder(folder: &Path, config: &DataConfig, observer: &mut dyn Observer) -> Result<Self, TrainError> {
-        let mut cases = discover(folder)?;
+        let (mut cases, warnings) = discover_with_warnings(folder)?;
+        warnings.iter().for_each(|warning| observer.warn(&warning.to_string()));
         let found = cases.len();
         cases.retain(|c| c.label.is_some());
         if cases.len() < found {
@@ -65,7 +68,7 @@ impl Dataset {
         self.cases.retain(|case| match check_case(case) {
             Ok(_) => true,
             Err(e) => {
-                observer.warn(&format!("case {} is left out: {}", case.id, error_chain(&e)));
+                observer.warn(&format!("case {} is left out: {}", case.id, case_reason(&case.id, &e)));
                 bad.push(case.id.clone());
                 false
             }
@@ -138,13 +141,14 @@ impl Dataset {
 
 /// A phantom as a case of a run.
 fn labelled(phantom: PhantomCase) -> Case {
-    Case { id: phantom.id, image: phantom.image, label: Some(phantom.label) }
+    Case::new(phantom.id, phantom.image, Some(phantom.label))
 }
 
 /// Checks the headers of the cases, and that the computer can hold each on the networks' grid.
 fn shapes(cases: &[Case], config: &DataConfig) -> Result<Vec<Dhw<usize>>, TrainError> {
     let memory = host_memory();
     let shape = |case: &Case| {
+        case.single_image()?;
         let info = check_case(case)?;
         let shape = config.preprocessing.grid(info.shape, &info.geometry).0;
         let bytes = shape.to_array().into_iter().fold(BYTES_PER_VOXEL, |all, n| all.saturating_mul(n as u64));

@@ -54,7 +54,10 @@ pub(crate) fn fit_intensity(
     /// Below every soft tissue and fat: only air and lung in Hounsfield units reach it.
     const AIR: f32 = -200.0;
     for case in cases.iter().take(LOOKED_AT) {
-        let Some(image) = usable(config, read_image(&case.image).map_err(TrainError::from))? else { continue };
+        let Some(image) = usable(config, read_image(&case.image).map_err(|e| TrainError::from(e).in_case(&case.id)))?
+        else {
+            continue;
+        };
         let lowest = image.data.iter().copied().fold(f32::INFINITY, f32::min);
         if lowest > AIR {
             config.data.preprocessing.intensity = Intensity::ZScore { nonzero: false };

@@ -1,6 +1,6 @@
 //! The rows of the metrics table that one mask gives.
 
-use medseg_metrics::{CaseMetrics, Dhw, EmptyPolicy};
+use medseg_metrics::{CaseMetrics, EmptyPolicy, VoxelGrid};
 use medseg_report::CaseRow;
 use ndarray::Array3;
 
@@ -10,8 +10,8 @@ use crate::TrainError;
 pub(super) struct Measure<'a> {
     /// Label values of the classes, in their order; used where there are several.
     pub labels: &'a [u8],
-    /// Voxel size in mm.
-    pub spacing: Dhw<f64>,
+    /// Places of the voxels.
+    pub grid: VoxelGrid,
     /// Of the surface Dice, in mm.
     pub tolerance_mm: f64,
 }
@@ -32,11 +32,11 @@ impl Measure<'_> {
         let row = |class, metrics| CaseRow { case: case.into(), stage: stage.into(), class, metrics, seconds };
         let (mask, reference, tolerance) = (mask.view(), reference.view(), self.tolerance_mm);
         if classes == 1 {
-            let metrics = CaseMetrics::evaluate(mask, reference, self.spacing, tolerance)?;
+            let metrics = CaseMetrics::evaluate(mask, reference, self.grid, tolerance)?;
             return Ok(vec![row(None, metrics)]);
         }
         let empty = EmptyPolicy::default();
-        let found = CaseMetrics::evaluate_classes(mask, reference, self.labels, self.spacing, tolerance, empty)?;
+        let found = CaseMetrics::evaluate_classes(mask, reference, self.labels, self.grid, tolerance, empty)?;
         let mut rows = vec![row(None, CaseMetrics::mean_over_classes(&found))];
         for (metrics, label) in found.into_iter().zip(self.labels) {
             rows.push(row(Some(*label), metrics));
@@ -47,13 +47,16 @@ impl Measure<'_> {
 
 #[cfg(test)]
 mod tests {
+    use medseg_metrics::Dhw;
+
     use super::*;
 
     #[test]
     fn several_classes_give_their_mean_and_a_row_each() {
         let mask = ndarray::array![[[0_u8, 7, 4, 4]]];
         let reference = ndarray::array![[[0_u8, 7, 7, 4]]];
-        let measure = Measure { labels: &[7, 4], spacing: Dhw::from([1.0, 1.0, 10.0]), tolerance_mm: 1.0 };
+        let measure =
+            Measure { labels: &[7, 4], grid: VoxelGrid::from(Dhw::from([1.0, 1.0, 10.0])), tolerance_mm: 1.0 };
         let rows = measure.rows("a", "fine", 1.0, &mask, &reference, 2).unwrap();
         assert!(rows.iter().all(|r| r.stage == "fine"));
         assert_eq!(rows.iter().map(|r| r.class).collect::<Vec<_>>(), [None, Some(7), Some(4)]);

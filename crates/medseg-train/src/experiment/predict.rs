@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use medseg_bundle::Prediction;
 use medseg_data::{Case, Loader, LoaderOptions};
-use medseg_metrics::CaseMetrics;
+use medseg_metrics::{CaseMetrics, VoxelGrid};
 use medseg_report::{CaseRow, RunFolder, display_window, overlay};
 use medseg_transforms::Intensity;
 use medseg_volume::{Volume, error_chain, read_image, write_label};
@@ -111,8 +111,8 @@ impl Predicted {
         self.grown += usize::from(report.is_some_and(|r| r.roi_grown > 0));
         let Some(reference) = reference else { return Ok(()) };
         let config = run.config();
-        let spacing = image.geometry.spacing();
-        let measure = Measure { labels: &config.data.labels, spacing, tolerance_mm: config.surface_tolerance_mm };
+        let grid = VoxelGrid::from(&image.geometry);
+        let measure = Measure { labels: &config.data.labels, grid, tolerance_mm: config.surface_tolerance_mm };
         let mut row = |stage: &str, mask: &Array3<u8>, classes: usize| -> Result<CaseMetrics, TrainError> {
             let rows = measure.rows(case, stage, prediction.report.seconds, mask, reference, classes)?;
             let metrics = rows[0].metrics;

@@ -33,7 +33,7 @@ fn stored(folder: &Path, orientation: Orientation) -> Case {
     let label = image.map_data(|hu| u8::from(*hu > 0.0));
     write_image(file("image"), &image).unwrap();
     write_label(file("label"), &label).unwrap();
-    Case { id: orientation.to_string(), image: file("image"), label: Some(file("label")) }
+    Case::new(orientation.to_string(), file("image"), Some(file("label")))
 }
 
 /// The preprocessing of the bundle that a run with these settings exports, as another program reads it.
