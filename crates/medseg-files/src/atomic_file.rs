@@ -8,6 +8,8 @@ use tempfile::{Builder, NamedTempFile};
 
 /// Ending of the files that are being written.
 pub const PART: &str = "part";
+/// Beginning of their names.
+pub const UNFINISHED: &str = ".writing-";
 
 /// A new file that takes its name on [`commit`](AtomicFile::commit) and is removed if it is dropped before.
 ///
@@ -46,7 +48,7 @@ impl AtomicFile {
         };
         let suffix = format!(".{PART}");
         let mut builder = Builder::new();
-        builder.prefix(".writing-").suffix(&suffix);
+        builder.prefix(UNFINISHED).suffix(&suffix);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;

@@ -4,7 +4,7 @@ mod atomic_file;
 mod folder;
 mod folder_lock;
 
-pub use atomic_file::{AtomicFile, PART, write_atomic};
+pub use atomic_file::{AtomicFile, PART, UNFINISHED, write_atomic};
 pub use folder::{neighbour, replace_folder};
 pub use folder_lock::{FolderLock, LOCK_FILE, LockError};
 

@@ -84,7 +84,7 @@ fn classes_are_scored_one_by_one() {
     assert_eq!(scores(&["--labels", "1,2", "--merge"])["labels"][0]["dice"], 1.0);
     let table = medseg("metrics").args([path("reference.nii.gz"), path("reference.nii.gz")]).output().unwrap();
     let table = stdout(&table);
-    assert!(table.lines().count() == 3 && table.contains("1.0000"), "{table}");
+    assert!(table.lines().count() == 4 && table.contains("mean") && table.contains("1.0000"), "{table}");
 
     let mut zero = medseg("metrics");
     zero.args([path("reference.nii.gz"), path("reference.nii.gz")]).args(["--labels", "0"]);

@@ -2,5 +2,6 @@
 
 mod files;
 mod predict;
+mod safety;
 mod support;
 mod train;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use medseg_files::PART;
+use medseg_files::{PART, UNFINISHED};
 use serde::Serialize;
 
 use super::entry::{length, read, write};
@@ -78,7 +78,7 @@ impl DiskCache {
         fs::create_dir_all(&folder).map_err(DataError::io(&folder))?;
         let hashes = Arc::new(ContentHashes::open(folder.join(HASHES)));
         let cache = Self { folder, budget, hashes, state: Mutex::default() };
-        for file in cache.files(PART).map_err(DataError::io(&cache.folder))? {
+        for file in cache.files(is_unfinished).map_err(DataError::io(&cache.folder))? {
             if SystemTime::now().duration_since(file.used).is_ok_and(|age| age > ABANDONED) {
                 remove(&file.path).map_err(DataError::io(&file.path))?;
             }
@@ -101,7 +101,7 @@ impl DiskCache {
     /// # Errors
     /// If the folder cannot be listed.
     pub fn bytes(&self) -> Result<u64, DataError> {
-        let files = self.files(ITEM).map_err(DataError::io(&self.folder))?;
+        let files = self.files(is_entry).map_err(DataError::io(&self.folder))?;
         Ok(files.iter().map(|file| file.bytes).sum())
     }
 
@@ -171,7 +171,7 @@ impl DiskCache {
     /// Counts `bytes` as being written if the budget has room for them, or gets it.
     fn make_room(&self, name: &str, bytes: u64) -> io::Result<bool> {
         let mut state = self.state();
-        let mut files = self.files(ITEM)?;
+        let mut files = self.files(is_entry)?;
         files.retain(|file| file.name != name);
         let mut taken: u64 = files.iter().map(|file| file.bytes).sum::<u64>().saturating_add(state.under_way);
         files.sort_by_key(|file| std::cmp::Reverse(file.used));
@@ -189,13 +189,13 @@ impl DiskCache {
         Ok(true)
     }
 
-    /// The folder's files of one kind.
-    fn files(&self, ending: &str) -> io::Result<Vec<Listed>> {
+    /// The folder's files of one kind; all others belong to somebody else.
+    fn files(&self, is_wanted: fn(&str) -> bool) -> io::Result<Vec<Listed>> {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-            if path.extension().is_none_or(|extension| extension != ending) {
+            if !is_wanted(name) {
                 continue;
             }
             match path.metadata() {
@@ -215,6 +215,17 @@ impl DiskCache {
         // Nothing panics while it is locked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// True for the name of an entry: the case, the key's hash, the ending.
+fn is_entry(name: &str) -> bool {
+    let hash = name.strip_suffix(ITEM).and_then(|stem| stem.strip_suffix('.')).and_then(|stem| stem.rsplit_once('-'));
+    hash.is_some_and(|(_, hash)| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// True for the name of an entry that is being written, or was when its process ended.
+fn is_unfinished(name: &str) -> bool {
+    name.starts_with(UNFINISHED) && name.ends_with(PART)
 }
 
 struct Listed {

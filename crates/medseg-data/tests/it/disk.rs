@@ -184,12 +184,15 @@ fn what_a_killed_process_left_is_removed_and_other_files_are_not() {
     let folder = tempdir().unwrap();
     let cache = folder.path().join("cache");
     fs::create_dir(&cache).unwrap();
-    for (name, hours) in [("old.part", 2), ("new.part", 0), ("notes.txt", 9)] {
+    for (name, hours) in
+        [(".writing-1.part", 2), (".writing-2.part", 0), ("notes.txt", 9), ("film.part", 9), ("of-another.item", 9)]
+    {
         let file = fs::File::create(cache.join(name)).unwrap();
         file.set_modified(SystemTime::now() - Duration::from_secs(3600 * hours)).unwrap();
     }
     DiskCache::open(&cache, 0).unwrap();
-    assert_eq!(entries(&cache), [cache.join("new.part"), cache.join("notes.txt")]);
+    let left = [".writing-2.part", "film.part", "notes.txt", "of-another.item"];
+    assert_eq!(entries(&cache), left.map(|name| cache.join(name)));
 }
 
 #[test]

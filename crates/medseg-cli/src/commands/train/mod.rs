@@ -53,6 +53,7 @@ pub fn train(experiment: Experiment, args: &TrainArgs, console: &mut Console) ->
     let name = chosen.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
     let devices: Vec<_> = chosen.iter().map(|c| c.device.clone()).collect();
     let request = args.request(config, &name);
+    args.refuse_own_settings(&request.out)?;
     if let Some(data) = request.folder() {
         paths::refuse_folder_over_input(&request.out, data)?;
     }

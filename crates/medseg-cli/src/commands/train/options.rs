@@ -1,8 +1,9 @@
 //! The options of `medseg train`, and the settings that they ask for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use medseg_report::RunFolder;
 use medseg_train::{DiskCacheConfig, Experiment, ExperimentConfig, Fit, Part, Preset, RunRequest, TrainError};
 use medseg_transforms::{Intensity, nnunet_augmentation};
 use medseg_volume::Dhw;
@@ -68,7 +69,7 @@ pub struct TrainArgs {
     /// Go on from the last checkpoint in the output folder
     #[arg(long)]
     resume: bool,
-    /// Resume even if settings have changed since
+    /// Resume even if settings or data have changed since; the changes are printed
     #[arg(long, requires = "resume")]
     force_config: bool,
     /// Do one part of the experiment: train the coarse or the fine stage, or predict and report
@@ -146,6 +147,23 @@ impl TrainArgs {
         }
         self.apply(&mut config)?;
         Ok(config)
+    }
+
+    /// Refuses a file of settings that belongs to the run in the output folder, as a new run moves that one aside.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] that names both.
+    pub fn refuse_own_settings(&self, out: &Path) -> Result<(), TrainError> {
+        let (Some(file), Ok(out)) = (&self.config, out.canonicalize()) else { return Ok(()) };
+        let own = |entry: &&str| file.canonicalize().is_ok_and(|file| file.starts_with(out.join(entry)));
+        match RunFolder::ENTRIES.iter().find(own) {
+            Some(_) => Err(TrainError::Config(format!(
+                "{} belongs to the run in {}; copy it to another place first",
+                file.display(),
+                out.display()
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// True if the device is named on the command line.
