@@ -14,7 +14,7 @@ const ROUNDING: f64 = 1.0 - 1e-9;
 /// A k-d tree over voxels (Bentley, 1975), halved along the longest edge of their box in mm.
 ///
 /// Every node has the box of its voxels; a search skips the boxes that lie farther than the nearest voxel so far. The
-/// distances are exact, up to rounding in `f64`, and depend on no order. Takes about 24 bytes a voxel.
+/// distances are exact, up to rounding in `f64`, and depend on no order. Takes 36 bytes a voxel or less.
 pub(crate) struct KdTree {
     frame: ObliqueFrame,
     /// In the order of the leaves.

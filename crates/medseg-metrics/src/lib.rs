@@ -21,6 +21,7 @@ mod oblique_frame;
 mod paired;
 mod quantile;
 mod reduction;
+mod relevant_steps;
 mod shapes;
 mod summary;
 mod surface;

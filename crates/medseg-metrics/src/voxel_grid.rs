@@ -18,7 +18,7 @@ const SMALLEST_VOLUME_SHARE: f64 = 1e-9;
 /// The steps in millimetres from a voxel to its neighbours along depth, height and width.
 ///
 /// Three vectors, in this order, say where the voxel centres lie; the first voxel's place plays no part. They are
-/// columns k, j and i of an affine. A [`Dhw`] of spacings is a grid of perpendicular axes, and so is most affines' grid.
+/// columns k, j and i of an affine. A [`Dhw`] of spacings is a grid of perpendicular axes, and so is the grid of most affines.
 /// A CT gantry tilt shears the grid: each slice is shifted against the one before.
 ///
 /// ```

@@ -162,6 +162,24 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn features_inside_a_mask_are_left_out_rightly(
+        holes in prop::collection::vec((0..10_usize, 0..24_usize, 0..10_usize), 1..20),
+        vectors in sheared(),
+    ) {
+        let mut features = Array3::<u8>::ones((10, 24, 10));
+        holes.iter().for_each(|at| features[*at] = 0);
+        let grid = VoxelGrid::from_vectors(vectors).unwrap();
+        let (got, places) = (distance_transform(features.view(), grid).unwrap(), voxels(features.view()));
+        for (d, h, w) in holes {
+            prop_assert!(close(got[[d, h, w]], nearest([d, h, w], &places, vectors)));
+        }
+    }
+}
+
 #[test]
 fn a_gantry_tilt_of_25_degrees_has_the_volumes_and_distances_of_its_affine() {
     let grid = VoxelGrid::from_vectors(TILTED).unwrap();
