@@ -210,6 +210,9 @@ impl VolumeFile {
     /// # Errors
     /// As [`VolumeFile::image`], and a value that [`LabelChoice`] refuses, named with its voxel.
     pub fn label_of(&self, labels: &LabelChoice, options: &ReadOptions) -> Result<Volume<u8>, VolumeError> {
+        if *labels == LabelChoice::All {
+            return self.label(options);
+        }
         self.require_one_channel()?;
         let slices = self.slices(options)?;
         let (decoder, table) = (self.decoder(options), LabelTable::new(labels));
