@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::DataError;
 use crate::case::Case;
 use crate::json_file::{read_json, write_json};
+use crate::names::composed;
 
 /// The ids of the cases for training and validation; kept beside a run's results as `split.json`.
 ///
@@ -141,7 +142,12 @@ fn read_file(path: &Path) -> Result<SplitFile, DataError> {
     if let Some(version) = content.get("version").filter(|version| **version != VERSION) {
         return refuse(format!("version {version} of the format of splits is unknown; this program reads {VERSION}"));
     }
-    serde_json::from_value(content).or_else(|error| refuse(error.to_string()))
+    let mut file: SplitFile = serde_json::from_value(content).or_else(|error| refuse(error.to_string()))?;
+    // As the cases' ids, whatever editor wrote the file.
+    for id in [&mut file.train, &mut file.validation].into_iter().chain(&mut file.unused).flatten() {
+        *id = composed(id);
+    }
+    Ok(file)
 }
 
 pub(crate) fn refused(reason: impl Into<String>) -> DataError {

@@ -15,7 +15,8 @@ pub(crate) fn create_dir(path: &Path) -> Result<(), TrainError> {
     fs::create_dir_all(path).map_err(|e| TrainError::io("create", path, e))
 }
 
-/// Reads a whole text file.
+/// Reads a whole text file, without the byte-order mark that some editors write.
 pub(crate) fn read_text(path: &Path) -> Result<String, TrainError> {
-    fs::read_to_string(path).map_err(|e| TrainError::io("read", path, e))
+    let text = fs::read_to_string(path).map_err(|e| TrainError::io("read", path, e))?;
+    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_string))
 }

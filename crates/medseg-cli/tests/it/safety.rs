@@ -247,8 +247,9 @@ fn scores_on_the_command_line_are_those_of_the_run() {
     for row in lines {
         let case = row[0];
         let (label, mask) = (format!("data/label/{case}.nii.gz"), format!("out/predictions/{case}.nii.gz"));
-        let scores = medseg("metrics").args([data.path(&label), data.path(&mask)]).args(["--labels", "1,2", "--json"]);
-        let scores: serde_json::Value = serde_json::from_slice(&scores.output().unwrap().stdout).unwrap();
+        let mut command = medseg("metrics");
+        command.args([data.path(&label), data.path(&mask)]).args(["--labels", "1,2", "--json"]);
+        let scores: serde_json::Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
         let own = match row[2] {
             "" => &scores["mean"],
             "1" => &scores["labels"][0],

@@ -81,7 +81,7 @@ fn whatever_changes_the_result_changes_the_key_and_nothing_else_does() {
         file.set_modified(SystemTime::now() + Duration::from_secs(5)).unwrap();
     }
     fs::copy(&image, &moved).unwrap();
-    assert_eq!(disk.key(&Case { image: moved, ..case.clone() }, &(1, "window")).unwrap(), first);
+    assert_eq!(disk.key(&Case { image: moved.clone(), ..case.clone() }, &(1, "window")).unwrap(), first);
     for file in [&image, &label] {
         let before = disk.key(&case, &()).unwrap();
         let (bytes, time) = (fs::read(file).unwrap(), fs::metadata(file).unwrap().modified().unwrap());
@@ -91,6 +91,12 @@ fn whatever_changes_the_result_changes_the_key_and_nothing_else_does() {
         fs::write(file, bytes).unwrap();
         assert_eq!(disk.key(&case, &()).unwrap(), before);
     }
+    fs::write(&moved, b"channel").unwrap();
+    let two = case.clone().with_channels([&moved]);
+    let before = disk.key(&two, &()).unwrap();
+    assert_ne!(before, disk.key(&case, &()).unwrap());
+    fs::write(&moved, b"changed").unwrap();
+    assert_ne!(disk.key(&two, &()).unwrap(), before);
     fs::remove_file(&image).unwrap();
     assert!(error_chain(&disk.key(&case, &()).unwrap_err()).contains("a.nii"));
 }

@@ -216,3 +216,13 @@ proptest! {
         prop_assert_eq!(validated, cases.into_iter().map(|case| case.id).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn ids_in_a_file_are_the_cases_in_either_form_of_unicode() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("split.json");
+    std::fs::write(&path, "{\"train\": [\"u\u{308}\"], \"validation\": [\"b\"]}").unwrap();
+    let cases = ["\u{fc}", "b", "c"].map(|id| case(id, true));
+    let split = Split::read_for(&path, &cases).unwrap();
+    assert_eq!((split.train, split.unused), (vec!["\u{fc}".to_string()], vec!["c".to_string()]));
+}

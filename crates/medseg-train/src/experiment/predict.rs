@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use medseg_bundle::Prediction;
-use medseg_data::{Case, Loader, LoaderOptions};
+use medseg_data::{Case, Loader, LoaderOptions, case_reason};
 use medseg_metrics::{CaseMetrics, VoxelGrid};
 use medseg_report::{CaseRow, RunFolder, display_window, overlay};
 use medseg_transforms::Intensity;
-use medseg_volume::{Volume, error_chain, read_image, write_label};
+use medseg_volume::{Volume, read_image, write_label};
 use ndarray::Array3;
 
 use super::TrainedRun;
@@ -50,7 +50,7 @@ pub(crate) fn predict_cases(
         let (image, reference) = match loaded? {
             Ok(loaded) => loaded,
             Err(e) => {
-                observer.warn(&format!("case {} is not predicted: {}", case.id, error_chain(&e)));
+                observer.warn(&format!("case {} is not predicted: {}", case.id, case_reason(&case.id, &e)));
                 found.skipped.push(case.id.clone());
                 continue;
             }

@@ -155,15 +155,12 @@ impl TrainArgs {
     /// [`TrainError::Config`] that names both.
     pub fn refuse_own_settings(&self, out: &Path) -> Result<(), TrainError> {
         let (Some(file), Ok(out)) = (&self.config, out.canonicalize()) else { return Ok(()) };
-        let own = |entry: &&str| file.canonicalize().is_ok_and(|file| file.starts_with(out.join(entry)));
-        match RunFolder::ENTRIES.iter().find(own) {
-            Some(_) => Err(TrainError::Config(format!(
-                "{} belongs to the run in {}; copy it to another place first",
-                file.display(),
-                out.display()
-            ))),
-            None => Ok(()),
+        let own = |entry: &str| file.canonicalize().is_ok_and(|file| file.starts_with(out.join(entry)));
+        if !RunFolder::ENTRIES.into_iter().any(own) {
+            return Ok(());
         }
+        let (file, out) = (file.display(), out.display());
+        Err(TrainError::Config(format!("{file} belongs to the run in {out}; copy it to another place first")))
     }
 
     /// True if the device is named on the command line.
