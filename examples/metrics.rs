@@ -30,8 +30,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     if !predicted.geometry.same_grid(&reference.geometry, reference.shape(), 0.1) {
         return Err("the two masks lie on different grids".into());
     }
-    let spacing = reference.geometry.spacing();
-    let scores = CaseMetrics::evaluate(predicted.data.view(), reference.data.view(), spacing, 2.0)?;
+    let scores = CaseMetrics::evaluate(predicted.data.view(), reference.data.view(), &reference.geometry, 2.0)?;
     println!("Dice {:.4}, IoU {:.4}", scores.dice, scores.iou);
     println!(
         "HD95 {:.2} mm, ASSD {:.2} mm, surface Dice at 2 mm {:.4}",

@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut mask = reference.clone();
         mask.slice_mut(ndarray::s![..reference.dim().0 / 2, .., ..]).fill(0);
         let case = PhantomConfig::case_id(index);
-        let metrics = CaseMetrics::evaluate(mask.view(), reference.view(), label.geometry.spacing(), 2.0)?;
+        let metrics = CaseMetrics::evaluate(mask.view(), reference.view(), &label.geometry, 2.0)?;
         println!("{case}: Dice {:.3}", metrics.dice);
         let picture = overlay(&image, &mask, Some(&reference), &label.geometry, display_window(&image))?;
         std::fs::write(run.overlay(&case), picture.png()?)?;

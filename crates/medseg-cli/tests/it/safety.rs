@@ -13,9 +13,10 @@ use crate::support::{Data, assert_fails, medseg, stderr};
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        if entry.file_type().unwrap().is_dir() {
+        let link = entry.file_type().unwrap().is_symlink();
+        if entry.path().is_dir() && !link {
             found.extend(files(&entry.path()));
-        } else {
+        } else if !entry.path().is_dir() {
             found.insert(entry.path(), fs::read(entry.path()).unwrap());
         }
     }
@@ -50,9 +51,11 @@ fn no_command_changes_what_it_reads_whatever_its_output_is() {
     fs::hard_link(cases.join("image/phantom_002.nii.gz"), data.path("hard.nii.gz")).unwrap();
     std::os::unix::fs::symlink(data.path("scan.zraw"), data.path("voxels.nii")).unwrap();
     let all = files(data.dir.path());
+    let mut contents = all.clone();
+    let linked = data.path("linked/phantom_003.nii.gz");
+    contents.insert(linked.clone(), fs::read(&linked).unwrap());
     let inputs = |folder: &Path| -> Vec<PathBuf> { files(folder).into_keys().collect() };
-    let images =
-        [inputs(&cases.join("image")), vec![scan, data.path("linked/phantom_003.nii.gz"), data.path("hard.nii.gz")]];
+    let images = [inputs(&cases.join("image")), vec![scan, linked, data.path("hard.nii.gz")]];
     let images = images.concat();
     let mut outputs: Vec<PathBuf> = all.keys().cloned().collect();
     outputs.extend(
@@ -104,8 +107,11 @@ fn no_command_changes_what_it_reads_whatever_its_output_is() {
         // The voxels that a header names are read with it.
         let voxels = read.iter().filter(|path| path.ends_with("scan.mhd")).map(|path| path.with_extension("zraw"));
         for path in read.iter().cloned().chain(voxels) {
-            let before = fs::canonicalize(&path).map(|path| all[&path].clone());
-            assert_eq!(fs::read(&path).ok(), before.ok(), "{} after {command:?}: {text}", path.display());
+            assert!(
+                fs::read(&path).ok() == contents.get(&path).cloned(),
+                "{} after {command:?}: {text}",
+                path.display()
+            );
         }
         restore(data.dir.path(), &all);
     }

@@ -264,30 +264,6 @@ fn outputs_of_the_wrong_shape_are_errors() {
 }
 
 #[test]
-fn nan_logits_neither_panic_nor_spread_and_are_background() {
-    let mut image = texture(1, Dhw::splat(8)).mapv(|v| v.abs() + 1.0);
-    image[[0, 3, 4, 5]] = f32::NAN;
-    let sliding = SlidingWindowConfig::new(Dhw::splat(4)).with_overlap(0.5).with_blend(Blend::gaussian());
-    let logits = run(&sliding, &image, identity);
-    assert_eq!(logits.iter().filter(|v| v.is_nan()).count(), 1);
-    assert!(logits[[0, 3, 4, 5]].is_nan());
-    for classes in [1, 2] {
-        let mut predictor = |windows: Tensor<5>| {
-            let more = windows.clone() + 1.0;
-            Tensor::cat(vec![windows, more], 1).narrow(1, 0, classes)
-        };
-        let mask = sliding
-            .init()
-            .unwrap()
-            .infer(image.view(), &Device::flex(), &mut predictor)
-            .mask(MaskRule::default())
-            .unwrap();
-        assert_eq!(mask.iter().filter(|&&label| label == 0).count(), 1);
-        assert_eq!(mask[[3, 4, 5]], 0);
-    }
-}
-
-#[test]
 fn progress_counts_windows_and_can_stop_the_run() {
     let image = texture(1, Dhw::splat(8));
     let sliding = SlidingWindowConfig::new(Dhw::splat(4)).with_overlap(0.0).with_batch(3);

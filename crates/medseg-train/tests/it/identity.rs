@@ -6,7 +6,7 @@ use std::path::Path;
 use medseg_data::SplitRule;
 use medseg_files::{FolderLock, LockError};
 use medseg_train::{DiskCacheConfig, Experiment, RunRequest, Silent, TrainError};
-use medseg_volume::{read_image, write_image};
+use medseg_volume::{read_image, read_label, write_image, write_label};
 
 use crate::support::{Listener, finished, request, run, run_observed, tiny, write_cases};
 
@@ -69,7 +69,9 @@ fn other_voxels_are_found_and_another_compression_is_none() {
     volume.data[[0, 0, 0]] -= 1.0;
     write_image(image(dir.path(), 2), &volume).unwrap();
     let label = |number: usize| dir.path().join(format!("data/label/phantom_{number:03}.nii.gz"));
-    fs::copy(label(4), label(3)).unwrap();
+    let mut changed = read_label(label(3)).unwrap();
+    changed.data[[0, 0, 0]] = 1;
+    write_label(label(3), &changed).unwrap();
     let message = refusal(&again);
     assert!(message.contains("case phantom_003 has another label") && !message.contains("phantom_002"), "{message}");
 }

@@ -327,18 +327,20 @@ fn a_second_run_takes_its_cases_from_the_disk_cache() {
     };
     let plain = run_coarse("plain", false).unwrap();
     assert_eq!(run_coarse("first", true).unwrap(), plain);
-    // Images that can no longer be read, with the length and time they had.
-    for entry in fs::read_dir(folder.data().join("image")).unwrap() {
-        let path = entry.unwrap().path();
-        let modified = fs::metadata(&path).unwrap().modified().unwrap();
-        let mut bytes = fs::read(&path).unwrap();
-        let half = bytes.len() / 2;
-        bytes[half..].fill(0);
-        fs::write(&path, bytes).unwrap();
-        fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
-    }
+    let entries = || {
+        let cache = folder.dir.path().join("cache");
+        let items = fs::read_dir(cache).unwrap().map(|entry| entry.unwrap());
+        let items = items.filter(|item| item.path().extension().is_some_and(|ending| ending == "item"));
+        items.map(|item| item.file_name()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = entries();
     assert_eq!(run_coarse("second", true).unwrap(), plain);
-    assert!(run_coarse("without", false).is_err());
+    assert_eq!(entries(), before);
+    // An entry that is damaged is made again.
+    let damaged = folder.dir.path().join("cache").join(before.first().unwrap());
+    fs::write(&damaged, "damaged").unwrap();
+    assert_eq!(run_coarse("third", true).unwrap(), plain);
+    assert!(fs::metadata(&damaged).unwrap().len() > 100);
 }
 
 #[test]
