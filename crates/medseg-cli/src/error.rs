@@ -21,8 +21,34 @@ pub enum CliError {
 impl CliError {
     /// A failure with its causes.
     pub fn failed(error: &(dyn Error + 'static)) -> Self {
-        Self::Failed(error_chain(error))
+        let text = error_chain(error);
+        Self::Failed(match option_for(error) {
+            Some(option) => format!("{text} ({option})"),
+            None => text,
+        })
     }
+}
+
+/// The option that answers an error about a DICOM series.
+#[cfg(feature = "dicom")]
+fn option_for(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    use medseg_volume::VolumeError;
+    use medseg_volume::dicom::DicomError;
+
+    let error = match error.downcast_ref::<VolumeError>() {
+        Some(VolumeError::Series(error)) => error,
+        _ => error.downcast_ref::<DicomError>()?,
+    };
+    match error {
+        DicomError::SeveralSeries { .. } => Some("--series UID"),
+        DicomError::GantryTilt { .. } => Some("--accept-tilt reads it as a sheared volume"),
+        _ => None,
+    }
+}
+
+#[cfg(not(feature = "dicom"))]
+fn option_for(_: &(dyn Error + 'static)) -> Option<&'static str> {
+    None
 }
 
 impl From<TrainError> for CliError {

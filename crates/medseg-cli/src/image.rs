@@ -34,9 +34,17 @@ pub struct SeriesArgs {
     invert_monochrome1: bool,
 }
 
+/// True for the folder of a DICOM series, and for a DICOM file, which may hold a whole volume.
+pub fn is_series(path: &Path) -> bool {
+    #[cfg(feature = "dicom")]
+    return path.is_dir() || medseg_volume::dicom::is_dicom(path);
+    #[cfg(not(feature = "dicom"))]
+    path.is_dir()
+}
+
 /// Reads a volume with all its channels, or the one series of a folder or the one named.
 pub fn read(path: &Path, series: &SeriesArgs) -> Result<Found, CliError> {
-    if path.is_dir() { read_series(path, series) } else { read_file(path) }
+    if is_series(path) { read_series(path, series) } else { read_file(path) }
 }
 
 /// Reads one image and prints the warnings; an image without a finite voxel is refused.
@@ -67,13 +75,22 @@ fn needs_dicom(folder: &Path) -> CliError {
 fn read_file(path: &Path) -> Result<Found, CliError> {
     let file = VolumeFile::open(path)?;
     let (values, geometry) = file.channels(&ReadOptions::default())?;
+    Ok(Found { format: format_of(&file, &geometry), geometry, values, warnings: warnings_of(&file) })
+}
+
+/// Oddities of a file.
+pub fn warnings_of(file: &VolumeFile) -> Vec<String> {
+    file.info().warnings.iter().map(ToString::to_string).collect()
+}
+
+/// The format and the stored type of voxels.
+pub fn format_of(file: &VolumeFile, geometry: &Geometry) -> String {
     let info = file.info();
     let version = geometry.nifti_fields().map_or(String::new(), |f| format!("NIfTI version {:?}, ", f.version));
     let order = if info.big_endian { "big-endian" } else { "little-endian" };
     let scaling = info.scaling.map_or(String::new(), |(slope, intercept)| format!(", scaled by {slope} + {intercept}"));
     let extensions = info.extensions.iter().map(|e| format!(", extension {} of {} bytes", e.code, e.data.len()));
-    let format = format!("{version}{} {order}{scaling}{}", info.datatype, extensions.collect::<String>());
-    Ok(Found { format, geometry, values, warnings: info.warnings.iter().map(ToString::to_string).collect() })
+    format!("{version}{} {order}{scaling}{}", info.datatype, extensions.collect::<String>())
 }
 
 #[cfg(feature = "dicom")]

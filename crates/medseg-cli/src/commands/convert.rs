@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use medseg_train::Observer;
-use medseg_volume::{Dhw, ReadOptions, StoredVoxels, VolumeFile, WriteOptions, write_channels};
+use medseg_volume::{Dhw, Geometry, ReadOptions, StoredVoxels, VolumeFile, WriteOptions, write_channels};
 use ndarray::Axis;
 
 use crate::console::Console;
@@ -19,7 +19,7 @@ const INTENT_LABEL: i32 = 1002;
 /// ones and those of a DICOM series are written as i16 if they are whole and fit, such as Hounsfield units, else as f32.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Volume file, or the folder of a DICOM series
+    /// Volume file, or a DICOM file or the folder of a DICOM series
     input: PathBuf,
     /// Volume to write
     output: PathBuf,
@@ -31,29 +31,38 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
     let Args { input, output, series } = args;
     paths::check_volume_output(output)?;
     paths::refuse_output_over_input(output, &[input])?;
-    let found = image::read(input, series)?;
-    for warning in &found.warnings {
-        console.warning(&format!("{}: {warning}", input.display()));
-    }
-    if !write_stored(input, output)? {
-        write_values(&found, output)?;
-    }
-    let Found { format, geometry, values, .. } = &found;
-    let shape = Dhw::from(values.index_axis(Axis(0), 0).dim());
+    let (shape, geometry, format) = match stored(input)? {
+        Some(file) => {
+            warn(&image::warnings_of(&file), input, console);
+            write_stored(&file, output)?
+        }
+        None => {
+            let found = image::read(input, series)?;
+            warn(&found.warnings, input, console);
+            write_values(&found, output)?;
+            let Found { format, geometry, values, .. } = found;
+            (Dhw::from(values.index_axis(Axis(0), 0).dim()), geometry, format)
+        }
+    };
     let (spacing, orientation) = (geometry.spacing(), geometry.orientation());
     console.message(&format!("{}: {shape} voxels of {spacing:.3} mm, {orientation}, from {format}", output.display()));
     Ok(())
 }
 
-/// Writes the voxels of a file in the type they are stored in; false where there is no such file, or they are scaled.
-fn write_stored(input: &Path, output: &Path) -> Result<bool, CliError> {
-    if input.is_dir() {
-        return Ok(false);
+fn warn(warnings: &[String], input: &Path, console: &mut Console) {
+    warnings.iter().for_each(|warning| console.warning(&format!("{}: {warning}", input.display())));
+}
+
+/// The file whose voxels can be written in the type they are stored in: no DICOM series, not scaled.
+fn stored(input: &Path) -> Result<Option<VolumeFile>, CliError> {
+    if image::is_series(input) {
+        return Ok(None);
     }
-    let file = VolumeFile::open(input)?;
-    if file.info().scaling.is_some() {
-        return Ok(false);
-    }
+    Ok(Some(VolumeFile::open(input)?).filter(|file| file.info().scaling.is_none()))
+}
+
+/// Writes the voxels of a file in the type they are stored in. Returns shape, geometry and format.
+fn write_stored(file: &VolumeFile, output: &Path) -> Result<(Dhw<usize>, Geometry, String), CliError> {
     let (voxels, geometry) = file.stored(&ReadOptions::default())?;
     let options = WriteOptions::default().with_labels(file.info().intent_code == INTENT_LABEL);
     macro_rules! write_as {
@@ -64,7 +73,8 @@ fn write_stored(input: &Path, output: &Path) -> Result<bool, CliError> {
         };
     }
     write_as!(U8, I8, U16, I16, U32, I32, U64, I64, F32, F64);
-    Ok(true)
+    let format = image::format_of(file, &geometry);
+    Ok((file.info().shape, geometry, format))
 }
 
 /// Writes values as i16 if they are whole and fit, else as f32.

@@ -18,7 +18,7 @@ use crate::{CliError, image, output, paths};
 pub struct Args {
     /// The output folder of `medseg train`, or a bundle
     model: PathBuf,
-    /// Image to segment: a volume file, or the folder of a DICOM series
+    /// Image to segment: a volume file, or a DICOM file or the folder of a DICOM series
     image: PathBuf,
     /// Mask to write: .nii, .nii.gz, .nrrd, .nhdr, .mha or .mhd
     mask: PathBuf,
@@ -61,7 +61,7 @@ fn predict(device: &Chosen, args: &Args, console: &mut Console) -> Result<(), Cl
     }
     // The plan comes before the voxels: they may be what does not fit.
     let mut plan = None;
-    if args.image.is_file() {
+    if !image::is_series(&args.image) {
         let info = read_info(&args.image)?;
         plan = Some(planned(&mut bundle, info.shape, &info.geometry, args.memory)?);
         print_plan(plan.as_ref(), device, console)?;

@@ -66,6 +66,46 @@ fn a_volume_is_converted_and_back_with_every_voxel_in_its_place() {
     assert!(quiet.status.success() && stderr(&quiet).is_empty(), "{}", stderr(&quiet));
 }
 
+/// A file of several frames, which is a whole volume.
+#[test]
+#[cfg(feature = "dicom")]
+fn one_dicom_file_is_inspected_converted_and_segmented() {
+    let data = Data::new();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files/enhanced_ct.dcm");
+    let found = json(medseg("inspect").arg(&file));
+    let output = medseg("convert").arg(&file).arg(data.path("ct.nii.gz")).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let volume = read_image(data.path("ct.nii.gz")).unwrap();
+    assert_eq!(found["shape"], serde_json::json!(volume.shape().to_array()));
+    assert!(volume.shape().d > 1, "{}", volume.shape());
+    assert!(data.run("one-stage", &[]).status.success());
+    let predict = |image: &Path, mask: &str| {
+        let output = medseg("predict").args([&data.path("out"), image, &data.path(mask)]).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        read_label(data.path(mask)).unwrap()
+    };
+    let (of_file, of_volume) = (predict(&file, "a.nii.gz"), predict(&data.path("ct.nii.gz"), "b.nii.gz"));
+    assert_eq!(of_file.data, of_volume.data);
+    // A folder of two series asks for one.
+    fs::create_dir(data.path("two")).unwrap();
+    fs::copy(&file, data.path("two/a.dcm")).unwrap();
+    let mut other = fs::read(&file).unwrap();
+    let uid = found_uid(&other);
+    other[uid] ^= 1;
+    fs::write(data.path("two/b.dcm"), other).unwrap();
+    let output = medseg("convert").arg(data.path("two")).arg(data.path("c.nii")).output().unwrap();
+    assert_fails(&output, 1, "--series");
+}
+
+/// The last digit of the series' UID in an explicit little-endian file.
+#[cfg(feature = "dicom")]
+fn found_uid(bytes: &[u8]) -> usize {
+    let at = bytes.windows(6).position(|window| window == b"\x20\x00\x0e\x00UI").expect("a series UID");
+    let length = usize::from(u16::from_le_bytes([bytes[at + 6], bytes[at + 7]]));
+    let text = &bytes[at + 8..at + 8 + length];
+    at + 8 + text.iter().rposition(u8::is_ascii_digit).expect("a digit")
+}
+
 #[test]
 fn classes_are_scored_one_by_one() {
     let folder = tempfile::tempdir().unwrap();

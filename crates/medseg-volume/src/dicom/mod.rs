@@ -68,7 +68,7 @@ use ndarray::Array3;
 use rayon::prelude::*;
 
 pub use error::DicomError;
-pub(crate) use start::is_dicom;
+pub use start::is_dicom;
 pub use summary::{FolderSummary, PassedOver, PassedOverReason, SeriesSummary, SeriesWarning, VolumeSummary};
 
 use crate::Volume;

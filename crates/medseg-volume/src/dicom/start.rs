@@ -36,8 +36,9 @@ pub(super) enum Found {
     NotDicom,
 }
 
-/// True for a file that begins as DICOM files do.
-pub(crate) fn is_dicom(path: &Path) -> bool {
+/// True for a file that begins as DICOM files do, with a preamble or without; false also for one that cannot be read.
+#[must_use]
+pub fn is_dicom(path: &Path) -> bool {
     let input = Source::path(path).from(0, Packing::None).open(LONGEST_START);
     let first = input.map_err(DicomError::from).and_then(|mut input| first_bytes(path, &mut input));
     first.is_ok_and(|first| first_element(&first).is_some())
