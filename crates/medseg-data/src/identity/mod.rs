@@ -78,7 +78,7 @@ struct CaseIdentity {
 }
 
 impl DataIdentity {
-    /// Hashes the files of the cases of a split; `progress` is told the number of cases done and the id of the next.
+    /// Hashes the files of the cases of a split; `progress` gets the number of cases done and the id of the next.
     ///
     /// # Errors
     /// [`DataError::Prepare`] naming the case, if one of its files cannot be read.
