@@ -1,0 +1,1 @@
+//! The chain, step by step, against values of nnU-Net.
