@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use crate::checkpoint::Checkpoint;
 use crate::error::NnUnetError;
 use crate::network_keys::NetworkKeys;
-use crate::plans::{Configuration, Dataset, Plans, PlansProblem};
+use crate::plans::{Configuration, Dataset, Norm, NormKind, Plans, PlansProblem};
 
 /// Name of the checkpoint that predictions use.
 pub const CHECKPOINT: &str = "checkpoint_final.pth";
 const PLANS: &str = "plans.json";
 const DATASET: &str = "dataset.json";
+/// Trainer that puts batch normalisation in place of the plans' layer.
+const BATCH_NORM_TRAINER: &str = "nnUNetTrainerBN";
 /// Models that an error lists.
 const MOST_LISTED: usize = 20;
 
@@ -71,7 +73,7 @@ pub struct ModelFolder {
     pub plans: Plans,
     /// Data set.
     pub dataset: Dataset,
-    /// Configuration that the first fold's checkpoint names.
+    /// Configuration that the first fold's checkpoint names, with the layers that its trainer replaces.
     pub configuration: Configuration,
     /// Class of the trainer, from the first fold's checkpoint.
     pub trainer_name: String,
@@ -115,7 +117,10 @@ impl ModelFolder {
         };
         let first = Checkpoint::open(path.join(first.to_string()).join(checkpoint_name))?;
         let plans_error = |problem| NnUnetError::plans(&path.join(PLANS), problem);
-        let configuration = plans.configuration(&first.configuration).map_err(plans_error)?;
+        let mut configuration = plans.configuration(&first.configuration).map_err(plans_error)?;
+        if first.trainer_name == BATCH_NORM_TRAINER {
+            configuration.architecture.norm = Norm { kind: NormKind::Batch, eps: 1e-5, affine: true };
+        }
         if configuration.normalization.len() != dataset.channels.len() {
             return Err(plans_error(PlansProblem::Channels {
                 configuration: configuration.name,
@@ -160,10 +165,10 @@ impl ModelFolder {
         self.path.join(fold.to_string()).join(&self.checkpoint_name)
     }
 
-    /// Opens a fold's checkpoint and checks that it has every parameter of the network.
+    /// Opens a fold's checkpoint and checks that its parameters are those of the network.
     ///
     /// # Errors
-    /// If it cannot be read, or a parameter is missing or has another shape.
+    /// If it cannot be read, or a parameter is missing, has another shape or is not one of the network.
     pub fn checkpoint(&self, fold: Fold) -> Result<Checkpoint, NnUnetError> {
         let checkpoint = Checkpoint::open(self.checkpoint_path(fold))?;
         self.network_keys().check(&checkpoint)?;

@@ -18,3 +18,16 @@ pub use plans::{
     Normalization, Plans, PlansProblem, Resampling, ResidualBlock,
 };
 pub use separate_axis::separate_axis;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_types_can_cross_threads() {
+        fn assert_send_sync<T: Send + Sync>() {}
+        assert_send_sync::<Checkpoint>();
+        assert_send_sync::<ModelFolder>();
+        assert_send_sync::<NnUnetError>();
+    }
+}

@@ -1,6 +1,8 @@
 //! Names and shapes of a network's parameters in a state dict.
 
-use crate::checkpoint::Checkpoint;
+use std::collections::BTreeSet;
+
+use crate::checkpoint::{Checkpoint, CheckpointProblem};
 use crate::error::NnUnetError;
 use crate::plans::{Architecture, Encoder, NormKind, ResidualBlock};
 
@@ -135,16 +137,33 @@ impl NetworkKeys {
         parameters
     }
 
-    /// Checks that a checkpoint has every parameter, in the right shape.
+    /// Checks that a checkpoint has every parameter in the right shape, and no other.
     ///
     /// # Errors
-    /// At the first parameter that is missing or has another shape.
+    /// At the first parameter that is missing, has another shape, or is not one of the network.
     pub fn check(&self, checkpoint: &Checkpoint) -> Result<(), NnUnetError> {
-        self.parameters().into_iter().try_for_each(|parameter| {
+        let mut known = BTreeSet::new();
+        for parameter in self.parameters() {
             checkpoint.weight(&parameter.key, &parameter.shape)?;
-            Ok(())
-        })
+            known.insert(&parameter.key[..]);
+        }
+        let is_extra = |key: &&String| !known.contains(&key[..]) && !is_repeated(key) && !key.ends_with(COUNTER);
+        match checkpoint.weights.keys().find(is_extra) {
+            Some(key) => {
+                let problem = CheckpointProblem::ExtraWeight { key: key.clone() };
+                Err(NnUnetError::checkpoint(checkpoint.path(), problem))
+            }
+            None => Ok(()),
+        }
     }
+}
+
+/// End of the key under which batch normalisation counts its batches, which no prediction needs.
+const COUNTER: &str = ".num_batches_tracked";
+
+/// True for further names of a tensor.
+fn is_repeated(key: &str) -> bool {
+    key.starts_with("decoder.encoder.") || key.contains(".all_modules.")
 }
 
 impl ConvKeys {

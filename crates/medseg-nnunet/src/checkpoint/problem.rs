@@ -101,6 +101,12 @@ pub enum CheckpointProblem {
         /// Key of the parameter.
         key: String,
     },
+    /// The state dict has a parameter that the network lacks, so the training used another network.
+    #[error("the weights have {key}, which the plans' network lacks")]
+    ExtraWeight {
+        /// Key of the parameter.
+        key: String,
+    },
     /// A parameter has another shape than the plans' network.
     #[error("{key} has shape {found:?}, and the plans' network needs {expected:?}")]
     Shape {

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use medseg_nnunet::{CHECKPOINT, Fold, ModelFolder};
+use medseg_nnunet::{CHECKPOINT, Fold, ModelFolder, NetworkKeys, Norm, NormKind, Plans};
 
 use crate::fixture;
-use crate::written::message;
+use crate::written::{checkpoint_of, message, tensor, text, zip};
 
 const NAME: &str = "nnUNetTrainer__nnUNetPlans__3d_fullres";
 
@@ -102,4 +102,33 @@ fn a_checkpoint_of_another_network_is_refused() {
     std::fs::write(root.path().join("dataset.json"), dataset).unwrap();
     let channels = message(ModelFolder::open(root.path()));
     assert!(channels.ends_with("configuration 3d_fullres normalises 2 channels, and the data set has 3"), "{channels}");
+}
+
+#[test]
+fn a_trainer_may_replace_the_normalisation() {
+    let root = tempfile::tempdir().unwrap();
+    copy("plain_2d", root.path(), &["fold_0"]);
+    let plans = Plans::open(root.path().join("plans.json")).unwrap();
+    let mut architecture = plans.configuration("2d").unwrap().architecture;
+    architecture.norm = Norm { kind: NormKind::Batch, ..architecture.norm };
+    let mut weights = b"}(".to_vec();
+    for parameter in NetworkKeys::new(&architecture, 2, 4).parameters() {
+        let shape: Vec<i64> = parameter.shape.iter().map(|size| *size as i64).collect();
+        let strides: Vec<i64> = (0..shape.len()).map(|axis| shape[axis + 1..].iter().product()).collect();
+        weights.extend(text(&parameter.key));
+        weights.extend(tensor("FloatStorage", 0, &shape, &strides));
+    }
+    weights.extend(text("encoder.stages.0.0.convs.0.norm.num_batches_tracked"));
+    weights.extend(tensor("LongStorage", 0, &[], &[]));
+    weights.push(b'u');
+    let open = |trainer| {
+        let pickle = checkpoint_of(trainer, &weights);
+        let file = zip(&[("a/data.pkl", &pickle), ("a/data/0", &[0; 48 * 24 * 9 * 4])]);
+        std::fs::write(root.path().join("fold_0").join(CHECKPOINT), file).unwrap();
+        let model = ModelFolder::open(root.path()).unwrap();
+        model.checkpoint(Fold::Number(0)).map(|_| model.configuration.architecture)
+    };
+    assert_eq!(open("nnUNetTrainerBN").unwrap(), architecture);
+    let extra = message(open("nnUNetTrainer"));
+    assert!(extra.ends_with("norm.running_mean, which the plans' network lacks"), "{extra}");
 }

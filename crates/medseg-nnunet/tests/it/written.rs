@@ -89,6 +89,11 @@ pub fn tensor(storage: &str, offset: i64, shape: &[i64], strides: &[i64]) -> Vec
 
 /// A whole checkpoint whose `network_weights` are these bytes.
 pub fn checkpoint(weights: &[u8]) -> Vec<u8> {
+    checkpoint_of("T", weights)
+}
+
+/// A whole checkpoint of a trainer.
+pub fn checkpoint_of(trainer: &str, weights: &[u8]) -> Vec<u8> {
     [
         b"\x80\x02}(",
         &text("network_weights")[..],
@@ -99,7 +104,7 @@ pub fn checkpoint(weights: &[u8]) -> Vec<u8> {
         &text("2d"),
         b"s",
         &text("trainer_name"),
-        &text("T"),
+        &text(trainer),
         b"u.",
     ]
     .concat()
