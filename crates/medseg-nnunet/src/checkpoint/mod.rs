@@ -2,8 +2,10 @@
 
 mod archive;
 mod element;
+mod machine;
 mod object;
 mod pickle;
+mod pickle_problem;
 mod problem;
 mod rebuild;
 mod tensor;
@@ -18,7 +20,7 @@ use object::Value;
 use pickle::Pickle;
 use rebuild::Rebuilder;
 
-pub use pickle::PickleProblem;
+pub use pickle_problem::PickleProblem;
 pub use problem::CheckpointProblem;
 pub use tensor::StoredTensor;
 

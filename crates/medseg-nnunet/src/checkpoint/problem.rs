@@ -1,6 +1,6 @@
 //! The ways in which a checkpoint can be wrong.
 
-use super::pickle::PickleProblem;
+use super::pickle_problem::PickleProblem;
 
 /// The reason why a checkpoint, or a tensor of it, is not read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
