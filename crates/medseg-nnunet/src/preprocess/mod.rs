@@ -6,6 +6,7 @@ mod error;
 mod normalize;
 mod previous;
 mod size;
+mod statistics;
 
 use ndarray::{Array3, Array4, Axis, Slice, s};
 

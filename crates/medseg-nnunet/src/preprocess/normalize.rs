@@ -1,7 +1,8 @@
 //! Intensities as the network was trained with.
 
 use ndarray::{ArrayView3, ArrayViewMut3, Zip};
-use rayon::prelude::*;
+
+use super::statistics::mean_and_std;
 
 /// Least divisor, for channels of one value.
 const LEAST: f64 = 1e-8;
@@ -36,8 +37,8 @@ pub enum Normalization {
 impl Normalization {
     /// Changes a channel `[depth, height, width]` in place. `mask` has 1 in the non-zero region.
     ///
-    /// Arithmetic is f32, as NumPy's. Means and standard deviations are sums in f64, rounded to f32; those of NumPy are sums
-    /// in f32, which differ by about 1e-7 of the value.
+    /// Arithmetic is f32, with NumPy's order of sums. Without a mask, nnU-Net sums a cropped image in place, in an order
+    /// that is not reproduced: its mean may differ by about 1e-7 of the values.
     pub(super) fn apply(&self, channel: &mut ArrayViewMut3<'_, f32>, mask: &ArrayView3<'_, u8>) {
         match *self {
             Self::None => {}
@@ -75,24 +76,14 @@ impl Normalization {
 
 /// Mean and population standard deviation, the latter at least 1e-8.
 fn statistics(channel: &ArrayViewMut3<'_, f32>, mask: Option<&ArrayView3<'_, u8>>) -> (f32, f32) {
-    // One sum a slice, added in order: independent of the number of threads.
-    let sum = |term: &(dyn Fn(f64) -> f64 + Sync)| {
-        let of_slice = |at: usize| {
-            let values = channel.index_axis(ndarray::Axis(0), at);
-            match mask {
-                None => (values.len(), values.iter().map(|value| term((*value).into())).sum::<f64>()),
-                Some(mask) => {
-                    let mask = mask.index_axis(ndarray::Axis(0), at);
-                    let inside = values.iter().zip(mask).filter(|(_, inside)| **inside != 0);
-                    inside.fold((0, 0.0), |(count, sum), (value, _)| (count + 1, sum + term((*value).into())))
-                }
-            }
-        };
-        let slices: Vec<(usize, f64)> = (0..channel.shape()[0]).into_par_iter().map(of_slice).collect();
-        let (count, sum) = slices.into_iter().fold((0, 0.0), |(count, sum), slice| (count + slice.0, sum + slice.1));
-        sum / count as f64
+    let (mean, std) = match (mask, channel.as_slice()) {
+        (None, Some(values)) => mean_and_std(values),
+        (None, None) => mean_and_std(&channel.iter().copied().collect::<Vec<_>>()),
+        (Some(mask), _) => {
+            let inside = channel.iter().zip(mask).filter(|(_, inside)| **inside != 0);
+            mean_and_std(&inside.map(|(value, _)| *value).collect::<Vec<_>>())
+        }
     };
-    let mean = sum(&|value| value);
-    let variance = sum(&|value| (value - mean) * (value - mean));
-    (mean as f32, (variance.sqrt() as f32).max(LEAST as f32))
+    // NaN, as of an empty mask, stays NaN.
+    (mean, if std < LEAST as f32 { LEAST as f32 } else { std })
 }

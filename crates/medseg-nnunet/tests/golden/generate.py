@@ -248,7 +248,7 @@ def preprocessing():
         params = {"forward": forward, "spacing": target, "ct": ct, "shape": y.shape, "full": full, "step": 3}
         params |= {"start": [s.start for s in box], "size": [s.stop - s.start for s in box], "image_spacing": spacing}
         # Every third voxel in C order: a third of the size, and all faults of a rule still show.
-        save("preprocess", name, params, {"rtol": 1e-6, "atol": 1e-6}, {"expected": y.ravel()[::3]})
+        save("preprocess", name, params, CLOSE, {"expected": y.ravel()[::3]})
 
 
 images()
