@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod half_rows;
 mod separate_axis;
+pub mod window;
 
 pub use separate_axis::separate_axis;
