@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod export;
 mod half_rows;
 mod separate_axis;
 pub mod window;
