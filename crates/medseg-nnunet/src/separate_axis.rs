@@ -19,9 +19,8 @@ const ANISOTROPIC: f64 = 3.0;
 #[must_use]
 pub fn separate_axis(from: [f64; 3], to: [f64; 3], force: Option<bool>) -> Option<usize> {
     let largest = |spacing: [f64; 3]| spacing.into_iter().fold(f64::NEG_INFINITY, f64::max);
-    let anisotropic = |spacing: [f64; 3]| {
-        largest(spacing) / spacing.into_iter().fold(f64::INFINITY, f64::min) > ANISOTROPIC
-    };
+    let anisotropic =
+        |spacing: [f64; 3]| largest(spacing) / spacing.into_iter().fold(f64::INFINITY, f64::min) > ANISOTROPIC;
     let spacing = match force {
         Some(false) => return None,
         Some(true) => from,
