@@ -66,6 +66,9 @@ mod tests {
         narrow(&f32s, &mut halves);
         widen(&halves, &mut got);
         assert_eq!(got, want32);
+        // The conversion without the processor's instruction.
+        let software: Vec<f16> = f32s.iter().map(|value| f16::from_f32_const(*value)).collect();
+        assert_eq!(software, halves);
         round_f64(&f64s, &mut got, &mut halves);
         assert_eq!(got, want64);
     }

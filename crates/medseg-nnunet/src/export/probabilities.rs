@@ -32,6 +32,12 @@ impl ProbabilityExport {
         geometry.validate()?;
         rule.validate()?;
         let [depth, height, width] = geometry.output_shape();
+        let values = rule.classes() as f64 * (depth as f64 * height as f64 * width as f64);
+        if values > (1_u64 << 48) as f64 {
+            let (what, expected) = ("classes and full shape", "must have at most 2^48 probabilities");
+            let found = format!("{} and {:?}", rule.classes(), geometry.full);
+            return Err(ExportError::Geometry { what, found, expected });
+        }
         let mut probabilities = Array4::zeros((rule.classes(), depth, height, width));
         if matches!(rule, LabelRule::Argmax { .. }) {
             probabilities.index_axis_mut(Axis(0), 0).fill(1.0);

@@ -154,3 +154,47 @@ fn combine(row: &mut [f32], other: &[f32], weights: [f64; 2]) {
 fn fused(a: f32, b: f32, [first, second]: [f64; 2]) -> f32 {
     (f64::from(a) * first + f64::from(b * second as f32)) as f32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::separate_axis;
+    use medseg_testing::Golden;
+
+    /// To the last bit of f16 (SciPy) or f32 (PyTorch).
+    #[test]
+    fn resampled_logits_are_those_of_scipy_and_pytorch() {
+        for golden in Golden::all("resampled") {
+            let logits = golden.tensor("logits");
+            let [_, d, h, w] = logits.dims::<4>();
+            let logits: Vec<f16> = logits.values.iter().map(|bits| f16::from_bits(*bits as u16)).collect();
+            let spacing: Vec<f64> = serde_json::from_value(golden.params["spacing"].clone()).expect("a spacing");
+            let spacing = [spacing[0], spacing[1], spacing[2]];
+            let separate = separate_axis(spacing, spacing, None);
+            let torch = golden.params["kind"] == "torch";
+            let [_, depth, height, width] = golden.tensor("expected").dims::<4>();
+            let geometry = ExportGeometry {
+                network: [d, h, w],
+                cropped: [depth, height, width],
+                full: [depth, height, width],
+                start: [0; 3],
+                transpose_backward: [0, 1, 2],
+                resampling: if torch {
+                    LogitResampling::Torch { separate }
+                } else {
+                    LogitResampling::Linear { separate }
+                },
+            };
+            let resampler = Resampler::new(&geometry);
+            let mut got = vec![0.0; depth * height * width];
+            let mut scratch = Scratch::default();
+            for (at, row) in got.chunks_mut(width).enumerate() {
+                let slice = |z: usize| &logits[z * h * w..][..h * w];
+                resampler.row(slice, 0, [at / height, at % height], row, &mut scratch);
+            }
+            let want = golden.tensor("expected").f32();
+            let differ = got.iter().zip(&want).filter(|(got, want)| got.to_bits() != want.to_bits()).count();
+            assert_eq!(differ, 0, "{} of {}: values", golden.name, got.len());
+        }
+    }
+}

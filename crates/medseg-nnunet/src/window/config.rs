@@ -74,8 +74,9 @@ impl WindowConfig {
         if !(self.step_size > 0.0 && self.step_size <= 1.0) {
             return wrong("step_size", self.step_size.to_string(), "must be above 0 and at most 1");
         }
-        if !(2..=3).contains(&patch.len()) || patch.contains(&0) || patch.iter().any(|size| *size > 1 << 16) {
-            return wrong("patch_size", format!("{patch:?}"), "must have 2 or 3 entries from 1 to 65536");
+        let voxels = patch.iter().try_fold(1_usize, |voxels, size| voxels.checked_mul(*size));
+        if !(2..=3).contains(&patch.len()) || !voxels.is_some_and(|voxels| (1..=1 << 30).contains(&voxels)) {
+            return wrong("patch_size", format!("{patch:?}"), "must have 2 or 3 entries and 1 to 2^30 voxels");
         }
         let twice = |(at, axis): (usize, &usize)| self.mirror_axes[..at].contains(axis);
         if self.mirror_axes.iter().any(|axis| *axis >= patch.len()) || self.mirror_axes.iter().enumerate().any(twice) {

@@ -16,9 +16,9 @@ pub enum WindowError {
         /// Range of valid values.
         expected: &'static str,
     },
-    /// An image with an axis of length 0.
-    #[error("image of shape {0:?}: every axis needs a voxel")]
-    EmptyImage([usize; 3]),
+    /// An image with an axis of length 0, or of more than 2^20 voxels.
+    #[error("image of shape {0:?}: every axis needs 1 to 2^20 voxels")]
+    ImageShape([usize; 3]),
     /// Sums that do not fit into memory.
     #[error("the sums of {classes} classes need {bytes} bytes, which are not free")]
     Memory {

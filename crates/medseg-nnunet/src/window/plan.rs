@@ -21,8 +21,8 @@ pub struct WindowPlan {
 
 impl WindowPlan {
     pub(super) fn new(shape: [usize; 3], patch: &[usize], config: &WindowConfig) -> Result<Self, WindowError> {
-        if shape.contains(&0) {
-            return Err(WindowError::EmptyImage(shape));
+        if shape.iter().any(|size| !(1..=1 << 20).contains(size)) {
+            return Err(WindowError::ImageShape(shape));
         }
         let (patch, every_slice) = match *patch {
             [h, w] => ([1, h, w], true),

@@ -58,7 +58,7 @@ impl SlidingWindow {
     /// Windows and memory for an image of a shape, before anything is allocated.
     ///
     /// # Errors
-    /// [`WindowError::EmptyImage`] for an axis without voxels.
+    /// [`WindowError::ImageShape`] for an axis without voxels, or of more than 2^20.
     pub fn plan(&self, shape: [usize; 3]) -> Result<WindowPlan, WindowError> {
         WindowPlan::new(shape, &self.patch, &self.config)
     }
