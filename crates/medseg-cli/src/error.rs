@@ -82,6 +82,7 @@ failed!(
     medseg_bundle::BundleError,
     medseg_files::LockError,
     medseg_metrics::MetricsError,
+    medseg_nnunet::NnUnetError,
     medseg_report::ReportError,
     medseg_volume::VolumeError,
 );

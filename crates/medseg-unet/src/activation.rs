@@ -3,6 +3,8 @@
 use burn::tensor::{Tensor, activation};
 use serde::{Deserialize, Serialize};
 
+use crate::UNetError;
+
 /// The function behind a block's norms.
 #[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -22,6 +24,16 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// Refuses a slope that is none.
+    pub(crate) fn validate(self) -> Result<(), UNetError> {
+        match self {
+            Self::LeakyRelu { slope } if !(slope > 0.0 && slope < 1.0) => {
+                Err(UNetError::Config(format!("the slope of leaky_relu must lie in (0, 1), not {slope}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Slope below 0 of a ReLU or leaky ReLU, which the norm's kernels compute in the same pass.
     pub(crate) fn slope(self) -> Option<f64> {
         match self {

@@ -120,11 +120,7 @@ impl UNetConfig {
         if !(0.0..1.0).contains(&self.dropout) {
             return fail(format!("dropout must lie in [0, 1), not {}", self.dropout));
         }
-        if let Activation::LeakyRelu { slope } = self.activation
-            && !(slope > 0.0 && slope < 1.0)
-        {
-            return fail(format!("the slope of leaky_relu must lie in (0, 1), not {slope}"));
-        }
+        self.activation.validate()?;
         if self.deep_supervision > self.levels() - 2 {
             return fail(format!(
                 "deep_supervision must be at most {} with {} levels, not {}",
@@ -133,20 +129,7 @@ impl UNetConfig {
                 self.deep_supervision
             ));
         }
-        self.validate_norm()
-    }
-
-    fn validate_norm(&self) -> Result<(), UNetError> {
-        let fail = |what: String| Err(UNetError::Config(what));
-        match self.norm {
-            Norm::Instance { .. } => Ok(()),
-            Norm::Group { groups } => match self.channels.iter().find(|c| groups == 0 || !c.is_multiple_of(groups)) {
-                Some(c) => fail(format!("norm: {c} channels cannot be cut into {groups} groups")),
-                None => Ok(()),
-            },
-            Norm::Batch { momentum } if momentum > 0.0 && momentum <= 1.0 => Ok(()),
-            Norm::Batch { momentum } => fail(format!("norm: batch momentum must lie in (0, 1], not {momentum}")),
-        }
+        self.norm.validate(self.channels.iter().copied())
     }
 
     /// Number of levels.

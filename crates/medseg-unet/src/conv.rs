@@ -1,7 +1,7 @@
 //! A convolution with its parameters, and the norm behind it.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
 use medseg_ops::{
     ConvOptions, NormRelu, Precision, Upsample, conv_transpose3d, conv3d, conv3d_concat, norm_relu_conv3d,
 };
@@ -20,12 +20,16 @@ pub(crate) enum StageInput {
     Concat { skip: Tensor<5>, below: Tensor<5>, upsample: Upsample },
 }
 
-/// A convolution of odd kernel that keeps the shape, or a transposed one of kernel 2 that doubles it.
+/// A convolution of odd kernel whose padding suits it, or a transposed one whose stride is its kernel.
 #[derive(Debug, Module)]
 pub(crate) struct Conv {
     weight: Param<Tensor<5>>,
     bias: Option<Param<Tensor<1>>>,
     norm: Option<NormLayer>,
+    #[module(skip)]
+    stride: [usize; 3],
+    #[module(skip)]
+    bias_cancels: bool,
 }
 
 impl Conv {
@@ -38,13 +42,14 @@ impl Conv {
             Param::from_tensor(Tensor::from_data(bias, device))
         });
         let norm = layout.norm.as_ref().map(|norm| NormLayer::new(norm, parameters, device));
-        Self { weight: Param::from_tensor(weight), bias, norm }
+        let (stride, bias_cancels) = (layout.stride, layout.bias_cancels);
+        Self { weight: Param::from_tensor(weight), bias, norm, stride, bias_cancels }
     }
 
-    /// `[batch, in, d, h, w]` to `[batch, out, d, h, w]`.
+    /// `[batch, in, d, h, w]` to `[batch, out, d / stride, h / stride, w / stride]`, rounded up.
     pub fn forward(&self, x: StageInput, precision: Precision) -> Tensor<5> {
         let weight = self.weight.val();
-        let options = same_padding(&weight, precision);
+        let options = self.options(&weight, precision);
         let y = match x {
             StageInput::One(x) => conv3d(x, weight, None, options),
             StageInput::Concat { skip, below, upsample } => conv3d_concat(skip, below, weight, upsample, options),
@@ -52,16 +57,32 @@ impl Conv {
         self.with_bias(y)
     }
 
+    /// [`forward`](Self::forward) of a network's last convolution, in f32 at least: losses and probabilities need the digits.
+    pub fn logits(&self, x: Tensor<5>) -> Tensor<5> {
+        let y = self.forward(StageInput::One(x), Precision::F32);
+        match y.dtype() {
+            DType::F16 | DType::BF16 => y.cast(DType::F32),
+            _ => y,
+        }
+    }
+
     /// As [`forward`](Self::forward) of what norm, dropout and ReLU make of x.
     pub fn forward_rectified(&self, x: Tensor<5>, norm: NormRelu, precision: Precision) -> Tensor<5> {
         let weight = self.weight.val();
-        let options = same_padding(&weight, precision);
+        let options = self.options(&weight, precision);
         self.with_bias(norm_relu_conv3d(x, norm, weight, options))
+    }
+
+    /// Options with which an odd kernel keeps the shape, but for the stride.
+    fn options(&self, weight: &Tensor<5>, precision: Precision) -> ConvOptions {
+        let [_, _, kernel @ ..] = weight.dims();
+        ConvOptions { stride: self.stride, padding: kernel.map(|k| k / 2), precision }
     }
 
     fn with_bias(&self, y: Tensor<5>) -> Tensor<5> {
         match &self.bias {
             None => y,
+            Some(_) if self.bias_cancels => y,
             Some(bias) => {
                 let bias = bias.val().cast(y.dtype()).reshape([1, -1, 1, 1, 1]);
                 y + bias
@@ -69,10 +90,10 @@ impl Conv {
         }
     }
 
-    /// `[batch, in, d, h, w]` to `[batch, out, 2d, 2h, 2w]` with weights `[in, out, 2, 2, 2]`.
+    /// `[batch, in, d, h, w]` to `[batch, out, d · stride, h · stride, w · stride]` with weights `[in, out, stride]`.
     pub fn forward_transposed(&self, x: Tensor<5>) -> Tensor<5> {
         let bias = self.bias.as_ref().map(Param::val);
-        conv_transpose3d(x, self.weight.val(), bias, [2; 3], [0; 3], [0; 3])
+        conv_transpose3d(x, self.weight.val(), bias, self.stride, [0; 3], [0; 3])
     }
 
     /// The norm of x, which this convolution made.
@@ -121,10 +142,4 @@ impl Conv {
         let (Some(norm), Some(of)) = (&self.norm, &layout.norm) else { return Vec::new() };
         tensors(norm).into_iter().map(|(part, tensor)| (of.name_of(part), tensor)).collect()
     }
-}
-
-/// Options with which an odd kernel keeps the shape.
-fn same_padding(weight: &Tensor<5>, precision: Precision) -> ConvOptions {
-    let [.., kernel] = weight.dims();
-    ConvOptions { padding: [kernel / 2; 3], precision, ..ConvOptions::default() }
 }

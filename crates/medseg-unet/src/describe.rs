@@ -32,7 +32,8 @@ pub struct NetworkCost {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StageCost {
-    /// `conv0_0`, ..., `final`, and `head1_3`, ... of deep supervision.
+    /// `conv0_0`, ..., `final`, and `head1_3`, ... of deep supervision; of a [`StagedUNet`](crate::StagedUNet) nnU-Net's
+    /// names.
     pub name: String,
     /// Channels, depth, height and width of its output.
     pub output: [usize; 4],
@@ -61,41 +62,54 @@ pub struct StageCost {
 /// ```
 pub fn describe(config: &UNetConfig, input: [usize; 3]) -> Result<NetworkCost, UNetError> {
     config.validate()?;
-    if let Some(side) = input.iter().find(|s| **s > LONGEST_AXIS) {
-        return Err(UNetError::Config(format!("an image of {side} voxels along an axis is impossible")));
-    }
+    check_size(input)?;
     let multiple = config.size_multiple();
-    let grid = Grid(input.map(|s| s.next_multiple_of(multiple)));
+    let padded = input.map(|s| s.next_multiple_of(multiple));
+    let grid = &Grid((0..config.levels()).map(|level| padded.map(|s| s >> level)).collect());
     let layout = Layout::new(config);
     let encoder = layout.encoder.iter().map(|stage| of_stage(stage, entering(stage), grid));
     // The input of a decoder's stage is the result of two others.
     let blocks = encoder.chain(layout.decoder.iter().map(|stage| of_stage(stage, 0, grid)));
     let logits = [&layout.last].into_iter().chain(&layout.heads).map(|conv| of_logits(conv, grid));
     let stages: Vec<StageCost> = blocks.chain(logits).collect();
-    Ok(NetworkCost {
-        parameters: sum(stages.iter().map(|s| s.parameters)),
-        flops: sum(stages.iter().map(|s| s.flops)),
-        activation_bytes: sum(stages.iter().map(|s| s.activation_bytes)),
-        checkpointed_bytes: sum(stages.iter().map(|s| s.checkpointed_bytes)),
-        stages,
-    })
+    Ok(NetworkCost::of(stages))
 }
 
-fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
+/// Refuses an image that is too large to be counted.
+pub(crate) fn check_size(input: [usize; 3]) -> Result<(), UNetError> {
+    match input.iter().find(|s| **s > LONGEST_AXIS) {
+        Some(size) => Err(UNetError::Config(format!("an image of {size} voxels along an axis is impossible"))),
+        None => Ok(()),
+    }
+}
+
+impl NetworkCost {
+    /// The sums over the stages.
+    pub(crate) fn of(stages: Vec<StageCost>) -> Self {
+        Self {
+            parameters: sum(stages.iter().map(|s| s.parameters)),
+            flops: sum(stages.iter().map(|s| s.flops)),
+            activation_bytes: sum(stages.iter().map(|s| s.activation_bytes)),
+            checkpointed_bytes: sum(stages.iter().map(|s| s.checkpointed_bytes)),
+            stages,
+        }
+    }
+}
+
+pub(crate) fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
     numbers.fold(0, u64::saturating_add)
 }
 
-/// Shape of level 0.
-#[derive(Clone, Copy)]
-struct Grid([usize; 3]);
+/// Shapes of the levels.
+pub(crate) struct Grid(pub Vec<[usize; 3]>);
 
 impl Grid {
-    fn voxels(self, level: usize) -> u64 {
-        self.0.iter().map(|s| (s >> level) as u64).product()
+    pub fn voxels(&self, level: usize) -> u64 {
+        self.0[level].iter().map(|s| *s as u64).product()
     }
 
-    fn output(self, channels: usize, level: usize) -> [usize; 4] {
-        let [d, h, w] = self.0.map(|s| s >> level);
+    pub fn output(&self, channels: usize, level: usize) -> [usize; 4] {
+        let [d, h, w] = self.0[level];
         [channels, d, h, w]
     }
 }
@@ -107,7 +121,7 @@ fn entering(stage: &StageLayout) -> u64 {
 }
 
 /// `entering`: bytes saved for each voxel of the stage's input.
-fn of_stage(stage: &StageLayout, entering: u64, grid: Grid) -> StageCost {
+fn of_stage(stage: &StageLayout, entering: u64, grid: &Grid) -> StageCost {
     let convs = || stage.up.iter().chain(&stage.convs);
     let output = stage.convs.last().map_or(0, |c| c.out_channels);
     // The outputs of the convolutions and of the block; of four also the first two's output and the sum before the last
@@ -126,7 +140,7 @@ fn of_stage(stage: &StageLayout, entering: u64, grid: Grid) -> StageCost {
     }
 }
 
-fn of_logits(conv: &ConvLayout, grid: Grid) -> StageCost {
+pub(crate) fn of_logits(conv: &ConvLayout, grid: &Grid) -> StageCost {
     let bytes = (4 * conv.out_channels as u64).saturating_mul(grid.voxels(conv.level));
     StageCost {
         name: conv.name.clone(),
@@ -138,19 +152,20 @@ fn of_logits(conv: &ConvLayout, grid: Grid) -> StageCost {
     }
 }
 
-fn flops(conv: &ConvLayout, grid: Grid) -> u64 {
+pub(crate) fn flops(conv: &ConvLayout, grid: &Grid) -> u64 {
     // Every output voxel of the transposed convolution sees one tap of the kernel for each input channel.
-    let taps = if conv.transposed { 1 } else { conv.kernel.pow(3) as u64 };
+    let taps = if conv.transposed { 1 } else { conv.kernel.iter().product::<usize>() as u64 };
     (2 * taps * (conv.in_channels * conv.out_channels) as u64).saturating_mul(grid.voxels(conv.level))
 }
 
 impl fmt::Display for NetworkCost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [output, parameters, giga, mib] = ["output", "parameters", "GFLOP", "saved MiB"];
-        writeln!(f, "{:<10}{output:>24}{parameters:>14}{giga:>12}{mib:>14}", "stage")?;
+        let width = self.stages.iter().map(|s| s.name.len()).max().unwrap_or(0).max(10);
+        writeln!(f, "{:<width$}{output:>24}{parameters:>14}{giga:>12}{mib:>14}", "stage")?;
         let mut line = |name: &str, output: &str, parameters: u64, flops: u64, bytes: u64| {
             let (giga, mib) = (flops as f64 / 1e9, bytes as f64 / f64::from(1 << 20));
-            writeln!(f, "{name:<10}{output:>24}{parameters:>14}{giga:>12.3}{mib:>14.1}")
+            writeln!(f, "{name:<width$}{output:>24}{parameters:>14}{giga:>12.3}{mib:>14.1}")
         };
         for s in &self.stages {
             let output = s.output.map(|n| n.to_string()).join(" x ");

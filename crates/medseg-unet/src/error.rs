@@ -9,6 +9,9 @@ pub enum UNetError {
     /// A setting is impossible.
     #[error("network: {0}")]
     Config(String),
+    /// An image does not fit the network.
+    #[error("image: {0}")]
+    Input(String),
     /// A weight file could not be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -64,9 +67,9 @@ pub enum UNetError {
     /// A weight is NaN or infinite: every mask of such a network would be wrong.
     #[error("{}: the tensor {tensor} holds {value}, which is not a finite number", path.display())]
     NotFinite {
-        /// The file.
+        /// The file, or what else it came from.
         path: PathBuf,
-        /// The tensor's name in the file.
+        /// The tensor's name there.
         tensor: String,
         /// The first such value.
         value: f32,

@@ -1,5 +1,6 @@
 //! Layers of a network in the order of the forward pass: names, channels, kernels, levels.
 
+use crate::norm_layer::EPS;
 use crate::{BlockKind, Norm, UNetConfig, Upsample};
 
 /// One norm.
@@ -9,6 +10,8 @@ pub(crate) struct NormLayout {
     pub name: String,
     pub channels: usize,
     pub kind: Norm,
+    /// Added to the variance.
+    pub eps: f64,
 }
 
 impl NormLayout {
@@ -37,9 +40,12 @@ pub(crate) struct ConvLayout {
     pub name: String,
     pub in_channels: usize,
     pub out_channels: usize,
-    pub kernel: usize,
+    pub kernel: [usize; 3],
+    pub stride: [usize; 3],
     pub bias: bool,
-    /// A transposed convolution: weights `[in, out, k, k, k]`.
+    /// The norm behind it takes the bias away again, so that it need not be added; its gradient is 0.
+    pub bias_cancels: bool,
+    /// A transposed convolution whose stride is its kernel: weights `[in, out, kernel]`.
     pub transposed: bool,
     /// Level of its output.
     pub level: usize,
@@ -49,11 +55,11 @@ pub(crate) struct ConvLayout {
 impl ConvLayout {
     /// Shape of the weights.
     pub fn weight_shape(&self) -> [usize; 5] {
-        let k = self.kernel;
+        let [d, h, w] = self.kernel;
         if self.transposed {
-            [self.in_channels, self.out_channels, k, k, k]
+            [self.in_channels, self.out_channels, d, h, w]
         } else {
-            [self.out_channels, self.in_channels, k, k, k]
+            [self.out_channels, self.in_channels, d, h, w]
         }
     }
 
@@ -125,8 +131,10 @@ impl Layout {
                     name: format!("up{level}_{step}"),
                     in_channels: below,
                     out_channels: skip,
-                    kernel: 2,
+                    kernel: [2; 3],
+                    stride: [2; 3],
                     bias: config.conv_bias,
+                    bias_cancels: false,
                     transposed: true,
                     level,
                     norm: None,
@@ -141,8 +149,10 @@ impl Layout {
             name,
             in_channels: channels[level],
             out_channels: config.out_channels,
-            kernel: 1,
+            kernel: [1; 3],
+            stride: [1; 3],
             bias: config.final_bias,
+            bias_cancels: false,
             transposed: false,
             level,
             norm: None,
@@ -165,15 +175,17 @@ impl Layout {
 
 fn stage(config: &UNetConfig, name: String, kind: BlockKind, level: usize, in_channels: usize) -> StageLayout {
     let out_channels = config.channels[level];
-    let conv = |part: &str, norm: &str, in_channels, kernel| ConvLayout {
+    let conv = |part: &str, norm: &str, in_channels, kernel: usize| ConvLayout {
         name: format!("{name}.{part}"),
         in_channels,
         out_channels,
-        kernel,
+        kernel: [kernel; 3],
+        stride: [1; 3],
         bias: config.conv_bias,
+        bias_cancels: false,
         transposed: false,
         level,
-        norm: Some(NormLayout { name: format!("{name}.{norm}"), channels: out_channels, kind: config.norm }),
+        norm: Some(NormLayout { name: format!("{name}.{norm}"), channels: out_channels, kind: config.norm, eps: EPS }),
     };
     let mut convs = vec![conv("conv1", "norm1", in_channels, 3), conv("conv2", "norm2", out_channels, 3)];
     if kind != BlockKind::TwoLayer {

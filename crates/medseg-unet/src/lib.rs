@@ -12,6 +12,7 @@ mod norm;
 mod norm_layer;
 mod parameters;
 mod setters;
+mod staged;
 mod unet;
 mod weights;
 
@@ -21,6 +22,9 @@ pub use describe::{NetworkCost, StageCost, describe};
 pub use error::UNetError;
 pub use medseg_ops::Precision;
 pub use norm::Norm;
+pub use staged::{
+    ConcatOrder, EncoderKind, StageConfig, StagedUNet, StagedUNetConfig, describe_staged, parameter_shapes,
+};
 pub use unet::UNet;
 pub use weights::{
     LoadedStateDict, StateDictKeys, StateDictOptions, load_state_dict, load_state_dict_with, load_weights,

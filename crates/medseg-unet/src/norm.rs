@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::UNetError;
+
 /// Norm after a convolution: the voxels and channels that share a mean and a variance. Epsilon is 1e-5 in all.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -32,6 +34,20 @@ impl Default for Norm {
 }
 
 impl Norm {
+    /// Refuses a norm that these numbers of channels do not allow.
+    pub(crate) fn validate(self, channels: impl IntoIterator<Item = usize>) -> Result<(), UNetError> {
+        let fail = |what: String| Err(UNetError::Config(what));
+        match self {
+            Self::Instance { .. } => Ok(()),
+            Self::Group { groups } => match channels.into_iter().find(|c| groups == 0 || !c.is_multiple_of(groups)) {
+                Some(c) => fail(format!("norm: {c} channels cannot be cut into {groups} groups")),
+                None => Ok(()),
+            },
+            Self::Batch { momentum } if momentum > 0.0 && momentum <= 1.0 => Ok(()),
+            Self::Batch { momentum } => fail(format!("norm: batch momentum must lie in (0, 1], not {momentum}")),
+        }
+    }
+
     /// Returns true if it has a weight and a bias.
     pub(crate) fn affine(self) -> bool {
         self != Self::Instance { affine: false }

@@ -8,7 +8,7 @@ use crate::Norm;
 use crate::layout::NormLayout;
 use crate::parameters::Parameters;
 
-/// Added to the variance in every norm.
+/// Added to the variance in every norm of a [`UNet`](crate::UNet).
 pub(crate) const EPS: f64 = 1e-5;
 
 /// A norm with its parameters.
@@ -20,6 +20,8 @@ pub(crate) struct NormLayer {
     running_var: Option<RunningState<Tensor<1>>>,
     #[module(skip)]
     kind: Norm,
+    #[module(skip)]
+    eps: f64,
 }
 
 impl NormLayer {
@@ -36,6 +38,7 @@ impl NormLayer {
             running_mean: statistics.then(|| RunningState::new(tensor("running_mean"))),
             running_var: statistics.then(|| RunningState::new(tensor("running_var"))),
             kind: layout.kind,
+            eps: layout.eps,
         }
     }
 
@@ -47,7 +50,7 @@ impl NormLayer {
     /// x normalised. `[batch, channel, depth, height, width]`
     pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
         match self.kind {
-            Norm::Instance { .. } => instance_norm3d(x, self.affine(), EPS),
+            Norm::Instance { .. } => instance_norm3d(x, self.affine(), self.eps),
             Norm::Group { groups } => self.group(x, groups),
             Norm::Batch { momentum } => self.batch(x, momentum),
         }
@@ -57,7 +60,7 @@ impl NormLayer {
     fn group(&self, x: Tensor<5>, groups: usize) -> Tensor<5> {
         let dims @ [batch, channels, depth, height, width] = x.dims();
         let thick = x.reshape([batch, groups, channels / groups * depth, height, width]);
-        let y = instance_norm3d(thick, None, EPS).reshape(dims);
+        let y = instance_norm3d(thick, None, self.eps).reshape(dims);
         let Some((weight, bias)) = self.affine() else { unreachable!("a group norm has a weight and a bias") };
         let row = |t: Tensor<1>| t.cast(y.dtype()).reshape([1, channels, 1, 1, 1]);
         let (weight, bias) = (row(weight), row(bias));
@@ -82,9 +85,9 @@ impl NormLayer {
         let count = batch * depth * height * width;
         // Of no image there are no statistics, and nothing to learn.
         if !x.device().is_autodiff() || count == 0 {
-            return module::batch_norm(x, weight, bias, mean.value_sync(), var.value_sync(), EPS);
+            return module::batch_norm(x, weight, bias, mean.value_sync(), var.value_sync(), self.eps);
         }
-        let seen = module::batch_norm_train(x, weight, bias, EPS);
+        let seen = module::batch_norm_train(x, weight, bias, self.eps);
         // As PyTorch: normalised by the biased variance, remembered as the unbiased one. Its single voxel has none.
         let unbiased = count as f64 / (count.max(2) - 1) as f64;
         move_towards(mean, seen.mean, momentum);

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use burn::tensor::{Device, Distribution, Tensor};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::layout::Layout;
+use crate::layout::ConvLayout;
 
 /// Values of every parameter of a network, in C order.
 pub(crate) struct Parameters(BTreeMap<String, Vec<f32>>);
@@ -18,10 +19,10 @@ impl Parameters {
 
     /// Kaiming-normal weights (He et al. 2015: fan_in, the activation's gain, as PyTorch's `kaiming_normal_`), zero biases,
     /// norms that change nothing. The same seed gives the same weights on every device.
-    pub fn kaiming_normal(layout: &Layout, squared_gain: f64, seed: u64) -> Self {
+    pub fn kaiming_normal<'a>(convs: impl IntoIterator<Item = &'a ConvLayout>, squared_gain: f64, seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut values = BTreeMap::new();
-        for conv in layout.convs() {
+        for conv in convs {
             let shape = conv.weight_shape();
             // As PyTorch: the fan-in is counted from the second axis, also of a transposed convolution.
             let fan_in = shape[1..].iter().product::<usize>();
@@ -47,6 +48,16 @@ impl Parameters {
         self
     }
 
+    /// These, with zeros for the ones that a name belongs to.
+    pub fn with_zeros(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        for name in names {
+            if let Some(values) = self.0.get_mut(&name) {
+                values.fill(0.0);
+            }
+        }
+        self
+    }
+
     /// The values of a parameter, once.
     ///
     /// # Panics
@@ -54,6 +65,12 @@ impl Parameters {
     pub fn take(&mut self, name: &str) -> Vec<f32> {
         self.0.remove(name).unwrap_or_else(|| panic!("parameter {name} was taken twice or is not in the layout"))
     }
+}
+
+/// A seed by Burn's generator of the device.
+pub(crate) fn drawn_seed(device: &Device) -> u64 {
+    let draws = Tensor::<1>::random([4], Distribution::Uniform(0.0, 65_536.0), device);
+    draws.into_data().iter::<f64>().fold(0, |seed, draw| (seed << 16) | (draw as u64).min(0xFFFF))
 }
 
 /// Normally distributed numbers of mean 0 by the Box-Muller transform.

@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use burn::module::Module;
-use burn::tensor::{DType, Device, Distribution, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use medseg_ops::{Precision, Upsample, max_pool3d};
 
 use crate::block::Block;
 use crate::conv::{Conv, StageInput};
 use crate::layout::Layout;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, drawn_seed};
 use crate::{UNetConfig, UNetError};
 
 /// A U-Net (Ronneberger et al. 2015, in 3D as Çiçek et al. 2016) made by [`UNetConfig::init`]
@@ -48,9 +48,7 @@ impl UNetConfig {
     /// # Errors
     /// As [`validate`](Self::validate).
     pub fn init(&self, device: &Device) -> Result<UNet, UNetError> {
-        let draws = Tensor::<1>::random([4], Distribution::Uniform(0.0, 65_536.0), device);
-        let seed = draws.into_data().iter::<f64>().fold(0, |seed, draw| (seed << 16) | (draw as u64).min(0xFFFF));
-        self.init_seeded(seed, device)
+        self.init_seeded(drawn_seed(device), device)
     }
 
     /// A network with Kaiming-normal weights, zero biases and norms that scale by 1. The same seed gives the same
@@ -61,7 +59,12 @@ impl UNetConfig {
     pub fn init_seeded(&self, seed: u64, device: &Device) -> Result<UNet, UNetError> {
         self.validate()?;
         let layout = Layout::new(self);
-        Ok(UNet::new(self, &layout, Parameters::kaiming_normal(&layout, self.activation.squared_gain(), seed), device))
+        Ok(UNet::new(
+            self,
+            &layout,
+            Parameters::kaiming_normal(layout.convs(), self.activation.squared_gain(), seed),
+            device,
+        ))
     }
 }
 
@@ -135,7 +138,7 @@ impl UNet {
         outputs.pop();
         // The decoder's outputs, from level 1 down.
         let deep = self.heads.iter().zip(outputs.into_iter().rev());
-        let deep = deep.map(|(head, y)| logits(head, y));
+        let deep = deep.map(|(head, y)| head.logits(y));
         std::iter::once(self.last(last)).chain(deep).collect()
     }
 
@@ -204,7 +207,7 @@ impl UNet {
 
     /// Logits of the last stage's output.
     pub(crate) fn last(&self, x: Tensor<5>) -> Tensor<5> {
-        logits(&self.last, x)
+        self.last.logits(x)
     }
 
     /// Every convolution in the order of the forward pass, which is the layout's.
@@ -213,14 +216,5 @@ impl UNet {
         let decoder = self.decoder.iter().enumerate();
         let decoder = decoder.flat_map(|(step, block)| self.ups.get(step).into_iter().chain(block.convs()));
         encoder.chain(decoder).chain([&self.last]).chain(&self.heads)
-    }
-}
-
-/// Output of one of the last convolutions, in f32 at least: losses and probabilities need the digits.
-fn logits(conv: &Conv, x: Tensor<5>) -> Tensor<5> {
-    let y = conv.forward(StageInput::One(x), Precision::F32);
-    match y.dtype() {
-        DType::F16 | DType::BF16 => y.cast(DType::F32),
-        _ => y,
     }
 }

@@ -4,7 +4,8 @@
 use burn::tensor::DType;
 use burn::tensor::Tensor;
 
-use super::{ConvOptions, composed};
+use super::ConvOptions;
+use crate::upsample::upsample_trilinear2x;
 
 /// The change that makes the second input of [`conv3d_concat`] as large as the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +24,7 @@ pub enum Upsample {
 /// On the CPU neither the upsampled nor the concatenated tensor is made: the convolution reads both inputs where they are, and
 /// the backward pass keeps them alone. On a GPU the concatenated tensor is made in one pass, and made again by the backward pass,
 /// which keeps the two inputs alone too.
+/// That holds for kernels 1×1×1 and 3×3×3 with stride 1; others are the operations one after the other.
 ///
 /// # Shapes
 /// - skip: `[batch, a, depth, height, width]`
@@ -74,5 +76,10 @@ pub fn conv3d_concat(
         let (skip, below) = (skip.into_dispatch(), below.into_dispatch());
         return Tensor::from_dispatch(Dispatch::conv3d_concat(skip, below, weight, upsampled, options));
     }
-    composed::conv3d_concat(skip, below, weight, upsample, options)
+    let below = match upsample {
+        Upsample::No => below,
+        Upsample::Trilinear2x { align_corners } => upsample_trilinear2x(below, align_corners),
+    };
+    // Another kernel or stride may still be one that `conv3d` has a kernel for.
+    super::conv3d(Tensor::cat(vec![skip, below], 1), weight, None, options)
 }

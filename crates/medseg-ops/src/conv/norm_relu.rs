@@ -4,14 +4,15 @@
 use burn::tensor::DType;
 use burn::tensor::Tensor;
 
-use super::{ConvOptions, composed};
-use crate::norm::NormRelu;
+use super::ConvOptions;
+use crate::norm::{NormRelu, norm_relu};
 
 /// `conv3d(norm_relu(x, norm), weight, None, options)`: the second convolution of a residual unit, with the norm, channel
 /// dropout and ReLU before it.
 ///
 /// On the CPU the normalised tensor is never made: the convolution reads `x` through the norm, and the backward pass
 /// keeps `x` alone. On a GPU it is made, and made again by the backward pass, which keeps `x` alone too.
+/// That holds for kernels 1×1×1 and 3×3×3 with stride 1; others are the two operations one after the other.
 ///
 /// # Shapes
 /// - x: `[batch, in, depth, height, width]`, any real numbers
@@ -50,5 +51,6 @@ pub fn norm_relu_conv3d(x: Tensor<5>, norm: NormRelu, weight: Tensor<5>, options
         let y = Dispatch::conv3d_norm_relu(x, of_norm, bias, factors, weight, norm.params(), options);
         return Tensor::from_dispatch(y);
     }
-    composed::norm_relu_conv3d(x, norm, weight, options)
+    // Another kernel or stride may still be one that `conv3d` has a kernel for.
+    super::conv3d(norm_relu(x, norm), weight, None, options)
 }

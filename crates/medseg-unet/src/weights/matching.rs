@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::exact::is_batch_count;
 use crate::layout::{ConvLayout, Layout};
 
 /// Shapes by key.
@@ -32,10 +33,8 @@ pub(super) fn match_keys(found: &Shapes, layout: &Layout, prefix: Option<&str>) 
         Some(given) => format!("{}.", given.trim_end_matches('.')),
         None => only_prefix(found, &layout.encoder[0].name)?,
     };
-    // How many batches a batch norm has seen, which neither of both uses.
-    let counted = |key: &str| key.rsplit('.').next() == Some("num_batches_tracked");
     let inside = found.iter().filter_map(|(key, shape)| Some((key.strip_prefix(&prefix)?.to_string(), shape.clone())));
-    let mut rest: Shapes = inside.filter(|(key, _)| !counted(key)).collect();
+    let mut rest: Shapes = inside.filter(|(key, _)| !is_batch_count(key)).collect();
     let mut keys = BTreeMap::new();
     let tensors = layout.tensors();
     for (name, _) in &tensors {
@@ -93,7 +92,8 @@ fn match_stage(stage: &str, convs: &[&ConvLayout], rest: &mut Shapes, keys: &mut
     theirs.sort_by_key(|module| natural(module));
     norms.sort_by_key(|module| natural(module));
     let (points, wide): (Vec<String>, Vec<String>) = theirs.into_iter().partition(|m| kernel(m) == Some(vec![1; 3]));
-    let (our_points, our_wide): (Vec<&ConvLayout>, Vec<&ConvLayout>) = open.into_iter().partition(|c| c.kernel == 1);
+    let (our_points, our_wide): (Vec<&ConvLayout>, Vec<&ConvLayout>) =
+        open.into_iter().partition(|c| c.kernel == [1; 3]);
     places.extend(our_points.into_iter().zip(points).chain(our_wide.into_iter().zip(wide)));
 
     let mut take = |name: String, key: String| {

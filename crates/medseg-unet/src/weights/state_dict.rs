@@ -5,6 +5,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, TensorData};
 
+use super::exact::require_finite;
 use super::keys::StateDictKeys;
 use super::matching::match_keys;
 use super::read::WeightFile;
@@ -113,16 +114,14 @@ pub(super) fn load(
     for (name, _) in &tensors {
         let Some((key, tensor)) = stored(name) else { continue };
         let read = tensor.values().map_err(|e| UNetError::malformed(path)(format!("{key}: {e}")))?;
-        if let Some(value) = read.iter().copied().find(|value| !value.is_finite()) {
-            return Err(UNetError::NotFinite { path: path.to_path_buf(), tensor: key, value });
-        }
+        require_finite(path, &key, &read)?;
         let read = if options.reversed_axes { with_reversed_axes(&tensor.shape, &read) } else { read };
         values.insert(name.clone(), read);
     }
     let mut parameters = Parameters::new(values);
     if !matched.missing.is_empty() {
         parameters =
-            Parameters::kaiming_normal(&layout, config.activation.squared_gain(), options.seed).with(parameters);
+            Parameters::kaiming_normal(layout.convs(), config.activation.squared_gain(), options.seed).with(parameters);
     }
     let network = UNet::new(config, &layout, parameters, device);
     let keys = StateDictKeys { keys: matched.keys, reversed_axes: options.reversed_axes };

@@ -3,7 +3,7 @@
 
 use burn::tensor::{DType, Device, Tensor};
 use medseg_ops::{ConvOptions, NormRelu, Precision, Upsample, composed};
-use medseg_ops::{conv_transpose3d, conv3d, conv3d_concat, norm_relu_conv3d};
+use medseg_ops::{conv_transpose3d, conv3d, conv3d_concat, norm_relu, norm_relu_conv3d};
 
 use super::compare::{SAME, assert_close, wide};
 use crate::numbers::{Numbers, values};
@@ -119,6 +119,31 @@ fn any_kernel_and_stride() {
             |[x, weight]| conv3d(x, weight, None, options),
             |[x, weight]| composed::conv3d(x, weight, None, options),
         );
+    }
+}
+
+/// Kernels and strides that no fused operation takes run as its parts do, not on Burn's convolution.
+#[test]
+fn other_kernels_and_strides_are_the_parts_to_the_last_bit() {
+    let (mut numbers, device) = (Numbers::new(8), Device::flex().autodiff());
+    for (kernel, stride) in [([1, 3, 3], [1; 3]), ([3; 3], [2; 3]), ([1, 3, 3], [1, 2, 2]), ([5, 1, 3], [1; 3])] {
+        let options = ConvOptions { stride, padding: kernel.map(|k| k / 2), ..SAME };
+        let inputs = [
+            numbers.tensor([2, 5, 4, 6, 10], &device),
+            numbers.tensor([2, 3, 4, 6, 10], &device),
+            numbers.tensor([7, 8, kernel[0], kernel[1], kernel[2]], &device),
+        ];
+        let run = |run: &dyn Fn([Tensor<5>; 3]) -> Tensor<5>| with_gradients(&inputs, DType::F32, run);
+        let fused = run(&|[skip, below, weight]| conv3d_concat(skip, below, weight, Upsample::No, options));
+        let parts = run(&|[skip, below, weight]| conv3d(Tensor::cat(vec![skip, below], 1), weight, None, options));
+        assert!(fused == parts, "concatenated, kernel {kernel:?}, stride {stride:?}");
+
+        let inputs = [numbers.tensor([2, 8, 4, 6, 10], &device), inputs[2].clone()];
+        let leaky = || NormRelu { slope: 0.01, ..NormRelu::default() };
+        let run = |run: &dyn Fn([Tensor<5>; 2]) -> Tensor<5>| with_gradients(&inputs, DType::F32, run);
+        let fused = run(&|[x, weight]| norm_relu_conv3d(x, leaky(), weight, options));
+        let parts = run(&|[x, weight]| conv3d(norm_relu(x, leaky()), weight, None, options));
+        assert!(fused == parts, "normalised, kernel {kernel:?}, stride {stride:?}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! `medseg predict`: one image becomes a mask.
 
+mod nnunet;
+
 use std::path::{Path, PathBuf};
 
 use medseg_bundle::{Bundle, PredictionPlan, PredictionReport};
@@ -13,10 +15,10 @@ use crate::device::{choose_device, within_memory_of};
 use crate::image::SeriesArgs;
 use crate::{CliError, image, output, paths};
 
-/// Segment one image with a trained run or a bundle; the mask has the image's geometry
+/// Segment one image with a trained run, a bundle or a model of nnU-Net; the mask has the image's geometry
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The output folder of `medseg train`, or a bundle
+    /// The output folder of `medseg train`, a bundle, or the folder of a model that nnU-Net v2 trained
     model: PathBuf,
     /// Image to segment: a volume file, or a DICOM file or the folder of a DICOM series
     image: PathBuf,
@@ -33,6 +35,8 @@ pub struct Args {
     /// Memory that may be used, in MiB: fewer windows at once, or an error with the number needed
     #[arg(long, value_name = "MIB")]
     memory: Option<u64>,
+    #[command(flatten)]
+    nnunet: nnunet::NnUnetArgs,
     /// Print windows, operations and memory, and stop
     #[arg(long)]
     dry_run: bool,
@@ -51,6 +55,18 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
         paths::refuse_output_over_input(&args.mask, &[&args.model])?;
     }
     let device = choose_device(args.device.as_deref().unwrap_or("auto"), args.device.is_some(), console)?;
+    if medseg_nnunet::is_model(&args.model) {
+        let request = nnunet::Request {
+            model: &args.model,
+            image: &args.image,
+            mask: &args.mask,
+            series: &args.series,
+            options: &args.nnunet,
+            dry_run: args.dry_run,
+            json: args.json,
+        };
+        return within_memory_of(&device, || nnunet::predict(&request, &device.device, console));
+    }
     within_memory_of(&device, || predict(&device, args, console))
 }
 

@@ -1,0 +1,155 @@
+//! `medseg predict` with a model of nnU-Net.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use burn::tensor::Device;
+use medseg_nnunet::window::Sums;
+use medseg_nnunet::{CHECKPOINT, CaseImage, Fold, Model, ModelPlan, PredictOptions, Segmentation};
+use medseg_train::Observer;
+use medseg_volume::VOLUME_ENDINGS;
+
+use crate::console::Console;
+use crate::image::{self, SeriesArgs};
+use crate::{CliError, output, paths};
+
+/// Options for models of nnU-Net.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Models of nnU-Net")]
+pub struct NnUnetArgs {
+    /// Folds to average: numbers or `all` (default: every numbered fold that is there)
+    #[arg(long, value_name = "0,1", value_delimiter = ',', value_parser = fold)]
+    folds: Vec<Fold>,
+    /// Leave mirrored windows out: up to 8 times as fast, nearly the same mask
+    #[arg(long)]
+    disable_tta: bool,
+    /// Largest distance of neighbouring windows as a part of the patch
+    #[arg(long, value_name = "PART", default_value_t = 0.5)]
+    step_size: f64,
+    /// Add windows in f32: a mask that differs from nnU-Net's in a few voxels where two labels are equally likely
+    #[arg(long)]
+    fast: bool,
+    /// File name of the checkpoints
+    #[arg(long, value_name = "NAME", default_value = CHECKPOINT)]
+    checkpoint: String,
+    /// Mask of a cascade's stage before
+    #[arg(long, value_name = "MASK")]
+    previous: Option<PathBuf>,
+}
+
+fn fold(text: &str) -> Result<Fold, String> {
+    match text {
+        "all" => Ok(Fold::All),
+        number => number.parse().map(Fold::Number).map_err(|_| "a fold is a number or `all`".into()),
+    }
+}
+
+/// One prediction.
+pub struct Request<'a> {
+    pub model: &'a Path,
+    pub image: &'a Path,
+    pub mask: &'a Path,
+    pub series: &'a SeriesArgs,
+    pub options: &'a NnUnetArgs,
+    pub dry_run: bool,
+    pub json: bool,
+}
+
+/// Segments one case.
+///
+/// # Errors
+/// A model that cannot be opened, an image that does not fit it, and what prediction fails with.
+pub fn predict(request: &Request<'_>, device: &Device, console: &mut Console) -> Result<(), CliError> {
+    let options = request.options;
+    let folds = (!options.folds.is_empty()).then_some(options.folds.as_slice());
+    let model = Model::open_with(request.model, folds, &options.checkpoint, device)?;
+    let channels = model.folder().dataset.channels.len();
+    let image = if image::is_series(request.image) {
+        let volume = image::read_image(request.image, request.series, console)?;
+        CaseImage::from_volume(volume, model.reader())
+    } else {
+        let files = channel_files(request.image, channels)?;
+        let inputs: Vec<&Path> = files.iter().map(PathBuf::as_path).chain(options.previous.as_deref()).collect();
+        paths::refuse_output_over_input(request.mask, &inputs)?;
+        medseg_nnunet::read_case(&files, model.reader()).map_err(|error| CliError::failed(&error))?
+    };
+    let settings = PredictOptions::default()
+        .with_mirroring(!options.disable_tta)
+        .with_step_size(options.step_size)
+        .with_sums(if options.fast { Sums::Fast } else { Sums::Half });
+    let prepared = model.prepare(image, options.previous.as_deref())?;
+    let plan = model.plan(&prepared, &settings)?;
+    console.message(&plan.to_string());
+    if request.dry_run {
+        return print_json(request, &plan, None);
+    }
+    let started = Instant::now();
+    console.begin("windows", plan.windows);
+    let found = model.segment(&prepared, &settings, &mut |done, _| {
+        console.advance(done, "");
+        ControlFlow::Continue(())
+    })?;
+    console.end();
+    found.write(request.mask)?;
+    let named: Vec<String> = volumes(&model, &found).map(|(name, ml)| format!("{name} {ml:.1} ml")).collect();
+    let named = if named.is_empty() { "nothing".into() } else { named.join(", ") };
+    let seconds = started.elapsed().as_secs_f64();
+    console.message(&format!("found {named} in {seconds:.1} s, written to {}", request.mask.display()));
+    print_json(request, &plan, Some((&model, &found, seconds)))
+}
+
+/// Names and volumes of the labels found.
+fn volumes<'a>(model: &'a Model, found: &Segmentation) -> impl Iterator<Item = (String, f64)> + 'a {
+    let labels = &model.folder().dataset.labels;
+    found.volumes_ml().into_iter().map(move |(value, ml)| {
+        let name = labels.iter().find(|label| label.values == [u32::from(value)]).map(|label| label.name.clone());
+        (name.unwrap_or_else(|| format!("label {value}")), ml)
+    })
+}
+
+/// The files of all channels: the image itself, or `NAME_0000` and its numbered neighbours.
+fn channel_files(image: &Path, channels: usize) -> Result<Vec<PathBuf>, CliError> {
+    if channels == 1 {
+        return Ok(vec![image.to_path_buf()]);
+    }
+    let name = image.file_name().unwrap_or_default().to_string_lossy();
+    let ending = VOLUME_ENDINGS.iter().filter(|ending| name.to_ascii_lowercase().ends_with(*ending));
+    let ending = ending.max_by_key(|ending| ending.len()).map_or(0, |ending| ending.len());
+    let (stem, ending) = name.split_at(name.len() - ending);
+    let Some(case) = stem.strip_suffix("_0000") else {
+        let image = image.display();
+        return Err(CliError::Usage(format!(
+            "{image}: the model takes {channels} channels; name the first as NAME_0000, with NAME_0001 and so on beside it"
+        )));
+    };
+    Ok((0..channels).map(|number| image.with_file_name(format!("{case}_{number:04}{ending}"))).collect())
+}
+
+fn print_json(
+    request: &Request<'_>,
+    plan: &ModelPlan,
+    found: Option<(&Model, &Segmentation, f64)>,
+) -> Result<(), CliError> {
+    if !request.json {
+        return Ok(());
+    }
+    let mut result = serde_json::json!({
+        "image": request.image.display().to_string(),
+        "mask": found.map(|_| request.mask.display().to_string()),
+        "plan": {
+            "grid": plan.grid, "patch": plan.patch, "folds": plan.folds, "windows": plan.windows, "passes": plan.passes,
+            "flops": plan.flops, "sums_bytes": plan.sums_bytes,
+        },
+    });
+    if let Some((model, found, seconds)) = found {
+        let labels = &model.folder().dataset.labels;
+        let named = labels
+            .iter()
+            .flat_map(|label| label.values.iter().map(|value| (value.to_string(), label.name.clone().into())));
+        result["labels"] = named.collect::<serde_json::Map<_, _>>().into();
+        result["volumes_ml"] = serde_json::to_value(found.volumes_ml())?;
+        result["seconds"] = seconds.into();
+    }
+    output::result(result)
+}

@@ -1,0 +1,257 @@
+//! The folder of a trained model.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::checkpoint::Checkpoint;
+use crate::error::NnUnetError;
+use crate::network_keys::NetworkKeys;
+use crate::plans::{Configuration, Dataset, Norm, NormKind, Plans, PlansProblem};
+
+/// Name of the checkpoint that predictions use.
+pub const CHECKPOINT: &str = "checkpoint_final.pth";
+const PLANS: &str = "plans.json";
+const DATASET: &str = "dataset.json";
+/// Trainer that puts batch normalisation in place of the plans' layer.
+const BATCH_NORM_TRAINER: &str = "nnUNetTrainerBN";
+/// Models that an error lists.
+const MOST_LISTED: usize = 20;
+
+/// A fold of a model: one training, with its own weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fold {
+    /// Trained on all folds but this one: the folder `fold_0` and so on.
+    Number(u32),
+    /// Trained on all cases: the folder `fold_all`.
+    All,
+}
+
+impl Fold {
+    /// The fold of a folder's name, if it is one.
+    fn of(name: &str) -> Option<Self> {
+        match name.strip_prefix("fold_")? {
+            "all" => Some(Self::All),
+            number => number.parse().ok().map(Self::Number).filter(|fold| fold.to_string() == name),
+        }
+    }
+}
+
+impl fmt::Display for Fold {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(formatter, "fold_{number}"),
+            Self::All => formatter.write_str("fold_all"),
+        }
+    }
+}
+
+/// A model of nnU-Net v2 on disk: settings, and the folds whose predictions are averaged.
+///
+/// ```
+/// use medseg_nnunet::{Fold, ModelFolder};
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/plain_aniso");
+/// let model = ModelFolder::open(path)?;
+/// assert_eq!(model.folds, [Fold::Number(0), Fold::Number(1)]);
+/// assert_eq!(model.configuration.name, "3d_fullres");
+/// assert_eq!((model.in_channels(), model.out_channels()), (2, 4));
+///
+/// let checkpoint = model.checkpoint(model.folds[0])?;
+/// assert_eq!(checkpoint.trainer_name, model.trainer_name);
+/// # Ok::<(), medseg_nnunet::NnUnetError>(())
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ModelFolder {
+    /// The folder with `plans.json`.
+    pub path: PathBuf,
+    /// File name of the checkpoints.
+    pub checkpoint_name: String,
+    /// Folds, in the order in which their predictions are added.
+    pub folds: Vec<Fold>,
+    /// Plans.
+    pub plans: Plans,
+    /// Data set.
+    pub dataset: Dataset,
+    /// Configuration that the first fold's checkpoint names, with the layers that its trainer replaces.
+    pub configuration: Configuration,
+    /// Class of the trainer, from the first fold's checkpoint.
+    pub trainer_name: String,
+    /// Axes of mirroring, from the first fold's checkpoint; nothing if the training did not mirror.
+    pub mirroring_axes: Option<Vec<usize>>,
+}
+
+impl ModelFolder {
+    /// Opens a folder `TRAINER__PLANS__CONFIGURATION`, or one that holds exactly one such folder at most two levels
+    /// below. Takes every numbered fold with a `checkpoint_final.pth`, ordered by name; `fold_all` only if it is alone.
+    /// An exported zip must be extracted first.
+    ///
+    /// # Errors
+    /// If there is no model or more than one, a file is missing or damaged, or a setting is not supported.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, NnUnetError> {
+        Self::open_with(path, None, CHECKPOINT)
+    }
+
+    /// Opens these folds with checkpoints of this file name, such as `checkpoint_best.pth`; `None` takes the default
+    /// folds.
+    ///
+    /// # Errors
+    /// As [`ModelFolder::open`], and if one of the folds has no such checkpoint.
+    pub fn open_with(
+        path: impl AsRef<Path>,
+        folds: Option<&[Fold]>,
+        checkpoint_name: &str,
+    ) -> Result<Self, NnUnetError> {
+        let path = find_model(path.as_ref())?;
+        let plans = Plans::open(required_file(&path, PLANS)?)?;
+        let dataset = Dataset::open(required_file(&path, DATASET)?)?;
+        let folds = match folds {
+            Some(folds) => folds.to_vec(),
+            None => default_folds(&path, checkpoint_name)?,
+        };
+        for fold in &folds {
+            required_file(&path.join(fold.to_string()), checkpoint_name)?;
+        }
+        let Some(first) = folds.first() else {
+            return Err(NnUnetError::NoFold { path, checkpoint: checkpoint_name.to_owned() });
+        };
+        let first = Checkpoint::open(path.join(first.to_string()).join(checkpoint_name))?;
+        let plans_error = |problem| NnUnetError::plans(&path.join(PLANS), problem);
+        let mut configuration = plans.configuration(&first.configuration).map_err(plans_error)?;
+        if first.trainer_name == BATCH_NORM_TRAINER {
+            configuration.architecture.norm = Norm { kind: NormKind::Batch, eps: 1e-5, affine: true };
+        }
+        if configuration.normalization.len() != dataset.channels.len() {
+            return Err(plans_error(PlansProblem::Channels {
+                configuration: configuration.name,
+                normalised: configuration.normalization.len(),
+                channels: dataset.channels.len(),
+            }));
+        }
+        Ok(Self {
+            checkpoint_name: checkpoint_name.to_owned(),
+            folds,
+            plans,
+            dataset,
+            configuration,
+            trainer_name: first.trainer_name,
+            mirroring_axes: first.mirroring_axes,
+            path,
+        })
+    }
+
+    /// Input channels of the network: those of the image, and one for each foreground label of a previous stage.
+    #[must_use]
+    pub fn in_channels(&self) -> usize {
+        let previous = self.configuration.previous_stage.as_ref();
+        self.dataset.channels.len() + previous.map_or(0, |_| self.dataset.foreground_labels().len())
+    }
+
+    /// Output channels of the network.
+    #[must_use]
+    pub fn out_channels(&self) -> usize {
+        self.dataset.out_channels()
+    }
+
+    /// Names and shapes of the network's parameters.
+    #[must_use]
+    pub fn network_keys(&self) -> NetworkKeys {
+        NetworkKeys::new(&self.configuration.architecture, self.in_channels(), self.out_channels())
+    }
+
+    /// Path of a fold's checkpoint.
+    #[must_use]
+    pub fn checkpoint_path(&self, fold: Fold) -> PathBuf {
+        self.path.join(fold.to_string()).join(&self.checkpoint_name)
+    }
+
+    /// Opens a fold's checkpoint and checks that its parameters are those of the network.
+    ///
+    /// # Errors
+    /// If it cannot be read, or a parameter is missing, has another shape or is not one of the network.
+    pub fn checkpoint(&self, fold: Fold) -> Result<Checkpoint, NnUnetError> {
+        let checkpoint = Checkpoint::open(self.checkpoint_path(fold))?;
+        self.network_keys().check(&checkpoint)?;
+        Ok(checkpoint)
+    }
+}
+
+/// True for a folder that [`ModelFolder::open`] would look into: one with `plans.json` and folds, or with exactly one such
+/// folder at most two levels below. No file is read.
+#[must_use]
+pub fn is_model(path: impl AsRef<Path>) -> bool {
+    matches!(find_model(path.as_ref()), Ok(_) | Err(NnUnetError::SeveralModels { .. }))
+}
+
+/// The folder with `plans.json`: this one, or the only one at most two levels below.
+fn find_model(path: &Path) -> Result<PathBuf, NnUnetError> {
+    let kind = path.metadata().map_err(|source| NnUnetError::io(path, source))?;
+    if !kind.is_dir() {
+        return Err(NnUnetError::NotAFolder { path: path.to_owned() });
+    }
+    if path.join(PLANS).is_file() || !folds_in(path)?.is_empty() {
+        return Ok(path.to_owned());
+    }
+    let mut models = models_in(path)?;
+    if models.is_empty() {
+        for folder in folders_in(path)? {
+            let inner = models_in(&path.join(&folder))?;
+            models.extend(inner.into_iter().map(|name| format!("{folder}/{name}")));
+        }
+    }
+    match &models[..] {
+        [model] => Ok(path.join(model)),
+        [] => Err(NnUnetError::NoModel { path: path.to_owned() }),
+        _ => {
+            models.truncate(MOST_LISTED);
+            Err(NnUnetError::SeveralModels { path: path.to_owned(), models })
+        }
+    }
+}
+
+/// Names of a folder's models.
+fn models_in(path: &Path) -> Result<Vec<String>, NnUnetError> {
+    let mut models = folders_in(path)?;
+    models.retain(|name| name.contains("__") && path.join(name).join(PLANS).is_file());
+    Ok(models)
+}
+
+/// Names of a folder's folders, sorted. Those that are no text are left out.
+fn folders_in(path: &Path) -> Result<Vec<String>, NnUnetError> {
+    let io = |source| NnUnetError::io(path, source);
+    let mut names = Vec::new();
+    for entry in path.read_dir().map_err(io)? {
+        let entry = entry.map_err(io)?;
+        if let Ok(name) = entry.file_name().into_string()
+            && entry.path().is_dir()
+        {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// The folds in a folder, sorted by name as nnU-Net does.
+fn folds_in(path: &Path) -> Result<Vec<Fold>, NnUnetError> {
+    Ok(folders_in(path)?.iter().filter_map(|name| Fold::of(name)).collect())
+}
+
+/// Every numbered fold with a checkpoint, else `fold_all`.
+fn default_folds(path: &Path, checkpoint_name: &str) -> Result<Vec<Fold>, NnUnetError> {
+    let mut folds = folds_in(path)?;
+    folds.retain(|fold| path.join(fold.to_string()).join(checkpoint_name).is_file());
+    if folds.iter().any(|fold| *fold != Fold::All) {
+        folds.retain(|fold| *fold != Fold::All);
+    }
+    Ok(folds)
+}
+
+/// Path of a file that must be there.
+fn required_file(folder: &Path, name: &str) -> Result<PathBuf, NnUnetError> {
+    let path = folder.join(name);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(NnUnetError::MissingFile { path: folder.to_owned(), file: name.to_owned() })
+}

@@ -1,0 +1,355 @@
+//! A trained model, ready to predict.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use medseg_unet::{StagedUNet, StagedUNetConfig, UNetError, describe_staged};
+use medseg_volume::{Axes, Geometry};
+use ndarray::{Array4, ArrayView4};
+
+use crate::export::{ExportGeometry, LabelRule, LogitResampling, Mask, MaskExport, ProbabilityExport};
+use crate::image::{CaseImage, ImageReader, read_case, read_case_mask};
+use crate::model_plan::ModelPlan;
+use crate::network::{along_axes, network, network_config};
+use crate::preprocess::{PreprocessConfig, Preprocessed, PreviousStage, Properties, preprocess};
+use crate::resample::{LabelResampling, LabelResizeRule, Resampling};
+use crate::window::{LogitsSink, SlidingWindow, Sums, WindowConfig};
+use crate::{CHECKPOINT, Fold, ModelFolder, NetworkKeys, NnUnetError, ResamplingFunction, Segmentation, separate_axis};
+
+/// Choices of a prediction. The default is that of `nnUNetv2_predict`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct PredictOptions {
+    /// Average over mirrored windows, as far as the training mirrored. `--disable_tta` switches it off.
+    pub mirroring: bool,
+    /// Largest distance of neighbouring windows as a part of the patch.
+    pub step_size: f64,
+    /// Number format of the sums over windows.
+    pub sums: Sums,
+}
+
+impl Default for PredictOptions {
+    fn default() -> Self {
+        Self { mirroring: true, step_size: 0.5, sums: Sums::Half }
+    }
+}
+
+impl PredictOptions {
+    /// Sets whether mirrored windows are averaged.
+    #[must_use]
+    pub fn with_mirroring(self, mirroring: bool) -> Self {
+        Self { mirroring, ..self }
+    }
+
+    /// Sets the step.
+    #[must_use]
+    pub fn with_step_size(self, step_size: f64) -> Self {
+        Self { step_size, ..self }
+    }
+
+    /// Sets the number format of the sums.
+    #[must_use]
+    pub fn with_sums(self, sums: Sums) -> Self {
+        Self { sums, ..self }
+    }
+}
+
+/// A case on the network's grid.
+#[derive(Clone, Debug)]
+pub struct PreparedCase {
+    prepared: Preprocessed,
+    geometry: Geometry,
+    axes: Axes,
+}
+
+/// A model of nnU-Net v2 on a device.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use medseg_nnunet::{Model, PredictOptions};
+///
+/// # let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/plain_2d");
+/// # let (model, images) = (tests, ["case_0000.nii.gz", "case_0001.nii.gz"].map(|name| format!("{tests}/{name}")));
+/// let model = Model::open(model, &Device::flex())?;
+/// let segmentation = model.predict(&images, &PredictOptions::default())?;
+/// assert_eq!(segmentation.mask.shape(), [14, 40, 36]);
+/// # Ok::<(), medseg_nnunet::NnUnetError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Model {
+    folder: ModelFolder,
+    reader: ImageReader,
+    network: StagedUNetConfig,
+    keys: NetworkKeys,
+    device: Device,
+}
+
+impl Model {
+    /// Opens a model with its default folds; see [`ModelFolder::open`]. Networks are loaded when they are needed.
+    ///
+    /// # Errors
+    /// As [`ModelFolder::open`], and plans of a network or a reader that is not supported.
+    pub fn open(path: impl AsRef<Path>, device: &Device) -> Result<Self, NnUnetError> {
+        Self::open_with(path, None, CHECKPOINT, device)
+    }
+
+    /// Opens these folds with checkpoints of this file name.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(
+        path: impl AsRef<Path>,
+        folds: Option<&[Fold]>,
+        checkpoint_name: &str,
+        device: &Device,
+    ) -> Result<Self, NnUnetError> {
+        let folder = ModelFolder::open_with(path, folds, checkpoint_name)?;
+        let class = &folder.plans.image_reader_writer;
+        let Some(reader) = ImageReader::from_class(class) else {
+            return Err(NnUnetError::Reader { path: folder.path, class: class.clone() });
+        };
+        let plans = |problem| NnUnetError::plans(&folder.path.join("plans.json"), problem);
+        let network = network_config(&folder.configuration.architecture, folder.in_channels(), folder.out_channels());
+        let network = network.map_err(plans)?;
+        network.validate()?;
+        let keys = folder.network_keys();
+        Ok(Self { folder, reader, network, keys, device: device.clone() })
+    }
+
+    /// The folder with the settings.
+    #[must_use]
+    pub fn folder(&self) -> &ModelFolder {
+        &self.folder
+    }
+
+    /// The settings of the network.
+    #[must_use]
+    pub fn network(&self) -> &StagedUNetConfig {
+        &self.network
+    }
+
+    /// The reader of the model's images.
+    #[must_use]
+    pub fn reader(&self) -> ImageReader {
+        self.reader
+    }
+
+    /// Segments a case of these files, one for each channel. The mask is that of `nnUNetv2_predict -device cpu`, but for
+    /// voxels in which rounding of the network's sums decides.
+    ///
+    /// # Errors
+    /// Files that cannot be read; those of [`prepare`](Self::prepare) and [`segment`](Self::segment).
+    pub fn predict<P: AsRef<Path>>(&self, images: &[P], options: &PredictOptions) -> Result<Segmentation, NnUnetError> {
+        let case = self.prepare(read_case(images, self.reader)?, None)?;
+        self.segment(&case, options, &mut |_, _| ControlFlow::Continue(()))
+    }
+
+    /// Brings a case to the network's grid. `previous` is the mask of a cascade's stage before, on the image's grid.
+    ///
+    /// # Errors
+    /// Another number of channels; a mask of the stage before that is missing, of another shape, or of no use; a grid that no
+    /// memory holds.
+    pub fn prepare(&self, mut image: CaseImage, previous: Option<&Path>) -> Result<PreparedCase, NnUnetError> {
+        let (expected, found) = (self.folder.dataset.channels.len(), image.data.dim().0);
+        if found != expected {
+            return Err(NnUnetError::Channels { path: self.folder.path.clone(), expected, found });
+        }
+        let previous = match (&self.folder.configuration.previous_stage, previous) {
+            (Some(stage), None) => {
+                return Err(NnUnetError::NoPrevious { path: self.folder.path.clone(), stage: stage.clone() });
+            }
+            (None, Some(_)) => return Err(NnUnetError::NoCascade { path: self.folder.path.clone() }),
+            (_, path) => path.map(|path| read_case_mask(path, self.reader)).transpose()?,
+        };
+        let data = std::mem::take(&mut image.data);
+        let prepared = preprocess(data, image.spacing, previous, &self.preprocessing()?)?;
+        Ok(PreparedCase { prepared, geometry: image.geometry, axes: image.axes })
+    }
+
+    /// Windows, arithmetic and memory of a case's prediction.
+    ///
+    /// # Errors
+    /// A step that is no part of the patch.
+    pub fn plan(&self, case: &PreparedCase, options: &PredictOptions) -> Result<ModelPlan, NnUnetError> {
+        let (_, d, h, w) = case.prepared.data.dim();
+        let window = self.window(options)?;
+        let (plan, patch) = (window.plan([d, h, w])?, along_axes(&self.folder.configuration.patch_size));
+        let (classes, folds) = (self.folder.out_channels(), self.folder.folds.len());
+        let windows = plan.windows().saturating_mul(folds);
+        let runs = (windows as u64).saturating_mul(plan.passes_per_window() as u64);
+        Ok(ModelPlan {
+            grid: [d, h, w],
+            patch,
+            folds,
+            windows,
+            passes: plan.passes_per_window(),
+            flops: describe_staged(&self.network, patch)?.flops.saturating_mul(runs),
+            sums_bytes: plan.accumulator_bytes(classes).saturating_add(plan.fold_bytes(classes, folds)) as u64,
+        })
+    }
+
+    /// Segments a case. `progress(done, total)` counts windows and may stop.
+    ///
+    /// # Errors
+    /// A checkpoint that cannot be read, scores that are not finite, or a wish of `progress` to stop.
+    pub fn segment(
+        &self,
+        case: &PreparedCase,
+        options: &PredictOptions,
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<Segmentation, NnUnetError> {
+        let mut export = MaskExport::new(self.geometry(&case.prepared)?, self.rule()?)?;
+        self.run(case, options, &mut export, progress)?;
+        let back = case.axes.inverse();
+        let mask = match export.finish()? {
+            mask if back.is_identity() => mask,
+            Mask::U8(mask) => Mask::U8(back.apply(&mask.view())),
+            Mask::U16(mask) => Mask::U16(back.apply(&mask.view())),
+        };
+        Ok(Segmentation { mask, geometry: case.geometry.clone() })
+    }
+
+    /// Probabilities of a case `[class, depth, height, width]`, with the axes of the reader: for an
+    /// [`Ensemble`](crate::Ensemble).
+    ///
+    /// # Errors
+    /// As [`segment`](Self::segment).
+    pub fn probabilities(
+        &self,
+        case: &PreparedCase,
+        options: &PredictOptions,
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<Array4<f32>, NnUnetError> {
+        let mut export = ProbabilityExport::new(self.geometry(&case.prepared)?, self.rule()?)?;
+        self.run(case, options, &mut export, progress)?;
+        Ok(export.finish()?)
+    }
+
+    fn window(&self, options: &PredictOptions) -> Result<SlidingWindow, NnUnetError> {
+        let axes = self.folder.mirroring_axes.clone().filter(|_| options.mirroring).unwrap_or_default();
+        Ok(WindowConfig::default()
+            .with_step_size(options.step_size)
+            .with_sums(options.sums)
+            .with_mirror_axes(axes)
+            .init(&self.folder.configuration.patch_size)?)
+    }
+
+    fn run(
+        &self,
+        case: &PreparedCase,
+        options: &PredictOptions,
+        sink: &mut dyn LogitsSink,
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<(), NnUnetError> {
+        let folds = &self.folder.folds;
+        let load = |number: usize| -> Result<_, NnUnetError> {
+            let checkpoint = self.folder.checkpoint(folds[number])?;
+            let network = network(&self.network, &self.keys, &checkpoint, &self.device)?;
+            Ok(move |patch: ArrayView4<'_, f32>| self.forward(&network, patch))
+        };
+        let (image, classes) = (case.prepared.data.view(), self.folder.out_channels());
+        self.window(options)?.run_folds(image, classes, folds.len(), load, sink, progress)?;
+        Ok(())
+    }
+
+    /// Logits of one window.
+    fn forward(&self, network: &StagedUNet, patch: ArrayView4<'_, f32>) -> Result<Array4<f32>, UNetError> {
+        let (channels, d, h, w) = patch.dim();
+        let values: Vec<f32> = match patch.as_slice() {
+            Some(values) => values.to_vec(),
+            None => patch.iter().copied().collect(),
+        };
+        let logits =
+            network.forward(Tensor::from_data(TensorData::new(values, [1, channels, d, h, w]), &self.device))?;
+        let [_, classes, ..] = logits.dims();
+        let failed = |error: String| UNetError::Device(error);
+        let values = logits.try_into_data_as::<f32>().map_err(|error| failed(format!("{error:?}")))?;
+        let values = values.try_to_vec::<f32>().map_err(|error| failed(format!("{error:?}")))?;
+        Array4::from_shape_vec((classes, d, h, w), values).map_err(|error| failed(error.to_string()))
+    }
+
+    fn rule(&self) -> Result<LabelRule, NnUnetError> {
+        let dataset = &self.folder.dataset;
+        Ok(match dataset.regions() {
+            None => LabelRule::Argmax { classes: dataset.out_channels() },
+            Some(values) => {
+                LabelRule::Regions { values: values.iter().map(|value| self.label(*value)).collect::<Result<_, _>>()? }
+            }
+        })
+    }
+
+    /// A label value as masks hold it.
+    fn label<T: TryFrom<u32>>(&self, value: u32) -> Result<T, NnUnetError> {
+        T::try_from(value).map_err(|_| NnUnetError::Label { path: self.folder.path.clone(), value })
+    }
+
+    fn preprocessing(&self) -> Result<PreprocessConfig, NnUnetError> {
+        let (plans, configuration) = (&self.folder.plans, &self.folder.configuration);
+        let previous = match configuration.previous_stage {
+            None => None,
+            Some(_) => {
+                let labels = self.folder.dataset.foreground_labels();
+                Some(PreviousStage {
+                    labels: labels.into_iter().map(|value| self.label(value)).collect::<Result<_, _>>()?,
+                    resampling: label_resampling(configuration.resampling_seg),
+                })
+            }
+        };
+        Ok(PreprocessConfig {
+            transpose_forward: plans.transpose_forward,
+            transpose_backward: plans.transpose_backward,
+            spacing: configuration.spacing.clone(),
+            normalizations: configuration.normalization.clone(),
+            image_resampling: image_resampling(configuration.resampling_data),
+            previous,
+        })
+    }
+
+    /// The way from the network's grid to the image's.
+    fn geometry(&self, prepared: &Preprocessed) -> Result<ExportGeometry, NnUnetError> {
+        let Properties { full_shape, crop, spacing, network_spacing, transpose_backward } = prepared.properties;
+        let (_, d, h, w) = prepared.data.dim();
+        let separate = |force: Option<bool>| separate_axis(network_spacing, spacing, force);
+        let resampling = match self.folder.configuration.resampling_probabilities {
+            ResamplingFunction::Spline { order: 1, order_z: 0, separate_z, .. } => {
+                LogitResampling::Linear { separate: separate(separate_z) }
+            }
+            ResamplingFunction::Spline { order, order_z, .. } => {
+                return Err(NnUnetError::LogitOrder { path: self.folder.path.clone(), order, order_z });
+            }
+            ResamplingFunction::Torch { separate_z, .. } => LogitResampling::Torch { separate: separate(separate_z) },
+            ResamplingFunction::None => LogitResampling::Identity,
+        };
+        Ok(ExportGeometry {
+            network: [d, h, w],
+            cropped: crop.size,
+            full: full_shape,
+            start: crop.start,
+            transpose_backward,
+            resampling,
+        })
+    }
+}
+
+fn image_resampling(plans: ResamplingFunction) -> Resampling {
+    match plans {
+        ResamplingFunction::Spline { order, order_z, separate_z, .. } => {
+            Resampling::Spline { order, order_z, force_separate: separate_z }
+        }
+        ResamplingFunction::Torch { separate_z, .. } => Resampling::Torch { force_separate: separate_z },
+        ResamplingFunction::None => Resampling::None,
+    }
+}
+
+fn label_resampling(plans: ResamplingFunction) -> LabelResampling {
+    match plans {
+        ResamplingFunction::Spline { order, separate_z, .. } => {
+            LabelResampling::Spline { order, force_separate: separate_z, rule: LabelResizeRule::default() }
+        }
+        ResamplingFunction::Torch { separate_z, memory_efficient, .. } => {
+            LabelResampling::Torch { force_separate: separate_z, memory_efficient }
+        }
+        ResamplingFunction::None => LabelResampling::None,
+    }
+}
