@@ -15,6 +15,7 @@
 //! | [`kernels`] | `medseg-kernels` | CPU kernels without a framework |
 //! | [`ops`] | `medseg-ops` | 3D operations on tensors |
 //! | [`unet`] | `medseg-unet` | the network and its weight files |
+//! | [`nnunet`] | `medseg-nnunet` | models that nnU-Net v2 trained |
 //! | [`losses`] | `medseg-losses` | Dice and its relatives, focal, Tversky, cross-entropy |
 //! | [`optim`] | `medseg-optim` | NovoGrad, schedules, average of weights |
 //! | [`inference`] | `medseg-inference` | sliding window, cascade |
@@ -57,6 +58,7 @@ pub use medseg_inference as inference;
 pub use medseg_kernels as kernels;
 pub use medseg_losses as losses;
 pub use medseg_metrics as metrics;
+pub use medseg_nnunet as nnunet;
 pub use medseg_ops as ops;
 pub use medseg_optim as optim;
 pub use medseg_phantom as phantom;

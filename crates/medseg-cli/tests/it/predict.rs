@@ -107,3 +107,52 @@ fn a_tiny_image_is_segmented_too() {
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(read_label(&mask).unwrap().data.dim(), (1, 2, 3));
 }
+
+/// A small model of nnU-Net with random weights and two channels, and the mask that nnU-Net made.
+#[test]
+fn a_model_of_nnunet_segments_a_case_and_a_folder_of_cases() {
+    let data = Data::new();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files/nnunet");
+    let (model, images, masks) = (data.path("model"), data.path("images"), data.path("masks"));
+    for folder in [&model, &model.join("fold_0"), &images] {
+        fs::create_dir(folder).unwrap();
+    }
+    for name in ["plans.json", "dataset.json", "fold_0/checkpoint_final.pth"] {
+        fs::copy(fixture.join(name), model.join(name)).unwrap();
+    }
+    for case in ["a", "b"] {
+        for channel in ["0000", "0001"] {
+            let name = format!("case_{channel}.nii.gz");
+            fs::copy(fixture.join(name), images.join(format!("{case}_{channel}.nii.gz"))).unwrap();
+        }
+    }
+    let predict = |image: &Path, mask: &Path, more: &[&str]| {
+        medseg("predict").args([&model, image, mask]).args(more).output().unwrap()
+    };
+    let expected = read_label(fixture.join("mask.nii.gz")).unwrap();
+    let mask = data.path("mask.nii.gz");
+    let output = predict(&images.join("a_0000.nii.gz"), &mask, &["--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(read_label(&mask).unwrap().data, expected.data);
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(found["plan"]["windows"].as_u64().unwrap() > 0 && found["volumes_ml"].is_object(), "{found}");
+
+    let output = predict(&images, &masks, &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    for case in ["a.nii.gz", "b.nii.gz"] {
+        assert_eq!(read_label(masks.join(case)).unwrap().data, expected.data, "{case}");
+    }
+    // A case without its second channel is named, and the others are segmented.
+    fs::remove_file(images.join("b_0001.nii.gz")).unwrap();
+    let output = predict(&images, &data.path("again"), &["--disable-tta"]);
+    assert_fails(&output, 1, "1 of 2");
+    assert!(stderr(&output).contains("b_0001.nii.gz"), "{}", stderr(&output));
+    assert!(data.path("again/a.nii.gz").is_file() && !data.path("again/b.nii.gz").exists());
+
+    assert_fails(&predict(&images, &images, &[]), 2, "nothing is written");
+    assert_fails(&predict(&images.join("a_0000.nii.gz"), &mask, &["--folds", "3"]), 1, "fold_3");
+    assert_fails(&predict(&images.join("a_0000.nii.gz"), &mask, &["--step-size", "2"]), 1, "step_size");
+    assert_fails(&predict(&images.join("a_0001.nii.gz"), &mask, &[]), 2, "_0000");
+    fs::write(model.join("fold_0/checkpoint_final.pth"), "no checkpoint").unwrap();
+    assert_fails(&predict(&images.join("a_0000.nii.gz"), &mask, &[]), 1, "checkpoint_final.pth");
+}

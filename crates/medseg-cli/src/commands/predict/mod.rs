@@ -20,9 +20,10 @@ use crate::{CliError, image, output, paths};
 pub struct Args {
     /// The output folder of `medseg train`, a bundle, or the folder of a model that nnU-Net v2 trained
     model: PathBuf,
-    /// Image to segment: a volume file, or a DICOM file or the folder of a DICOM series
+    /// Image to segment: a volume file, a DICOM file or the folder of a DICOM series; for nnU-Net also a folder of cases
+    /// NAME_0000.nii.gz, NAME_0001.nii.gz and so on
     image: PathBuf,
-    /// Mask to write: .nii, .nii.gz, .nrrd, .nhdr, .mha or .mhd
+    /// Mask to write: .nii, .nii.gz, .nrrd, .nhdr, .mha or .mhd; a folder for a folder of cases
     mask: PathBuf,
     #[command(flatten)]
     series: SeriesArgs,
@@ -48,14 +49,17 @@ pub struct Args {
 /// # Errors
 /// A mask that cannot be written or would replace an input, a model that cannot be opened, and what prediction fails with.
 pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
-    paths::check_volume_output(&args.mask)?;
+    let nnunet = medseg_nnunet::is_model(&args.model);
+    if !(nnunet && args.image.is_dir()) {
+        paths::check_volume_output(&args.mask)?;
+    }
     paths::refuse_output_over_input(&args.mask, &[&args.image])?;
     // A new mask may lie in the run's folder; one that replaces a file of the run may not.
     if args.mask.exists() {
         paths::refuse_output_over_input(&args.mask, &[&args.model])?;
     }
     let device = choose_device(args.device.as_deref().unwrap_or("auto"), args.device.is_some(), console)?;
-    if medseg_nnunet::is_model(&args.model) {
+    if nnunet {
         let request = nnunet::Request {
             model: &args.model,
             image: &args.image,

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use burn::tensor::Device;
+use medseg_files::FolderLock;
 use medseg_nnunet::window::Sums;
-use medseg_nnunet::{CHECKPOINT, CaseImage, Fold, Model, ModelPlan, PredictOptions, Segmentation};
+use medseg_nnunet::{CHECKPOINT, CaseImage, Fold, Model, ModelPlan, PredictOptions, Segmentation, read_case};
 use medseg_train::Observer;
 use medseg_volume::VOLUME_ENDINGS;
 
@@ -48,7 +49,9 @@ fn fold(text: &str) -> Result<Fold, String> {
 /// One prediction.
 pub struct Request<'a> {
     pub model: &'a Path,
+    /// A volume, a DICOM series, or a folder of cases.
     pub image: &'a Path,
+    /// A volume, or a folder for a folder of cases.
     pub mask: &'a Path,
     pub series: &'a SeriesArgs,
     pub options: &'a NnUnetArgs,
@@ -56,7 +59,7 @@ pub struct Request<'a> {
     pub json: bool,
 }
 
-/// Segments one case.
+/// Segments one case, or a folder of cases.
 ///
 /// # Errors
 /// A model that cannot be opened, an image that does not fit it, and what prediction fails with.
@@ -64,39 +67,89 @@ pub fn predict(request: &Request<'_>, device: &Device, console: &mut Console) ->
     let options = request.options;
     let folds = (!options.folds.is_empty()).then_some(options.folds.as_slice());
     let model = Model::open_with(request.model, folds, &options.checkpoint, device)?;
-    let channels = model.folder().dataset.channels.len();
+    let cases = cases_in(request.image)?;
+    if cases.is_empty() {
+        return one(request, &model, console);
+    }
+    paths::refuse_folder_over_input(request.mask, request.image)?;
+    let _lock = FolderLock::acquire(request.mask)?;
+    let ending = &model.folder().dataset.file_ending;
+    let mut failed = 0;
+    for (case, image) in &cases {
+        let mask = request.mask.join(format!("{case}{ending}"));
+        if let Err(error) = one(&Request { image, mask: &mask, ..*request }, &model, console) {
+            let (CliError::Usage(text) | CliError::Failed(text)) = error;
+            console.warning(&format!("case {case}: {text}"));
+            failed += 1;
+        }
+    }
+    match failed {
+        0 => Ok(()),
+        _ => Err(CliError::Failed(format!("{failed} of {} cases were not segmented; see above", cases.len()))),
+    }
+}
+
+/// Names and first channels of the cases in a folder, `NAME_0000` with the ending of a volume; none for anything else.
+fn cases_in(folder: &Path) -> Result<Vec<(String, PathBuf)>, CliError> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut cases = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some((stem, _)) = split_ending(&name)
+            && let Some(case) = stem.strip_suffix("_0000").filter(|case| !case.starts_with('.'))
+        {
+            cases.push((case.to_string(), path.clone()));
+        }
+    }
+    cases.sort();
+    Ok(cases)
+}
+
+/// A file's name without the ending of a volume, and the ending.
+fn split_ending(name: &str) -> Option<(&str, &str)> {
+    let ending = VOLUME_ENDINGS.iter().filter(|ending| name.to_ascii_lowercase().ends_with(*ending));
+    ending.max_by_key(|ending| ending.len()).map(|ending| name.split_at(name.len() - ending.len()))
+}
+
+/// Segments one case.
+fn one(request: &Request<'_>, model: &Model, console: &mut Console) -> Result<(), CliError> {
+    let options = request.options;
+    paths::check_volume_output(request.mask)?;
     let image = if image::is_series(request.image) {
         let volume = image::read_image(request.image, request.series, console)?;
         CaseImage::from_volume(volume, model.reader())
     } else {
-        let files = channel_files(request.image, channels)?;
+        let files = channel_files(request.image, model.folder().dataset.channels.len())?;
         let inputs: Vec<&Path> = files.iter().map(PathBuf::as_path).chain(options.previous.as_deref()).collect();
         paths::refuse_output_over_input(request.mask, &inputs)?;
-        medseg_nnunet::read_case(&files, model.reader()).map_err(|error| CliError::failed(&error))?
+        read_case(&files, model.reader()).map_err(|error| CliError::failed(&error))?
     };
     let settings = PredictOptions::default()
         .with_mirroring(!options.disable_tta)
         .with_step_size(options.step_size)
         .with_sums(if options.fast { Sums::Fast } else { Sums::Half });
-    let prepared = model.prepare(image, options.previous.as_deref())?;
-    let plan = model.plan(&prepared, &settings)?;
+    let case = model.prepare(image, options.previous.as_deref())?;
+    let plan = model.plan(&case, &settings)?;
     console.message(&plan.to_string());
     if request.dry_run {
         return print_json(request, &plan, None);
     }
     let started = Instant::now();
     console.begin("windows", plan.windows);
-    let found = model.segment(&prepared, &settings, &mut |done, _| {
+    let found = model.segment(&case, &settings, &mut |done, _| {
         console.advance(done, "");
         ControlFlow::Continue(())
     })?;
     console.end();
     found.write(request.mask)?;
-    let named: Vec<String> = volumes(&model, &found).map(|(name, ml)| format!("{name} {ml:.1} ml")).collect();
+    let named: Vec<String> = volumes(model, &found).map(|(name, ml)| format!("{name} {ml:.1} ml")).collect();
     let named = if named.is_empty() { "nothing".into() } else { named.join(", ") };
     let seconds = started.elapsed().as_secs_f64();
     console.message(&format!("found {named} in {seconds:.1} s, written to {}", request.mask.display()));
-    print_json(request, &plan, Some((&model, &found, seconds)))
+    print_json(request, &plan, Some((model, &found, seconds)))
 }
 
 /// Names and volumes of the labels found.
@@ -114,9 +167,7 @@ fn channel_files(image: &Path, channels: usize) -> Result<Vec<PathBuf>, CliError
         return Ok(vec![image.to_path_buf()]);
     }
     let name = image.file_name().unwrap_or_default().to_string_lossy();
-    let ending = VOLUME_ENDINGS.iter().filter(|ending| name.to_ascii_lowercase().ends_with(*ending));
-    let ending = ending.max_by_key(|ending| ending.len()).map_or(0, |ending| ending.len());
-    let (stem, ending) = name.split_at(name.len() - ending);
+    let (stem, ending) = split_ending(&name).unwrap_or((&name, ""));
     let Some(case) = stem.strip_suffix("_0000") else {
         let image = image.display();
         return Err(CliError::Usage(format!(
