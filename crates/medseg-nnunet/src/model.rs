@@ -73,7 +73,7 @@ pub struct PreparedCase {
 /// # let (model, images) = (tests, ["case_0000.nii.gz", "case_0001.nii.gz"].map(|name| format!("{tests}/{name}")));
 /// let model = Model::open(model, &Device::flex())?;
 /// let segmentation = model.predict(&images, &PredictOptions::default())?;
-/// assert_eq!(segmentation.mask.shape(), [14, 40, 36]);
+/// assert_eq!(segmentation.mask.shape(), [45, 9, 40]);
 /// # Ok::<(), medseg_nnunet::NnUnetError>(())
 /// ```
 #[derive(Clone, Debug)]
