@@ -91,8 +91,8 @@ impl FolderLock {
                 Err(TryLockError::WouldBlock) => {
                     return Err(LockError::Held { folder: folder.to_path_buf(), holder: holder(file) });
                 }
-                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => return Ok(lock(None)),
-                Err(TryLockError::Error(error)) => return Err(failed(error)),
+                // A file system without locks says so in several ways, such as ENOLCK of a network's.
+                Err(TryLockError::Error(_)) => return Ok(lock(None)),
             }
         }
     }

@@ -149,6 +149,22 @@ fn a_model_of_nnunet_segments_a_case_and_a_folder_of_cases() {
     assert!(stderr(&output).contains("b_0001.nii.gz"), "{}", stderr(&output));
     assert!(data.path("again/a.nii.gz").is_file() && !data.path("again/b.nii.gz").exists());
 
+    // The largest component of each label stays.
+    let (steps, cleaned) = (data.path("postprocessing.json"), data.path("cleaned.nii.gz"));
+    let step = r#""remove_all_but_largest_component_from_segmentation""#;
+    let kwargs = r#"{"labels_or_regions": 1, "background_label": 0}"#;
+    fs::write(&steps, format!(r#"{{"postprocessing_fns": [{step}], "postprocessing_kwargs": [{kwargs}]}}"#)).unwrap();
+    let image = images.join("a_0000.nii.gz");
+    let more = ["--postprocessing", steps.to_str().unwrap()];
+    let output = predict(&image, &cleaned, &more);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let cleaned = read_label(&cleaned).unwrap().data;
+    let count = |mask: &ndarray::Array3<u8>, label: u8| mask.iter().filter(|value| **value == label).count();
+    assert!(count(&cleaned, 1) < count(&expected.data, 1) && count(&cleaned, 1) > 0);
+    assert_eq!(count(&cleaned, 2), count(&expected.data, 2));
+    fs::write(&steps, "{}").unwrap();
+    assert_fails(&predict(&image, &mask, &more), 1, "postprocessing.json");
+
     assert_fails(&predict(&images, &images, &[]), 2, "nothing is written");
     assert_fails(&predict(&images.join("a_0000.nii.gz"), &mask, &["--folds", "3"]), 1, "fold_3");
     assert_fails(&predict(&images.join("a_0000.nii.gz"), &mask, &["--step-size", "2"]), 1, "step_size");

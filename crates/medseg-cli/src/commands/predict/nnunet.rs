@@ -1,5 +1,7 @@
 //! `medseg predict` with a model of nnU-Net.
 
+use std::fs::File;
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -7,9 +9,11 @@ use std::time::Instant;
 use burn::tensor::Device;
 use medseg_files::FolderLock;
 use medseg_nnunet::window::Sums;
-use medseg_nnunet::{CHECKPOINT, CaseImage, Fold, Model, ModelPlan, PredictOptions, Segmentation, read_case};
+use medseg_nnunet::{
+    CHECKPOINT, CaseImage, Fold, Model, ModelPlan, Postprocessing, PredictOptions, Segmentation, read_case,
+};
 use medseg_train::Observer;
-use medseg_volume::VOLUME_ENDINGS;
+use medseg_volume::{VOLUME_ENDINGS, error_chain};
 
 use crate::console::Console;
 use crate::image::{self, SeriesArgs};
@@ -34,6 +38,9 @@ pub struct NnUnetArgs {
     /// File name of the checkpoints
     #[arg(long, value_name = "NAME", default_value = CHECKPOINT)]
     checkpoint: String,
+    /// Steps of a `postprocessing.json` that clean the mask; nnU-Net applies them by a command of its own
+    #[arg(long, value_name = "FILE")]
+    postprocessing: Option<PathBuf>,
     /// Mask of a cascade's stage before
     #[arg(long, value_name = "MASK")]
     previous: Option<PathBuf>,
@@ -139,17 +146,32 @@ fn one(request: &Request<'_>, model: &Model, console: &mut Console) -> Result<()
     }
     let started = Instant::now();
     console.begin("windows", plan.windows);
-    let found = model.segment(&case, &settings, &mut |done, _| {
+    let cleaning = options.postprocessing.as_deref().map(postprocessing).transpose()?;
+    let mut found = model.segment(&case, &settings, &mut |done, _| {
         console.advance(done, "");
         ControlFlow::Continue(())
     })?;
     console.end();
+    if let Some(steps) = cleaning {
+        steps.apply(&mut found.mask);
+    }
     found.write(request.mask)?;
     let named: Vec<String> = volumes(model, &found).map(|(name, ml)| format!("{name} {ml:.1} ml")).collect();
     let named = if named.is_empty() { "nothing".into() } else { named.join(", ") };
     let seconds = started.elapsed().as_secs_f64();
     console.message(&format!("found {named} in {seconds:.1} s, written to {}", request.mask.display()));
     print_json(request, &plan, Some((model, &found, seconds)))
+}
+
+/// The steps of a `postprocessing.json`.
+fn postprocessing(path: &Path) -> Result<Postprocessing, CliError> {
+    /// Such a file has a few lines.
+    const LONGEST: u64 = 1 << 20;
+    let shown = path.display();
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(LONGEST).read_to_string(&mut text));
+    read.map_err(|error| CliError::Failed(format!("cannot read {shown}: {error}")))?;
+    Postprocessing::from_json(&text).map_err(|error| CliError::Failed(format!("{shown}: {}", error_chain(&error))))
 }
 
 /// Names and volumes of the labels found.
