@@ -165,6 +165,16 @@ fn a_model_of_nnunet_segments_a_case_and_a_folder_of_cases() {
     fs::write(&steps, "{}").unwrap();
     assert_fails(&predict(&image, &mask, &more), 1, "postprocessing.json");
 
+    fs::create_dir(data.path("empty")).unwrap();
+    assert_fails(&predict(&data.path("empty"), &data.path("none"), &[]), 2, "NAME_0000");
+    let mut broken = read_image(images.join("a_0001.nii.gz")).unwrap();
+    broken.data[[0, 0, 0]] = f32::NAN;
+    for (from, to) in [("a_0000.nii.gz", "n_0000.nii.gz"), ("a_0001.nii.gz", "n_0001.nii.gz")] {
+        fs::copy(images.join(from), data.path(to)).unwrap();
+    }
+    medseg_volume::write_image(data.path("n_0001.nii.gz"), &broken).unwrap();
+    assert_fails(&predict(&data.path("n_0000.nii.gz"), &mask, &[]), 1, "not finite");
+
     assert_fails(&predict(&images, &images, &[]), 2, "nothing is written");
     assert_fails(&predict(&images.join("a_0000.nii.gz"), &mask, &["--folds", "3"]), 1, "fold_3");
     assert_fails(&predict(&images.join("a_0000.nii.gz"), &mask, &["--step-size", "2"]), 1, "step_size");

@@ -13,6 +13,7 @@ use medseg_nnunet::{
     CHECKPOINT, CaseImage, Fold, Model, ModelPlan, Postprocessing, PredictOptions, Segmentation, read_case,
 };
 use medseg_train::Observer;
+use medseg_transforms::all_finite;
 use medseg_volume::{VOLUME_ENDINGS, error_chain};
 
 use crate::console::Console;
@@ -76,6 +77,11 @@ pub fn predict(request: &Request<'_>, device: &Device, console: &mut Console) ->
     let model = Model::open_with(request.model, folds, &options.checkpoint, device)?;
     let cases = cases_in(request.image)?;
     if cases.is_empty() {
+        if request.image.is_dir() && paths::check_volume_output(request.mask).is_err() {
+            let folder = request.image.display();
+            let expected = "no case NAME_0000 with the ending of a volume; for a DICOM series the mask is a file";
+            return Err(CliError::Usage(format!("{folder} holds {expected}")));
+        }
         return one(request, &model, console);
     }
     paths::refuse_folder_over_input(request.mask, request.image)?;
@@ -134,6 +140,10 @@ fn one(request: &Request<'_>, model: &Model, console: &mut Console) -> Result<()
         paths::refuse_output_over_input(request.mask, &inputs)?;
         read_case(&files, model.reader()).map_err(|error| CliError::failed(&error))?
     };
+    if !all_finite(&image.data) {
+        let shown = request.image.display();
+        return Err(CliError::Failed(format!("{shown}: the image has voxels that are not finite numbers")));
+    }
     let settings = PredictOptions::default()
         .with_mirroring(!options.disable_tta)
         .with_step_size(options.step_size)
