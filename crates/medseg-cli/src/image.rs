@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use medseg_volume::{Geometry, ImageOptions, ImageWarning, ReadOptions, Volume, VolumeFile, read_image_with_warnings};
-use ndarray::{Array4, Axis};
+use ndarray::Array4;
 
 use crate::CliError;
 use crate::console::Console;
@@ -106,7 +106,7 @@ fn read_series(path: &Path, series: &SeriesArgs) -> Result<Found, CliError> {
     let (image, summary) = read_series_with(path, &options)?;
     let format = format!("DICOM series, {}, {}", summary.datatype, summary.syntax);
     let warnings = summary.warnings.iter().map(ToString::to_string).collect();
-    Ok(Found { format, geometry: image.geometry, values: image.data.insert_axis(Axis(0)), warnings })
+    Ok(Found { format, geometry: image.geometry, values: image.data.insert_axis(ndarray::Axis(0)), warnings })
 }
 
 #[cfg(not(feature = "dicom"))]
