@@ -13,6 +13,7 @@ mod network;
 mod network_keys;
 mod plans;
 mod postprocessing;
+mod predict_options;
 mod preprocess;
 mod resample;
 mod segmentation;
@@ -24,7 +25,7 @@ pub use ensemble::{Ensemble, EnsembleError, labels_of};
 pub use error::NnUnetError;
 pub use folder::{CHECKPOINT, Fold, ModelFolder, is_model};
 pub use image::{CaseImage, ImageError, ImageReader, read_case, read_case_mask};
-pub use model::{Model, PredictOptions, PreparedCase};
+pub use model::{Model, PreparedCase};
 pub use model_plan::ModelPlan;
 pub use network_keys::{
     ConvBlockKeys, ConvKeys, DecoderStageKeys, NetworkKeys, NormKeys, Parameter, ResidualBlockKeys, StageKeys,
@@ -34,6 +35,7 @@ pub use plans::{
     ResamplingFunction, ResidualBlock,
 };
 pub use postprocessing::{KeepLargest, Postprocessing, PostprocessingError};
+pub use predict_options::PredictOptions;
 pub use preprocess::{
     CropBox, Normalization, PreprocessConfig, PreprocessError, Preprocessed, PreviousStage, Properties, preprocess,
     resampled_shape,

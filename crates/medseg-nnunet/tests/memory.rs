@@ -1,7 +1,7 @@
 //! Memory that hostile checkpoints take, in a process of its own.
 
 #[path = "it/written.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the other tests use the rest")]
 mod written;
 
 use written::{checkpoint, one, open_bytes, open_pickle, tensor};

@@ -53,7 +53,6 @@ impl Element {
     }
 
     /// The numbers as f32, rounded to nearest; nothing for another type.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
     pub(super) fn decode(&self, bytes: &[u8], order: ByteOrder) -> Option<Vec<f32>> {
         Some(match self {
             Self::F64 => each(bytes, order, |number| f64::from_le_bytes(number) as f32),

@@ -11,7 +11,7 @@ pub enum Sums {
     /// f16, rounded after every window: nnU-Net's own sums, bit for bit.
     #[default]
     Half,
-    /// f32: less rounding and twice the memory. About 2 voxels in 1000 get another label than nnU-Net's with random weights.
+    /// f32: less rounding and twice the memory. Of the five test models' voxels 154 of 197,672 get another label, at most 2.3 in 1000.
     Fast,
 }
 

@@ -1,20 +1,20 @@
 //! The chain, step by step and as a whole, against values of nnU-Net.
 
 mod architectures;
-mod bad_input;
 mod chain;
 mod checkpoints;
 mod damaged_files;
-mod export;
+mod export_golden;
 mod folders;
-mod golden;
 mod halves;
 mod hostile_pickles;
-mod images;
+mod image_readers;
 mod plans;
 mod postprocessing;
-mod properties;
-mod window;
+mod preprocess_bad_input;
+mod preprocess_golden;
+mod preprocess_properties;
+mod window_golden;
 mod window_properties;
 mod written;
 

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use medseg_data::{CachedDataset, Case, CompactSample};
-use medseg_transforms::Sample;
+use medseg_transforms::{Sample, all_finite};
 use medseg_volume::LabelChoice;
+use ndarray::{ArrayRef, Dimension};
 
 use crate::TrainError;
 use crate::config::DataConfig;
@@ -19,17 +20,17 @@ pub(super) fn read_sample(case: &Case, data: &DataConfig) -> Result<Sample, Trai
     }
     case.single_image()?;
     let sample = case.read_with(&LabelChoice::only_or_foreground(&data.labels))?;
-    check_finite(sample.image.iter(), &case.image)?;
+    check_finite(&sample.image, &case.image)?;
     Ok(data.preprocessing.apply_to_sample(sample, data.label_interpolation))
 }
 
 /// Refuses an image that holds NaN or infinite voxels.
-pub(crate) fn check_finite<'a>(mut voxels: impl Iterator<Item = &'a f32>, path: &Path) -> Result<(), TrainError> {
+pub(crate) fn check_finite<D: Dimension>(image: &ArrayRef<f32, D>, path: &Path) -> Result<(), TrainError> {
     // Most images have none, and a sum over all voxels is not needed then.
-    if voxels.all(|v| v.is_finite()) {
+    if all_finite(image) {
         return Ok(());
     }
-    let voxels = 1 + voxels.filter(|v| !v.is_finite()).count();
+    let voxels = image.iter().filter(|v| !v.is_finite()).count();
     Err(TrainError::NotFinite { path: path.to_path_buf(), voxels })
 }
 

@@ -90,7 +90,7 @@ type Loaded = (Volume<f32>, Option<Volume<u8>>);
 fn load(case: &Case, labels: &[u8], classes: usize) -> Result<Loaded, TrainError> {
     let read = || {
         let image = read_image(&case.image)?;
-        check_finite(image.data.iter(), &case.image)?;
+        check_finite(&image.data, &case.image)?;
         Ok((image, load_reference(case, labels, classes)?))
     };
     read().map_err(|e: TrainError| e.in_case(&case.id))

@@ -63,4 +63,19 @@ mod tests {
         }
         assert!(all_finite(&Array3::zeros((0, 2, 2))) && replace_not_finite(&mut Array3::zeros((0, 2, 2))));
     }
+
+    #[test]
+    fn one_value_is_found_at_every_place_of_rows_of_every_length() {
+        for len in [1, 7, 8, 9, 31, 33, 300_000] {
+            let mut row = ndarray::Array1::from_elem(len, f32::MAX);
+            assert!(all_finite(&row));
+            for at in [0, len / 2, len - 1] {
+                for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                    row[at] = value;
+                    assert!(!all_finite(&row), "{value} at {at} of {len}");
+                }
+                row[at] = f32::MIN_POSITIVE / 2.0;
+            }
+        }
+    }
 }

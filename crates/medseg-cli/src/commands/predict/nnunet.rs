@@ -27,7 +27,7 @@ pub struct NnUnetArgs {
     /// Folds to average: numbers or `all` (default: every numbered fold that is there)
     #[arg(long, value_name = "0,1", value_delimiter = ',', value_parser = fold)]
     folds: Vec<Fold>,
-    /// Leave mirrored windows out: up to 8 times as fast, nearly the same mask
+    /// Leave mirrored windows out: a mask of less care, up to 8 times as fast
     #[arg(long)]
     disable_tta: bool,
     /// Largest distance of neighbouring windows as a part of the patch

@@ -3,8 +3,8 @@
 mod stitcher;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use ndarray::ArrayView4;
-use rayon::prelude::*;
+use medseg_transforms::all_finite;
+use ndarray::{ArrayView4, aview1};
 
 use self::stitcher::Stitcher;
 use super::backend::{Stitching, not_finite, same_channels};
@@ -61,7 +61,7 @@ impl<S: Sink> Stitching for HostStitching<'_, S> {
         same_channels(stitcher.channels(), logits.channels)?;
         let windows = logits.values()?.chunks_exact(logits.channels * self.plan.roi().voxels());
         for (number, logits) in numbers.iter().zip(windows) {
-            if !all_finite(logits) {
+            if !all_finite(&aview1(logits)) {
                 return Err(not_finite(self.plan, *number));
             }
             stitcher.add(*number, logits, self.sink);
@@ -75,39 +75,5 @@ impl<S: Sink> Stitching for HostStitching<'_, S> {
             stitcher.finish(self.sink);
         }
         Ok(())
-    }
-}
-
-/// True if no score is NaN or infinite. One pass over the window, as fast as memory gives it.
-fn all_finite(scores: &[f32]) -> bool {
-    // A number times 0 is 0, or NaN if it is not finite; several sums, so that they fill a vector.
-    let finite = |part: &[f32]| {
-        let (lanes, rest) = part.as_chunks::<32>();
-        let mut sums = [0.0; 32];
-        lanes.iter().for_each(|lane| sums.iter_mut().zip(lane).for_each(|(sum, score)| *sum += score * 0.0));
-        sums.iter().chain(rest).all(|score| score.is_finite())
-    };
-    scores.par_chunks(1 << 16).all(finite)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::all_finite;
-
-    #[test]
-    fn one_score_that_is_not_finite_is_found_anywhere() {
-        for len in [1, 31, 32, 33, 70_000] {
-            let mut scores = vec![f32::MAX; len];
-            scores[len / 2] = f32::MIN_POSITIVE / 2.0;
-            assert!(all_finite(&scores));
-            for at in [0, len / 2, len - 1] {
-                for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-                    let before = std::mem::replace(&mut scores[at], value);
-                    assert!(!all_finite(&scores), "{value} at {at} of {len}");
-                    scores[at] = before;
-                }
-            }
-        }
-        assert!(all_finite(&[]));
     }
 }

@@ -2,7 +2,7 @@
 
 Run from the repository's root, with numpy, scipy, scikit-image, torch, SimpleITK and safetensors installed:
 
-    python crates/medseg-nnunet/tests/golden/generate.py
+    python crates/medseg-nnunet/tests/golden/generate_preprocess.py
 
 The images in `preprocess/` are random numbers: an ellipsoid with holes, two channels, axes with a flip.
 """
