@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use medseg_files::FileDigest;
 use medseg_inference::{CascadeConfig, Dhw, MaskRule, PostProcessing, SlidingWindowConfig};
 use medseg_transforms::{LabelInterpolation, LabelMap, OtherLabels, Preprocessing};
 use medseg_unet::UNetConfig;
@@ -50,7 +51,7 @@ pub struct BundleConfig {
     pub provenance: BTreeMap<String, String>,
     /// The stages' files; filled by [`Bundle::save`](crate::Bundle::save).
     #[serde(default)]
-    pub weights: BTreeMap<String, WeightsFile>,
+    pub weights: BTreeMap<String, FileDigest>,
 }
 
 fn linear() -> LabelInterpolation {
@@ -84,16 +85,6 @@ pub enum Stages {
         /// The fine network's sliding window over that box.
         window: SlidingWindowConfig,
     },
-}
-
-/// Length and checksum of a file of weights.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WeightsFile {
-    /// Its length.
-    pub bytes: u64,
-    /// SHA-256 of its content, in hexadecimal digits.
-    pub sha256: String,
 }
 
 impl Stages {
@@ -212,6 +203,7 @@ impl BundleConfig {
         #[derive(Deserialize)]
         struct Head {
             schema: u32,
+            kind: Option<String>,
         }
         let path = folder.join(CONFIG_FILE);
         if !path.is_file() {
@@ -219,7 +211,11 @@ impl BundleConfig {
         }
         let text = std::fs::read_to_string(&path).map_err(BundleError::io("read", &path))?;
         let bad = |e: serde_json::Error| BundleError::not_a_bundle(&path, e.to_string());
-        let Head { schema } = serde_json::from_str(&text).map_err(bad)?;
+        let Head { schema, kind } = serde_json::from_str(&text).map_err(bad)?;
+        if let Some(kind) = kind {
+            let reason = format!("it is a bundle of the kind {kind}, which the crate medseg-{kind} opens");
+            return Err(BundleError::not_a_bundle(&path, reason));
+        }
         let config: Self = match schema {
             BUNDLE_SCHEMA => serde_json::from_str(&text),
             1 => upgrade::from_first(&text),

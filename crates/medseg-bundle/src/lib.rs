@@ -9,8 +9,9 @@ mod upgrade;
 mod weights;
 
 pub use bundle::Bundle;
-pub use config::{BUNDLE_SCHEMA, BundleConfig, CONFIG_FILE, Stages, WeightsFile};
+pub use config::{BUNDLE_SCHEMA, BundleConfig, CONFIG_FILE, Stages};
 pub use error::BundleError;
+pub use medseg_files::FileDigest;
 pub use medseg_inference::{NoProgress, PostProcessing, Progress};
 pub use medseg_transforms::{LabelInterpolation, Preprocessing};
 pub use plan::{MemoryPlan, PredictionPlan};

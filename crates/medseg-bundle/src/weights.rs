@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use medseg_files::FileDigest;
 use medseg_unet::{UNet, UNetConfig, load_weights, save_weights};
-use sha2::{Digest, Sha256};
+use medseg_volume::error_chain;
 
-use crate::config::WeightsFile;
 use crate::error::BundleError;
 
 /// The path of a stage's weights in a bundle.
@@ -15,17 +15,17 @@ fn file_of(folder: &Path, stage: &str) -> PathBuf {
 }
 
 /// Writes a stage's weights; returns the file's length and checksum.
-pub(crate) fn write(folder: &Path, stage: &str, network: &UNet) -> Result<WeightsFile, BundleError> {
+pub(crate) fn write(folder: &Path, stage: &str, network: &UNet) -> Result<FileDigest, BundleError> {
     let path = file_of(folder, stage);
     save_weights(network, &path)?;
-    describe(&path)
+    FileDigest::of(&path).map_err(BundleError::io("read", &path))
 }
 
 /// Reads a stage's weights, which must be the ones remembered and those of the network.
 pub(crate) fn read(
     folder: &Path,
     stage: &str,
-    remembered: Option<&WeightsFile>,
+    remembered: Option<&FileDigest>,
     config: &UNetConfig,
     device: &Device,
 ) -> Result<UNet, BundleError> {
@@ -36,23 +36,10 @@ pub(crate) fn read(
     if !path.is_file() {
         return Err(BundleError::weights(&path, "the file is missing"));
     }
-    let found = describe(&path)?;
-    if found.bytes != remembered.bytes {
-        let reason = format!("it has {} bytes and not {}: it is damaged", found.bytes, remembered.bytes);
-        return Err(BundleError::weights(&path, reason));
-    }
-    if !found.sha256.eq_ignore_ascii_case(&remembered.sha256) {
-        return Err(BundleError::weights(&path, "its SHA-256 is not the one in the bundle's settings: it is damaged"));
-    }
+    remembered.check(&path).map_err(|error| BundleError::weights(&path, error_chain(&error)))?;
     let network = load_weights(&path, device)?;
     if network.config() != config {
         return Err(BundleError::weights(&path, "it holds another network than the bundle's settings"));
     }
     Ok(network)
-}
-
-fn describe(path: &Path) -> Result<WeightsFile, BundleError> {
-    let bytes = std::fs::read(path).map_err(BundleError::io("read", path))?;
-    let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(WeightsFile { bytes: bytes.len() as u64, sha256 })
 }

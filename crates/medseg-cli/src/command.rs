@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::CliError;
-use crate::commands::{completions, convert, devices, inspect, man, metrics, predict, prepare, report, train};
+use crate::commands::{completions, convert, devices, import, inspect, man, metrics, predict, prepare, report, train};
 use crate::console::Console;
 
 /// Examples at the end of the help.
@@ -15,6 +15,7 @@ Examples:
   medseg metrics reference.nii.gz mask.nii.gz
   medseg inspect ct.nii.gz
   medseg convert DICOM_FOLDER ct.nii.gz
+  medseg import nnunet MODEL bundle                  a model of nnU-Net without pickles
 
 Exit codes: 0 success, 2 wrong command line or configuration, 1 any other failure.";
 
@@ -37,6 +38,7 @@ enum Command {
     Metrics(metrics::Args),
     Report(report::Args),
     Prepare(prepare::Args),
+    Import(import::Args),
     Inspect(inspect::Args),
     Convert(convert::Args),
     Devices(devices::Args),
@@ -54,6 +56,7 @@ impl Cli {
             Command::Metrics(args) => metrics::run(&args),
             Command::Report(args) => report::run(&args),
             Command::Prepare(args) => prepare::run(&args, console),
+            Command::Import(args) => import::run(&args, console),
             Command::Inspect(args) => inspect::run(&args),
             Command::Convert(args) => convert::run(&args, console),
             Command::Devices(args) => devices::run(&args),

@@ -6,6 +6,7 @@ mod console;
 mod device;
 mod error;
 mod image;
+mod memory;
 mod output;
 mod paths;
 

@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod atomic_file;
+mod file_digest;
 mod folder;
 mod folder_lock;
 
 pub use atomic_file::{AtomicFile, PART, UNFINISHED, write_atomic};
+pub use file_digest::{DigestError, FileDigest};
 pub use folder::{neighbour, replace_folder};
 pub use folder_lock::{FolderLock, LOCK_FILE, LockError};
 

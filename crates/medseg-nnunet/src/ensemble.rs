@@ -46,8 +46,8 @@ pub enum EnsembleError {
 ///
 /// let member = |values: [f32; 4]| Array4::from_shape_vec((2, 1, 1, 2), values.to_vec()).unwrap();
 /// let mut ensemble = Ensemble::default();
-/// ensemble.add(member([0.9, 0.4, 0.1, 0.6]).view())?;
-/// ensemble.add(member([0.2, 0.3, 0.8, 0.7]).view())?;
+/// ensemble.add(member([0.9, 0.4, 0.1, 0.6]))?;
+/// ensemble.add(member([0.2, 0.3, 0.8, 0.7]))?;
 /// assert_eq!(ensemble.finish(&LabelRule::Argmax { classes: 2 })?, Mask::U8(ndarray::array![[[0, 1]]]));
 /// # Ok::<(), medseg_nnunet::EnsembleError>(())
 /// ```
@@ -62,15 +62,15 @@ impl Ensemble {
     ///
     /// # Errors
     /// [`EnsembleError::Shape`] if they have another shape than the first member's.
-    pub fn add(&mut self, probabilities: ArrayView4<'_, f32>) -> Result<(), EnsembleError> {
+    pub fn add(&mut self, probabilities: Array4<f32>) -> Result<(), EnsembleError> {
         match &mut self.sum {
-            None => self.sum = Some(probabilities.to_owned()),
+            None => self.sum = Some(probabilities),
             Some(sum) => {
                 let (found, expected) = (shape(probabilities.dim()), shape(sum.dim()));
                 if found != expected {
                     return Err(EnsembleError::Shape { member: self.members, found, expected });
                 }
-                Zip::from(sum).and(probabilities).par_for_each(|sum, value| *sum += value);
+                Zip::from(sum).and(&probabilities).par_for_each(|sum, value| *sum += value);
             }
         }
         self.members += 1;

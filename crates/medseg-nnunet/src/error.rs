@@ -43,11 +43,60 @@ pub enum NnUnetError {
         /// The largest size that is read.
         limit: u64,
     },
-    /// The path is the zip of `nnUNetv2_export_model_to_zip`.
-    #[error("{} is a file: extract the exported zip, then open the folder", path.display())]
-    NotAFolder {
+    /// The path is a file, and no zip of `nnUNetv2_export_model_to_zip`.
+    #[error("{} is a file, and no zip of an exported model", path.display())]
+    NotAModel {
         /// The file.
         path: PathBuf,
+    },
+    /// An exported zip is damaged, or cannot be extracted to a temporary folder.
+    #[error("cannot extract {}", path.display())]
+    Zip {
+        /// The zip.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// An exported zip expands to more than any model's weights would.
+    #[error("{} expands to more than 100 times its size, so it is no exported model", path.display())]
+    Expands {
+        /// The zip.
+        path: PathBuf,
+    },
+    /// Settings of a bundle are wrong, or something that is no bundle is in the way.
+    #[error("{}: {reason}", path.display())]
+    Bundle {
+        /// The settings' file, or what is in the way.
+        path: PathBuf,
+        /// The reason.
+        reason: String,
+    },
+    /// A file of a bundle is not the one that was written.
+    #[error("{}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The difference.
+        source: medseg_files::DigestError,
+    },
+    /// A list of models that contradicts itself or its models.
+    #[error("{}: {reason}", path.display())]
+    List {
+        /// The list.
+        path: PathBuf,
+        /// The reason.
+        reason: String,
+    },
+    /// The average of several models.
+    #[error(transparent)]
+    Ensemble(#[from] crate::EnsembleError),
+    /// The system could not write a file or folder.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
     },
     /// No `plans.json` lies in the folder, or one or two levels below it.
     #[error(
@@ -73,6 +122,12 @@ pub enum NnUnetError {
         path: PathBuf,
         /// The missing file's name.
         file: String,
+    },
+    /// A text that names no fold.
+    #[error("{text}: a fold is a number or `all`")]
+    Fold {
+        /// The text.
+        text: String,
     },
     /// The model has no fold with a checkpoint.
     #[error("{} has no fold with a {checkpoint}", path.display())]

@@ -2,16 +2,27 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
 
+use burn::tensor::Device;
+use medseg_unet::{StagedUNet, StagedUNetConfig};
+use tempfile::TempDir;
+
+use crate::bundle::{BUNDLE, BundleFile, is_bundle, weights_name};
 use crate::checkpoint::Checkpoint;
 use crate::error::NnUnetError;
+use crate::exported_zip::{extract, is_zip};
+use crate::network::network;
 use crate::network_keys::NetworkKeys;
 use crate::plans::{Configuration, Dataset, Norm, NormKind, Plans, PlansProblem};
 
 /// Name of the checkpoint that predictions use.
 pub const CHECKPOINT: &str = "checkpoint_final.pth";
-const PLANS: &str = "plans.json";
-const DATASET: &str = "dataset.json";
+/// File name of the plans.
+pub(crate) const PLANS: &str = "plans.json";
+/// File name of the data set's description.
+pub(crate) const DATASET: &str = "dataset.json";
 /// Trainer that puts batch normalisation in place of the plans' layer.
 const BATCH_NORM_TRAINER: &str = "nnUNetTrainerBN";
 /// Models that an error lists.
@@ -28,11 +39,20 @@ pub enum Fold {
 
 impl Fold {
     /// The fold of a folder's name, if it is one.
-    fn of(name: &str) -> Option<Self> {
+    pub(crate) fn of(name: &str) -> Option<Self> {
         match name.strip_prefix("fold_")? {
             "all" => Some(Self::All),
             number => number.parse().ok().map(Self::Number).filter(|fold| fold.to_string() == name),
         }
+    }
+}
+
+/// The number of a fold, or `all`.
+impl FromStr for Fold {
+    type Err = NnUnetError;
+
+    fn from_str(text: &str) -> Result<Self, NnUnetError> {
+        Self::of(&format!("fold_{text}")).ok_or_else(|| NnUnetError::Fold { text: text.to_owned() })
     }
 }
 
@@ -79,12 +99,34 @@ pub struct ModelFolder {
     pub trainer_name: String,
     /// Axes of mirroring, from the first fold's checkpoint; nothing if the training did not mirror.
     pub mirroring_axes: Option<Vec<usize>>,
+    weights: WeightFiles,
+    /// The folder to which a zip was extracted, for as long as it is needed.
+    _extracted: Option<Arc<TempDir>>,
+}
+
+/// The files of a model's weights.
+#[derive(Debug, Clone)]
+pub(crate) enum WeightFiles {
+    /// Checkpoints of nnU-Net.
+    Checkpoints,
+    /// Safetensors of a bundle.
+    Bundle(BundleFile),
+}
+
+/// Settings that are in checkpoints only.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    pub trainer_name: String,
+    pub configuration: String,
+    pub mirroring_axes: Option<Vec<usize>>,
 }
 
 impl ModelFolder {
     /// Opens a folder `TRAINER__PLANS__CONFIGURATION`, or one that holds exactly one such folder at most two levels
-    /// below. Takes every numbered fold with a `checkpoint_final.pth`, ordered by name; `fold_all` only if it is alone.
-    /// An exported zip must be extracted first.
+    /// below; the zip of `nnUNetv2_export_model_to_zip`; or a bundle of [`Model::save_bundle`](crate::Model::save_bundle).
+    /// Takes every numbered fold with a `checkpoint_final.pth`, ordered by name; `fold_all` only if it is alone.
+    ///
+    /// A zip is extracted to a temporary folder, which is removed with the last clone of this value.
     ///
     /// # Errors
     /// If there is no model or more than one, a file is missing or damaged, or a setting is not supported.
@@ -93,7 +135,7 @@ impl ModelFolder {
     }
 
     /// Opens these folds with checkpoints of this file name, such as `checkpoint_best.pth`; `None` takes the default
-    /// folds.
+    /// folds. A bundle has weights of one kind of checkpoint, and this name is not looked at.
     ///
     /// # Errors
     /// As [`ModelFolder::open`], and if one of the folds has no such checkpoint.
@@ -102,9 +144,24 @@ impl ModelFolder {
         folds: Option<&[Fold]>,
         checkpoint_name: &str,
     ) -> Result<Self, NnUnetError> {
-        let path = find_model(path.as_ref())?;
-        let plans = Plans::open(required_file(&path, PLANS)?)?;
-        let dataset = Dataset::open(required_file(&path, DATASET)?)?;
+        let path = path.as_ref();
+        if is_zip(path) {
+            let extracted = extract(path, checkpoint_name)?;
+            let found = Self::open_checkpoints(extracted.path(), folds, checkpoint_name);
+            return found.map(|model| Self { _extracted: Some(extracted), ..model });
+        }
+        if is_bundle(path) {
+            Self::open_bundle(path, folds)
+        } else {
+            Self::open_checkpoints(path, folds, checkpoint_name)
+        }
+    }
+
+    fn open_checkpoints(path: &Path, folds: Option<&[Fold]>, checkpoint_name: &str) -> Result<Self, NnUnetError> {
+        let path = find_model(path)?;
+        let settings = [PLANS, DATASET].map(|name| required_file(&path, name));
+        let [plans, dataset] = settings;
+        let (plans, dataset) = (Plans::open(plans?)?, Dataset::open(dataset?)?);
         let folds = match folds {
             Some(folds) => folds.to_vec(),
             None => default_folds(&path, checkpoint_name)?,
@@ -115,10 +172,40 @@ impl ModelFolder {
         let Some(first) = folds.first() else {
             return Err(NnUnetError::NoFold { path, checkpoint: checkpoint_name.to_owned() });
         };
-        let first = Checkpoint::open(path.join(first.to_string()).join(checkpoint_name))?;
+        let Checkpoint { trainer_name, configuration, mirroring_axes, .. } =
+            Checkpoint::open(path.join(first.to_string()).join(checkpoint_name))?;
+        let facts = Facts { trainer_name, configuration, mirroring_axes };
+        let model = Self::new(path, plans, dataset, facts, WeightFiles::Checkpoints)?;
+        Ok(Self { checkpoint_name: checkpoint_name.to_owned(), folds, ..model })
+    }
+
+    fn open_bundle(path: &Path, folds: Option<&[Fold]>) -> Result<Self, NnUnetError> {
+        let bundle = BundleFile::open(path)?;
+        let (plans, dataset) = (Plans::open(path.join(PLANS))?, Dataset::open(path.join(DATASET))?);
+        let folds = folds.map_or_else(|| bundle.folds(), <[Fold]>::to_vec);
+        if folds.is_empty() {
+            return Err(NnUnetError::MissingFile { path: path.to_owned(), file: weights_name(Fold::Number(0)) });
+        }
+        if let Some(missing) = folds.iter().find(|fold| !bundle.folds().contains(fold)) {
+            return Err(NnUnetError::MissingFile { path: path.to_owned(), file: weights_name(*missing) });
+        }
+        let facts = bundle.facts();
+        let checkpoint_name = bundle.checkpoint_name().to_owned();
+        let model = Self::new(path.to_owned(), plans, dataset, facts, WeightFiles::Bundle(bundle))?;
+        Ok(Self { checkpoint_name, folds, ..model })
+    }
+
+    /// Puts the settings together; name and folds of checkpoints are still missing.
+    fn new(
+        path: PathBuf,
+        plans: Plans,
+        dataset: Dataset,
+        facts: Facts,
+        weights: WeightFiles,
+    ) -> Result<Self, NnUnetError> {
         let plans_error = |problem| NnUnetError::plans(&path.join(PLANS), problem);
-        let mut configuration = plans.configuration(&first.configuration).map_err(plans_error)?;
-        if first.trainer_name == BATCH_NORM_TRAINER {
+        let mut configuration = plans.configuration(&facts.configuration).map_err(plans_error)?;
+        if facts.trainer_name == BATCH_NORM_TRAINER {
             configuration.architecture.norm = Norm { kind: NormKind::Batch, eps: 1e-5, affine: true };
         }
         if configuration.normalization.len() != dataset.channels.len() {
@@ -129,14 +216,16 @@ impl ModelFolder {
             }));
         }
         Ok(Self {
-            checkpoint_name: checkpoint_name.to_owned(),
-            folds,
+            checkpoint_name: String::new(),
+            folds: Vec::new(),
             plans,
             dataset,
             configuration,
-            trainer_name: first.trainer_name,
-            mirroring_axes: first.mirroring_axes,
+            trainer_name: facts.trainer_name,
+            mirroring_axes: facts.mirroring_axes,
             path,
+            weights,
+            _extracted: None,
         })
     }
 
@@ -159,35 +248,66 @@ impl ModelFolder {
         NetworkKeys::new(&self.configuration.architecture, self.in_channels(), self.out_channels())
     }
 
-    /// Path of a fold's checkpoint.
+    /// Path of a fold's weights: a checkpoint, or a safetensors file of a bundle.
     #[must_use]
-    pub fn checkpoint_path(&self, fold: Fold) -> PathBuf {
-        self.path.join(fold.to_string()).join(&self.checkpoint_name)
+    pub fn weights_path(&self, fold: Fold) -> PathBuf {
+        match &self.weights {
+            WeightFiles::Checkpoints => self.path.join(fold.to_string()).join(&self.checkpoint_name),
+            WeightFiles::Bundle(_) => self.path.join(weights_name(fold)),
+        }
     }
 
     /// Opens a fold's checkpoint and checks that its parameters are those of the network.
     ///
     /// # Errors
-    /// If it cannot be read, or a parameter is missing, has another shape or is not one of the network.
+    /// If it cannot be read, or a parameter is missing, has another shape or is not one of the network. A bundle has no
+    /// checkpoints.
     pub fn checkpoint(&self, fold: Fold) -> Result<Checkpoint, NnUnetError> {
-        let checkpoint = Checkpoint::open(self.checkpoint_path(fold))?;
+        let checkpoint = Checkpoint::open(self.weights_path(fold))?;
         self.network_keys().check(&checkpoint)?;
         Ok(checkpoint)
     }
+
+    /// Makes a fold's network.
+    ///
+    /// # Errors
+    /// As [`checkpoint`](Self::checkpoint); in a bundle a file that is missing, damaged or of another network.
+    pub(crate) fn load(
+        &self,
+        fold: Fold,
+        config: &StagedUNetConfig,
+        keys: &NetworkKeys,
+        device: &Device,
+    ) -> Result<StagedUNet, NnUnetError> {
+        let bundle = match &self.weights {
+            WeightFiles::Checkpoints => return network(config, keys, &self.checkpoint(fold)?, device),
+            WeightFiles::Bundle(bundle) => bundle,
+        };
+        bundle.check(&self.path, &weights_name(fold))?;
+        let path = self.weights_path(fold);
+        let network = StagedUNet::load(&path, device)?;
+        if network.config() != config {
+            let reason = "it holds another network than the plans describe".to_owned();
+            return Err(NnUnetError::Bundle { path, reason });
+        }
+        Ok(network)
+    }
 }
 
-/// True for a folder that [`ModelFolder::open`] would look into: one with `plans.json` and folds, or with exactly one such
-/// folder at most two levels below. No file is read.
+/// True for what [`ModelFolder::open`] would look into: a zip; a bundle of a model of nnU-Net; a folder with `plans.json` or
+/// folds, or with such folders at most two levels below. No more is read than the beginning of a file or a bundle's settings.
 #[must_use]
 pub fn is_model(path: impl AsRef<Path>) -> bool {
-    matches!(find_model(path.as_ref()), Ok(_) | Err(NnUnetError::SeveralModels { .. }))
+    let path = path.as_ref();
+    let models = || matches!(find_model(path), Ok(_) | Err(NnUnetError::SeveralModels { .. }));
+    if path.join(BUNDLE).is_file() { is_bundle(path) } else { is_zip(path) || models() }
 }
 
 /// The folder with `plans.json`: this one, or the only one at most two levels below.
 fn find_model(path: &Path) -> Result<PathBuf, NnUnetError> {
     let kind = path.metadata().map_err(|source| NnUnetError::io(path, source))?;
     if !kind.is_dir() {
-        return Err(NnUnetError::NotAFolder { path: path.to_owned() });
+        return Err(NnUnetError::NotAModel { path: path.to_owned() });
     }
     if path.join(PLANS).is_file() || !folds_in(path)?.is_empty() {
         return Ok(path.to_owned());

@@ -1,13 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod bundle;
 mod checkpoint;
 mod ensemble;
 mod error;
 pub mod export;
+mod exported_zip;
 mod folder;
 mod half_rows;
 mod image;
 mod model;
+mod model_list;
 mod model_plan;
 mod network;
 mod network_keys;
@@ -15,6 +18,7 @@ mod plans;
 mod postprocessing;
 mod predict_options;
 mod preprocess;
+mod probabilities;
 mod resample;
 mod segmentation;
 mod separate_axis;
@@ -26,6 +30,7 @@ pub use error::NnUnetError;
 pub use folder::{CHECKPOINT, Fold, ModelFolder, is_model};
 pub use image::{CaseImage, ImageError, ImageReader, read_case, read_case_mask};
 pub use model::{Model, PreparedCase};
+pub use model_list::{Combine, ListProgress, ModelList};
 pub use model_plan::ModelPlan;
 pub use network_keys::{
     ConvBlockKeys, ConvKeys, DecoderStageKeys, NetworkKeys, NormKeys, Parameter, ResidualBlockKeys, StageKeys,
@@ -40,6 +45,7 @@ pub use preprocess::{
     CropBox, Normalization, PreprocessConfig, PreprocessError, Preprocessed, PreviousStage, Properties, preprocess,
     resampled_shape,
 };
+pub use probabilities::Probabilities;
 pub use resample::{
     LabelResampling, LabelResizeRule, ResampleError, Resampling, resample_image, resample_segmentation,
 };

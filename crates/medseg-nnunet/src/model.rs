@@ -4,19 +4,22 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use medseg_unet::{StagedUNet, StagedUNetConfig, UNetError, describe_staged};
-use medseg_volume::{Axes, Geometry};
-use ndarray::{Array4, ArrayView4};
+use medseg_unet::{NetworkCost, StageCost, StagedUNet, StagedUNetConfig, UNetError, describe_staged};
+use medseg_volume::{Axes, Dhw, Geometry};
+use ndarray::{Array4, ArrayView4, Axis};
 
 use crate::export::{ExportGeometry, LabelRule, LogitResampling, Mask, MaskExport, ProbabilityExport};
 use crate::image::{CaseImage, ImageReader, read_case, read_case_mask};
 use crate::model_plan::ModelPlan;
-use crate::network::{along_axes, network, network_config};
+use crate::network::{along_axes, network_config};
 use crate::predict_options::PredictOptions;
 use crate::preprocess::{PreprocessConfig, Preprocessed, PreviousStage, Properties, preprocess};
 use crate::resample::{LabelResampling, LabelResizeRule, Resampling};
 use crate::window::{LogitsSink, SlidingWindow, WindowConfig};
-use crate::{CHECKPOINT, Fold, ModelFolder, NetworkKeys, NnUnetError, ResamplingFunction, Segmentation, separate_axis};
+use crate::{
+    CHECKPOINT, Fold, ModelFolder, NetworkKeys, NnUnetError, Probabilities, ResamplingFunction, Segmentation,
+    separate_axis,
+};
 
 /// A case on the network's grid.
 #[derive(Clone, Debug)]
@@ -24,6 +27,13 @@ pub struct PreparedCase {
     prepared: Preprocessed,
     geometry: Geometry,
     axes: Axes,
+}
+
+impl PreparedCase {
+    /// A mask with the reader's axes, brought to those of the file.
+    fn segmentation(&self, mask: Mask) -> Segmentation {
+        Segmentation { mask: mask.with_axes(self.axes.inverse()), geometry: self.geometry.clone() }
+    }
 }
 
 /// A model of nnU-Net v2 on a device.
@@ -98,6 +108,19 @@ impl Model {
         self.reader
     }
 
+    /// Channels of an image.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.folder.dataset.channels.len()
+    }
+
+    /// Name of a label of the mask, if `dataset.json` has one.
+    #[must_use]
+    pub fn label_name(&self, label: u16) -> Option<&str> {
+        let labels = &self.folder.dataset.labels;
+        labels.iter().find(|named| named.values == [u32::from(label)]).map(|named| named.name.as_str())
+    }
+
     /// Segments a case of these files, one for each channel. The mask is that of `nnUNetv2_predict -device cpu`, but for
     /// voxels in which rounding of the network's sums decides.
     ///
@@ -139,6 +162,7 @@ impl Model {
         let window = self.window(options)?;
         let (plan, patch) = (window.plan([d, h, w])?, along_axes(&self.folder.configuration.patch_size));
         let (classes, folds) = (self.folder.out_channels(), self.folder.folds.len());
+        let cost = describe_staged(&self.network, patch)?;
         let windows = plan.windows().saturating_mul(folds);
         let runs = (windows as u64).saturating_mul(plan.passes_per_window() as u64);
         Ok(ModelPlan {
@@ -147,12 +171,15 @@ impl Model {
             folds,
             windows,
             passes: plan.passes_per_window(),
-            flops: describe_staged(&self.network, patch)?.flops.saturating_mul(runs),
+            flops: cost.flops.saturating_mul(runs),
+            image_bytes: voxel_bytes([d, h, w], case.prepared.data.dim().0),
+            network_bytes: network_bytes(&cost),
             sums_bytes: plan.accumulator_bytes(classes).saturating_add(plan.fold_bytes(classes, folds)) as u64,
+            probability_bytes: voxel_bytes(case.prepared.properties.full_shape, classes),
         })
     }
 
-    /// Segments a case. `progress(done, total)` counts windows and may stop.
+    /// Segments a case. `progress(done, total)` counts windows, from 0 before the first, and may stop.
     ///
     /// # Errors
     /// A checkpoint that cannot be read, scores that are not finite, or a wish of `progress` to stop.
@@ -164,13 +191,29 @@ impl Model {
     ) -> Result<Segmentation, NnUnetError> {
         let mut export = MaskExport::new(self.geometry(&case.prepared)?, self.rule()?)?;
         self.run(case, options, &mut export, progress)?;
+        Ok(case.segmentation(export.finish()?))
+    }
+
+    /// Segments a case as [`segment`](Self::segment) does, and gives the probabilities of all classes.
+    ///
+    /// They take [`ModelPlan::probability_bytes`]. Classes sum to 1; regions are independent of each other.
+    ///
+    /// # Errors
+    /// As [`segment`](Self::segment).
+    pub fn segment_with_probabilities(
+        &self,
+        case: &PreparedCase,
+        options: &PredictOptions,
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<(Segmentation, Probabilities), NnUnetError> {
+        let (geometry, rule) = (self.geometry(&case.prepared)?, self.rule()?);
+        let mut both = (MaskExport::new(geometry.clone(), rule.clone())?, ProbabilityExport::new(geometry, rule)?);
+        self.run(case, options, &mut both, progress)?;
+        let (mask, values) = (case.segmentation(both.0.finish()?), both.1.finish()?);
         let back = case.axes.inverse();
-        let mask = match export.finish()? {
-            mask if back.is_identity() => mask,
-            Mask::U8(mask) => Mask::U8(back.apply(&mask.view())),
-            Mask::U16(mask) => Mask::U16(back.apply(&mask.view())),
-        };
-        Ok(Segmentation { mask, geometry: case.geometry.clone() })
+        let values = if back.is_identity() { values } else { along(back, &values) };
+        let names = self.folder.dataset.class_names();
+        Ok((mask, Probabilities { values, names, geometry: case.geometry.clone() }))
     }
 
     /// Probabilities of a case `[class, depth, height, width]`, with the axes of the reader: for an
@@ -178,7 +221,7 @@ impl Model {
     ///
     /// # Errors
     /// As [`segment`](Self::segment).
-    pub fn probabilities(
+    pub fn class_probabilities(
         &self,
         case: &PreparedCase,
         options: &PredictOptions,
@@ -187,6 +230,11 @@ impl Model {
         let mut export = ProbabilityExport::new(self.geometry(&case.prepared)?, self.rule()?)?;
         self.run(case, options, &mut export, progress)?;
         Ok(export.finish()?)
+    }
+
+    /// The network of a fold.
+    pub(crate) fn load(&self, fold: Fold) -> Result<StagedUNet, NnUnetError> {
+        self.folder.load(fold, &self.network, &self.keys, &self.device)
     }
 
     fn window(&self, options: &PredictOptions) -> Result<SlidingWindow, NnUnetError> {
@@ -207,8 +255,7 @@ impl Model {
     ) -> Result<(), NnUnetError> {
         let folds = &self.folder.folds;
         let load = |number: usize| -> Result<_, NnUnetError> {
-            let checkpoint = self.folder.checkpoint(folds[number])?;
-            let network = network(&self.network, &self.keys, &checkpoint, &self.device)?;
+            let network = self.load(folds[number])?;
             Ok(move |patch: ArrayView4<'_, f32>| self.forward(&network, patch))
         };
         let (image, classes) = (case.prepared.data.view(), self.folder.out_channels());
@@ -232,7 +279,8 @@ impl Model {
         Array4::from_shape_vec((classes, d, h, w), values).map_err(|error| failed(error.to_string()))
     }
 
-    fn rule(&self) -> Result<LabelRule, NnUnetError> {
+    /// The rule that makes labels of the network's channels.
+    pub(crate) fn rule(&self) -> Result<LabelRule, NnUnetError> {
         let dataset = &self.folder.dataset;
         Ok(match dataset.regions() {
             None => LabelRule::Argmax { classes: dataset.out_channels() },
@@ -293,6 +341,30 @@ impl Model {
             resampling,
         })
     }
+}
+
+/// Classes `[class, depth, height, width]` with other axes.
+fn along(axes: Axes, classes: &Array4<f32>) -> Array4<f32> {
+    let shape = axes.permuted(Dhw::from((classes.dim().1, classes.dim().2, classes.dim().3)));
+    let mut turned = Array4::zeros((classes.dim().0, shape.d, shape.h, shape.w));
+    for (mut to, from) in turned.axis_iter_mut(Axis(0)).zip(classes.axis_iter(Axis(0))) {
+        to.assign(&axes.apply(&from));
+    }
+    turned
+}
+
+/// Bytes of a grid of f32.
+fn voxel_bytes(grid: [usize; 3], channels: usize) -> u64 {
+    grid.into_iter().fold(4 * channels as u64, |bytes, size| bytes.saturating_mul(size as u64))
+}
+
+/// About the bytes of a pass: what the encoder leaves for the decoder, two maps of the largest stage, and weights twice,
+/// since the kernels hold them in an order of their own.
+fn network_bytes(cost: &NetworkCost) -> u64 {
+    let map = |stage: &StageCost| stage.output.iter().fold(4, |bytes: u64, size| bytes.saturating_mul(*size as u64));
+    let encoder: u64 = cost.stages.iter().filter(|stage| stage.name.starts_with("encoder")).map(map).sum();
+    let largest = cost.stages.iter().map(map).max().unwrap_or(0);
+    encoder.saturating_add(largest.saturating_mul(2)).saturating_add(cost.parameters.saturating_mul(8))
 }
 
 fn image_resampling(plans: ResamplingFunction) -> Resampling {

@@ -1,7 +1,7 @@
 //! `predict` as a user runs it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use medseg_volume::{read_image, read_label};
@@ -109,23 +109,93 @@ fn a_tiny_image_is_segmented_too() {
 }
 
 /// A small model of nnU-Net with random weights and two channels, and the mask that nnU-Net made.
-#[test]
-fn a_model_of_nnunet_segments_a_case_and_a_folder_of_cases() {
-    let data = Data::new();
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files/nnunet");
-    let (model, images, masks) = (data.path("model"), data.path("images"), data.path("masks"));
-    for folder in [&model, &model.join("fold_0"), &images] {
+fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files/nnunet")
+}
+
+/// Copies the model, and its image as two cases.
+fn model_and_cases(model: &Path, images: &Path) {
+    for folder in [model, &model.join("fold_0"), images] {
         fs::create_dir(folder).unwrap();
     }
     for name in ["plans.json", "dataset.json", "fold_0/checkpoint_final.pth"] {
-        fs::copy(fixture.join(name), model.join(name)).unwrap();
+        fs::copy(fixture().join(name), model.join(name)).unwrap();
     }
     for case in ["a", "b"] {
         for channel in ["0000", "0001"] {
             let name = format!("case_{channel}.nii.gz");
-            fs::copy(fixture.join(name), images.join(format!("{case}_{channel}.nii.gz"))).unwrap();
+            fs::copy(fixture().join(name), images.join(format!("{case}_{channel}.nii.gz"))).unwrap();
         }
     }
+}
+
+#[test]
+fn an_imported_model_and_lists_of_models_segment_a_case() {
+    let data = Data::new();
+    let (model, images, bundle) = (data.path("model"), data.path("images"), data.path("bundle"));
+    model_and_cases(&model, &images);
+    let import = |from: &Path, to: &Path| medseg("import").arg("nnunet").args([from, to]).output().unwrap();
+    let output = import(&model, &bundle);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_fails(&import(&model, &model), 2, "nothing is written");
+    assert_fails(&import(&model, &images), 1, "is not replaced");
+    assert_fails(&import(&images, &data.path("other")), 1, "no model of nnU-Net");
+
+    let expected = read_label(fixture().join("mask.nii.gz")).unwrap().data;
+    let predict = |model: &Path, mask: &str, more: &[&str]| {
+        let image = images.join("a_0000.nii.gz");
+        medseg("predict").args([model, &image, &data.path(mask)]).args(more).output().unwrap()
+    };
+    let folder = data.path("classes");
+    let output = predict(&bundle, "1.nii.gz", &["--save-probabilities", folder.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(read_label(data.path("1.nii.gz")).unwrap().data, expected);
+    let mut files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files[0].ends_with("00_background.nii.gz"), "{files:?}");
+    let classes: Vec<_> = files.iter().map(|file| read_image(file).unwrap().data).collect();
+    for (voxel, label) in expected.indexed_iter() {
+        let values: Vec<f32> = classes.iter().map(|class| class[voxel]).collect();
+        assert!((values.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{values:?}");
+        assert!(values.iter().all(|value| *value <= values[usize::from(*label)]), "{values:?}");
+    }
+
+    // The average of a model and itself is the model's mask; merged labels follow the table.
+    let list = data.path("models.json");
+    let write = |text: &str| fs::write(&list, text).unwrap();
+    write(r#"{"combine": "mean", "models": [{"path": "model", "folds": [0]}, {"path": "bundle"}]}"#);
+    let output = predict(&list, "2.nii.gz", &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(read_label(data.path("2.nii.gz")).unwrap().data, expected);
+    let table = r#"{"path": "model", "labels": {"1": 200, "2": 7}}, {"path": "bundle", "labels": {"2": 9}}"#;
+    write(&format!(r#"{{"combine": "merge", "names": {{"9": "liver"}}, "models": [{table}]}}"#));
+    let output = predict(&list, "3.nii.gz", &["--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((found["plans"].as_array().unwrap().len(), &found["labels"]["9"]), (2, &"liver".into()));
+    let merged = read_label(data.path("3.nii.gz")).unwrap().data;
+    let table = |label: &u8| [0, 200, 9].get(usize::from(*label)).copied().unwrap_or(0);
+    assert_eq!(merged, expected.mapv(|label| table(&label)));
+    assert_fails(&predict(&list, "4.nii.gz", &["--folds", "0"]), 2, "--folds");
+
+    for (text, reason) in [
+        (r#"{"combine": "mean", "models": []}"#, "lists no model"),
+        (r#"{"combine": "merge", "models": [{"path": "model"}]}"#, "needs a table of labels"),
+        (r#"{"combine": "merge", "models": [{"path": "model", "labels": {"77": 1}}]}"#, "no label 77"),
+        (r#"{"combine": "mean", "models": [{"path": "nothing"}]}"#, "nothing"),
+        (r#"{"combine": "sum", "models": []}"#, "sum"),
+    ] {
+        write(text);
+        assert_fails(&predict(&list, "4.nii.gz", &[]), 1, reason);
+    }
+}
+
+#[test]
+fn a_model_of_nnunet_segments_a_case_and_a_folder_of_cases() {
+    let data = Data::new();
+    let fixture = fixture();
+    let (model, images, masks) = (data.path("model"), data.path("images"), data.path("masks"));
+    model_and_cases(&model, &images);
     let predict = |image: &Path, mask: &Path, more: &[&str]| {
         medseg("predict").args([&model, image, mask]).args(more).output().unwrap()
     };
@@ -135,7 +205,7 @@ fn a_model_of_nnunet_segments_a_case_and_a_folder_of_cases() {
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(read_label(&mask).unwrap().data, expected.data);
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(found["plan"]["windows"].as_u64().unwrap() > 0 && found["volumes_ml"].is_object(), "{found}");
+    assert!(found["plans"][0]["windows"].as_u64().unwrap() > 0 && found["volumes_ml"].is_object(), "{found}");
 
     let output = predict(&images, &masks, &[]);
     assert!(output.status.success(), "{}", stderr(&output));

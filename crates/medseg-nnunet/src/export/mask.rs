@@ -1,5 +1,6 @@
 //! Label maps of 8 or 16 bits.
 
+use medseg_volume::Axes;
 use ndarray::Array3;
 
 /// A label map [depth, height, width]: u8, or u16 from 255 labels on.
@@ -25,6 +26,15 @@ impl Mask {
             Self::U16(mask) => mask.dim(),
         };
         [depth, height, width]
+    }
+
+    /// The mask with other axes.
+    pub(crate) fn with_axes(self, axes: Axes) -> Self {
+        match self {
+            mask if axes.is_identity() => mask,
+            Self::U8(mask) => Self::U8(axes.apply(&mask.view())),
+            Self::U16(mask) => Self::U16(axes.apply(&mask.view())),
+        }
     }
 
     /// The labels as u16.

@@ -132,6 +132,19 @@ impl Dataset {
         if self.has_regions() { self.foreground().count() } else { self.all_labels().len() }
     }
 
+    /// Name of each output channel: that of its label or region, or `label N`.
+    #[must_use]
+    pub fn class_names(&self) -> Vec<String> {
+        if self.has_regions() {
+            return self.foreground().map(|region| region.name.clone()).collect();
+        }
+        let name = |value: u32| {
+            let label = self.labels.iter().find(|label| label.values == [value]);
+            label.map_or_else(|| format!("label {value}"), |label| label.name.clone())
+        };
+        self.all_labels().into_iter().map(name).collect()
+    }
+
     fn all_labels(&self) -> BTreeSet<u32> {
         self.labels.iter().flat_map(|label| label.values.iter().copied()).collect()
     }

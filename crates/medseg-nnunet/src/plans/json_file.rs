@@ -10,7 +10,7 @@ use crate::NnUnetError;
 const LARGEST: u64 = 16 << 20;
 
 /// Reads a file of at most 16 MiB.
-pub(super) fn read(path: &Path) -> Result<String, NnUnetError> {
+pub(crate) fn read(path: &Path) -> Result<String, NnUnetError> {
     let io = |source| NnUnetError::io(path, source);
     let file = File::open(path).map_err(io)?;
     let bytes = file.metadata().map_err(io)?.len();

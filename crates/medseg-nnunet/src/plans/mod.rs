@@ -6,7 +6,7 @@ mod dataset;
 mod fields;
 mod flat;
 mod intensities;
-mod json_file;
+pub(crate) mod json_file;
 mod network;
 mod normalization;
 mod ordered;

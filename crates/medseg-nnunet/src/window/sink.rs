@@ -17,6 +17,14 @@ pub trait LogitsSink {
     fn slice(&mut self, at: usize, logits: ArrayView3<'_, f16>) -> Result<(), BoxError>;
 }
 
+/// Two receivers of the same logits.
+impl<A: LogitsSink, B: LogitsSink> LogitsSink for (A, B) {
+    fn slice(&mut self, at: usize, logits: ArrayView3<'_, f16>) -> Result<(), BoxError> {
+        self.0.slice(at, logits)?;
+        self.1.slice(at, logits)
+    }
+}
+
 /// The logits of a whole image, [class, depth, height, width].
 #[derive(Clone, Debug, Default)]
 pub struct WholeLogits {

@@ -62,8 +62,8 @@ fn masks_and_probabilities_are_those_of_nnunet() {
             golden.check("probabilities", probabilities.iter().map(|p| f64::from(*p)));
             assert_eq!(labels_of(probabilities.view(), &rule).expect("labels"), got, "{}", golden.name);
             let mut ensemble = Ensemble::default();
-            ensemble.add(probabilities.view()).expect("a member");
-            ensemble.add(probabilities.view()).expect("a member");
+            ensemble.add(probabilities.clone()).expect("a member");
+            ensemble.add(probabilities).expect("a member");
             assert_eq!(ensemble.finish(&rule).expect("a mask"), got, "{}", golden.name);
         }
     }

@@ -83,7 +83,7 @@ fn missing_files_are_named() {
 
     let zip = root.path().join("model.zip");
     std::fs::write(&zip, "PK").unwrap();
-    assert!(message(ModelFolder::open(zip)).ends_with("extract the exported zip, then open the folder"));
+    assert!(message(ModelFolder::open(zip)).ends_with("is a file, and no zip of an exported model"));
     assert!(message(ModelFolder::open(root.path().join("none"))).starts_with("cannot read"));
 }
 

@@ -1,6 +1,7 @@
 //! The chain, step by step and as a whole, against values of nnU-Net.
 
 mod architectures;
+mod bundles;
 mod chain;
 mod checkpoints;
 mod damaged_files;

@@ -5,7 +5,7 @@ mod nnunet;
 use std::path::{Path, PathBuf};
 
 use medseg_bundle::{Bundle, PredictionPlan, PredictionReport};
-use medseg_device::{Chosen, free_memory, host_memory};
+use medseg_device::{Chosen, free_memory};
 use medseg_ops::Precision;
 use medseg_train::{Observer, WindowProgress, open_bundle};
 use medseg_volume::{Dhw, Geometry, Volume, error_chain, read_info, write_label};
@@ -13,12 +13,14 @@ use medseg_volume::{Dhw, Geometry, Volume, error_chain, read_info, write_label};
 use crate::console::Console;
 use crate::device::{choose_device, within_memory_of};
 use crate::image::SeriesArgs;
+use crate::memory::check_host_memory;
 use crate::{CliError, image, output, paths};
 
 /// Segment one image with a trained run, a bundle or a model of nnU-Net; the mask has the image's geometry
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The output folder of `medseg train`, a bundle, or the folder of a model that nnU-Net v2 trained
+    /// The output folder of `medseg train` or a bundle; a model that nnU-Net v2 trained, as folder, exported zip or bundle; a
+    /// list of such models, MODELS.json
     model: PathBuf,
     /// Image to segment: a volume file, a DICOM file or the folder of a DICOM series; for nnU-Net also a folder of cases
     /// NAME_0000.nii.gz, NAME_0001.nii.gz and so on
@@ -49,7 +51,7 @@ pub struct Args {
 /// # Errors
 /// A mask that cannot be written or would replace an input, a model that cannot be opened, and what prediction fails with.
 pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
-    let nnunet = medseg_nnunet::is_model(&args.model);
+    let nnunet = nnunet::is_model(&args.model);
     if !(nnunet && args.image.is_dir()) {
         paths::check_volume_output(&args.mask)?;
     }
@@ -112,14 +114,8 @@ fn predict(device: &Chosen, args: &Args, console: &mut Console) -> Result<(), Cl
 fn print_plan(plan: Option<&PredictionPlan>, chosen: &Chosen, console: &mut Console) -> Result<(), CliError> {
     let Some(plan) = plan else { return Ok(()) };
     console.message(&plan.to_string());
-    plan.check_host_memory()?;
-    let needed = plan.memory.on_host();
-    if let Some(host) = host_memory().filter(|host| needed > host.free) {
-        let (needed, free) = (needed >> 20, host.free >> 20);
-        console.warning(&format!(
-            "at most {needed} MiB are needed and {free} MiB are free; --memory lowers the windows at once"
-        ));
-    }
+    let advice = "--memory lowers the windows at once";
+    check_host_memory("this prediction", plan.memory.on_host(), advice, console)?;
     let needed = plan.memory.network + plan.memory.stitching;
     if let Some(memory) = free_memory(&chosen.device).filter(|memory| memory.free < needed) {
         let (needed, free) = (needed >> 20, memory.free >> 20);

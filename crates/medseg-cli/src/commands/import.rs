@@ -1,0 +1,53 @@
+//! `medseg import`: other programs' models become bundles.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use medseg_nnunet::{CHECKPOINT, Fold, Model};
+use medseg_train::Observer;
+
+use crate::console::Console;
+use crate::device::choose_device;
+use crate::{CliError, paths};
+
+/// Make a bundle of another program's model: settings and safetensors with checksums, nothing that could be executed
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    source: Source,
+}
+
+/// The programs whose models are read.
+#[derive(Debug, Subcommand)]
+enum Source {
+    Nnunet(NnUnet),
+}
+
+/// A model that nnU-Net v2 trained; `medseg predict` gives the same masks with the bundle
+#[derive(Debug, clap::Args)]
+struct NnUnet {
+    /// Folder TRAINER__PLANS__CONFIGURATION, one above it, or an exported zip
+    model: PathBuf,
+    /// Bundle to write: a folder that does not exist, or a bundle to replace
+    bundle: PathBuf,
+    /// Folds to take: numbers or `all` (default: every numbered fold that is there)
+    #[arg(long, value_name = "0,1", value_delimiter = ',')]
+    folds: Vec<Fold>,
+    /// File name of the checkpoints
+    #[arg(long, value_name = "NAME", default_value = CHECKPOINT)]
+    checkpoint: String,
+}
+
+/// # Errors
+/// A model that cannot be read, and a bundle that cannot be written or would replace the model.
+pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
+    let Source::Nnunet(NnUnet { model, bundle, folds, checkpoint }) = &args.source;
+    paths::refuse_output_over_input(bundle, &[model])?;
+    let folds = (!folds.is_empty()).then_some(folds.as_slice());
+    let device = choose_device("auto", false, console)?.device;
+    let model = Model::open_with(model, folds, checkpoint, &device)?;
+    model.save_bundle(bundle)?;
+    let count = model.folder().folds.len();
+    console.message(&format!("wrote {count} fold(s) of {} to {}", model.folder().configuration.name, bundle.display()));
+    Ok(())
+}

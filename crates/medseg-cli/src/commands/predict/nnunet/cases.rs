@@ -1,0 +1,48 @@
+//! Files of cases in nnU-Net's naming.
+
+use std::path::{Path, PathBuf};
+
+use medseg_volume::VOLUME_ENDINGS;
+
+use crate::CliError;
+
+/// Names and first channels of the cases in a folder, `NAME_0000` with the ending of a volume; none for anything else.
+pub fn cases_in(folder: &Path) -> Result<Vec<(String, PathBuf)>, CliError> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut cases = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some((stem, _)) = split_ending(&name)
+            && let Some(case) = stem.strip_suffix("_0000").filter(|case| !case.starts_with('.'))
+        {
+            cases.push((case.to_string(), path.clone()));
+        }
+    }
+    cases.sort();
+    Ok(cases)
+}
+
+/// A file's name without the ending of a volume, and the ending.
+fn split_ending(name: &str) -> Option<(&str, &str)> {
+    let ending = VOLUME_ENDINGS.iter().filter(|ending| name.to_ascii_lowercase().ends_with(*ending));
+    ending.max_by_key(|ending| ending.len()).map(|ending| name.split_at(name.len() - ending.len()))
+}
+
+/// The files of all channels: the image itself, or `NAME_0000` and its numbered neighbours.
+pub fn channel_files(image: &Path, channels: usize) -> Result<Vec<PathBuf>, CliError> {
+    if channels == 1 {
+        return Ok(vec![image.to_path_buf()]);
+    }
+    let name = image.file_name().unwrap_or_default().to_string_lossy();
+    let (stem, ending) = split_ending(&name).unwrap_or((&name, ""));
+    let Some(case) = stem.strip_suffix("_0000") else {
+        let image = image.display();
+        return Err(CliError::Usage(format!(
+            "{image}: the model takes {channels} channels; name the first as NAME_0000, with NAME_0001 and so on beside it"
+        )));
+    };
+    Ok((0..channels).map(|number| image.with_file_name(format!("{case}_{number:04}{ending}"))).collect())
+}

@@ -1,0 +1,191 @@
+//! One model, or a list of several.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use burn::tensor::Device;
+use medseg_nnunet::{
+    CaseImage, Combine, ImageReader, Model, ModelList, ModelPlan, PredictOptions, PreparedCase, Probabilities,
+    Segmentation,
+};
+use medseg_train::Observer;
+
+use super::NnUnetArgs;
+use crate::CliError;
+use crate::console::Console;
+use crate::memory::check_host_memory;
+
+/// The models that make a mask.
+#[expect(clippy::large_enum_variant, reason = "there is one in a program")]
+pub enum Segmenter {
+    One(Model),
+    List(ModelList),
+}
+
+/// The ending of a list of models.
+pub fn is_list(model: &Path) -> bool {
+    model.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) && model.is_file()
+}
+
+impl Segmenter {
+    /// Opens a model or a list of models.
+    pub fn open(path: &Path, args: &NnUnetArgs, device: &Device) -> Result<Self, CliError> {
+        if !is_list(path) {
+            let folds = (!args.folds.is_empty()).then_some(args.folds.as_slice());
+            return Ok(Self::One(Model::open_with(path, folds, &args.checkpoint, device)?));
+        }
+        if !args.folds.is_empty() || args.save_probabilities.is_some() {
+            let reason = "--folds and --save-probabilities are for one model; a list has \"folds\" of its own";
+            return Err(CliError::Usage(reason.into()));
+        }
+        Ok(Self::List(ModelList::open(path, device)?))
+    }
+
+    pub fn reader(&self) -> ImageReader {
+        match self {
+            Self::One(model) => model.reader(),
+            Self::List(list) => list.reader(),
+        }
+    }
+
+    pub fn channels(&self) -> usize {
+        match self {
+            Self::One(model) => model.channels(),
+            Self::List(list) => list.channels(),
+        }
+    }
+
+    /// Ending of the masks of a folder of cases.
+    pub fn file_ending(&self) -> &str {
+        let first = match self {
+            Self::One(model) => Some(model),
+            Self::List(list) => list.models().next(),
+        };
+        first.map_or(".nii.gz", |model| &model.folder().dataset.file_ending)
+    }
+
+    pub fn label_name(&self, label: u16) -> Option<&str> {
+        match self {
+            Self::One(model) => model.label_name(label),
+            Self::List(list) => list.label_name(label),
+        }
+    }
+
+    /// Copies of all probabilities that a prediction takes.
+    fn probabilities(&self, args: &NnUnetArgs) -> u64 {
+        match self {
+            Self::One(_) => u64::from(args.save_probabilities.is_some()),
+            Self::List(list) => averaged(list),
+        }
+    }
+
+    /// Plans of all models, for a dry run.
+    pub fn plans(
+        &self,
+        image: CaseImage,
+        args: &NnUnetArgs,
+        console: &mut Console,
+    ) -> Result<Vec<ModelPlan>, CliError> {
+        let (settings, mut plans) = (args.settings(), Vec::new());
+        match self {
+            Self::One(model) => {
+                let case = model.prepare(image, args.previous.as_deref())?;
+                plans.push(announce(model.plan(&case, &settings)?, self.probabilities(args), console)?);
+            }
+            Self::List(list) => {
+                for model in list.models() {
+                    let cascade = model.folder().configuration.previous_stage.is_some();
+                    let case = model.prepare(image.clone(), args.previous.as_deref().filter(|_| cascade))?;
+                    plans.push(announce(model.plan(&case, &settings)?, self.probabilities(args), console)?);
+                }
+            }
+        }
+        Ok(plans)
+    }
+
+    /// Segments a case.
+    pub fn segment(&self, image: CaseImage, args: &NnUnetArgs, console: &mut Console) -> Result<Found, CliError> {
+        let settings = args.settings();
+        let found = match self {
+            Self::One(model) => {
+                let case = model.prepare(image, args.previous.as_deref())?;
+                one(model, &case, args, &settings, console)?
+            }
+            Self::List(list) => several(list, image, args, &settings, console)?,
+        };
+        console.end();
+        Ok(found)
+    }
+}
+
+/// A segmented case.
+pub struct Found {
+    pub segmentation: Segmentation,
+    pub probabilities: Option<Probabilities>,
+    /// The plan of each model.
+    pub plans: Vec<ModelPlan>,
+}
+
+fn one(
+    model: &Model,
+    case: &PreparedCase,
+    args: &NnUnetArgs,
+    settings: &PredictOptions,
+    console: &mut Console,
+) -> Result<Found, CliError> {
+    let copies = u64::from(args.save_probabilities.is_some());
+    let plan = announce(model.plan(case, settings)?, copies, console)?;
+    console.begin("windows", plan.windows);
+    let mut progress = |done: usize, _| {
+        console.advance(done, "");
+        ControlFlow::Continue(())
+    };
+    let (segmentation, probabilities) = if args.save_probabilities.is_some() {
+        let (found, probabilities) = model.segment_with_probabilities(case, settings, &mut progress)?;
+        (found, Some(probabilities))
+    } else {
+        (model.segment(case, settings, &mut progress)?, None)
+    };
+    Ok(Found { segmentation, probabilities, plans: vec![plan] })
+}
+
+fn several(
+    list: &ModelList,
+    image: CaseImage,
+    args: &NnUnetArgs,
+    settings: &PredictOptions,
+    console: &mut Console,
+) -> Result<Found, CliError> {
+    let (mut plans, mut refused, copies) = (Vec::new(), None, averaged(list));
+    let segmentation = list.segment(image, args.previous.as_deref(), settings, &mut |at| {
+        if at.done == 0 {
+            match announce(*at.plan, copies, console) {
+                Ok(plan) => plans.push(plan),
+                Err(error) => {
+                    refused = Some(error);
+                    return ControlFlow::Break(());
+                }
+            }
+            console.begin(&format!("model {} of {}", at.model + 1, at.models), at.plan.windows);
+        }
+        console.advance(at.done, "");
+        ControlFlow::Continue(())
+    });
+    match refused {
+        Some(error) => Err(error),
+        None => Ok(Found { segmentation: segmentation?, probabilities: None, plans }),
+    }
+}
+
+/// Copies of all probabilities that an average takes: the sum, and a model's own.
+fn averaged(list: &ModelList) -> u64 {
+    if list.combine() == Combine::Mean { 2 } else { 0 }
+}
+
+/// Prints a plan, and refuses one that the computer's memory cannot hold with these copies of all probabilities.
+fn announce(plan: ModelPlan, copies: u64, console: &mut Console) -> Result<ModelPlan, CliError> {
+    console.message(&plan.to_string());
+    let needed = plan.memory_bytes().saturating_add(plan.probability_bytes.saturating_mul(copies));
+    check_host_memory("this prediction", needed, "other programs may have to give memory back", console)?;
+    Ok(plan)
+}

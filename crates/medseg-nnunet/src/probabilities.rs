@@ -1,0 +1,52 @@
+//! Probabilities of a case's classes.
+
+use std::path::Path;
+
+use medseg_volume::{Geometry, Volume, WriteOptions, write_volume};
+use ndarray::{Array4, Axis};
+
+use crate::NnUnetError;
+
+/// Probabilities on the grid of the case's first file.
+#[derive(Clone, Debug)]
+pub struct Probabilities {
+    /// Probabilities from 0 to 1, `[class, depth, height, width]`, in the order of the file.
+    pub values: Array4<f32>,
+    /// Name of each class or region.
+    pub names: Vec<String>,
+    /// Geometry of the first file.
+    pub geometry: Geometry,
+}
+
+impl Probabilities {
+    /// Writes an f32 volume for each class to an existing folder, `00_background.nii.gz`, `01_liver.nii.gz` and so on.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write(&self, folder: impl AsRef<Path>) -> Result<(), NnUnetError> {
+        for (class, values) in self.values.axis_iter(Axis(0)).enumerate() {
+            let name = self.names.get(class).map_or("", String::as_str);
+            let volume = Volume::new(values.to_owned(), self.geometry.clone());
+            let path = folder.as_ref().join(format!("{class:02}_{}.nii.gz", file_name(name)));
+            write_volume(path, &volume, &WriteOptions::default())?;
+        }
+        Ok(())
+    }
+}
+
+/// A name as a part of a file's name.
+fn file_name(name: &str) -> String {
+    /// Longer names are cut: systems allow 255 bytes for the whole.
+    const MOST: usize = 60;
+    let plain = |letter: char| if letter.is_alphanumeric() || "-_".contains(letter) { letter } else { '_' };
+    name.chars().take(MOST).map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn names_lead_to_no_other_folder() {
+        assert_eq!(super::file_name("../a b/Ö.x"), "___a_b_Ö_x");
+        assert_eq!(super::file_name(&"x".repeat(300)).len(), 60);
+    }
+}
