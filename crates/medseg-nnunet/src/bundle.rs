@@ -8,7 +8,7 @@ use medseg_files::{FileDigest, neighbour, replace_folder, write_atomic};
 use serde::{Deserialize, Serialize};
 
 use crate::folder::{DATASET, Facts, PLANS};
-use crate::plans::json_file;
+use crate::plans::{NormKind, json_file};
 use crate::{Fold, Model, NnUnetError};
 
 /// The file that makes a folder a bundle.
@@ -29,6 +29,7 @@ pub(crate) struct BundleFile {
     trainer_name: String,
     configuration: String,
     mirroring_axes: Option<Vec<usize>>,
+    batch_norm: bool,
     /// Every other file of the bundle.
     files: BTreeMap<String, FileDigest>,
 }
@@ -96,6 +97,7 @@ impl BundleFile {
             trainer_name: self.trainer_name.clone(),
             configuration: self.configuration.clone(),
             mirroring_axes: self.mirroring_axes.clone(),
+            batch_norm: self.batch_norm,
         }
     }
 
@@ -174,6 +176,7 @@ impl Model {
             trainer_name: model.trainer_name.clone(),
             configuration: model.configuration.name.clone(),
             mirroring_axes: model.mirroring_axes.clone(),
+            batch_norm: model.configuration.architecture.norm.kind == NormKind::Batch,
             files,
         };
         let path = folder.join(BUNDLE);

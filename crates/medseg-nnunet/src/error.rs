@@ -177,8 +177,8 @@ pub enum NnUnetError {
         /// The value.
         value: u32,
     },
-    /// Logits resampled by splines of another order than 1.
-    #[error("{}: logits are resampled by order 1, not by order {order} ({order_z} along a separate axis)", path.display())]
+    /// Logits resampled by splines of another order than 1, or than 0 along a separate axis.
+    #[error("{}: logits are resampled by order 1 and 0 along a separate axis, not by {order} and {order_z}", path.display())]
     LogitOrder {
         /// The model's folder.
         path: PathBuf,

@@ -23,8 +23,8 @@ pub const CHECKPOINT: &str = "checkpoint_final.pth";
 pub(crate) const PLANS: &str = "plans.json";
 /// File name of the data set's description.
 pub(crate) const DATASET: &str = "dataset.json";
-/// Trainer that puts batch normalisation in place of the plans' layer.
-const BATCH_NORM_TRAINER: &str = "nnUNetTrainerBN";
+/// End of a key that batch normalisation alone has.
+const RUNNING: &str = ".norm.running_mean";
 /// Models that an error lists.
 const MOST_LISTED: usize = 20;
 
@@ -119,6 +119,8 @@ pub(crate) struct Facts {
     pub trainer_name: String,
     pub configuration: String,
     pub mirroring_axes: Option<Vec<usize>>,
+    /// The trainer, such as `nnUNetTrainerBN`, put batch norms in place of the plans' layers.
+    pub batch_norm: bool,
 }
 
 impl ModelFolder {
@@ -172,9 +174,10 @@ impl ModelFolder {
         let Some(first) = folds.first() else {
             return Err(NnUnetError::NoFold { path, checkpoint: checkpoint_name.to_owned() });
         };
-        let Checkpoint { trainer_name, configuration, mirroring_axes, .. } =
-            Checkpoint::open(path.join(first.to_string()).join(checkpoint_name))?;
-        let facts = Facts { trainer_name, configuration, mirroring_axes };
+        let first = Checkpoint::open(path.join(first.to_string()).join(checkpoint_name))?;
+        let batch_norm = first.weights.keys().any(|key| key.ends_with(RUNNING));
+        let Checkpoint { trainer_name, configuration, mirroring_axes, .. } = first;
+        let facts = Facts { trainer_name, configuration, mirroring_axes, batch_norm };
         let model = Self::new(path, plans, dataset, facts, WeightFiles::Checkpoints)?;
         Ok(Self { checkpoint_name: checkpoint_name.to_owned(), folds, ..model })
     }
@@ -205,7 +208,7 @@ impl ModelFolder {
     ) -> Result<Self, NnUnetError> {
         let plans_error = |problem| NnUnetError::plans(&path.join(PLANS), problem);
         let mut configuration = plans.configuration(&facts.configuration).map_err(plans_error)?;
-        if facts.trainer_name == BATCH_NORM_TRAINER {
+        if facts.batch_norm && configuration.architecture.norm.kind == NormKind::Instance {
             configuration.architecture.norm = Norm { kind: NormKind::Batch, eps: 1e-5, affine: true };
         }
         if configuration.normalization.len() != dataset.channels.len() {

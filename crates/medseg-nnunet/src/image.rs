@@ -44,7 +44,8 @@ impl ImageReader {
     fn axes(self, geometry: &Geometry) -> Axes {
         match self {
             Self::SimpleItk | Self::Nibabel => Axes::IDENTITY,
-            Self::SimpleItkReorient | Self::NibabelReorient => Axes::between(geometry.orientation(), Orientation::RAS),
+            Self::SimpleItkReorient => Axes::between(itk_orientation(geometry), Orientation::RAS),
+            Self::NibabelReorient => Axes::between(geometry.orientation(), Orientation::RAS),
         }
     }
 
@@ -68,6 +69,23 @@ impl ImageReader {
             Self::Nibabel | Self::NibabelReorient => stored.map(|length| f64::from(length as f32)),
         }
     }
+}
+
+/// The orientation that ITK sees. Of a NIfTI file's two forms it takes the sform only if that is of the scanner, or if there
+/// is no qform; without both it has LPS.
+fn itk_orientation(geometry: &Geometry) -> Orientation {
+    /// NIfTI's code of a scanner's coordinates.
+    const SCANNER: i32 = 1;
+    /// ITK's axes point to the left, back and top.
+    const LPS: [[f64; 4]; 3] = [[-1.0, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
+    let Some(fields) = geometry.nifti_fields() else { return geometry.orientation() };
+    let [x, y, z] = match (fields.qform_code, fields.sform_code) {
+        (..=0, ..=0) => LPS,
+        (_, SCANNER) | (..=0, _) => fields.srow,
+        _ => fields.qform(),
+    };
+    let seen = Geometry::from_affine([x, y, z, [0.0, 0.0, 0.0, 1.0]]);
+    seen.map_or_else(|_| geometry.orientation(), |seen| seen.orientation())
 }
 
 /// An image as nnU-Net's readers return it.

@@ -323,7 +323,9 @@ impl Model {
         let (_, d, h, w) = prepared.data.dim();
         let separate = |force: Option<bool>| separate_axis(network_spacing, spacing, force);
         let resampling = match self.folder.configuration.resampling_probabilities {
-            ResamplingFunction::Spline { order: 1, order_z: 0, separate_z, .. } => {
+            ResamplingFunction::Spline { order: 1, order_z, separate_z, .. }
+                if order_z == 0 || separate(separate_z).is_none() =>
+            {
                 LogitResampling::Linear { separate: separate(separate_z) }
             }
             ResamplingFunction::Spline { order, order_z, .. } => {

@@ -137,12 +137,21 @@ impl NetworkKeys {
         parameters
     }
 
-    /// Checks that a checkpoint has every parameter in the right shape, and no other.
+    /// Checks that a checkpoint has every parameter in the right shape, and no other, and that all names of a tensor have the
+    /// same values.
     ///
     /// # Errors
-    /// At the first parameter that is missing, has another shape, or is not one of the network.
+    /// At the first parameter that is missing, has another shape, has other values under another name, or is not one of the
+    /// network.
     pub fn check(&self, checkpoint: &Checkpoint) -> Result<(), NnUnetError> {
         let mut known = BTreeSet::new();
+        for (key, tensor) in &checkpoint.weights {
+            let Some(first) = first_name(key).and_then(|first| checkpoint.weights.get(&first)) else { continue };
+            if !tensor.is_same(first)? {
+                let problem = CheckpointProblem::Names { key: key.clone(), first: first.key().to_owned() };
+                return Err(NnUnetError::checkpoint(checkpoint.path(), problem));
+            }
+        }
         for parameter in self.parameters() {
             checkpoint.weight(&parameter.key, &parameter.shape)?;
             known.insert(&parameter.key[..]);
@@ -164,6 +173,18 @@ const COUNTER: &str = ".num_batches_tracked";
 /// True for further names of a tensor.
 fn is_repeated(key: &str) -> bool {
     key.starts_with("decoder.encoder.") || key.contains(".all_modules.")
+}
+
+/// The first name of a tensor of which this is a further one: a block's first module is its convolution, and the only other
+/// one with parameters its norm.
+fn first_name(key: &str) -> Option<String> {
+    if let Some(of_encoder) = key.strip_prefix("decoder.").filter(|rest| rest.starts_with("encoder.")) {
+        return Some(first_name(of_encoder).unwrap_or_else(|| of_encoder.to_owned()));
+    }
+    let (block, module) = key.split_once(".all_modules.")?;
+    let (number, parameter) = module.split_once('.')?;
+    let name = if number == "0" { "conv" } else { "norm" };
+    Some(format!("{block}.{name}.{parameter}"))
 }
 
 impl ConvKeys {

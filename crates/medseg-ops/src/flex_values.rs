@@ -50,20 +50,20 @@ impl AllocationController for Memory {
     }
 
     fn memory(&self, _policy: AccessPolicy) -> Result<&[MaybeUninit<u8>], AccessError> {
-        let whole = self.0.whole();
+        let values: &[f32] = &self.0;
         // SAFETY: the values' own memory, borrowed as long as they are.
-        Ok(unsafe { std::slice::from_raw_parts(whole.as_ptr().cast(), size_of_val(whole)) })
+        Ok(unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) })
     }
 
     unsafe fn memory_mut(&mut self, _policy: AccessPolicy) -> Result<&mut [MaybeUninit<u8>], AccessError> {
-        let whole = self.0.whole_mut();
+        let values: &mut [f32] = &mut self.0;
         // SAFETY: the values' own memory, borrowed as long as they are; the caller promises to write initialised bytes
         // alone, and any bytes are an f32.
-        Ok(unsafe { std::slice::from_raw_parts_mut(whole.as_mut_ptr().cast(), size_of_val(whole)) })
+        Ok(unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values)) })
     }
 
     fn try_detach(&mut self) -> Option<NonNull<u8>> {
-        let mut values = ManuallyDrop::new(self.0.detach());
+        let mut values = ManuallyDrop::new(self.0.detach()?);
         if values.len() == values.capacity() {
             return NonNull::new(values.as_mut_ptr().cast());
         }

@@ -235,6 +235,10 @@ fn a_model_of_nnunet_segments_a_case_and_a_folder_of_cases() {
     fs::write(&steps, "{}").unwrap();
     assert_fails(&predict(&image, &mask, &more), 1, "postprocessing.json");
 
+    // One mask cannot be the stage before of several cases.
+    let output = predict(&images, &data.path("again"), &["--previous", mask.to_str().unwrap()]);
+    assert_fails(&output, 2, "each case needs a mask of its own");
+
     fs::create_dir(data.path("empty")).unwrap();
     assert_fails(&predict(&data.path("empty"), &data.path("none"), &[]), 2, "NAME_0000");
     let mut broken = read_image(images.join("a_0001.nii.gz")).unwrap();

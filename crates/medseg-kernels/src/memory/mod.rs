@@ -1,5 +1,6 @@
 //! Memory for tensors: large pages, and buffers that are used again.
 
+mod arena;
 mod buffer;
 mod large_pages;
 

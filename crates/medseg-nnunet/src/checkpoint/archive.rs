@@ -16,8 +16,10 @@ const LARGEST_DIRECTORY: u64 = 64 << 20;
 /// Bytes read at once for a checksum.
 const CHUNK: u64 = 1 << 16;
 
-/// The first bytes of the format before PyTorch 1.6: a pickle of its magic number.
-const LEGACY: [u8; 15] = [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, b'.'];
+/// The first bytes of the format before PyTorch 1.6, a pickle of its magic number; before them, the pickle's protocol.
+const LEGACY: [u8; 12] = [0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+/// Bytes at the start in which they lie: later protocols put a frame before them.
+const LEGACY_START: u64 = 32;
 
 /// An open archive.
 #[derive(Debug)]
@@ -144,8 +146,8 @@ impl Directory<'_> {
     }
 
     fn entries(&mut self) -> Result<BTreeMap<String, Entry>, NnUnetError> {
-        let head = self.read(0, self.length.min(LEGACY.len() as u64))?.unwrap_or_default();
-        if head == LEGACY {
+        let head = self.read(0, self.length.min(LEGACY_START))?.unwrap_or_default();
+        if head.first() == Some(&0x80) && head.windows(LEGACY.len()).any(|bytes| bytes == LEGACY) {
             return Err(self.error(CheckpointProblem::LegacyFormat));
         }
         let (start, bytes) = self.position()?;

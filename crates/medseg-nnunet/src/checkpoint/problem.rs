@@ -95,6 +95,14 @@ pub enum CheckpointProblem {
         /// PyTorch's name of the type.
         element: String,
     },
+    /// Two names of one parameter have different values, so it is unclear which were trained.
+    #[error("the weights have other values under {key} than under {first}, which is the same parameter")]
+    Names {
+        /// The further name.
+        key: String,
+        /// The first name.
+        first: String,
+    },
     /// The state dict lacks a parameter of the network.
     #[error("the weights lack {key}, which the plans' network has")]
     MissingWeight {

@@ -37,6 +37,27 @@ impl StoredTensor {
         &self.shape
     }
 
+    /// Key of the tensor.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// True for the same values. They are read only if the tensors do not share their storage.
+    ///
+    /// # Errors
+    /// As [`values`](Self::values).
+    pub(crate) fn is_same(&self, other: &Self) -> Result<bool, NnUnetError> {
+        let place = |of: &Self| (of.entry.clone(), of.start, of.shape.clone(), of.strides.clone());
+        if place(self) == place(other) {
+            return Ok(true);
+        }
+        if self.shape != other.shape {
+            return Ok(false);
+        }
+        let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        Ok(bits(self.values()?) == bits(other.values()?))
+    }
+
     /// Reads the values as f32, in row-major order of the shape. Numbers of 16 bits become f32 exactly, those of 64 are
     /// rounded.
     ///

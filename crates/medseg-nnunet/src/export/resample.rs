@@ -5,6 +5,7 @@ use half::f16;
 use super::taps::Taps;
 use super::{ExportGeometry, LogitResampling};
 use crate::half_rows::{round_f64, widen};
+use crate::resample::Rounding;
 
 /// Resampling by source voxels and weights of each axis.
 #[derive(Clone, Debug)]
@@ -33,14 +34,20 @@ impl Resampler {
             LogitResampling::Torch { separate } => (true, separate),
             LogitResampling::Identity => (false, None),
         };
+        let rounding = match separate {
+            Some(0) => Rounding::of_slices(cropped[1], cropped[2]),
+            Some(1) => Rounding::of_slices(cropped[0], cropped[2]),
+            Some(_) => Rounding::of_slices(cropped[0], cropped[1]),
+            None => Rounding::Twice,
+        };
         let taps = [0, 1, 2].map(|axis| {
-            let make = match (torch, separate == Some(axis)) {
-                (false, false) => Taps::linear,
-                (false, true) => Taps::nearest,
-                (true, false) => Taps::torch_linear,
-                (true, true) => Taps::torch_nearest,
-            };
-            make(network[axis], cropped[axis])
+            let (from, to) = (network[axis], cropped[axis]);
+            match (torch, separate == Some(axis)) {
+                (false, false) => Taps::linear(from, to),
+                (false, true) => Taps::nearest(from, to),
+                (true, false) => Taps::torch_linear(from, to, rounding),
+                (true, true) => Taps::torch_nearest(from, to),
+            }
         });
         Self { taps, torch, plane: [network[1], network[2]] }
     }

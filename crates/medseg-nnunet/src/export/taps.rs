@@ -1,5 +1,7 @@
 //! Source voxels and weights of each voxel along an axis.
 
+use crate::resample::Rounding;
+
 /// Two source voxels and their weights for each new voxel of an axis; weights are 1 and 0 for a single one.
 #[derive(Clone, Debug)]
 pub(super) struct Taps {
@@ -35,13 +37,13 @@ impl Taps {
     }
 
     /// Linear in f32 as PyTorch's `interpolate` without aligned corners.
-    pub(super) fn torch_linear(from: usize, to: usize) -> Self {
+    pub(super) fn torch_linear(from: usize, to: usize, rounding: Rounding) -> Self {
         if from == to {
             return Self::copies((0..to).collect());
         }
         let scale = from as f32 / to as f32;
         let tap = |at: usize| {
-            let c = ((at as f32 + 0.5) * scale - 0.5).max(0.0);
+            let c = rounding.centre(scale, at);
             let low = (c as usize).min(from - 1);
             let second = (c - low as f32).clamp(0.0, 1.0);
             (low, (low + 1).min(from - 1), [f64::from(1.0 - second), f64::from(second)])

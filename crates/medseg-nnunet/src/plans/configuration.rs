@@ -44,6 +44,17 @@ pub struct Configuration {
     pub previous_stage: Option<String>,
 }
 
+/// The function that resamples masks; one that would mix labels is refused.
+fn segmentation_resampling(settings: &Fields<'_>) -> Result<ResamplingFunction, PlansProblem> {
+    let function = resampling(settings, "resampling_fn_seg")?;
+    match function {
+        ResamplingFunction::Spline { is_seg: false, .. } | ResamplingFunction::Torch { is_seg: false, .. } => {
+            Err(settings.expected("resampling_fn_seg_kwargs", "those of labels, with is_seg"))
+        }
+        function => Ok(function),
+    }
+}
+
 /// Reads a configuration whose inheritance is resolved.
 pub(super) fn configuration(
     name: &str,
@@ -87,7 +98,7 @@ pub(super) fn configuration(
         name: name.to_owned(),
         normalization: normalizations(settings, intensities)?,
         resampling_data: resampling(settings, "resampling_fn_data")?,
-        resampling_seg: resampling(settings, "resampling_fn_seg")?,
+        resampling_seg: segmentation_resampling(settings)?,
         resampling_probabilities: resampling(settings, "resampling_fn_probabilities")?,
         previous_stage: settings.optional_text("previous_stage")?.map(str::to_owned),
         patch_size,

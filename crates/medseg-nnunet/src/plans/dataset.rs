@@ -201,7 +201,13 @@ fn label_values(value: &Value) -> Option<Vec<u32>> {
 }
 
 fn label_value(value: &Value) -> Option<u32> {
-    value.as_u64().filter(|value| *value <= LARGEST_LABEL)?.try_into().ok()
+    // Python's `int` takes a text and a whole f64 too.
+    let whole = |value: f64| (value.fract() == 0.0 && value >= 0.0).then_some(value as u64);
+    let value = match value {
+        Value::String(text) => text.trim().parse().ok(),
+        value => value.as_u64().or_else(|| value.as_f64().and_then(whole)),
+    };
+    value.filter(|value| *value <= LARGEST_LABEL)?.try_into().ok()
 }
 
 fn wrong(label: &str, expected: &str) -> PlansProblem {

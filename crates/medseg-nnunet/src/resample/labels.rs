@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::LabelResizeRule;
 use super::axis::{linear, nearest};
-use super::torch::{Tap, nearest_exact, others, taps};
+use super::torch::{Rounding, Tap, nearest_exact, others, taps};
 
 /// A voxel's label by its eight corners: labels and positions in the order of the axes, the last one fastest.
 trait Rule: Sync {
@@ -132,12 +132,16 @@ pub(super) fn resize_torch(
     to: &mut ArrayViewMut3<'_, i16>,
 ) {
     let (old, new) = (from.raw_dim(), to.raw_dim());
+    let rounding = along.map_or(Rounding::Twice, |along| {
+        let [rows, columns] = others(along);
+        Rounding::of_slices(new[rows], new[columns])
+    });
     let near = |at: usize| Tap { lower: at, upper: at, weight: 0.0 };
     let of = |axis: usize| match along {
         Some(along) if !others(along).contains(&axis) => {
             nearest_exact(old[axis], new[axis]).into_iter().map(near).collect()
         }
-        _ => taps(old[axis], new[axis]),
+        _ => taps(old[axis], new[axis], rounding),
     };
     apply(from, rule, [of(0), of(1), of(2)], to);
 }

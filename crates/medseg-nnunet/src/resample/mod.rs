@@ -18,6 +18,7 @@ pub use error::ResampleError;
 pub use options::{LabelResampling, LabelResizeRule, Resampling};
 
 use crate::separate_axis;
+pub(crate) use torch::Rounding;
 
 /// Resamples an image `[channel, depth, height, width]` to `new_shape` voxels along the last three axes. Spacings are in mm;
 /// they decide only whether an axis is resampled apart. Results are independent of the number of threads.

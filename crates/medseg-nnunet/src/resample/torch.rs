@@ -1,7 +1,6 @@
 //! PyTorch's linear interpolation with `align_corners=False`, in f32.
 //!
-//! Positions are rounded as in PyTorch 2.15 on a CPU with several threads. In slices of about 64x64 voxels and less its
-//! kernel rounds them once, not twice, so that weights differ by up to 4e-6.
+//! Positions are rounded as in PyTorch 2.15 on a CPU with four threads, as many as nnU-Net gives it.
 
 use ndarray::{ArrayView2, ArrayView3, ArrayViewMut3, Axis as Along};
 use rayon::prelude::*;
@@ -23,11 +22,39 @@ impl Tap {
     }
 }
 
+/// The rounding of positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rounding {
+    /// The product, and then the difference.
+    Twice,
+    /// The difference of the exact product.
+    Once,
+}
+
+impl Rounding {
+    /// The rounding in slices of this new height and width: PyTorch has a kernel of its own for small ones.
+    pub(crate) fn of_slices(height: usize, width: usize) -> Self {
+        /// Largest sum of height and width for that kernel; found by trial.
+        const SMALL: usize = 128;
+        if height + width <= SMALL { Self::Once } else { Self::Twice }
+    }
+
+    /// The position of a new voxel among the old ones.
+    pub(crate) fn centre(self, scale: f32, at: usize) -> f32 {
+        let middle = at as f32 + 0.5;
+        let centre = match self {
+            Self::Twice => scale * middle - 0.5,
+            Self::Once => scale.mul_add(middle, -0.5),
+        };
+        centre.max(0.0)
+    }
+}
+
 /// The taps along an axis.
-pub(super) fn taps(from: usize, to: usize) -> Vec<Tap> {
+pub(super) fn taps(from: usize, to: usize, rounding: Rounding) -> Vec<Tap> {
     let scale = from as f32 / to as f32;
     let tap = |at: usize| {
-        let centre = (scale * (at as f32 + 0.5) - 0.5).max(0.0);
+        let centre = rounding.centre(scale, at);
         let lower = (centre.floor() as usize).min(from - 1);
         let weight = (centre - lower as f32).clamp(0.0, 1.0);
         Tap { lower, upper: (lower + 1).min(from - 1), weight }
@@ -43,7 +70,7 @@ pub(super) fn nearest_exact(from: usize, to: usize) -> Vec<usize> {
 
 /// Resamples a volume along all axes; `to` has the new shape.
 pub(super) fn trilinear(from: &ArrayView3<'_, f32>, to: &mut ArrayViewMut3<'_, f32>) {
-    let [depth, height, width] = std::array::from_fn(|n| taps(from.shape()[n], to.shape()[n]));
+    let [depth, height, width] = std::array::from_fn(|n| taps(from.shape()[n], to.shape()[n], Rounding::Twice));
     to.axis_chunks_iter_mut(Along(0), SLICES).into_par_iter().enumerate().for_each(|(chunk, mut out)| {
         let mut lower = Plane::default();
         let mut upper = Plane::default();
@@ -66,8 +93,9 @@ pub(super) fn trilinear(from: &ArrayView3<'_, f32>, to: &mut ArrayViewMut3<'_, f
 /// Resamples each slice across the axis `along` by itself, and then takes the nearest ones along it.
 pub(super) fn bilinear_slices(from: &ArrayView3<'_, f32>, along: usize, to: &mut ArrayViewMut3<'_, f32>) {
     let [rows, columns] = others(along);
-    let height = taps(from.shape()[rows], to.shape()[rows]);
-    let width = taps(from.shape()[columns], to.shape()[columns]);
+    let rounding = Rounding::of_slices(to.shape()[rows], to.shape()[columns]);
+    let height = taps(from.shape()[rows], to.shape()[rows], rounding);
+    let width = taps(from.shape()[columns], to.shape()[columns], rounding);
     let sources = nearest_exact(from.shape()[along], to.shape()[along]);
     let front = [along, rows, columns];
     let from = from.view().permuted_axes(front);

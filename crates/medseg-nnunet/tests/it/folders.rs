@@ -129,6 +129,38 @@ fn a_trainer_may_replace_the_normalisation() {
         model.checkpoint(Fold::Number(0)).map(|_| model.configuration.architecture)
     };
     assert_eq!(open("nnUNetTrainerBN").unwrap(), architecture);
-    let extra = message(open("nnUNetTrainer"));
-    assert!(extra.ends_with("norm.running_mean, which the plans' network lacks"), "{extra}");
+    // A class derived from it has another name; the weights tell.
+    assert_eq!(open("MyTrainer").unwrap(), architecture);
+}
+
+#[test]
+fn two_names_of_a_parameter_must_agree() {
+    let root = tempfile::tempdir().unwrap();
+    copy("plain_2d", root.path(), &["fold_0"]);
+    let configuration = Plans::open(root.path().join("plans.json")).unwrap().configuration("2d").unwrap();
+    let parameters = NetworkKeys::new(&configuration.architecture, 2, 4);
+    let parameters = parameters.parameters();
+    // Names of nnU-Net's modules: the encoder again within the decoder, and each block's parts as a list.
+    let first = parameters.iter().find(|parameter| parameter.key.starts_with("encoder.")).unwrap();
+    let again = [first.key.replace(".conv.", ".all_modules.0."), format!("decoder.{}", first.key)];
+    let check = |key: &str, offset: i64| {
+        let mut weights = b"}(".to_vec();
+        let named = parameters.iter().map(|parameter| (parameter.key.as_str(), &parameter.shape, 0));
+        for (key, shape, offset) in named.chain([(key, &first.shape, offset)]) {
+            let shape: Vec<i64> = shape.iter().map(|size| *size as i64).collect();
+            let strides: Vec<i64> = (0..shape.len()).map(|axis| shape[axis + 1..].iter().product()).collect();
+            weights.extend(text(key));
+            weights.extend(tensor("FloatStorage", offset, &shape, &strides));
+        }
+        weights.push(b'u');
+        let values: Vec<u8> = (0..48 * 24 * 9 + 9).flat_map(|n| (n as f32).to_le_bytes()).collect();
+        let file = zip(&[("a/data.pkl", &checkpoint_of("T", &weights)), ("a/data/0", &values)]);
+        std::fs::write(root.path().join("fold_0").join(CHECKPOINT), file).unwrap();
+        ModelFolder::open(root.path()).unwrap().checkpoint(Fold::Number(0)).map(drop)
+    };
+    for key in &again {
+        assert!(check(key, 0).is_ok(), "{key}");
+        let message = message(check(key, 1));
+        assert!(message.contains(key) && message.contains("the same parameter"), "{message}");
+    }
 }

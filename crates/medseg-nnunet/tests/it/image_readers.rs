@@ -74,6 +74,30 @@ fn reorientation_turns_voxels_and_spacings_and_leads_back() {
     }
 }
 
+/// Orientations as SimpleITK 2.5.7 sees them: the sform only if it is of the scanner or alone, LPS without both forms.
+#[test]
+fn itk_chooses_among_the_two_forms_by_their_codes() {
+    const QFORM_CODE: usize = 252;
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "image.nii", [3.0, 2.0, 1.0]);
+    let plain = fs::read(&path).unwrap();
+    let turned = |qform: i16, sform: i16, reader| {
+        let mut bytes = plain.clone();
+        bytes[QFORM_CODE..QFORM_CODE + 2].copy_from_slice(&qform.to_le_bytes());
+        bytes[QFORM_CODE + 2..QFORM_CODE + 4].copy_from_slice(&sform.to_le_bytes());
+        // The quaternion turns by a half about the third axis: i to the left, j to the back. The sform has RAS.
+        bytes[256..268].copy_from_slice(&[0.0_f32, 0.0, 1.0].map(f32::to_le_bytes).concat());
+        fs::write(&path, bytes).unwrap();
+        let first = read_case(&[&path], reader).unwrap().data[[0, 0, 0, 0]];
+        first != ramp()[[0, 0, 0]]
+    };
+    let itk = |qform, sform| turned(qform, sform, ImageReader::SimpleItkReorient);
+    assert!(itk(0, 0) && itk(1, 0) && itk(1, 2) && itk(2, 4));
+    assert!(!itk(0, 1) && !itk(0, 2) && !itk(1, 1) && !itk(4, 1));
+    let nibabel = |qform, sform| turned(qform, sform, ImageReader::NibabelReorient);
+    assert!(nibabel(1, 0) && !nibabel(1, 2) && !nibabel(0, 1));
+}
+
 #[test]
 fn channels_come_from_files_and_from_further_axes() {
     let folder = tempfile::tempdir().unwrap();

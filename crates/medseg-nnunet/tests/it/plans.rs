@@ -236,13 +236,27 @@ fn data_sets_of_labels_and_of_regions_are_read() {
 }
 
 #[test]
+fn labels_may_be_texts_and_whole_numbers_with_a_point() {
+    let text = |a: &str| {
+        let labels = format!(r#"{{"background": "0", "a": {a}}}"#);
+        format!(r#"{{"channel_names": {{"0": "CT"}}, "file_ending": ".nii.gz", "labels": {labels}}}"#)
+    };
+    for a in ["1", r#""1""#, "1.0", "[1]"] {
+        assert_eq!(Dataset::from_json(&text(a)).unwrap().labels[1].values, [1], "{a}");
+    }
+}
+
+#[test]
 fn wrong_data_sets_are_refused() {
     let message = |labels: &str, more: &str| {
         let text = format!(r#"{{"channel_names": {{"0": "CT"}}, "file_ending": ".nii.gz", "labels": {labels}{more}}}"#);
         Dataset::from_json(&text).unwrap_err().to_string()
     };
     assert_eq!(message(r#"{"a": 1}"#, ""), "labels.background should be 0");
-    assert_eq!(message(r#"{"background": 0, "a": "1"}"#, ""), "labels.a should be a label value or a list of them");
+    for wrong in [r#""x""#, "1.5", "-1", "null"] {
+        let labels = format!(r#"{{"background": 0, "a": {wrong}}}"#);
+        assert_eq!(message(&labels, ""), "labels.a should be a label value or a list of them");
+    }
     assert_eq!(message(r#"{"background": 0, "a": 70000}"#, ""), "labels.a should be a label value or a list of them");
     assert_eq!(message(r#"{"background": 0, "a": []}"#, ""), "labels.a should be a label value or a list of them");
     assert_eq!(

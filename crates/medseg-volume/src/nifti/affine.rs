@@ -53,7 +53,8 @@ fn slack(version: NiftiVersion) -> f64 {
     }
 }
 
-fn qform(fields: &NiftiFields, warnings: &mut Vec<Warning>) -> [[f64; 4]; 3] {
+/// The affine of the quaternion.
+pub(super) fn qform(fields: &NiftiFields, warnings: &mut Vec<Warning>) -> [[f64; 4]; 3] {
     let [b, c, d] = fields.quatern;
     let squared = b * b + c * c + d * d;
     let missing = 1.0 - squared;

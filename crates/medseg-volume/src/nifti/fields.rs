@@ -46,6 +46,12 @@ impl NiftiFields {
         self.xyzt_units & 7
     }
 
+    /// The first three rows of the affine that the quaternion describes, in the header's unit, whatever its code.
+    #[must_use]
+    pub fn qform(&self) -> [[f64; 4]; 3] {
+        super::affine::qform(self, &mut Vec::new())
+    }
+
     /// The free text up to its first zero; bytes that are not UTF-8 are replaced.
     #[must_use]
     pub fn description(&self) -> String {

@@ -44,7 +44,7 @@ pub struct NnUnetArgs {
     /// Steps of a `postprocessing.json` that clean the mask; nnU-Net applies them by a command of its own
     #[arg(long, value_name = "FILE")]
     postprocessing: Option<PathBuf>,
-    /// Mask of a cascade's stage before
+    /// Mask of a cascade's stage before; for a folder of cases the folder with NAME.nii.gz of each
     #[arg(long, value_name = "MASK")]
     previous: Option<PathBuf>,
     /// Write a volume of probabilities for each class to this folder; for a folder of cases, to a folder in it for each case
@@ -95,12 +95,20 @@ pub fn predict(request: &Request<'_>, device: &Device, console: &mut Console) ->
         return one(request, &segmenter, console);
     }
     paths::refuse_folder_over_input(request.mask, request.image)?;
+    if let Some(previous) = &request.options.previous {
+        if !previous.is_dir() {
+            let previous = previous.display();
+            return Err(CliError::Usage(format!("{previous} is no folder: each case needs a mask of its own")));
+        }
+        paths::refuse_folder_over_input(request.mask, previous)?;
+    }
     let _lock = FolderLock::acquire(request.mask)?;
     let mut failed = 0;
     for (case, image) in &cases {
         let mask = request.mask.join(format!("{case}{}", segmenter.file_ending()));
         let mut options = request.options.clone();
         options.save_probabilities = options.save_probabilities.map(|folder| folder.join(case));
+        options.previous = options.previous.map(|folder| folder.join(format!("{case}{}", segmenter.file_ending())));
         let request = Request { image, mask: &mask, options: &options, ..*request };
         if let Err(error) = one(&request, &segmenter, console) {
             let (CliError::Usage(text) | CliError::Failed(text)) = error;
