@@ -10,6 +10,7 @@ mod halves;
 mod intensities;
 mod labels;
 mod logits;
+mod masks;
 mod networks;
 mod random;
 mod region;
