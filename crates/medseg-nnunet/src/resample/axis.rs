@@ -30,7 +30,7 @@ enum Taps {
 }
 
 /// The centre of an output voxel in the input's voxels.
-fn centre(at: usize, scale: f64) -> f64 {
+pub(super) fn centre(at: usize, scale: f64) -> f64 {
     (at as f64 + 0.5) * scale - 0.5
 }
 
@@ -41,7 +41,7 @@ pub(super) fn nearest(from: usize, to: usize) -> Vec<usize> {
 }
 
 /// The lower neighbour of each output voxel and the weight of the upper one.
-pub(super) fn linear(from: usize, to: usize) -> Vec<(usize, f64)> {
+fn linear(from: usize, to: usize) -> Vec<(usize, f64)> {
     let scale = from as f64 / to as f64;
     let tap = |at: usize| {
         let centre = centre(at, scale).clamp(0.0, (from - 1) as f64);

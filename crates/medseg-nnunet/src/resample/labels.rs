@@ -4,7 +4,7 @@ use ndarray::{ArrayView3, ArrayViewMut3, Axis as Along};
 use rayon::prelude::*;
 
 use super::LabelResizeRule;
-use super::axis::{linear, nearest};
+use super::axis::{centre, nearest};
 use super::torch::{Rounding, Tap, nearest_exact, others, taps};
 
 /// A voxel's label by its eight corners: labels and positions in the order of the axes, the last one fastest.
@@ -26,7 +26,7 @@ pub(super) struct Torch {
     pub(super) memory_efficient: bool,
 }
 
-/// The lower and the upper neighbour, the weight of the upper one, and the nearest one of the two: 0 or 1.
+/// The lower and the upper neighbour, the weight of the lower one, and the nearest one of the two: 0 or 1.
 type SplineTap = (usize, usize, f64, usize);
 
 /// The labels of the corners in ascending order, each once.
@@ -51,7 +51,7 @@ impl Rule for Spline {
     }
 
     fn choose(&self, corners: &[i16; 8], taps: [SplineTap; 3]) -> i16 {
-        let weights = taps.map(|(_, _, above, _)| [1.0 - above, above]);
+        let weights = taps.map(|(_, _, below, _)| [below, 1.0 - below]);
         let (labels, count) = distinct(corners);
         let share = |label: i16| {
             let mut sum = 0.0;
@@ -100,12 +100,18 @@ impl Rule for Torch {
     }
 }
 
-/// The taps of [`Spline`] along an axis.
+/// The taps of [`Spline`] along an axis. Beyond the image both neighbours are the edge.
+///
+/// Ties depend on the last bit of the weights: as in SciPy, the upper one is the rest to 1.
 fn spline_taps(from: usize, to: usize) -> Vec<SplineTap> {
-    let tap = |((lower, above), near): ((usize, f64), usize)| {
-        (lower, (lower + 1).min(from - 1), above, usize::from(near > lower))
+    let scale = from as f64 / to as f64;
+    let voxel = |at: f64| (at.max(0.0) as usize).min(from - 1);
+    let tap = |(at, near): (usize, usize)| {
+        let centre = centre(at, scale);
+        let (lower, upper) = (voxel(centre.floor()), voxel(centre.floor() + 1.0));
+        (lower, upper, 1.0 - (centre - centre.floor()), usize::from(near > lower))
     };
-    linear(from, to).into_iter().zip(nearest(from, to)).map(tap).collect()
+    nearest(from, to).into_iter().enumerate().map(tap).collect()
 }
 
 /// Resamples along all axes, or, across the axis `along`, slice by slice and then the nearest slices.
@@ -117,7 +123,7 @@ pub(super) fn resize(
     to: &mut ArrayViewMut3<'_, i16>,
 ) {
     let (old, new) = (from.raw_dim(), to.raw_dim());
-    let at_nearest = |axis: usize| nearest(old[axis], new[axis]).into_iter().map(|near| (near, near, 0.0, 0)).collect();
+    let at_nearest = |axis: usize| nearest(old[axis], new[axis]).into_iter().map(|near| (near, near, 1.0, 0)).collect();
     let of = |axis: usize| {
         if order == 0 || along == Some(axis) { at_nearest(axis) } else { spline_taps(old[axis], new[axis]) }
     };

@@ -10,6 +10,7 @@ mod folders;
 mod halves;
 mod hostile_pickles;
 mod image_readers;
+mod oracle;
 mod plans;
 mod postprocessing;
 mod preprocess_bad_input;
