@@ -55,7 +55,7 @@ impl Settings {
         std::fs::write(to.join("plans.json"), plans.to_string()).unwrap();
         std::fs::copy(from.path.join("dataset.json"), to.join("dataset.json")).unwrap();
         for fold in &from.folds {
-            let mut checkpoint = std::fs::read(from.checkpoint_path(*fold)).unwrap();
+            let mut checkpoint = std::fs::read(from.weights_path(*fold)).unwrap();
             mirror(&mut checkpoint, &self.mirrored);
             let folder = to.join(fold.to_string());
             std::fs::create_dir(&folder).unwrap();
