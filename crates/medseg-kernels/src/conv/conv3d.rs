@@ -2,7 +2,7 @@
 
 use super::im2col::{Geometry, im2col, im2col_weight_grad, packed_weights, transposed};
 use super::pointwise::{pointwise, pointwise_weight_grad, pointwise_weights};
-use super::winograd::{Pass, transformed, winograd, winograd_weight_grad};
+use super::winograd::{Pass, Tile, transformed, winograd, winograd_weight_grad};
 use super::{Arithmetic, Sink, Source};
 use crate::isa::Isa;
 use crate::memory::Buffer;
@@ -13,7 +13,8 @@ use crate::memory::Buffer;
 pub enum Algorithm {
     /// A product of a small matrix with every voxel: kernel 1×1×1, stride 1, no padding.
     Pointwise,
-    /// Winograd's F(2, 3) along depth and height: kernel 3×3×3, stride 1, padding up to 2.
+    /// Winograd's F(2, 3) along depth and height: kernel 3×3×3 or, along height alone, 1×3×3; stride 1, a padding that the
+    /// kernel reaches beyond. Gradients of a 1×3×3 kernel's weights are summed as by [`Im2col`](Self::Im2col).
     Winograd,
     /// A matrix product with copies of the receptive fields, a few rows at a time: any kernel, stride and padding.
     Im2col,
@@ -100,7 +101,8 @@ impl Conv3d {
         Self { isa, ..self }
     }
 
-    /// The algorithm that computes this convolution.
+    /// The algorithm that computes this convolution; of few input channels the forward pass takes
+    /// [`Im2col`](Algorithm::Im2col) all the same, unless another was asked for.
     ///
     /// # Panics
     /// If one was asked for that does not suit kernel, stride and padding.
@@ -108,12 +110,18 @@ impl Conv3d {
     pub fn algorithm(&self) -> Algorithm {
         let fastest = match self.kernel {
             [1, 1, 1] if self.stride == [1; 3] && self.padding == [0; 3] => Algorithm::Pointwise,
-            [3, 3, 3] if self.stride == [1; 3] && self.padding.iter().all(|p| *p <= 2) => Algorithm::Winograd,
+            _ if self.tile().is_some() => Algorithm::Winograd,
             _ => Algorithm::Im2col,
         };
         let algorithm = self.algorithm.unwrap_or(fastest);
         assert!(algorithm == fastest || algorithm == Algorithm::Im2col, "{algorithm:?} does not compute {self:?}");
         algorithm
+    }
+
+    /// The tile of Winograd's algorithm, where it suits kernel, stride and padding.
+    fn tile(&self) -> Option<Tile> {
+        let reached = (0..3).all(|a| self.padding[a] < self.kernel[a]);
+        Tile::of(self.kernel).filter(|_| self.stride == [1; 3] && reached)
     }
 
     /// Output shape for an input of this shape: `(size + 2 padding - kernel) / stride + 1`, rounded down.
@@ -134,18 +142,20 @@ impl Conv3d {
         self.check_weight(weight);
         assert_eq!(x.channels(), self.in_channels, "input channels");
         check_sink(out, [x.batch(), self.out_channels], geometry.output);
-        match self.algorithm() {
-            Algorithm::Pointwise => {
+        let few = |tile: &Tile| self.in_channels <= tile.few_channels() && self.arithmetic == Arithmetic::F32;
+        let tile = self.tile().filter(|tile| self.algorithm.is_some() || !few(tile));
+        match (self.algorithm(), tile) {
+            (Algorithm::Pointwise, _) => {
                 let weight = pointwise_weights(weight, self.out_channels, self.in_channels, Pass::Forward);
                 pointwise(self.isa, x, &weight, out);
             }
-            Algorithm::Winograd => {
+            (Algorithm::Winograd, Some(tile)) => {
                 // A single channel would leave half of every word empty.
                 let arithmetic = if self.in_channels > 1 { self.arithmetic } else { Arithmetic::F32 };
-                let weight = transformed(weight, self.out_channels, self.in_channels, Pass::Forward, arithmetic);
-                winograd(self.isa, arithmetic, x, &weight, self.padding, out);
+                let weight = transformed(tile, weight, self.out_channels, self.in_channels, Pass::Forward, arithmetic);
+                winograd(self.isa, arithmetic, tile, x, &weight, self.padding, out);
             }
-            Algorithm::Im2col => {
+            _ => {
                 im2col(self.isa, &x.dense(), &geometry, &packed_weights(weight, self.out_channels), out);
             }
         }
@@ -169,15 +179,16 @@ impl Conv3d {
     #[must_use]
     pub fn prepare_input_grad<'a>(&self, weight: &'a [f32], shape: [usize; 3]) -> InputGrad<'a> {
         self.check_weight(weight);
-        let prepared = match self.algorithm() {
-            Algorithm::Pointwise => {
+        let prepared = match (self.algorithm(), self.tile()) {
+            (Algorithm::Pointwise, _) => {
                 Prepared::Pointwise(pointwise_weights(weight, self.out_channels, self.in_channels, Pass::InputGrad))
             }
-            Algorithm::Winograd => {
+            (Algorithm::Winograd, Some(tile)) => {
                 let (out_channels, in_channels) = (self.out_channels, self.in_channels);
-                Prepared::Winograd(transformed(weight, out_channels, in_channels, Pass::InputGrad, Arithmetic::F32))
+                let weight = transformed(tile, weight, out_channels, in_channels, Pass::InputGrad, Arithmetic::F32);
+                Prepared::Winograd(tile, weight)
             }
-            Algorithm::Im2col => Prepared::Im2col(weight),
+            _ => Prepared::Im2col(weight),
         };
         InputGrad { conv: *self, geometry: self.geometry(shape), prepared }
     }
@@ -192,12 +203,12 @@ impl Conv3d {
         assert_eq!(x.channels(), self.in_channels, "input channels");
         let voxels: usize = geometry.output.iter().product();
         assert_eq!(grad.len(), x.batch() * self.out_channels * voxels, "gradient values");
-        match self.algorithm() {
-            Algorithm::Pointwise => pointwise_weight_grad(self.isa, x, grad, self.out_channels),
-            Algorithm::Winograd => winograd_weight_grad(self.isa, x, grad, self.out_channels, self.padding),
-            Algorithm::Im2col => {
-                im2col_weight_grad(self.isa, &x.dense(), grad, &geometry, self.in_channels, self.out_channels)
+        match (self.algorithm(), self.tile()) {
+            (Algorithm::Pointwise, _) => pointwise_weight_grad(self.isa, x, grad, self.out_channels),
+            (Algorithm::Winograd, Some(Tile::Deep)) => {
+                winograd_weight_grad(self.isa, x, grad, self.out_channels, self.padding)
             }
+            _ => im2col_weight_grad(self.isa, &x.dense(), grad, &geometry, self.in_channels, self.out_channels),
         }
     }
 
@@ -223,7 +234,7 @@ pub struct InputGrad<'a> {
 #[derive(Debug)]
 enum Prepared<'a> {
     Pointwise(Vec<f32>),
-    Winograd(Buffer),
+    Winograd(Tile, Buffer),
     Im2col(&'a [f32]),
 }
 
@@ -238,8 +249,9 @@ impl InputGrad<'_> {
         let source = Source::new(grad, out.batch(), conv.out_channels, geometry.output);
         match prepared {
             Prepared::Pointwise(weight) => pointwise(conv.isa, &source, weight, out),
-            Prepared::Winograd(weight) => {
-                winograd(conv.isa, Arithmetic::F32, &source, weight, conv.padding.map(|p| 2 - p), out);
+            Prepared::Winograd(tile, weight) => {
+                let padding = std::array::from_fn(|a| conv.kernel[a] - 1 - conv.padding[a]);
+                winograd(conv.isa, Arithmetic::F32, *tile, &source, weight, padding, out);
             }
             Prepared::Im2col(weight) => transposed(conv.isa, grad, geometry, weight, out),
         }

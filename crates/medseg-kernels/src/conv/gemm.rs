@@ -22,7 +22,7 @@ pub(crate) fn gemm(isa: Isa, x: &[&[f32]], weights: &[f32], outs: &mut [&mut [f3
 /// each of `x`; the processor has V's instructions.
 #[inline(always)]
 unsafe fn gemm_rows<V: Lanes>(x: &[&[f32]], weights: &[f32], to: [*mut f32; BLOCK], lanes: usize, count: usize) {
-    // SAFETY: vectors are used where they lie wholly below `count`; the rest is done value by value.
+    // SAFETY: vectors are used where they lie wholly below `count`; fewer values than a vector are done one by one.
     unsafe {
         let mut at = 0;
         while at + VECTORS * V::WIDTH <= count {
@@ -32,6 +32,13 @@ unsafe fn gemm_rows<V: Lanes>(x: &[&[f32]], weights: &[f32], to: [*mut f32; BLOC
         while at + V::WIDTH <= count {
             chunk::<V, 1>(x, weights, to, lanes, at);
             at += V::WIDTH;
+        }
+        if at == count {
+            return;
+        }
+        if count >= V::WIDTH {
+            // Some voxels once more: each is the same sum wherever its vector begins.
+            return chunk::<V, 1>(x, weights, to, lanes, count - V::WIDTH);
         }
         let weights = weights.as_ptr();
         for v in at..count {

@@ -1,7 +1,8 @@
 //! Every instruction isa against sums written out, at shape around and far from a vector's width.
 
+use super::im2col::{Geometry, im2col_weight_grad};
 use super::pointwise::{pointwise, pointwise_weight_grad, pointwise_weights};
-use super::winograd::{Pass, transformed, winograd, winograd_weight_grad};
+use super::winograd::{Pass, Tile, transformed, winograd, winograd_weight_grad};
 use super::{Arithmetic, Part, Read, Scale, Sink, Source};
 use crate::isa::Isa;
 use crate::upsample::Axis;
@@ -33,24 +34,28 @@ pub(crate) fn numbers(count: usize, seed: u64) -> Vec<f32> {
 struct Case {
     x: Volumes,
     output: usize,
-    kernel: usize,
+    kernel: [usize; 3],
     padding: [usize; 3],
 }
 
 impl Case {
     fn output_shape(&self) -> [usize; 3] {
-        std::array::from_fn(|a| self.x.shape[a] + 2 * self.padding[a] + 1 - self.kernel)
+        std::array::from_fn(|a| self.x.shape[a] + 2 * self.padding[a] + 1 - self.kernel[a])
+    }
+
+    fn taps(&self) -> usize {
+        self.kernel.iter().product()
     }
 
     /// Calls `visit(output index, input index, weight index)` for every product of the convolution.
     fn products(&self, mut visit: impl FnMut(usize, usize, usize)) {
-        let (k, [d, h, w], out) = (self.kernel, self.x.shape, self.output_shape());
+        let ([_, kh, kw], [d, h, w], out) = (self.kernel, self.x.shape, self.output_shape());
         for n in 0..self.x.batch {
             for (o, c) in (0..self.output).flat_map(|o| (0..self.x.channels).map(move |c| (o, c))) {
                 for position in 0..out.iter().product() {
                     let at = [position / (out[1] * out[2]), position / out[2] % out[1], position % out[2]];
-                    for tap in 0..k.pow(3) {
-                        let offset = [tap / (k * k), tap / k % k, tap % k];
+                    for tap in 0..self.taps() {
+                        let offset = [tap / (kh * kw), tap / kw % kh, tap % kw];
                         let from: [isize; 3] =
                             std::array::from_fn(|a| (at[a] + offset[a]) as isize - self.padding[a] as isize);
                         if (0..3).all(|a| (0..self.x.shape[a] as isize).contains(&from[a])) {
@@ -58,7 +63,7 @@ impl Case {
                             visit(
                                 (n * self.output + o) * out.iter().product::<usize>() + position,
                                 (((n * self.x.channels + c) * d + z) * h + y) * w + x,
-                                (o * self.x.channels + c) * k.pow(3) + tap,
+                                (o * self.x.channels + c) * self.taps() + tap,
                             );
                         }
                     }
@@ -70,7 +75,7 @@ impl Case {
     fn check(&self, isa: Isa) {
         let voxels: usize = self.output_shape().iter().product();
         let x = numbers(self.x.len(), 1);
-        let weights = numbers(self.output * self.x.channels * self.kernel.pow(3), 2);
+        let weights = numbers(self.output * self.x.channels * self.taps(), 2);
         let gradient = numbers(self.x.batch * self.output * voxels, 3);
         let (mut y, mut grad_x) = (vec![0.0f32; gradient.len()], vec![0.0f32; x.len()]);
         let mut grad_weight = vec![0.0f32; weights.len()];
@@ -79,20 +84,20 @@ impl Case {
             grad_x[i] += gradient[o] * weights[w];
             grad_weight[w] += gradient[o] * x[i];
         });
-        let what = format!("{isa:?} {:?} -> {} k{} p{:?}", self.x, self.output, self.kernel, self.padding);
+        let what = format!("{isa:?} {:?} -> {} k{:?} p{:?}", self.x, self.output, self.kernel, self.padding);
         let source = Source::new(&x, self.x.batch, self.x.channels, self.x.shape);
         assert!(self.forward(isa, &source, &weights) == y, "output, {what}");
         assert!(self.weights(isa, &source, &gradient) == grad_weight, "weights, {what}");
         assert!(self.input(isa, &gradient, &weights) == grad_x, "input, {what}");
         // Numbers this small are exact in bf16 too. Where there are no tiles, their layout is still tested.
         for half in [Arithmetic::Bf16, Arithmetic::Bf16Tiles] {
-            if self.kernel != 3 || (half == Arithmetic::Bf16 && !half.available()) {
+            let Some(tile) = Tile::of(self.kernel).filter(|_| half != Arithmetic::Bf16 || half.available()) else {
                 continue;
-            }
+            };
             let mut out = vec![f32::NAN; y.len()];
             let sink = Sink::new(&mut out, self.x.batch, self.output, voxels);
-            let words = transformed(&weights, self.output, self.x.channels, Pass::Forward, half);
-            winograd(isa, half, &source, &words, self.padding, &sink);
+            let words = transformed(tile, &weights, self.output, self.x.channels, Pass::Forward, half);
+            winograd(isa, half, tile, &source, &words, self.padding, &sink);
             assert!(out == y, "{half:?}, {what}");
         }
     }
@@ -101,18 +106,12 @@ impl Case {
         let voxels = self.output_shape().iter().product();
         let mut out = vec![f32::NAN; x.batch() * self.output * voxels];
         let sink = Sink::new(&mut out, x.batch(), self.output, voxels);
-        if self.kernel == 1 {
+        let Some(tile) = Tile::of(self.kernel) else {
             pointwise(isa, x, &pointwise_weights(weights, self.output, x.channels(), Pass::Forward), &sink);
-        } else {
-            winograd(
-                isa,
-                Arithmetic::F32,
-                x,
-                &transformed(weights, self.output, x.channels(), Pass::Forward, Arithmetic::F32),
-                self.padding,
-                &sink,
-            );
-        }
+            return out;
+        };
+        let weights = transformed(tile, weights, self.output, x.channels(), Pass::Forward, Arithmetic::F32);
+        winograd(isa, Arithmetic::F32, tile, x, &weights, self.padding, &sink);
         out
     }
 
@@ -121,20 +120,24 @@ impl Case {
         let source = Source::new(gradient, batch, self.output, self.output_shape());
         let mut out = vec![f32::NAN; self.x.len()];
         let sink = Sink::new(&mut out, batch, channels, shape.iter().product());
-        if self.kernel == 1 {
+        let Some(tile) = Tile::of(self.kernel) else {
             pointwise(isa, &source, &pointwise_weights(weights, self.output, channels, Pass::InputGrad), &sink);
-        } else {
-            let weights = transformed(weights, self.output, channels, Pass::InputGrad, Arithmetic::F32);
-            winograd(isa, Arithmetic::F32, &source, &weights, self.padding.map(|p| 2 - p), &sink);
-        }
+            return out;
+        };
+        let weights = transformed(tile, weights, self.output, channels, Pass::InputGrad, Arithmetic::F32);
+        let padding = std::array::from_fn(|a| self.kernel[a] - 1 - self.padding[a]);
+        winograd(isa, Arithmetic::F32, tile, &source, &weights, padding, &sink);
         out
     }
 
     fn weights(&self, isa: Isa, x: &Source<'_>, gradient: &[f32]) -> Vec<f32> {
-        if self.kernel == 1 {
-            pointwise_weight_grad(isa, x, gradient, self.output)
-        } else {
-            winograd_weight_grad(isa, x, gradient, self.output, self.padding)
+        match self.kernel {
+            [1, 1, 1] => pointwise_weight_grad(isa, x, gradient, self.output),
+            [3, 3, 3] => winograd_weight_grad(isa, x, gradient, self.output, self.padding),
+            kernel => {
+                let geometry = Geometry::new(self.x.shape, kernel, [1; 3], self.padding);
+                im2col_weight_grad(isa, &x.dense(), gradient, &geometry, self.x.channels, self.output)
+            }
         }
     }
 }
@@ -149,13 +152,15 @@ fn every_isa_is_exact_at_odd_sizes_and_channels() {
             let x = Volumes { batch: 1 + n % 3, channels, shape };
             for padding in [[1; 3], [2, 1, 2], [1, 2, 0]] {
                 if shape[2] + 2 * padding[2] >= 3 {
-                    Case { x, output, kernel: 3, padding }.check(isa);
+                    Case { x, output, kernel: [3; 3], padding }.check(isa);
+                    let [_, height, width] = padding;
+                    Case { x, output, kernel: [1, 3, 3], padding: [0, height, width] }.check(isa);
                 }
             }
             if shape.iter().all(|side| *side >= 3) {
-                Case { x, output, kernel: 3, padding: [0; 3] }.check(isa);
+                Case { x, output, kernel: [3; 3], padding: [0; 3] }.check(isa);
             }
-            Case { x, output, kernel: 1, padding: [0; 3] }.check(isa);
+            Case { x, output, kernel: [1; 3], padding: [0; 3] }.check(isa);
         }
     }
 }
@@ -164,11 +169,13 @@ fn every_isa_is_exact_at_odd_sizes_and_channels() {
 fn every_isa_is_exact_for_many_channels_and_for_long_volumes() {
     for isa in Isa::available() {
         let deep = Volumes { batch: 1, channels: 70, shape: [3, 2, 3] };
-        Case { x: deep, output: 37, kernel: 3, padding: [1; 3] }.check(isa);
-        Case { x: deep, output: 37, kernel: 1, padding: [0; 3] }.check(isa);
+        Case { x: deep, output: 37, kernel: [3; 3], padding: [1; 3] }.check(isa);
+        Case { x: deep, output: 37, kernel: [1, 3, 3], padding: [0, 1, 1] }.check(isa);
+        Case { x: deep, output: 37, kernel: [1; 3], padding: [0; 3] }.check(isa);
         let long = Volumes { batch: 1, channels: 2, shape: [41, 13, 19] };
-        Case { x: long, output: 5, kernel: 3, padding: [1; 3] }.check(isa);
-        Case { x: long, output: 5, kernel: 1, padding: [0; 3] }.check(isa);
+        Case { x: long, output: 5, kernel: [3; 3], padding: [1; 3] }.check(isa);
+        Case { x: long, output: 5, kernel: [1, 3, 3], padding: [0, 1, 1] }.check(isa);
+        Case { x: long, output: 5, kernel: [1; 3], padding: [0; 3] }.check(isa);
     }
 }
 
@@ -177,8 +184,9 @@ fn every_isa_is_exact_for_every_number_of_channels() {
     for isa in Isa::available() {
         for channels in 1..=17 {
             let x = Volumes { batch: 1 + channels % 2, channels, shape: [2, 3, 5] };
-            Case { x, output: 18 - channels, kernel: 3, padding: [1; 3] }.check(isa);
-            Case { x, output: 18 - channels, kernel: 1, padding: [0; 3] }.check(isa);
+            Case { x, output: 18 - channels, kernel: [3; 3], padding: [1; 3] }.check(isa);
+            Case { x, output: 18 - channels, kernel: [1, 3, 3], padding: [0, 1, 1] }.check(isa);
+            Case { x, output: 18 - channels, kernel: [1; 3], padding: [0; 3] }.check(isa);
         }
     }
 }
@@ -190,8 +198,10 @@ fn every_isa_is_exact_where_the_work_is_cut_up() {
     // Several blocks of output channels to a task, the last ones fewer.
     let blocks = Volumes { batch: 3, channels: 2, shape: [41, 5, 6] };
     for isa in Isa::available() {
-        Case { x: wide, output: 1, kernel: 3, padding: [1; 3] }.check(isa);
-        Case { x: blocks, output: 17, kernel: 3, padding: [1; 3] }.check(isa);
+        Case { x: wide, output: 1, kernel: [3; 3], padding: [1; 3] }.check(isa);
+        Case { x: wide, output: 1, kernel: [1, 3, 3], padding: [0, 1, 1] }.check(isa);
+        Case { x: blocks, output: 17, kernel: [3; 3], padding: [1; 3] }.check(isa);
+        Case { x: blocks, output: 17, kernel: [1, 3, 3], padding: [0, 1, 1] }.check(isa);
     }
 }
 
@@ -255,10 +265,10 @@ fn inputs_are_concatenated_normalised_and_upsampled_while_they_are_read() {
         .collect();
     let (source, plain) = (Source::from_parts(batch, shape, &parts), Source::from_parts(batch, shape, &plain));
     for isa in Isa::available() {
-        for (kernel, padding) in [(3, [1; 3]), (3, [0, 2, 1]), (1, [0; 3])] {
+        for (kernel, padding) in [([3; 3], [1; 3]), ([3; 3], [0, 2, 1]), ([1, 3, 3], [0, 1, 2]), ([1; 3], [0; 3])] {
             let case = Case { x: Volumes { batch, channels: 9, shape }, output: 5, kernel, padding };
-            let weights = numbers(5 * 9 * kernel.pow(3), 4);
-            assert!(case.forward(isa, &source, &weights) == case.forward(isa, &plain, &weights), "{isa:?} {kernel}");
+            let weights = numbers(5 * 9 * case.taps(), 4);
+            assert!(case.forward(isa, &source, &weights) == case.forward(isa, &plain, &weights), "{isa:?} {kernel:?}");
             let gradient = numbers(batch * 5 * case.output_shape().iter().product::<usize>(), 5);
             assert!(case.weights(isa, &source, &gradient) == case.weights(isa, &plain, &gradient), "{isa:?}");
         }
@@ -268,15 +278,15 @@ fn inputs_are_concatenated_normalised_and_upsampled_while_they_are_read() {
 #[test]
 fn the_gradient_of_concatenated_inputs_goes_to_both() {
     let (batch, shape) = (2, [3, 4, 17]);
-    let case = Case { x: Volumes { batch, channels: 11, shape }, output: 6, kernel: 3, padding: [1; 3] };
+    let case = Case { x: Volumes { batch, channels: 11, shape }, output: 6, kernel: [3; 3], padding: [1; 3] };
     let voxels: usize = shape.iter().product();
     let (gradient, weights) = (numbers(batch * 6 * voxels, 1), numbers(6 * 11 * 27, 2));
     for isa in Isa::available() {
         let whole = case.input(isa, &gradient, &weights);
         let (mut first, mut second) = (vec![f32::NAN; batch * 4 * voxels], vec![f32::NAN; batch * 7 * voxels]);
         let sink = Sink::from_parts(batch, voxels, [(&mut first, 4), (&mut second, 7)]);
-        let packed = transformed(&weights, 6, 11, Pass::InputGrad, Arithmetic::F32);
-        winograd(isa, Arithmetic::F32, &Source::new(&gradient, batch, 6, shape), &packed, [1; 3], &sink);
+        let packed = transformed(Tile::Deep, &weights, 6, 11, Pass::InputGrad, Arithmetic::F32);
+        winograd(isa, Arithmetic::F32, Tile::Deep, &Source::new(&gradient, batch, 6, shape), &packed, [1; 3], &sink);
         for (n, sample) in whole.chunks_exact(11 * voxels).enumerate() {
             assert!(sample[..4 * voxels] == first[n * 4 * voxels..][..4 * voxels], "{isa:?}");
             assert!(sample[4 * voxels..] == second[n * 7 * voxels..][..7 * voxels], "{isa:?}");

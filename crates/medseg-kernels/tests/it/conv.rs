@@ -59,6 +59,9 @@ fn every_algorithm_agrees_with_the_definition() {
         base.check(isa, Some(Algorithm::Im2col));
         Case { padding: [2, 0, 1], ..base }.check(isa, None);
         Case { kernel: [1; 3], padding: [0; 3], ..base }.check(isa, None);
+        for padding in [[0, 1, 1], [0, 0, 2], [0, 2, 0], [1, 1, 1]] {
+            Case { kernel: [1, 3, 3], padding, ..base }.check(isa, None);
+        }
         Case { kernel: [1; 3], padding: [0; 3], ..base }.check(isa, Some(Algorithm::Im2col));
         Case { kernel: [2; 3], stride: [2; 3], padding: [0; 3], ..base }.check(isa, None);
         Case { kernel: [3, 1, 2], stride: [1, 2, 3], padding: [1, 0, 1], ..base }.check(isa, None);

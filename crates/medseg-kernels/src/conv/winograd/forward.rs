@@ -6,7 +6,7 @@ use super::arithmetic::Arithmetic;
 use super::input::{self, Scratch};
 use super::product::products;
 use super::regions::{Cut, Region};
-use super::{BLOCK, POINTS, TAPS, half, output, tiles};
+use super::{BLOCK, TAPS, Tile, half, output, tiles};
 use crate::conv::sink::Sink;
 use crate::conv::source::Source;
 use crate::isa::Isa;
@@ -15,13 +15,14 @@ use crate::memory::Buffer;
 /// Fewer regions than this are worked on by several threads each.
 const MANY: usize = 32;
 
-/// Convolves with weights of [`transformed`](super::transformed) for the same arithmetic; stride 1. Writes all of `out`.
+/// Convolves with weights of [`transformed`](super::transformed) for the same arithmetic and tile; stride 1. Writes all of `out`.
 ///
 /// # Panics
 /// If the lengths do not agree or the kernel is larger than the padded input.
 pub(crate) fn winograd(
     isa: Isa,
     arithmetic: Arithmetic,
+    tile: Tile,
     x: &Source<'_>,
     weights: &[f32],
     padding: [usize; 3],
@@ -30,9 +31,9 @@ pub(crate) fn winograd(
     let out_channels = out.channels();
     let rows = arithmetic.rows(x.channels());
     assert!(cfg!(test) || arithmetic.available(), "this processor has no instructions for {arithmetic:?}");
-    let cut = Cut::new(x.shape(), padding, rows);
+    let cut = Cut::new(tile, x.shape(), padding, rows);
     let of_point = arithmetic.weight_rows(x.channels()) * TAPS * BLOCK;
-    assert_eq!(weights.len(), out_channels.div_ceil(BLOCK) * POINTS * of_point, "weights");
+    assert_eq!(weights.len(), out_channels.div_ceil(BLOCK) * tile.points() * of_point, "weights");
     let regions = cut.regions(x.batch());
     let work = Work { isa, arithmetic, cut, x, rows, weights, of_point, out_channels, out };
     if regions.len() >= MANY {
@@ -83,7 +84,7 @@ impl Work<'_> {
     /// Buffers for the products of so many blocks.
     fn buffers(&self, blocks: usize) -> Buffers {
         let v = Buffer::new(self.rows * self.cut.channel_len());
-        let m = Buffer::new(POINTS * blocks * BLOCK * self.cut.flat_stride());
+        let m = Buffer::new(self.cut.tile.points() * blocks * BLOCK * self.cut.flat_stride());
         Buffers { input: Input::default(), rows: Vec::new(), v, m }
     }
 
@@ -143,7 +144,7 @@ impl Work<'_> {
     /// The products of one point with one block of output channels: `m` [BLOCK][flat stride].
     fn products(&self, of: &Region, v: &[f32], block: usize, point: usize, m: &mut [f32]) {
         let m_stride = self.cut.flat_stride();
-        let weights = &self.weights[(block * POINTS + point) * self.of_point..][..self.of_point];
+        let weights = &self.weights[(block * self.cut.tile.points() + point) * self.of_point..][..self.of_point];
         let (v, v_stride) = (&v[point * m_stride..], self.cut.channel_len());
         let (rows, flat) = (self.rows, self.cut.flat(of));
         if self.arithmetic == Arithmetic::Bf16Tiles {

@@ -1,6 +1,6 @@
 //! Copying a region of the input and transforming it.
 
-use super::POINTS;
+use super::Tile;
 use super::regions::{Cut, Region, TAIL};
 use crate::conv::source::Channel;
 use crate::isa::{Isa, Lanes, WIDEST, on_isa};
@@ -12,7 +12,7 @@ pub(crate) struct Scratch {
     half: Vec<f32>,
 }
 
-/// Transforms the rows of one channel that a region reads into `v` [POINTS][flat stride], and what lies after them.
+/// Transforms the rows of one channel that a region reads into `v` [point][flat stride], and what lies after them.
 /// `next` is the channel that is read after this one.
 pub(crate) fn transform(
     isa: Isa,
@@ -24,7 +24,7 @@ pub(crate) fn transform(
     v: &mut [f32],
 ) {
     let stride = cut.stride();
-    let [planes, tiles] = [2 * of.tiles[0] + 2, of.tiles[1]];
+    let (planes, tiles, points) = (cut.tile.planes_read(of.tiles[0]), of.tiles[1], cut.tile.points());
     // Even rows and odd rows of a plane apart, so that the rows of all tiles lie at one offset from each other.
     let half = (tiles + 1) * stride;
     let rows = &mut scratch.rows;
@@ -37,15 +37,21 @@ pub(crate) fn transform(
     // The zeros on the left of whatever follows a row pad it on the right; the last row of all is followed by the tail.
     let count = row + TAIL;
     let whole = count.next_multiple_of(WIDEST);
-    assert!((of.tiles[0] - 1) * row + whole <= flat_stride && POINTS * flat_stride <= v.len());
+    assert!((of.tiles[0] - 1) * row + whole <= flat_stride && points * flat_stride <= v.len());
     assert!((planes - 1) * 2 * half + half + stride + whole <= rows.len());
     for z in 0..of.tiles[0] {
-        let rows = rows[4 * z * half..].as_ptr();
+        let rows = rows[cut.tile.planes() * z * 2 * half..].as_ptr();
         let v = v[z * row..].as_mut_ptr();
-        on_isa!(
-            isa,
-            transform_rows(rows: *const f32, half: usize, stride: usize, count: usize, v: *mut f32, flat_stride: usize)
-        );
+        match cut.tile {
+            Tile::Deep => on_isa!(
+                isa,
+                transform_rows(rows: *const f32, half: usize, stride: usize, count: usize, v: *mut f32, flat_stride: usize)
+            ),
+            Tile::Flat => on_isa!(
+                isa,
+                transform_plane(rows: *const f32, half: usize, stride: usize, count: usize, v: *mut f32, flat_stride: usize)
+            ),
+        }
     }
 }
 
@@ -112,6 +118,34 @@ unsafe fn transform_rows<V: Lanes>(
                 for (z, value) in along([a[y], b[y], c[y], d[y]]).into_iter().enumerate() {
                     value.store(v.add((z * 4 + y) * v_stride + at));
                 }
+            }
+            at += V::WIDTH;
+        }
+    }
+}
+
+/// Transforms `count` flat positions of one row of tiles of a plane.
+///
+/// # Safety
+/// As [`transform_rows`], with one plane.
+#[inline(always)]
+unsafe fn transform_plane<V: Lanes>(
+    rows: *const f32,
+    half: usize,
+    stride: usize,
+    count: usize,
+    v: *mut f32,
+    v_stride: usize,
+) {
+    // SAFETY: the pointers' reach is the caller's promise.
+    unsafe {
+        let mut at = 0;
+        while at < count {
+            let even = rows.add(at);
+            let odd = even.add(half);
+            let rows = [V::load(even), V::load(odd), V::load(even.add(stride)), V::load(odd.add(stride))];
+            for (y, value) in along(rows).into_iter().enumerate() {
+                value.store(v.add(y * v_stride + at));
             }
             at += V::WIDTH;
         }

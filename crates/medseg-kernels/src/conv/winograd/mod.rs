@@ -1,8 +1,9 @@
-//! The 3×3×3 convolution of stride 1 with fewer multiplications: Winograd's F(2, 3) along depth and height.
+//! Convolutions of 3×3×3 and 1×3×3 taps and stride 1 with fewer multiplications: Winograd's F(2, 3) along depth and height,
+//! or along height alone.
 //!
 //! Two neighbouring outputs of a 3-tap filter cost 6 multiplications; of sums of inputs with sums of weights they cost 4
 //! (Winograd 1980; Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016). Along two axes a tile
-//! of 2×2 output rows needs 16 products of rows where 36 were: 2.25 times fewer. The width keeps its three taps, so rows
+//! of 2×2 output rows needs 16 products of rows where 36 were: 2.25 times fewer, along one 1.5 times. The width keeps its three taps, so rows
 //! stay rows: every step runs over vectors of consecutive voxels, and nothing is shuffled.
 //!
 //! With d the four input rows of a tile along an axis, w the taps and y the two output rows:
@@ -30,19 +31,21 @@ mod input;
 mod output;
 mod product;
 mod regions;
+mod tile;
 mod tiles;
 mod weight_grad;
 mod weights;
 
 pub use arithmetic::Arithmetic;
 pub(crate) use forward::winograd;
+pub(crate) use tile::Tile;
 pub(crate) use weight_grad::winograd_weight_grad;
 pub(crate) use weights::{Pass, transformed};
 
-/// Products of rows a tile: 4 along depth times 4 along height.
-const POINTS: usize = 16;
-/// Taps of the kernel of one pair of channels.
-const KERNEL: usize = 27;
+/// Products of rows a tile of a 3×3×3 kernel: 4 along depth times 4 along height.
+const POINTS: usize = Tile::Deep.points();
+/// Taps of that kernel for one pair of channels.
+const KERNEL: usize = Tile::Deep.weights();
 /// Taps along the width.
 const TAPS: usize = 3;
 /// Output channels computed together.

@@ -1,11 +1,12 @@
 //! From products to output rows.
 
+use super::Tile;
 use super::regions::{Cut, Region};
 use crate::conv::sink::Sink;
 use crate::isa::{Isa, Lanes, on_isa};
 
 #[allow(clippy::too_many_arguments, reason = "one step of a longer computation")]
-/// Transforms the products `m` [POINTS][m stride] of one output channel and writes the region's rows of it; `rows` is
+/// Transforms the products `m` [point][m stride] of one output channel and writes the region's rows of it; `rows` is
 /// scratch. `point_stride` lies between the points of m.
 pub(crate) fn transform(
     isa: Isa,
@@ -20,17 +21,24 @@ pub(crate) fn transform(
     let stride = cut.stride();
     let flat = cut.flat(of);
     let row_stride = (flat + 16).next_multiple_of(16);
-    rows.resize(4 * row_stride, 0.0);
-    assert!(15 * point_stride + flat + 16 <= m.len());
+    let planes = cut.tile.planes();
+    rows.resize(2 * planes * row_stride, 0.0);
+    assert!((cut.tile.points() - 1) * point_stride + flat + 16 <= m.len());
     let (from, to) = (m.as_ptr(), rows.as_mut_ptr());
-    on_isa!(
-        isa,
-        transform_rows(from: *const f32, point_stride: usize, flat: usize, to: *mut f32, row_stride: usize)
-    );
+    match cut.tile {
+        Tile::Deep => on_isa!(
+            isa,
+            transform_rows(from: *const f32, point_stride: usize, flat: usize, to: *mut f32, row_stride: usize)
+        ),
+        Tile::Flat => on_isa!(
+            isa,
+            transform_plane(from: *const f32, point_stride: usize, flat: usize, to: *mut f32, row_stride: usize)
+        ),
+    }
     let [depth, height, width] = cut.output;
     for (half, values) in rows.chunks_exact(row_stride).enumerate() {
         for tile in 0..of.tiles[0] * of.tiles[1] {
-            let z = of.first[0] + tile / of.tiles[1] * 2 + half / 2;
+            let z = of.first[0] + tile / of.tiles[1] * planes + half / 2;
             let y = of.first[1] + tile % of.tiles[1] * 2 + half % 2;
             if z < depth && y < height {
                 // SAFETY: regions differ in sample, planes or rows and blocks in channels, so no other task writes this row.
@@ -62,6 +70,24 @@ unsafe fn transform_rows<V: Lanes>(m: *const f32, stride: usize, flat: usize, to
                 first.store(to.add(y * to_stride + at));
                 second.store(to.add((2 + y) * to_stride + at));
             }
+            at += V::WIDTH;
+        }
+    }
+}
+
+/// # Safety
+/// As [`transform_rows`], with 4 points and 2 rows.
+#[inline(always)]
+unsafe fn transform_plane<V: Lanes>(m: *const f32, stride: usize, flat: usize, to: *mut f32, to_stride: usize) {
+    // SAFETY: the pointers' reach is the caller's promise.
+    unsafe {
+        let mut at = 0;
+        while at < flat {
+            let m = m.add(at);
+            let [first, second] =
+                along([V::load(m), V::load(m.add(stride)), V::load(m.add(2 * stride)), V::load(m.add(3 * stride))]);
+            first.store(to.add(at));
+            second.store(to.add(to_stride + at));
             at += V::WIDTH;
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::isa::WIDEST;
 
-use super::POINTS;
+use super::Tile;
 
 /// Transformed values of a region that should stay in the second-level cache.
 const CACHED: usize = 1 << 17;
@@ -17,6 +17,7 @@ const SLACK: usize = WIDEST + TAIL;
 /// The shape of a convolution and the regions its output is cut into.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cut {
+    pub tile: Tile,
     /// Shape of the input.
     pub input: [usize; 3],
     pub padding: [usize; 3],
@@ -26,7 +27,7 @@ pub(crate) struct Cut {
     pub tiles: [usize; 2],
 }
 
-/// A box of tiles of one sample, each of 2×2 rows of the whole width.
+/// A box of tiles of one sample; their rows have the whole width.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Region {
     pub sample: usize,
@@ -40,18 +41,20 @@ impl Cut {
     /// Cuts for `channels` transformed channels that are held together.
     ///
     /// # Panics
-    /// If a kernel of 3 is larger than the padded input or lies wholly in the padding.
-    pub fn new(input: [usize; 3], padding: [usize; 3], channels: usize) -> Self {
-        assert!(padding.iter().all(|p| *p <= 2), "a padding of {padding:?} voxels is more than a kernel of 3 reaches");
+    /// If the kernel is larger than the padded input or lies wholly in the padding.
+    pub fn new(tile: Tile, input: [usize; 3], padding: [usize; 3], channels: usize) -> Self {
+        let kernel = tile.kernel();
+        let reached = (0..3).all(|a| padding[a] < kernel[a]);
+        assert!(reached, "a padding of {padding:?} voxels is more than a kernel of {kernel:?} reaches");
         let padded: [usize; 3] = std::array::from_fn(|a| input[a] + 2 * padding[a]);
-        assert!(padded.iter().all(|s| *s >= 3), "a kernel of 3 does not fit into {padded:?} voxels");
-        let output = padded.map(|s| s - 2);
-        let [depth, height] = [output[0].div_ceil(2), output[1].div_ceil(2)];
+        assert!((0..3).all(|a| padded[a] >= kernel[a]), "a kernel of {kernel:?} does not fit into {padded:?} voxels");
+        let output = std::array::from_fn(|a| padded[a] + 1 - kernel[a]);
+        let [depth, height] = [output[0].div_ceil(tile.planes()), output[1].div_ceil(2)];
         let stride = input[2] + padding[2];
-        let fitting = CACHED / (POINTS * channels * stride);
+        let fitting = CACHED / (tile.points() * channels * stride);
         let rows = fitting.max(ENOUGH.div_ceil(stride)).clamp(1, height);
         let planes = (ENOUGH / (rows * stride)).clamp(1, depth);
-        Self { input, padding, output, tiles: [planes, rows] }
+        Self { tile, input, padding, output, tiles: [planes, rows] }
     }
 
     /// Values from one row to the next in the flat arrays: the zeros that pad a row on the left pad the one before on the
@@ -79,18 +82,19 @@ impl Cut {
 
     /// Values of all points of one channel of a whole region.
     pub fn channel_len(&self) -> usize {
-        POINTS * self.flat_stride()
+        self.tile.points() * self.flat_stride()
     }
 
     /// All regions of `batch` samples.
     pub fn regions(&self, batch: usize) -> Vec<Region> {
         let mut regions = Vec::new();
-        let [depth, height] = [self.output[0].div_ceil(2), self.output[1].div_ceil(2)];
+        let planes = self.tile.planes();
+        let [depth, height] = [self.output[0].div_ceil(planes), self.output[1].div_ceil(2)];
         for sample in 0..batch {
             for z in (0..depth).step_by(self.tiles[0]) {
                 for y in (0..height).step_by(self.tiles[1]) {
                     let tiles = [self.tiles[0].min(depth - z), self.tiles[1].min(height - y)];
-                    regions.push(Region { sample, first: [2 * z, 2 * y], tiles });
+                    regions.push(Region { sample, first: [planes * z, 2 * y], tiles });
                 }
             }
         }

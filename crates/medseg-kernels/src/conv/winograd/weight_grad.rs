@@ -6,7 +6,7 @@ use super::correlation::correlate;
 use super::grad_rows;
 use super::input::{self, Scratch};
 use super::regions::{Cut, Region};
-use super::{KERNEL, POINTS, TAPS};
+use super::{KERNEL, POINTS, TAPS, Tile};
 use crate::conv::source::Source;
 use crate::isa::Isa;
 use crate::memory::Buffer;
@@ -36,7 +36,7 @@ pub(crate) fn winograd_weight_grad(
 ) -> Vec<f32> {
     let isa = isa.narrowed(out_channels);
     let channels = x.channels();
-    let cut = Cut::new(x.shape(), padding, (channels + out_channels).div_ceil(2));
+    let cut = Cut::new(Tile::Deep, x.shape(), padding, (channels + out_channels).div_ceil(2));
     assert_eq!(grad.len(), x.batch() * out_channels * cut.output.iter().product::<usize>(), "gradient values");
     let work = Work { isa, cut, x, channels, grad, out_channels };
     let regions = cut.regions(x.batch());

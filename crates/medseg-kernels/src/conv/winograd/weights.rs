@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::arithmetic::Arithmetic;
-use super::{BLOCK, KERNEL, POINTS, TAPS, half, tiles};
+use super::{BLOCK, TAPS, Tile, half, tiles};
 use crate::isa::vectorised;
 use crate::memory::Buffer;
 
@@ -26,21 +26,21 @@ impl Pass {
     }
 }
 
-/// Transforms weights `[out_channels, in_channels, 3, 3, 3]` into [block of channels written][point][row][tap][BLOCK], with
+/// Transforms weights `[out_channels, in_channels, kernel]` into [block of channels written][point][row][tap][BLOCK], with
 /// zeros where the last block has no channel. A row is a channel read, or in bf16 a word of two channels. Tiles have their
 /// own order of rows, taps and lanes: [`tiles::place`].
 pub(crate) fn transformed(
+    tile: Tile,
     weights: &[f32],
     out_channels: usize,
     in_channels: usize,
     pass: Pass,
     arithmetic: Arithmetic,
 ) -> Buffer {
-    assert_eq!(weights.len(), out_channels * in_channels * KERNEL, "weights");
-    let (kernels, _) = weights.as_chunks::<KERNEL>();
+    assert_eq!(weights.len(), out_channels * in_channels * tile.weights(), "weights");
     let (written, read) = pass.channels(out_channels, in_channels);
-    let kernels = Kernels { kernels, in_channels, written, read, pass };
-    let len = POINTS * arithmetic.weight_rows(read) * TAPS * BLOCK;
+    let kernels = Kernels { tile, weights, in_channels, written, read, pass };
+    let len = tile.points() * arithmetic.weight_rows(read) * TAPS * BLOCK;
     let mut packed = Buffer::new(written.div_ceil(BLOCK) * len);
     packed.par_chunks_exact_mut(len).enumerate().for_each(|(block, packed)| match arithmetic {
         Arithmetic::F32 => transform_block::<false>(kernels, block * BLOCK, packed),
@@ -52,12 +52,16 @@ pub(crate) fn transformed(
 
 type Lanes = [f32; BLOCK];
 
-static ZEROS: [f32; KERNEL] = [0.0; KERNEL];
+/// Points of the larger tile; of the smaller one the first are used.
+const POINTS: usize = Tile::Deep.points();
+
+static ZEROS: [f32; Tile::Deep.weights()] = [0.0; Tile::Deep.weights()];
 
 /// The kernels of every pair of channels, and the pass they are for.
 #[derive(Clone, Copy)]
 struct Kernels<'a> {
-    kernels: &'a [[f32; KERNEL]],
+    tile: Tile,
+    weights: &'a [f32],
     in_channels: usize,
     /// Channels that the pass writes.
     written: usize,
@@ -70,19 +74,25 @@ impl Kernels<'_> {
     /// Transformed kernels from channel `read` to BLOCK channels written from `first`, at one tap along the width.
     #[inline(always)]
     fn points(&self, first: usize, read: usize, tap: usize) -> [Lanes; POINTS] {
-        let lanes: [&[f32; KERNEL]; BLOCK] = std::array::from_fn(|lane| match self.pass {
-            _ if first + lane >= self.written || read >= self.read => &ZEROS,
-            Pass::Forward => &self.kernels[(first + lane) * self.in_channels + read],
-            Pass::InputGrad => &self.kernels[read * self.in_channels + first + lane],
+        let len = self.tile.weights();
+        let kernel = |written: usize, read: usize| &self.weights[(written * self.in_channels + read) * len..][..len];
+        let lanes: [&[f32]; BLOCK] = std::array::from_fn(|lane| match self.pass {
+            _ if first + lane >= self.written || read >= self.read => &ZEROS[..len],
+            Pass::Forward => kernel(first + lane, read),
+            Pass::InputGrad => kernel(read, first + lane),
         });
-        let [top, middle, bottom]: [[Lanes; 4]; 3] = std::array::from_fn(|z| {
-            along(std::array::from_fn(|y| {
-                let at = (z * 3 + y) * 3 + tap;
-                let at = if self.pass == Pass::Forward { at } else { KERNEL - 1 - at };
-                lanes.map(|kernel| kernel[at])
-            }))
-        });
+        let row = |z: usize, y: usize| {
+            let at = (z * 3 + y) * 3 + tap;
+            let at = if self.pass == Pass::Forward { at } else { len - 1 - at };
+            lanes.map(|kernel| kernel[at])
+        };
+        let plane = |z: usize| along([row(z, 0), row(z, 1), row(z, 2)]);
         let mut points = [[0.0; BLOCK]; POINTS];
+        if self.tile == Tile::Flat {
+            points[..4].copy_from_slice(&plane(0));
+            return points;
+        }
+        let [top, middle, bottom] = [plane(0), plane(1), plane(2)];
         for y in 0..4 {
             for (z, value) in along([top[y], middle[y], bottom[y]]).into_iter().enumerate() {
                 points[z * 4 + y] = value;
@@ -94,7 +104,8 @@ impl Kernels<'_> {
     /// Words of the transformed kernels of two channels read.
     #[inline(always)]
     fn words(&self, first: usize, row: usize, tap: usize) -> [Lanes; POINTS] {
-        let (mut words, odd) = (self.points(first, 2 * row, tap), self.points(first, 2 * row + 1, tap));
+        let mut words = self.points(first, 2 * row, tap);
+        let odd = self.points(first, 2 * row + 1, tap);
         for (even, odd) in words.iter_mut().zip(&odd) {
             *even = std::array::from_fn(|lane| half::word(even[lane], odd[lane]));
         }
@@ -105,7 +116,7 @@ impl Kernels<'_> {
 vectorised! {
     /// Transforms the weights of the channels written from `first`; in words of two channels read if `HALF`.
     fn transform_block<const HALF: bool>(kernels: Kernels<'_>, first: usize, packed: &mut [f32]) {
-        let of_point = packed.len() / POINTS;
+        let of_point = packed.len() / kernels.tile.points();
         for row in 0..of_point / (TAPS * BLOCK) {
             for tap in 0..TAPS {
                 let points = if HALF { kernels.words(first, row, tap) } else { kernels.points(first, row, tap) };
@@ -120,7 +131,8 @@ vectorised! {
 vectorised! {
     /// As [`transform_block`] in words, laid out for tiles.
     fn transform_block_for_tiles(kernels: Kernels<'_>, first: usize, packed: &mut [f32]) {
-        let rows = packed.len() / (POINTS * TAPS * BLOCK);
+        let points = kernels.tile.points();
+        let rows = packed.len() / (points * TAPS * BLOCK);
         for row in 0..rows {
             for tap in 0..TAPS {
                 let points = kernels.words(first, row, tap);
