@@ -1,6 +1,6 @@
 //! A small matrix times many columns.
 
-use crate::isa::{Isa, Lanes, on_isa};
+use crate::isa::{Isa, Lanes, WIDEST, on_isa};
 
 /// Output channels computed together.
 pub(crate) const BLOCK: usize = 8;
@@ -12,40 +12,48 @@ pub(crate) fn gemm(isa: Isa, x: &[&[f32]], weights: &[f32], outs: &mut [&mut [f3
     let lanes = outs.len();
     assert!(lanes <= BLOCK && weights.len() == x.len() * BLOCK);
     assert!(x.iter().all(|x| x.len() == count) && outs.iter().all(|out| out.len() == count));
+    if count < WIDEST {
+        return padded(isa, x, weights, outs, count);
+    }
     let mut to = [std::ptr::null_mut(); BLOCK];
     to.iter_mut().zip(outs).for_each(|(to, out)| *to = out.as_mut_ptr());
     on_isa!(isa, gemm_rows(x: &[&[f32]], weights: &[f32], to: [*mut f32; BLOCK], lanes: usize, count: usize));
 }
 
+/// [`gemm`] of fewer voxels than a vector holds, with zeros after them.
+fn padded(isa: Isa, x: &[&[f32]], weights: &[f32], outs: &mut [&mut [f32]], count: usize) {
+    let (mut values, mut sums) = (vec![0.0; x.len() * WIDEST], [[0.0; WIDEST]; BLOCK]);
+    values.chunks_exact_mut(WIDEST).zip(x).for_each(|(to, from)| to[..count].copy_from_slice(from));
+    let values: Vec<&[f32]> = values.chunks_exact(WIDEST).collect();
+    let mut to: Vec<&mut [f32]> = sums.iter_mut().take(outs.len()).map(|sums| &mut sums[..]).collect();
+    gemm(isa, &values, weights, &mut to, WIDEST);
+    outs.iter_mut().zip(&sums).for_each(|(out, sums)| out.copy_from_slice(&sums[..count]));
+}
+
 /// # Safety
-/// Each of `x` is readable and each of the first `lanes` of `to` writable for `count` values; `weights` holds BLOCK for
+/// Each of `x` is readable and each of the first `lanes` of `to` writable for `count` values, at least [`WIDEST`]; `weights` holds BLOCK for
 /// each of `x`; the processor has V's instructions.
 #[inline(always)]
 unsafe fn gemm_rows<V: Lanes>(x: &[&[f32]], weights: &[f32], to: [*mut f32; BLOCK], lanes: usize, count: usize) {
-    // SAFETY: vectors are used where they lie wholly below `count`; fewer values than a vector are done one by one.
+    // SAFETY: vectors lie wholly below `count`, which is a vector at least.
     unsafe {
         let mut at = 0;
-        while at + VECTORS * V::WIDTH <= count {
-            chunk::<V, VECTORS>(x, weights, to, lanes, at);
-            at += VECTORS * V::WIDTH;
-        }
-        while at + V::WIDTH <= count {
-            chunk::<V, 1>(x, weights, to, lanes, at);
-            at += V::WIDTH;
-        }
-        if at == count {
-            return;
-        }
-        if count >= V::WIDTH {
-            // Some voxels once more: each is the same sum wherever its vector begins.
-            return chunk::<V, 1>(x, weights, to, lanes, count - V::WIDTH);
-        }
-        let weights = weights.as_ptr();
-        for v in at..count {
-            for (lane, to) in to.iter().enumerate().take(lanes) {
-                let terms = x.iter().enumerate().map(|(c, x)| *weights.add(c * BLOCK + lane) * x[v]);
-                *to.add(v) = terms.sum();
+        while count - at >= V::WIDTH {
+            // Four vectors are better done as two and two than as three and one.
+            let vectors = match (count - at) / V::WIDTH {
+                4 => 2,
+                left => left.min(VECTORS),
+            };
+            match vectors {
+                1 => chunk::<V, 1>(x, weights, to, lanes, at),
+                2 => chunk::<V, 2>(x, weights, to, lanes, at),
+                _ => chunk::<V, VECTORS>(x, weights, to, lanes, at),
             }
+            at += vectors * V::WIDTH;
+        }
+        if at < count {
+            // Some voxels once more: each is the same sum wherever its vector begins.
+            chunk::<V, 1>(x, weights, to, lanes, count - V::WIDTH);
         }
     }
 }

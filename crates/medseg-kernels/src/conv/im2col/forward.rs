@@ -1,5 +1,7 @@
 //! The convolution.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::geometry::{Geometry, rows_of_a_task};
@@ -31,45 +33,70 @@ pub(crate) fn im2col(isa: Isa, x: &[f32], geometry: &Geometry, weights: &[f32], 
     let voxels: usize = geometry.input.iter().product();
     let batch = x.len() / (channels * voxels).max(1);
     assert_eq!((weights.len() % BLOCK, x.len()), (0, batch * channels * voxels), "weights and input");
-    let rows = rows_of_a_task(columns * width, height);
-    let tasks: Vec<[usize; 3]> = (0..batch)
-        .flat_map(|n| (0..depth).flat_map(move |z| (0..height).step_by(rows).map(move |y| [n, z, y])))
-        .collect();
-    tasks.par_iter().for_each_init(Vec::new, |scratch, &[n, z, y]| {
-        let (rows, count) = (rows.min(height - y), rows.min(height - y) * width);
-        let sample = &x[n * channels * voxels..][..channels * voxels];
-        fill_columns(geometry, sample, [z, y], rows, scratch);
+    let tasks = tasks([batch, depth * height, width], columns, out_channels.div_ceil(BLOCK));
+    tasks.par_iter().for_each_init(Vec::new, |scratch, task| {
+        let count = task.rows.len() * width;
+        let sample = &x[task.sample * channels * voxels..][..channels * voxels];
+        fill_columns(geometry, sample, task.rows.clone(), scratch);
         let columns: Vec<&[f32]> = scratch.chunks_exact(count).collect();
-        for (block, weights) in weights.chunks_exact(columns.len() * BLOCK).enumerate() {
+        for block in task.blocks.clone() {
+            let weights = &weights[block * columns.len() * BLOCK..][..columns.len() * BLOCK];
             let lanes = BLOCK.min(out_channels - block * BLOCK);
-            let at = (z * height + y) * width;
-            // SAFETY: tasks differ in sample, plane or rows, so no other one writes these voxels.
+            let at = task.rows.start * width;
+            // SAFETY: tasks differ in sample, rows or channels, so no other one writes these voxels.
             let mut outs: Vec<&mut [f32]> =
-                (0..lanes).map(|lane| unsafe { out.part(n, block * BLOCK + lane, at, count) }).collect();
+                (0..lanes).map(|lane| unsafe { out.part(task.sample, block * BLOCK + lane, at, count) }).collect();
             gemm(isa, &columns, weights, &mut outs, count);
         }
     });
 }
 
-/// For every channel of a sample and every tap, the values that `rows` rows of outputs from `[z, y]` read:
+/// Rows of a sample, counted over all its planes, and blocks of output channels.
+#[derive(Clone, Debug)]
+struct Task {
+    sample: usize,
+    rows: Range<usize>,
+    blocks: Range<usize>,
+}
+
+/// Divides `[batch, rows, width]` of outputs that `columns` copied values each make: as many rows as the cache holds, but
+/// enough to fill vectors, since small rows of deep stages would leave them empty. Where that makes few tasks, each is
+/// divided by its blocks of channels, and the copies are made again for every part.
+fn tasks([batch, rows, width]: [usize; 3], columns: usize, blocks: usize) -> Vec<Task> {
+    /// Voxels that three of the widest vectors take.
+    const ENOUGH: usize = 48;
+    /// Tasks from which every thread has enough of them.
+    const MANY: usize = 16;
+    let most = rows_of_a_task(columns * width, rows).max(ENOUGH.div_ceil(width)).min(rows);
+    let parts = rows.div_ceil(most);
+    let at_once = rows.div_ceil(parts);
+    let groups = MANY.div_ceil(batch * parts).min(blocks);
+    let mut tasks = Vec::new();
+    for sample in 0..batch {
+        for first in (0..rows).step_by(at_once) {
+            for group in 0..groups {
+                let blocks = group * blocks / groups..(group + 1) * blocks / groups;
+                tasks.push(Task { sample, rows: first..rows.min(first + at_once), blocks });
+            }
+        }
+    }
+    tasks
+}
+
+/// For every channel of a sample and every tap, the values that these rows of outputs, counted over all planes, read:
 /// [channel][tap][row][width].
-pub(crate) fn fill_columns(
-    geometry: &Geometry,
-    sample: &[f32],
-    [z, y]: [usize; 2],
-    rows: usize,
-    columns: &mut Vec<f32>,
-) {
+pub(crate) fn fill_columns(geometry: &Geometry, sample: &[f32], rows: Range<usize>, columns: &mut Vec<f32>) {
     let ([depth, height, width], out_width) = (geometry.input, geometry.output[2]);
     let channels = sample.len() / (depth * height * width);
-    columns.resize(channels * geometry.taps() * rows * out_width, 0.0);
+    let out_height = geometry.output[1];
+    columns.resize(channels * geometry.taps() * rows.len() * out_width, 0.0);
     let mut to = columns.chunks_exact_mut(out_width);
     for channel in sample.chunks_exact(depth * height * width) {
         for [tz, ty, tx] in geometry.places() {
-            let (plane, inside) = (geometry.met(0, z, tz), geometry.inside(tx));
-            for to in to.by_ref().take(rows).enumerate().map(|(row, to)| (y + row, to)) {
-                let (y, to) = to;
-                let (Some(z), Some(y)) = (plane, geometry.met(1, y, ty)) else {
+            let inside = geometry.inside(tx);
+            for (row, to) in rows.clone().zip(to.by_ref()) {
+                let (z, y) = (row / out_height, row % out_height);
+                let (Some(z), Some(y)) = (geometry.met(0, z, tz), geometry.met(1, y, ty)) else {
                     to.fill(0.0);
                     continue;
                 };

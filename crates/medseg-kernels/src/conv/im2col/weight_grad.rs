@@ -37,7 +37,8 @@ pub(crate) fn im2col_weight_grad(
         let (mut sums, mut scratch) = (vec![0.0f64; out_channels * columns], Vec::new());
         for &[n, z, y] in tasks {
             let (rows, count) = (rows.min(height - y), rows.min(height - y) * width);
-            fill_columns(geometry, &x[n * in_channels * voxels..][..in_channels * voxels], [z, y], rows, &mut scratch);
+            let (sample, first) = (&x[n * in_channels * voxels..][..in_channels * voxels], z * height + y);
+            fill_columns(geometry, sample, first..first + rows, &mut scratch);
             let columns: Vec<&[f32]> = scratch.chunks_exact(count).collect();
             let at = |o: usize| (n * out_channels + o) * out_voxels + (z * height + y) * width;
             let grads: Vec<&[f32]> = (0..out_channels).map(|o| &grad[at(o)..][..count]).collect();
