@@ -8,6 +8,11 @@
 KIND is `default` (128^3, 3 classes), `large` (the same on 512x512x200 with 25 classes), `anisotropic` (20x256x224, kernels
 1x3x3 and 3x3x3) or `residual` (the residual encoder M, one window). For mirrored windows leave `--disable-tta` out and
 call `predict FOLDER mirrored`.
+
+Any model of your own on a folder of cases NAME_0000.nii.gz, all folds, mirrored as it was trained:
+
+    medseg predict MODEL IMAGES OURS
+    python benches/peers/nnunet.py compare MODEL IMAGES OURS
 """
 
 import json
@@ -18,8 +23,9 @@ import time
 from pathlib import Path
 
 folder = Path(sys.argv[2])
+scratch = Path(sys.argv[4]) if sys.argv[1] == "compare" else folder
 for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
-    os.environ.setdefault(name, str(folder / name))
+    os.environ.setdefault(name, str(scratch / name))
 
 import numpy as np
 import SimpleITK as sitk
@@ -152,4 +158,25 @@ def predict():
         print(f"{int((peer != ours).sum())} of {peer.size} voxels differ")
 
 
-{"make": make, "predict": predict}[sys.argv[1]]()
+def compare():
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    images, ours = Path(sys.argv[3]), Path(sys.argv[4])
+    torch.set_num_threads(2)
+    predictor = nnUNetPredictor(use_mirroring=True, perform_everything_on_device=False, device=torch.device("cpu"))
+    predictor.initialize_from_trained_model_folder(str(folder), None, "checkpoint_final.pth")
+    ending, differing, voxels = predictor.dataset_json["file_ending"], 0, 0
+    channels = len(predictor.dataset_json["channel_names"])
+    peer = str(ours / f"peer{ending}")
+    for first in sorted(images.glob(f"*_0000{ending}")):
+        case = first.name.removesuffix(f"_0000{ending}")
+        files = [str(images / f"{case}_{channel:04}{ending}") for channel in range(channels)]
+        predictor.predict_from_files_sequential([files], [peer], save_probabilities=False, overwrite=True)
+        theirs, mask = (sitk.GetArrayFromImage(sitk.ReadImage(str(path))) for path in (peer, ours / f"{case}{ending}"))
+        differing, voxels = differing + int((theirs != mask).sum()), voxels + mask.size
+        print(f"{case}: {int((theirs != mask).sum())} of {mask.size} voxels differ")
+    os.remove(peer)
+    print(f"all: {differing} of {voxels} voxels differ")
+
+
+{"make": make, "predict": predict, "compare": compare}[sys.argv[1]]()

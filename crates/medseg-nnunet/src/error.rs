@@ -169,6 +169,16 @@ pub enum NnUnetError {
         /// The model's folder.
         path: PathBuf,
     },
+    /// A region of another shape than the image.
+    #[error("{}: the region has shape {found:?}, and the image {expected:?}", path.display())]
+    Region {
+        /// The region's file.
+        path: PathBuf,
+        /// Its shape.
+        found: [usize; 3],
+        /// The image's shape.
+        expected: [usize; 3],
+    },
     /// A label value that masks cannot hold.
     #[error("{}: the label value {value} is too large for a mask", path.display())]
     Label {

@@ -19,6 +19,7 @@ mod postprocessing;
 mod predict_options;
 mod preprocess;
 mod probabilities;
+mod region;
 mod resample;
 mod segmentation;
 mod separate_axis;

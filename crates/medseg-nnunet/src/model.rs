@@ -14,8 +14,9 @@ use crate::model_plan::ModelPlan;
 use crate::network::{along_axes, network_config};
 use crate::predict_options::PredictOptions;
 use crate::preprocess::{PreprocessConfig, Preprocessed, PreviousStage, Properties, preprocess};
+use crate::region::Region;
 use crate::resample::{LabelResampling, LabelResizeRule, Resampling};
-use crate::window::{LogitsSink, SlidingWindow, WindowConfig};
+use crate::window::{LogitsSink, SlidingWindow, Wanted, WindowConfig, WindowPlan};
 use crate::{
     CHECKPOINT, Fold, ModelFolder, NetworkKeys, NnUnetError, Probabilities, ResamplingFunction, Segmentation,
     separate_axis,
@@ -25,11 +26,30 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct PreparedCase {
     prepared: Preprocessed,
+    region: Option<Region>,
     geometry: Geometry,
     axes: Axes,
 }
 
 impl PreparedCase {
+    /// Leaves out the windows that do not touch a region, a mask whose voxels are not 0 on the image's grid. Labels within the
+    /// region stay those of a whole prediction; beyond it some are background.
+    ///
+    /// # Errors
+    /// A mask that cannot be read or has another shape than the image.
+    pub fn within(self, region: impl AsRef<Path>, reader: ImageReader) -> Result<Self, NnUnetError> {
+        let path = region.as_ref();
+        let mask = read_case_mask(path, reader)?;
+        let Properties { full_shape, transpose_backward, .. } = self.prepared.properties;
+        let (found, expected) = (<[usize; 3]>::from(mask.dim()), transpose_backward.map(|axis| full_shape[axis]));
+        if found != expected {
+            return Err(NnUnetError::Region { path: path.to_owned(), found, expected });
+        }
+        let (_, d, h, w) = self.prepared.data.dim();
+        let region = Region::new(&mask.view(), &self.prepared.properties, [d, h, w]);
+        Ok(Self { region: Some(region), ..self })
+    }
+
     /// A mask with the reader's axes, brought to those of the file.
     fn segmentation(&self, mask: Mask) -> Segmentation {
         Segmentation { mask: mask.with_axes(self.axes.inverse()), geometry: self.geometry.clone() }
@@ -150,7 +170,7 @@ impl Model {
         };
         let data = std::mem::take(&mut image.data);
         let prepared = preprocess(data, image.spacing, previous, &self.preprocessing()?)?;
-        Ok(PreparedCase { prepared, geometry: image.geometry, axes: image.axes })
+        Ok(PreparedCase { prepared, region: None, geometry: image.geometry, axes: image.axes })
     }
 
     /// Windows, arithmetic and memory of a case's prediction.
@@ -163,7 +183,8 @@ impl Model {
         let (plan, patch) = (window.plan([d, h, w])?, along_axes(&self.folder.configuration.patch_size));
         let (classes, folds) = (self.folder.out_channels(), self.folder.folds.len());
         let cost = describe_staged(&self.network, patch)?;
-        let windows = plan.windows().saturating_mul(folds);
+        let touched = |start| self.touches(case, &plan, start);
+        let windows = plan.windows_where(&touched).saturating_mul(folds);
         let runs = (windows as u64).saturating_mul(plan.passes_per_window() as u64);
         Ok(ModelPlan {
             grid: [d, h, w],
@@ -258,9 +279,19 @@ impl Model {
             let network = self.load(folds[number])?;
             Ok(move |patch: ArrayView4<'_, f32>| self.forward(&network, patch))
         };
-        let (image, classes) = (case.prepared.data.view(), self.folder.out_channels());
-        self.window(options)?.run_folds(image, classes, folds.len(), load, sink, progress)?;
+        let (image, classes, window) = (case.prepared.data.view(), self.folder.out_channels(), self.window(options)?);
+        let (_, d, h, w) = image.dim();
+        let plan = window.plan([d, h, w])?;
+        let (touched, background) = (|start| self.touches(case, &plan, start), self.rule()?.background());
+        let wanted = Wanted { window: &touched, background: &background };
+        window.run_wanted(image, classes, folds.len(), wanted, load, sink, progress)?;
         Ok(())
+    }
+
+    /// True for a window that touches the case's region, if it has one.
+    fn touches(&self, case: &PreparedCase, plan: &WindowPlan, start: [usize; 3]) -> bool {
+        let size = along_axes(&self.folder.configuration.patch_size);
+        case.region.as_ref().is_none_or(|region| region.touches(plan.first_voxel(start), size))
     }
 
     /// Logits of one window.
@@ -360,13 +391,14 @@ fn voxel_bytes(grid: [usize; 3], channels: usize) -> u64 {
     grid.into_iter().fold(4 * channels as u64, |bytes, size| bytes.saturating_mul(size as u64))
 }
 
-/// About the bytes of a pass: what the encoder leaves for the decoder, two maps of the largest stage, and weights twice,
-/// since the kernels hold them in an order of their own.
+/// About the bytes of a pass: weights, and what the encoder leaves for the decoder with two maps of the largest stage; a
+/// quarter more of the maps, since their memory is divided anew for each size.
 fn network_bytes(cost: &NetworkCost) -> u64 {
     let map = |stage: &StageCost| stage.output.iter().fold(4, |bytes: u64, size| bytes.saturating_mul(*size as u64));
-    let encoder: u64 = cost.stages.iter().filter(|stage| stage.name.starts_with("encoder")).map(map).sum();
+    let skips = cost.stages.iter().filter(|stage| stage.name.starts_with("encoder.stages")).map(map).sum::<u64>();
     let largest = cost.stages.iter().map(map).max().unwrap_or(0);
-    encoder.saturating_add(largest.saturating_mul(2)).saturating_add(cost.parameters.saturating_mul(8))
+    let maps = skips.saturating_add(largest.saturating_mul(2));
+    maps.saturating_add(maps / 4).saturating_add(cost.parameters.saturating_mul(4))
 }
 
 fn image_resampling(plans: ResamplingFunction) -> Resampling {

@@ -42,6 +42,16 @@ impl LabelRule {
         }
     }
 
+    /// Logits of the background: far above those of the other classes, or far below 0 for every region.
+    pub(crate) fn background(&self) -> Vec<f32> {
+        const FAR: f32 = 10.0;
+        let mut logits = vec![-FAR; self.classes()];
+        if let (Self::Argmax { .. }, Some(background)) = (self, logits.first_mut()) {
+            *background = FAR;
+        }
+        logits
+    }
+
     pub(crate) fn validate(&self) -> Result<(), ExportError> {
         let classes = self.classes();
         if (1..=1 << 16).contains(&classes) { Ok(()) } else { Err(ExportError::Classes(classes)) }

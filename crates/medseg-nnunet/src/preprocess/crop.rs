@@ -23,7 +23,7 @@ impl CropBox {
     }
 
     /// The box as ranges of one axis each.
-    pub(super) fn range(&self, axis: usize) -> std::ops::Range<usize> {
+    pub(crate) fn range(&self, axis: usize) -> std::ops::Range<usize> {
         self.start[axis]..self.start[axis] + self.size[axis]
     }
 }

@@ -14,6 +14,7 @@ mod run;
 mod sink;
 mod starts;
 mod sums;
+mod wanted;
 
 pub use config::{Sums, WindowConfig};
 pub use error::WindowError;
@@ -22,3 +23,4 @@ pub use plan::WindowPlan;
 pub use run::SlidingWindow;
 pub use sink::{BoxError, LogitsSink, WholeLogits};
 pub use starts::window_starts;
+pub use wanted::Wanted;

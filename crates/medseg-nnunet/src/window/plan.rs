@@ -52,6 +52,20 @@ impl WindowPlan {
         self.starts.iter().map(Vec::len).product()
     }
 
+    /// Number of windows of one fold with this property of their first voxel in the padded image.
+    #[must_use]
+    pub fn windows_where(&self, wanted: &dyn Fn([usize; 3]) -> bool) -> usize {
+        let [depths, rows, columns] = &self.starts;
+        let all = depths.iter().flat_map(|z| rows.iter().flat_map(move |y| columns.iter().map(move |x| [*z, *y, *x])));
+        all.filter(|start| wanted(*start)).count()
+    }
+
+    /// First voxel of a window in the image without padding, below 0 in the padding.
+    #[must_use]
+    pub fn first_voxel(&self, start: [usize; 3]) -> [isize; 3] {
+        [0, 1, 2].map(|axis| start[axis] as isize - self.below[axis] as isize)
+    }
+
     /// Passes through the network for a window: one for every set of mirrored axes.
     #[must_use]
     pub fn passes_per_window(&self) -> usize {

@@ -11,7 +11,7 @@ use super::mirror::{flip_into, subsets};
 use super::patch::copy_window;
 use super::sink::{BoxError, LogitsSink};
 use super::sums::Sum;
-use super::{Sums, WindowConfig, WindowError, WindowPlan, gaussian};
+use super::{Sums, Wanted, WindowConfig, WindowError, WindowPlan, gaussian};
 
 /// nnU-Net's sliding window over an image [channel, depth, height, width].
 ///
@@ -114,17 +114,46 @@ impl SlidingWindow {
         E: Into<BoxError>,
         S: LogitsSink + ?Sized,
     {
+        let wanted = Wanted { window: &|_| true, background: &[] };
+        self.run_wanted(image, classes, folds, wanted, load, sink, progress)
+    }
+
+    /// As [`run_folds`](Self::run_folds), for some of the windows. The rest have the logits of the background; so a voxel of
+    /// which every window is wanted has the logits of a whole prediction.
+    ///
+    /// # Errors
+    /// As [`run_folds`](Self::run_folds), and a background of another number of classes where a window is left out.
+    #[expect(clippy::too_many_arguments, reason = "those of run_folds, and the windows")]
+    pub fn run_wanted<L, F, N, E, S>(
+        &self,
+        image: ArrayView4<'_, f32>,
+        classes: usize,
+        folds: usize,
+        wanted: Wanted<'_>,
+        load: L,
+        sink: &mut S,
+        progress: impl FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<(), WindowError>
+    where
+        L: FnMut(usize) -> Result<N, F>,
+        F: Into<BoxError>,
+        N: FnMut(ArrayView4<'_, f32>) -> Result<Array4<f32>, E>,
+        E: Into<BoxError>,
+        S: LogitsSink + ?Sized,
+    {
         match self.config.sums {
-            Sums::Half => self.predict::<f16, _, _, _, _, _>(image, classes, folds, load, sink, progress),
-            Sums::Fast => self.predict::<f32, _, _, _, _, _>(image, classes, folds, load, sink, progress),
+            Sums::Half => self.predict::<f16, _, _, _, _, _>(image, classes, folds, wanted, load, sink, progress),
+            Sums::Fast => self.predict::<f32, _, _, _, _, _>(image, classes, folds, wanted, load, sink, progress),
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "as run_wanted")]
     fn predict<T, L, F, N, E, S>(
         &self,
         image: ArrayView4<'_, f32>,
         classes: usize,
         folds: usize,
+        wanted: Wanted<'_>,
         mut load: L,
         sink: &mut S,
         mut progress: impl FnMut(usize, usize) -> ControlFlow<()>,
@@ -145,7 +174,17 @@ impl SlidingWindow {
         let plan = self.plan([depth, height, width])?;
         let [d, h, w] = plan.patch;
         let mut window = Array4::zeros((channels, d, h, w));
-        let total = folds.saturating_mul(plan.windows());
+        let of_fold = plan.windows_where(wanted.window);
+        if of_fold < plan.windows() && wanted.background.len() != classes {
+            let (setting, expected) = ("background", "must have a logit for each class");
+            return Err(WindowError::Setting { setting, value: format!("{:?}", wanted.background), expected });
+        }
+        let voxels = d * h * w;
+        let mut background = Vec::new();
+        if of_fold < plan.windows() {
+            wanted.background.iter().for_each(|logit| background.extend(std::iter::repeat_n(*logit, voxels)));
+        }
+        let total = folds.saturating_mul(of_fold);
         let mut done = 0;
         let mut count = |add: usize| {
             done += add;
@@ -162,6 +201,10 @@ impl SlidingWindow {
                 for y in &plan.starts[1] {
                     for x in &plan.starts[2] {
                         let start = [*z, *y, *x];
+                        if !(wanted.window)(start) {
+                            sums.add(start, &background);
+                            continue;
+                        }
                         copy_window(&image, start, plan.below, &mut window);
                         let at = At { fold, start, expected: [classes, d, h, w] };
                         let logits = self.mirrored(&window, &mut network, at)?;

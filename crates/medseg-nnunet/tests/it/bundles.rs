@@ -157,3 +157,26 @@ fn a_hostile_zip_writes_nothing_outside_and_not_without_end() {
     fs::write(&path, b"no zip").unwrap();
     assert!(failure(&path).ends_with("is a file, and no zip of an exported model"));
 }
+
+/// nnU-Net looks at the order along a separate axis only where there is one.
+#[test]
+fn the_order_along_an_axis_that_is_not_separate_does_not_matter() {
+    let (from, to) = (fixture("plain_regions"), tempfile::tempdir().unwrap());
+    let folder = to.path().join("fold_0");
+    fs::create_dir(&folder).unwrap();
+    fs::copy(from.join("fold_0").join(CHECKPOINT), folder.join(CHECKPOINT)).unwrap();
+    fs::copy(from.join("dataset.json"), to.path().join("dataset.json")).unwrap();
+    let mut plans: serde_json::Value = serde_json::from_slice(&fs::read(from.join("plans.json")).unwrap()).unwrap();
+    let kwargs = &mut plans["configurations"]["3d_fullres"]["resampling_fn_probabilities_kwargs"];
+    kwargs["order_z"] = 1.into();
+    let text = plans.to_string();
+    fs::write(to.path().join("plans.json"), &text).unwrap();
+    assert_eq!(mask_of(to.path(), &from).mask, mask_of(&from, &from).mask);
+    let separate = text.replace(r#""force_separate_z":null"#, r#""force_separate_z":true"#);
+    assert!(separate != text);
+    fs::write(to.path().join("plans.json"), separate).unwrap();
+    let model = Model::open(to.path(), &Device::flex()).unwrap();
+    let images = ["case_0000.nii.gz", "case_0001.nii.gz"].map(|file| from.join(file));
+    let error = model.predict(&images, &PredictOptions::default()).unwrap_err().to_string();
+    assert!(error.ends_with("order 1 and 0 along a separate axis, not by 1 and 1"), "{error}");
+}

@@ -16,6 +16,7 @@ mod postprocessing;
 mod preprocess_bad_input;
 mod preprocess_golden;
 mod preprocess_properties;
+mod regions;
 mod window_golden;
 mod window_properties;
 mod written;

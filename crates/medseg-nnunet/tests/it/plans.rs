@@ -283,3 +283,12 @@ fn wrong_data_sets_are_refused() {
     assert!(channels(r#", "channel_names": {"1": "CT"}"#).contains("the keys 0, 1, 2 and so on"));
     assert!(channels(r#", "channel_names": {}"#).contains("the keys 0, 1, 2 and so on"));
 }
+
+#[test]
+fn masks_that_would_be_resampled_as_images_are_refused() {
+    let mut plans = old();
+    plans["configurations"]["3d_lowres"]["resampling_fn_seg_kwargs"]["is_seg"] = json!(false);
+    let plans = Plans::from_json(&plans.to_string()).unwrap();
+    let problem = plans.configuration("3d_lowres").unwrap_err().to_string();
+    assert!(problem.ends_with("resampling_fn_seg_kwargs should be those of labels, with is_seg"), "{problem}");
+}

@@ -34,8 +34,9 @@ impl Segmenter {
             let folds = (!args.folds.is_empty()).then_some(args.folds.as_slice());
             return Ok(Self::One(Model::open_with(path, folds, &args.checkpoint, device)?));
         }
-        if !args.folds.is_empty() || args.save_probabilities.is_some() {
-            let reason = "--folds and --save-probabilities are for one model; a list has \"folds\" of its own";
+        if !args.folds.is_empty() || args.save_probabilities.is_some() || args.region.is_some() {
+            let reason =
+                "--folds, --region and --save-probabilities are for one model; a list has \"folds\" of its own";
             return Err(CliError::Usage(reason.into()));
         }
         Ok(Self::List(ModelList::open(path, device)?))
@@ -89,7 +90,7 @@ impl Segmenter {
         let (settings, mut plans) = (args.settings(), Vec::new());
         match self {
             Self::One(model) => {
-                let case = model.prepare(image, args.previous.as_deref())?;
+                let case = prepared(model, image, args)?;
                 plans.push(announce(model.plan(&case, &settings)?, self.probabilities(args), console)?);
             }
             Self::List(list) => {
@@ -108,7 +109,7 @@ impl Segmenter {
         let settings = args.settings();
         let found = match self {
             Self::One(model) => {
-                let case = model.prepare(image, args.previous.as_deref())?;
+                let case = prepared(model, image, args)?;
                 one(model, &case, args, &settings, console)?
             }
             Self::List(list) => several(list, image, args, &settings, console)?,
@@ -116,6 +117,15 @@ impl Segmenter {
         console.end();
         Ok(found)
     }
+}
+
+/// Brings a case to the network's grid, within the region if there is one.
+fn prepared(model: &Model, image: CaseImage, args: &NnUnetArgs) -> Result<PreparedCase, CliError> {
+    let case = model.prepare(image, args.previous.as_deref())?;
+    Ok(match &args.region {
+        Some(region) => case.within(region, model.reader())?,
+        None => case,
+    })
 }
 
 /// A segmented case.
