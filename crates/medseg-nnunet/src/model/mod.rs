@@ -1,60 +1,33 @@
 //! A trained model, ready to predict.
 
+mod memory;
+mod prepared_case;
+mod resampling;
+
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use medseg_unet::{NetworkCost, StageCost, StagedUNet, StagedUNetConfig, UNetError, describe_staged};
-use medseg_volume::{Axes, Dhw, Geometry};
+use medseg_unet::{StagedUNet, StagedUNetConfig, UNetError, describe_staged};
+use medseg_volume::{Axes, Dhw};
 use ndarray::{Array4, ArrayView4, Axis};
 
-use crate::export::{ExportGeometry, LabelRule, LogitResampling, Mask, MaskExport, ProbabilityExport};
+use crate::export::{ExportGeometry, LabelRule, LogitResampling, MaskExport, ProbabilityExport};
 use crate::image::{CaseImage, ImageReader, read_case, read_case_mask};
 use crate::model_plan::ModelPlan;
 use crate::network::{along_axes, network_config};
 use crate::predict_options::PredictOptions;
 use crate::preprocess::{PreprocessConfig, Preprocessed, PreviousStage, Properties, preprocess};
-use crate::region::Region;
-use crate::resample::{LabelResampling, LabelResizeRule, Resampling};
 use crate::window::{LogitsSink, SlidingWindow, Wanted, WindowConfig, WindowPlan};
 use crate::{
     CHECKPOINT, Fold, ModelFolder, NetworkKeys, NnUnetError, Probabilities, ResamplingFunction, Segmentation,
     separate_axis,
 };
 
-/// A case on the network's grid.
-#[derive(Clone, Debug)]
-pub struct PreparedCase {
-    prepared: Preprocessed,
-    region: Option<Region>,
-    geometry: Geometry,
-    axes: Axes,
-}
+pub use prepared_case::PreparedCase;
 
-impl PreparedCase {
-    /// Leaves out the windows that do not touch a region, a mask whose voxels are not 0 on the image's grid. Labels within the
-    /// region stay those of a whole prediction; beyond it some are background.
-    ///
-    /// # Errors
-    /// A mask that cannot be read or has another shape than the image.
-    pub fn within(self, region: impl AsRef<Path>, reader: ImageReader) -> Result<Self, NnUnetError> {
-        let path = region.as_ref();
-        let mask = read_case_mask(path, reader)?;
-        let Properties { full_shape, transpose_backward, .. } = self.prepared.properties;
-        let (found, expected) = (<[usize; 3]>::from(mask.dim()), transpose_backward.map(|axis| full_shape[axis]));
-        if found != expected {
-            return Err(NnUnetError::Region { path: path.to_owned(), found, expected });
-        }
-        let (_, d, h, w) = self.prepared.data.dim();
-        let region = Region::new(&mask.view(), &self.prepared.properties, [d, h, w]);
-        Ok(Self { region: Some(region), ..self })
-    }
-
-    /// A mask with the reader's axes, brought to those of the file.
-    fn segmentation(&self, mask: Mask) -> Segmentation {
-        Segmentation { mask: mask.with_axes(self.axes.inverse()), geometry: self.geometry.clone() }
-    }
-}
+use memory::{network_bytes, voxel_bytes};
+use resampling::{image_resampling, label_resampling};
 
 /// A model of nnU-Net v2 on a device.
 ///
@@ -384,41 +357,4 @@ fn along(axes: Axes, classes: &Array4<f32>) -> Array4<f32> {
         to.assign(&axes.apply(&from));
     }
     turned
-}
-
-/// Bytes of a grid of f32.
-fn voxel_bytes(grid: [usize; 3], channels: usize) -> u64 {
-    grid.into_iter().fold(4 * channels as u64, |bytes, size| bytes.saturating_mul(size as u64))
-}
-
-/// About the bytes of a pass: weights, and what the encoder leaves for the decoder with two maps of the largest stage; a
-/// quarter more of the maps, since their memory is divided anew for each size.
-fn network_bytes(cost: &NetworkCost) -> u64 {
-    let map = |stage: &StageCost| stage.output.iter().fold(4, |bytes: u64, size| bytes.saturating_mul(*size as u64));
-    let skips = cost.stages.iter().filter(|stage| stage.name.starts_with("encoder.stages")).map(map).sum::<u64>();
-    let largest = cost.stages.iter().map(map).max().unwrap_or(0);
-    let maps = skips.saturating_add(largest.saturating_mul(2));
-    maps.saturating_add(maps / 4).saturating_add(cost.parameters.saturating_mul(4))
-}
-
-fn image_resampling(plans: ResamplingFunction) -> Resampling {
-    match plans {
-        ResamplingFunction::Spline { order, order_z, separate_z, .. } => {
-            Resampling::Spline { order, order_z, force_separate: separate_z }
-        }
-        ResamplingFunction::Torch { separate_z, .. } => Resampling::Torch { force_separate: separate_z },
-        ResamplingFunction::None => Resampling::None,
-    }
-}
-
-fn label_resampling(plans: ResamplingFunction) -> LabelResampling {
-    match plans {
-        ResamplingFunction::Spline { order, separate_z, .. } => {
-            LabelResampling::Spline { order, force_separate: separate_z, rule: LabelResizeRule::default() }
-        }
-        ResamplingFunction::Torch { separate_z, memory_efficient, .. } => {
-            LabelResampling::Torch { force_separate: separate_z, memory_efficient }
-        }
-        ResamplingFunction::None => LabelResampling::None,
-    }
 }

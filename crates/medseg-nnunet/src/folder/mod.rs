@@ -1,8 +1,9 @@
 //! The folder of a trained model.
 
-use std::fmt;
+mod find;
+mod fold;
+
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 
 use burn::tensor::Device;
@@ -17,6 +18,10 @@ use crate::network::network;
 use crate::network_keys::NetworkKeys;
 use crate::plans::{Configuration, Dataset, Norm, NormKind, Plans, PlansProblem};
 
+use find::{default_folds, find_model, required_file};
+
+pub use fold::Fold;
+
 /// Name of the checkpoint that predictions use.
 pub const CHECKPOINT: &str = "checkpoint_final.pth";
 /// File name of the plans.
@@ -25,46 +30,6 @@ pub(crate) const PLANS: &str = "plans.json";
 pub(crate) const DATASET: &str = "dataset.json";
 /// End of a key that batch normalisation alone has.
 const RUNNING: &str = ".norm.running_mean";
-/// Models that an error lists.
-const MOST_LISTED: usize = 20;
-
-/// A fold of a model: one training, with its own weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Fold {
-    /// Trained on all folds but this one: the folder `fold_0` and so on.
-    Number(u32),
-    /// Trained on all cases: the folder `fold_all`.
-    All,
-}
-
-impl Fold {
-    /// The fold of a folder's name, if it is one.
-    pub(crate) fn of(name: &str) -> Option<Self> {
-        match name.strip_prefix("fold_")? {
-            "all" => Some(Self::All),
-            number => number.parse().ok().map(Self::Number).filter(|fold| fold.to_string() == name),
-        }
-    }
-}
-
-/// The number of a fold, or `all`.
-impl FromStr for Fold {
-    type Err = NnUnetError;
-
-    fn from_str(text: &str) -> Result<Self, NnUnetError> {
-        Self::of(&format!("fold_{text}")).ok_or_else(|| NnUnetError::Fold { text: text.to_owned() })
-    }
-}
-
-impl fmt::Display for Fold {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(number) => write!(formatter, "fold_{number}"),
-            Self::All => formatter.write_str("fold_all"),
-        }
-    }
-}
-
 /// A model of nnU-Net v2 on disk: settings, and the folds whose predictions are averaged.
 ///
 /// ```
@@ -304,77 +269,4 @@ pub fn is_model(path: impl AsRef<Path>) -> bool {
     let path = path.as_ref();
     let models = || matches!(find_model(path), Ok(_) | Err(NnUnetError::SeveralModels { .. }));
     if path.join(BUNDLE).is_file() { is_bundle(path) } else { is_zip(path) || models() }
-}
-
-/// The folder with `plans.json`: this one, or the only one at most two levels below.
-fn find_model(path: &Path) -> Result<PathBuf, NnUnetError> {
-    let kind = path.metadata().map_err(|source| NnUnetError::io(path, source))?;
-    if !kind.is_dir() {
-        return Err(NnUnetError::NotAModel { path: path.to_owned() });
-    }
-    if path.join(PLANS).is_file() || !folds_in(path)?.is_empty() {
-        return Ok(path.to_owned());
-    }
-    let mut models = models_in(path)?;
-    if models.is_empty() {
-        for folder in folders_in(path)? {
-            let inner = models_in(&path.join(&folder))?;
-            models.extend(inner.into_iter().map(|name| format!("{folder}/{name}")));
-        }
-    }
-    match &models[..] {
-        [model] => Ok(path.join(model)),
-        [] => Err(NnUnetError::NoModel { path: path.to_owned() }),
-        _ => {
-            models.truncate(MOST_LISTED);
-            Err(NnUnetError::SeveralModels { path: path.to_owned(), models })
-        }
-    }
-}
-
-/// Names of a folder's models.
-fn models_in(path: &Path) -> Result<Vec<String>, NnUnetError> {
-    let mut models = folders_in(path)?;
-    models.retain(|name| name.contains("__") && path.join(name).join(PLANS).is_file());
-    Ok(models)
-}
-
-/// Names of a folder's folders, sorted. Those that are no text are left out.
-fn folders_in(path: &Path) -> Result<Vec<String>, NnUnetError> {
-    let io = |source| NnUnetError::io(path, source);
-    let mut names = Vec::new();
-    for entry in path.read_dir().map_err(io)? {
-        let entry = entry.map_err(io)?;
-        if let Ok(name) = entry.file_name().into_string()
-            && entry.path().is_dir()
-        {
-            names.push(name);
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
-/// The folds in a folder, sorted by name as nnU-Net does.
-fn folds_in(path: &Path) -> Result<Vec<Fold>, NnUnetError> {
-    Ok(folders_in(path)?.iter().filter_map(|name| Fold::of(name)).collect())
-}
-
-/// Every numbered fold with a checkpoint, else `fold_all`.
-fn default_folds(path: &Path, checkpoint_name: &str) -> Result<Vec<Fold>, NnUnetError> {
-    let mut folds = folds_in(path)?;
-    folds.retain(|fold| path.join(fold.to_string()).join(checkpoint_name).is_file());
-    if folds.iter().any(|fold| *fold != Fold::All) {
-        folds.retain(|fold| *fold != Fold::All);
-    }
-    Ok(folds)
-}
-
-/// Path of a file that must be there.
-fn required_file(folder: &Path, name: &str) -> Result<PathBuf, NnUnetError> {
-    let path = folder.join(name);
-    if path.is_file() {
-        return Ok(path);
-    }
-    Err(NnUnetError::MissingFile { path: folder.to_owned(), file: name.to_owned() })
 }
