@@ -1,6 +1,7 @@
 //! Large regions of memory, and the blocks that they are divided into.
 
 use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 use super::large_pages;
@@ -22,12 +23,17 @@ pub(super) struct Arena {
     peak: usize,
 }
 
-/// Memory of one allocation, which the arena alone owns.
+/// Memory of one allocation, and the parts of it that nobody has.
 struct Region {
-    start: NonNull<f32>,
-    len: usize,
+    memory: Memory,
     /// Length of each free block by its first value; neighbours are joined.
     free: BTreeMap<usize, usize>,
+}
+
+/// A vector of values whose parts others write to.
+struct Memory {
+    start: NonNull<f32>,
+    len: usize,
 }
 
 /// A part of a region that one buffer has for itself.
@@ -40,30 +46,58 @@ pub(super) struct Block {
     pub start: NonNull<f32>,
 }
 
-// SAFETY: the region is plain memory of values that it owns, as a vector does.
-unsafe impl Send for Region {}
+// SAFETY: it is plain memory of values that it owns, as a vector does.
+unsafe impl Send for Memory {}
 // SAFETY: a block has its part of a region for itself, and the arena does not touch it.
 unsafe impl Send for Block {}
 // SAFETY: as above; shared, it only tells where it is.
 unsafe impl Sync for Block {}
 
-impl Region {
+impl Memory {
     fn new(len: usize) -> Self {
         let mut values = vec![0.0; len];
         large_pages::prefer(&mut values);
         let values = Box::leak(values.into_boxed_slice());
-        Self { start: NonNull::from(values).cast(), len, free: BTreeMap::from([(0, len)]) }
+        Self { start: NonNull::from(values).cast(), len }
+    }
+
+    /// The vector that it was made of.
+    fn into_vec(self) -> Vec<f32> {
+        // SAFETY: it is not dropped, so the vector is the only owner.
+        unsafe { ManuallyDrop::new(self).as_vec() }
+    }
+
+    /// # Safety
+    /// Only one such vector may be made.
+    unsafe fn as_vec(&self) -> Vec<f32> {
+        // SAFETY: `new` leaked a boxed slice of this start and length. Memory that is given up has no blocks but, at most, the
+        // one whose owner asks for this.
+        unsafe { Vec::from_raw_parts(self.start.as_ptr(), self.len, self.len) }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: what is dropped was not made a vector.
+        drop(unsafe { self.as_vec() });
+    }
+}
+
+impl Region {
+    fn new(len: usize) -> Self {
+        Self { memory: Memory::new(len), free: BTreeMap::from([(0, len)]) }
+    }
+
+    fn len(&self) -> usize {
+        self.memory.len
     }
 
     fn is_free(&self) -> bool {
-        self.free.get(&0) == Some(&self.len)
+        self.free.get(&0) == Some(&self.len())
     }
 
-    /// The region as the vector that it was made of.
     fn into_vec(self) -> Vec<f32> {
-        // SAFETY: `new` leaked a boxed slice of this start and length, nothing else frees it, and a region that is given up
-        // has no blocks but, at most, the one whose owner asks for this.
-        unsafe { Vec::from_raw_parts(self.start.as_ptr(), self.len, self.len) }
+        self.memory.into_vec()
     }
 
     /// Joins a block with its free neighbours.
@@ -121,7 +155,7 @@ impl Arena {
             region.free.insert(first + len, size - len);
         }
         // SAFETY: the free block lies within the region.
-        let start = unsafe { region.start.add(first) };
+        let start = unsafe { region.memory.start.add(first) };
         Some(Block { region: id, first, len, start })
     }
 
@@ -135,7 +169,7 @@ impl Arena {
 
     /// The whole region of a block that takes all of it, out of the arena for good.
     pub fn detach(&mut self, block: &Block) -> Option<Vec<f32>> {
-        let whole = self.regions.get(&block.region).is_some_and(|region| region.len == block.len);
+        let whole = self.regions.get(&block.region).is_some_and(|region| region.len() == block.len);
         let region = if whole { self.regions.remove(&block.region) } else { None }?;
         self.used -= block.len;
         Some(region.into_vec())
@@ -173,7 +207,7 @@ impl Arena {
 
     /// Values of all memory, in use or idle.
     fn total(&self) -> usize {
-        self.outside + self.regions.values().map(|region| region.len).sum::<usize>()
+        self.outside + self.regions.values().map(Region::len).sum::<usize>()
     }
 }
 
@@ -182,7 +216,7 @@ mod tests {
     use super::*;
 
     fn sizes(arena: &Arena) -> Vec<usize> {
-        arena.regions.values().map(|region| region.len).collect()
+        arena.regions.values().map(Region::len).collect()
     }
 
     #[test]

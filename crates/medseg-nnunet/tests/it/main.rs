@@ -6,6 +6,7 @@ mod chain;
 mod checkpoints;
 mod damaged_files;
 mod export_golden;
+mod flat_plans;
 mod folders;
 mod halves;
 mod hostile_pickles;
