@@ -150,6 +150,9 @@ fn an_imported_model_and_lists_of_models_segment_a_case() {
     let output = predict(&bundle, "1.nii.gz", &["--save-probabilities", folder.to_str().unwrap()]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(read_label(data.path("1.nii.gz")).unwrap().data, expected);
+    let taken = data.path("1.nii.gz");
+    let output = predict(&bundle, "5.nii.gz", &["--save-probabilities", taken.join("x").to_str().unwrap()]);
+    assert_fails(&output, 1, "cannot write");
     let mut files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(files[0].ends_with("00_background.nii.gz"), "{files:?}");

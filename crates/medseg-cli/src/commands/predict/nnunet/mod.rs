@@ -154,7 +154,8 @@ fn one(request: &Request<'_>, segmenter: &Segmenter, console: &mut Console) -> R
     let cleaning = options.postprocessing.as_deref().map(postprocessing).transpose()?;
     if let Some(folder) = &options.save_probabilities {
         paths::refuse_folder_over_input(folder, request.image)?;
-        std::fs::create_dir_all(folder)?;
+        let made = std::fs::create_dir_all(folder);
+        made.map_err(|error| CliError::Failed(format!("cannot write {}: {error}", folder.display())))?;
     }
     let mut found = segmenter.segment(image, options, console)?;
     if let Some(steps) = cleaning {
