@@ -12,13 +12,14 @@ call `predict FOLDER mirrored`.
 Any model of your own on a folder of cases NAME_0000.nii.gz, all folds, mirrored as it was trained:
 
     medseg predict MODEL IMAGES OURS
-    python benches/peers/nnunet.py compare MODEL IMAGES OURS
+    python benches/peers/nnunet.py compare MODEL IMAGES OURS    # nnUNet_extTrainer=FOLDER for a trainer of your own
 """
 
 import json
 import os
 import resource
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -167,7 +168,7 @@ def compare():
     predictor.initialize_from_trained_model_folder(str(folder), None, "checkpoint_final.pth")
     ending, differing, voxels = predictor.dataset_json["file_ending"], 0, 0
     channels = len(predictor.dataset_json["channel_names"])
-    peer = str(ours / f"peer{ending}")
+    peer = os.path.join(tempfile.mkdtemp(), f"peer{ending}")
     for first in sorted(images.glob(f"*_0000{ending}")):
         case = first.name.removesuffix(f"_0000{ending}")
         files = [str(images / f"{case}_{channel:04}{ending}") for channel in range(channels)]
@@ -175,7 +176,6 @@ def compare():
         theirs, mask = (sitk.GetArrayFromImage(sitk.ReadImage(str(path))) for path in (peer, ours / f"{case}{ending}"))
         differing, voxels = differing + int((theirs != mask).sum()), voxels + mask.size
         print(f"{case}: {int((theirs != mask).sum())} of {mask.size} voxels differ")
-    os.remove(peer)
     print(f"all: {differing} of {voxels} voxels differ")
 
 

@@ -57,6 +57,14 @@ pub enum NnUnetError {
         /// The reason.
         source: std::io::Error,
     },
+    /// The model in an exported zip cannot be opened; the cause names files of the temporary folder.
+    #[error("{} was extracted to a temporary folder", path.display())]
+    InZip {
+        /// The zip.
+        path: PathBuf,
+        /// The cause.
+        source: Box<NnUnetError>,
+    },
     /// An exported zip expands to more than any model's weights would.
     #[error("{} expands to more than 100 times its size, so it is no exported model", path.display())]
     Expands {

@@ -22,7 +22,7 @@ impl Probabilities {
     /// Writes an f32 volume for each class to an existing folder, `00_background.nii.gz`, `01_liver.nii.gz` and so on.
     ///
     /// # Errors
-    /// What the system says.
+    /// The reason of the system, such as a full disk.
     pub fn write(&self, folder: impl AsRef<Path>) -> Result<(), NnUnetError> {
         for (class, values) in self.values.axis_iter(Axis(0)).enumerate() {
             let name = self.names.get(class).map_or("", String::as_str);

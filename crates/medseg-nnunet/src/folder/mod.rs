@@ -114,8 +114,10 @@ impl ModelFolder {
         let path = path.as_ref();
         if is_zip(path) {
             let extracted = extract(path, checkpoint_name)?;
-            let found = Self::open_checkpoints(extracted.path(), folds, checkpoint_name);
-            return found.map(|model| Self { _extracted: Some(extracted), ..model });
+            return match Self::open_checkpoints(extracted.path(), folds, checkpoint_name) {
+                Ok(model) => Ok(Self { _extracted: Some(extracted), ..model }),
+                Err(source) => Err(NnUnetError::InZip { path: path.to_owned(), source: Box::new(source) }),
+            };
         }
         if is_bundle(path) {
             Self::open_bundle(path, folds)

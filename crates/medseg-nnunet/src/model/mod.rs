@@ -18,7 +18,7 @@ use crate::model_plan::ModelPlan;
 use crate::network::{along_axes, network_config};
 use crate::predict_options::PredictOptions;
 use crate::preprocess::{PreprocessConfig, Preprocessed, PreviousStage, Properties, preprocess};
-use crate::window::{LogitsSink, SlidingWindow, Wanted, WindowConfig, WindowPlan};
+use crate::window::{LogitsSink, SlidingWindow, Wanted, WindowConfig, WindowJob, WindowPlan};
 use crate::{
     CHECKPOINT, Fold, ModelFolder, NetworkKeys, NnUnetError, Probabilities, ResamplingFunction, Segmentation,
     separate_axis,
@@ -143,7 +143,7 @@ impl Model {
         };
         let data = std::mem::take(&mut image.data);
         let prepared = preprocess(data, image.spacing, previous, &self.preprocessing()?)?;
-        Ok(PreparedCase { prepared, region: None, geometry: image.geometry, axes: image.axes })
+        Ok(PreparedCase { prepared, region: None, geometry: image.geometry, axes: image.axes, reader: self.reader })
     }
 
     /// Windows, arithmetic and memory of a case's prediction.
@@ -256,8 +256,9 @@ impl Model {
         let (_, d, h, w) = image.dim();
         let plan = window.plan([d, h, w])?;
         let (touched, background) = (|start| self.touches(case, &plan, start), self.rule()?.background());
-        let wanted = Wanted { window: &touched, background: &background };
-        window.run_wanted(image, classes, folds.len(), wanted, load, sink, progress)?;
+        let wanted = Some(Wanted { window: &touched, background: &background });
+        let job = WindowJob { classes, folds: folds.len(), wanted };
+        window.run_folds(image, job, load, sink, progress)?;
         Ok(())
     }
 

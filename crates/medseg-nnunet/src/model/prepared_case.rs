@@ -17,6 +17,7 @@ pub struct PreparedCase {
     pub(super) region: Option<Region>,
     pub(super) geometry: Geometry,
     pub(super) axes: Axes,
+    pub(super) reader: ImageReader,
 }
 
 impl PreparedCase {
@@ -25,9 +26,9 @@ impl PreparedCase {
     ///
     /// # Errors
     /// A mask that cannot be read or has another shape than the image.
-    pub fn within(self, region: impl AsRef<Path>, reader: ImageReader) -> Result<Self, NnUnetError> {
+    pub fn within(self, region: impl AsRef<Path>) -> Result<Self, NnUnetError> {
         let path = region.as_ref();
-        let mask = read_case_mask(path, reader)?;
+        let mask = read_case_mask(path, self.reader)?;
         let Properties { full_shape, transpose_backward, .. } = self.prepared.properties;
         let (found, expected) = (<[usize; 3]>::from(mask.dim()), transpose_backward.map(|axis| full_shape[axis]));
         if found != expected {

@@ -13,7 +13,8 @@ pub use file::Combine;
 
 use crate::export::{LabelRule, Mask};
 use crate::{
-    CHECKPOINT, CaseImage, Ensemble, ImageReader, Model, ModelPlan, NnUnetError, PredictOptions, Segmentation,
+    CHECKPOINT, CaseImage, Ensemble, ImageReader, Model, ModelPlan, NnUnetError, PredictOptions, PreparedCase,
+    Segmentation,
 };
 use file::ListFile;
 
@@ -157,6 +158,20 @@ impl ModelList {
         }
     }
 
+    /// Windows, arithmetic and memory of each model's prediction.
+    ///
+    /// # Errors
+    /// Those of [`Model::prepare`] and [`Model::plan`].
+    pub fn plans(
+        &self,
+        image: &CaseImage,
+        previous: Option<&Path>,
+        options: &PredictOptions,
+    ) -> Result<Vec<ModelPlan>, NnUnetError> {
+        let plan = |model: &Model| model.plan(&prepared(model, image.clone(), previous)?, options);
+        self.models().map(plan).collect()
+    }
+
     /// Segments a case. `previous` is the mask of a cascade's stage before, for the models that take one.
     ///
     /// # Errors
@@ -174,8 +189,7 @@ impl ModelList {
         for (number, Member { model, labels }) in self.members.iter().enumerate() {
             let last = number + 1 == models;
             let Some(image) = (if last { image.take() } else { image.clone() }) else { break };
-            let previous = previous.filter(|_| model.folder().configuration.previous_stage.is_some());
-            let case = model.prepare(image, previous)?;
+            let case = prepared(model, image, previous)?;
             let plan = model.plan(&case, options)?;
             let mut windows = |done, _| progress(ListProgress { model: number, models, plan: &plan, done });
             match self.combine {
@@ -204,6 +218,11 @@ impl ModelList {
         let small = largest.is_none_or(|largest| *largest < 255);
         if small { Mask::U8(merged.mapv(|label| label as u8)) } else { Mask::U16(merged) }
     }
+}
+
+/// Brings a case to a model's grid, with the mask of the stage before only where the model takes one.
+fn prepared(model: &Model, image: CaseImage, previous: Option<&Path>) -> Result<PreparedCase, NnUnetError> {
+    model.prepare(image, previous.filter(|_| model.folder().configuration.previous_stage.is_some()))
 }
 
 /// True if a model's masks can have this label.

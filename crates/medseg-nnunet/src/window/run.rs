@@ -11,7 +11,7 @@ use super::mirror::{flip_into, subsets};
 use super::patch::copy_window;
 use super::sink::{BoxError, LogitsSink};
 use super::sums::Sum;
-use super::{Sums, Wanted, WindowConfig, WindowError, WindowPlan, gaussian};
+use super::{Sums, WindowConfig, WindowError, WindowJob, WindowPlan, gaussian};
 
 /// nnU-Net's sliding window over an image [channel, depth, height, width].
 ///
@@ -82,12 +82,12 @@ impl SlidingWindow {
     {
         let mut network = Some(network);
         let load = |_| network.take().ok_or_else(|| BoxError::from("the network is used up"));
-        self.run_folds(image, classes, 1, load, sink, progress)
+        self.run_folds(image, WindowJob { classes, folds: 1, wanted: None }, load, sink, progress)
     }
 
     /// Predicts the mean logits of the networks of several folds, each added and divided in f16.
     ///
-    /// `image` is [channel, depth, height, width] after preprocessing, and `classes` the number of the networks' output channels.
+    /// `image` is [channel, depth, height, width] after preprocessing.
     /// `load(fold)` returns a network: a function from a window [channel, depth, height, width] to its logits
     /// [class, depth, height, width]. Windows of a 2D configuration have depth 1. A network is dropped before the next is loaded.
     /// `sink` receives the logits slice by slice. `progress(done, total)` counts the windows of all folds and may stop the run.
@@ -97,39 +97,12 @@ impl SlidingWindow {
     ///
     /// # Errors
     /// [`WindowError::OutputShape`] or [`WindowError::NotFinite`] for the network's output, [`WindowError::Memory`],
-    /// [`WindowError::Cancelled`], and the errors of network, `load` and sink.
+    /// [`WindowError::Cancelled`], [`WindowError::Setting`] for a job without classes or folds or with another number of
+    /// background logits, and the errors of network, `load` and sink.
     pub fn run_folds<L, F, N, E, S>(
         &self,
         image: ArrayView4<'_, f32>,
-        classes: usize,
-        folds: usize,
-        load: L,
-        sink: &mut S,
-        progress: impl FnMut(usize, usize) -> ControlFlow<()>,
-    ) -> Result<(), WindowError>
-    where
-        L: FnMut(usize) -> Result<N, F>,
-        F: Into<BoxError>,
-        N: FnMut(ArrayView4<'_, f32>) -> Result<Array4<f32>, E>,
-        E: Into<BoxError>,
-        S: LogitsSink + ?Sized,
-    {
-        let wanted = Wanted { window: &|_| true, background: &[] };
-        self.run_wanted(image, classes, folds, wanted, load, sink, progress)
-    }
-
-    /// As [`run_folds`](Self::run_folds), for some of the windows. The rest have the logits of the background; so a voxel of
-    /// which every window is wanted has the logits of a whole prediction.
-    ///
-    /// # Errors
-    /// As [`run_folds`](Self::run_folds), and a background of another number of classes where a window is left out.
-    #[expect(clippy::too_many_arguments, reason = "those of run_folds, and the windows")]
-    pub fn run_wanted<L, F, N, E, S>(
-        &self,
-        image: ArrayView4<'_, f32>,
-        classes: usize,
-        folds: usize,
-        wanted: Wanted<'_>,
+        job: WindowJob<'_>,
         load: L,
         sink: &mut S,
         progress: impl FnMut(usize, usize) -> ControlFlow<()>,
@@ -142,18 +115,15 @@ impl SlidingWindow {
         S: LogitsSink + ?Sized,
     {
         match self.config.sums {
-            Sums::Half => self.predict::<f16, _, _, _, _, _>(image, classes, folds, wanted, load, sink, progress),
-            Sums::Fast => self.predict::<f32, _, _, _, _, _>(image, classes, folds, wanted, load, sink, progress),
+            Sums::Half => self.predict::<f16, _, _, _, _, _>(image, job, load, sink, progress),
+            Sums::Fast => self.predict::<f32, _, _, _, _, _>(image, job, load, sink, progress),
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "as run_wanted")]
     fn predict<T, L, F, N, E, S>(
         &self,
         image: ArrayView4<'_, f32>,
-        classes: usize,
-        folds: usize,
-        wanted: Wanted<'_>,
+        job: WindowJob<'_>,
         mut load: L,
         sink: &mut S,
         mut progress: impl FnMut(usize, usize) -> ControlFlow<()>,
@@ -166,6 +136,7 @@ impl SlidingWindow {
         E: Into<BoxError>,
         S: LogitsSink + ?Sized,
     {
+        let WindowJob { classes, folds, wanted } = job;
         if classes == 0 || folds == 0 {
             let (setting, expected) = ("classes, folds", "must be at least 1");
             return Err(WindowError::Setting { setting, value: format!("{classes}, {folds}"), expected });
@@ -174,15 +145,16 @@ impl SlidingWindow {
         let plan = self.plan([depth, height, width])?;
         let [d, h, w] = plan.patch;
         let mut window = Array4::zeros((channels, d, h, w));
-        let of_fold = plan.windows_where(wanted.window);
-        if of_fold < plan.windows() && wanted.background.len() != classes {
+        let is_wanted = |start| wanted.is_none_or(|wanted| (wanted.window)(start));
+        let of_fold = plan.windows_where(&is_wanted);
+        let background = wanted.map_or(&[][..], |wanted| wanted.background);
+        if wanted.is_some() && background.len() != classes {
             let (setting, expected) = ("background", "must have a logit for each class");
-            return Err(WindowError::Setting { setting, value: format!("{:?}", wanted.background), expected });
+            return Err(WindowError::Setting { setting, value: format!("{background:?}"), expected });
         }
-        let voxels = d * h * w;
-        let mut background = Vec::new();
+        let mut left_out = Vec::new();
         if of_fold < plan.windows() {
-            wanted.background.iter().for_each(|logit| background.extend(std::iter::repeat_n(*logit, voxels)));
+            background.iter().for_each(|logit| left_out.extend(std::iter::repeat_n(*logit, d * h * w)));
         }
         let total = folds.saturating_mul(of_fold);
         let mut done = 0;
@@ -201,8 +173,8 @@ impl SlidingWindow {
                 for y in &plan.starts[1] {
                     for x in &plan.starts[2] {
                         let start = [*z, *y, *x];
-                        if !(wanted.window)(start) {
-                            sums.add(start, &background);
+                        if !is_wanted(start) {
+                            sums.add(start, &left_out);
                             continue;
                         }
                         copy_window(&image, start, plan.below, &mut window);

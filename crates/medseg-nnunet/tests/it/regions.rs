@@ -34,7 +34,7 @@ fn labels_within_a_region_stay_the_same() {
             let case = model.prepare(read_case(&images, model.reader()).unwrap(), None).unwrap();
             let options = PredictOptions::default();
             let all = model.plan(&case, &options).unwrap().windows;
-            let case = case.within(&path, model.reader()).unwrap();
+            let case = case.within(&path).unwrap();
             let (plan, mut last) = (model.plan(&case, &options).unwrap(), (0, 0));
             let mut progress = |done, total| {
                 last = (done, total);
@@ -65,11 +65,11 @@ fn an_empty_region_is_background_and_one_of_another_shape_is_refused() {
     let case = model.prepare(read_case(&images, model.reader()).unwrap(), None).unwrap();
     let nothing = Array3::<u8>::zeros(whole.data.dim());
     write_label(&path, &Volume::new(nothing.clone(), whole.geometry.clone())).unwrap();
-    let within = case.clone().within(&path, model.reader()).unwrap();
+    let within = case.clone().within(&path).unwrap();
     let options = PredictOptions::default();
     assert_eq!(model.plan(&within, &options).unwrap().windows, 0);
     let found = model.segment(&within, &options, &mut |_, _| ControlFlow::Continue(())).unwrap();
     assert_eq!(found.mask, Mask::U8(nothing));
     write_label(&path, &Volume::new(Array3::zeros((2, 3, 4)), whole.geometry)).unwrap();
-    assert!(matches!(case.within(&path, model.reader()), Err(NnUnetError::Region { found: [2, 3, 4], .. })));
+    assert!(matches!(case.within(&path), Err(NnUnetError::Region { found: [2, 3, 4], .. })));
 }

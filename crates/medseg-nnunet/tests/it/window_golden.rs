@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use half::f16;
-use medseg_nnunet::window::{WholeLogits, WindowConfig, WindowError, gaussian, window_starts};
+use medseg_nnunet::window::{WholeLogits, WindowConfig, WindowError, WindowJob, gaussian, window_starts};
 use medseg_testing::Golden;
 use ndarray::{Array2, Array4, ArrayView4, Axis};
 
@@ -77,7 +77,9 @@ fn sums_are_those_of_nnunet_to_the_last_bit() {
             calls.push((done, total));
             ControlFlow::Continue(())
         };
-        window.run_folds(image.view(), classes, folds, load, &mut logits, progress).expect("logits");
+        window
+            .run_folds(image.view(), WindowJob { classes, folds, wanted: None }, load, &mut logits, progress)
+            .expect("logits");
         let logits = logits.finish().expect("slices");
         assert_eq!(bits(&logits), bits(&halves(&golden, "expected")), "{}", golden.name);
         let (_, d, h, w) = image.dim();

@@ -5,8 +5,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use medseg_nnunet::{
-    CaseImage, Combine, ImageReader, Model, ModelList, ModelPlan, PredictOptions, PreparedCase, Probabilities,
-    Segmentation,
+    CaseImage, Combine, ImageReader, Model, ModelList, ModelPlan, PreparedCase, Probabilities, Segmentation,
 };
 use medseg_train::Observer;
 
@@ -76,7 +75,9 @@ impl Segmenter {
     fn probabilities(&self, args: &NnUnetArgs) -> u64 {
         match self {
             Self::One(_) => u64::from(args.save_probabilities.is_some()),
-            Self::List(list) => averaged(list),
+            // The sum, and a model's own.
+            Self::List(list) if list.combine() == Combine::Mean => 2,
+            Self::List(_) => 0,
         }
     }
 
@@ -87,32 +88,20 @@ impl Segmenter {
         args: &NnUnetArgs,
         console: &mut Console,
     ) -> Result<Vec<ModelPlan>, CliError> {
-        let (settings, mut plans) = (args.settings(), Vec::new());
-        match self {
-            Self::One(model) => {
-                let case = prepared(model, image, args)?;
-                plans.push(announce(model.plan(&case, &settings)?, self.probabilities(args), console)?);
-            }
-            Self::List(list) => {
-                for model in list.models() {
-                    let cascade = model.folder().configuration.previous_stage.is_some();
-                    let case = model.prepare(image.clone(), args.previous.as_deref().filter(|_| cascade))?;
-                    plans.push(announce(model.plan(&case, &settings)?, self.probabilities(args), console)?);
-                }
-            }
-        }
-        Ok(plans)
+        let settings = args.settings();
+        let plans = match self {
+            Self::One(model) => vec![model.plan(&prepared(model, image, args)?, &settings)?],
+            Self::List(list) => list.plans(&image, args.previous.as_deref(), &settings)?,
+        };
+        plans.into_iter().map(|plan| announce(plan, self.probabilities(args), console)).collect()
     }
 
     /// Segments a case.
     pub fn segment(&self, image: CaseImage, args: &NnUnetArgs, console: &mut Console) -> Result<Found, CliError> {
-        let settings = args.settings();
+        let copies = self.probabilities(args);
         let found = match self {
-            Self::One(model) => {
-                let case = prepared(model, image, args)?;
-                one(model, &case, args, &settings, console)?
-            }
-            Self::List(list) => several(list, image, args, &settings, console)?,
+            Self::One(model) => one(model, &prepared(model, image, args)?, args, copies, console)?,
+            Self::List(list) => several(list, image, args, copies, console)?,
         };
         console.end();
         Ok(found)
@@ -123,7 +112,7 @@ impl Segmenter {
 fn prepared(model: &Model, image: CaseImage, args: &NnUnetArgs) -> Result<PreparedCase, CliError> {
     let case = model.prepare(image, args.previous.as_deref())?;
     Ok(match &args.region {
-        Some(region) => case.within(region, model.reader())?,
+        Some(region) => case.within(region)?,
         None => case,
     })
 }
@@ -140,10 +129,10 @@ fn one(
     model: &Model,
     case: &PreparedCase,
     args: &NnUnetArgs,
-    settings: &PredictOptions,
+    copies: u64,
     console: &mut Console,
 ) -> Result<Found, CliError> {
-    let copies = u64::from(args.save_probabilities.is_some());
+    let settings = &args.settings();
     let plan = announce(model.plan(case, settings)?, copies, console)?;
     console.begin("windows", plan.windows);
     let mut progress = |done: usize, _| {
@@ -163,11 +152,11 @@ fn several(
     list: &ModelList,
     image: CaseImage,
     args: &NnUnetArgs,
-    settings: &PredictOptions,
+    copies: u64,
     console: &mut Console,
 ) -> Result<Found, CliError> {
-    let (mut plans, mut refused, copies) = (Vec::new(), None, averaged(list));
-    let segmentation = list.segment(image, args.previous.as_deref(), settings, &mut |at| {
+    let (mut plans, mut refused) = (Vec::new(), None);
+    let segmentation = list.segment(image, args.previous.as_deref(), &args.settings(), &mut |at| {
         if at.done == 0 {
             match announce(*at.plan, copies, console) {
                 Ok(plan) => plans.push(plan),
@@ -185,11 +174,6 @@ fn several(
         Some(error) => Err(error),
         None => Ok(Found { segmentation: segmentation?, probabilities: None, plans }),
     }
-}
-
-/// Copies of all probabilities that an average takes: the sum, and a model's own.
-fn averaged(list: &ModelList) -> u64 {
-    if list.combine() == Combine::Mean { 2 } else { 0 }
 }
 
 /// Prints a plan, and refuses one that the computer's memory cannot hold with these copies of all probabilities.
