@@ -145,7 +145,8 @@ fn a_hostile_zip_writes_nothing_outside_and_not_without_end() {
     let out = tempfile::tempdir().unwrap();
     let path = out.path().join("model.zip");
     zip(&path, &[("../plans.json", b"{}".to_vec()), ("/fold_0/checkpoint_final.pth", vec![1; 10])]);
-    assert!(failure(&path).contains("holds no model"));
+    // An absolute path counts from the temporary folder, and one that leads out of it is left out.
+    assert!(failure(&path).ends_with("has no plans.json"));
     assert_eq!(fs::read_dir(out.path()).unwrap().count(), 1);
     zip(&path, &[("a/fold_0/checkpoint_final.pth", vec![0; 64 << 20])]);
     assert!(failure(&path).contains("more than 100 times its size"));
