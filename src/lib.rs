@@ -15,8 +15,11 @@
 //! | [`kernels`] | `medseg-kernels` | CPU kernels without a framework |
 //! | [`ops`] | `medseg-ops` | 3D operations on tensors |
 //! | [`torch`] | `medseg-torch` | files of PyTorch, without executing them |
+//! | [`architecture`] | `medseg-architecture` | networks as data |
+//! | [`network`] | `medseg-network` | any of these networks on Burn |
 //! | [`unet`] | `medseg-unet` | the network and its weight files |
 //! | [`nnunet`] | `medseg-nnunet` | models that nnU-Net v2 trained |
+//! | [`obelisk`] | `medseg-obelisk` | OBELISK's published network for abdominal CT |
 //! | [`losses`] | `medseg-losses` | Dice and its relatives, focal, Tversky, cross-entropy |
 //! | [`optim`] | `medseg-optim` | NovoGrad, schedules, average of weights |
 //! | [`inference`] | `medseg-inference` | sliding window, cascade |
@@ -51,6 +54,7 @@
 
 pub use burn::tensor::{Device, DeviceType, Tensor};
 
+pub use medseg_architecture as architecture;
 pub use medseg_bundle as bundle;
 pub use medseg_data as data;
 pub use medseg_device as device;
@@ -59,7 +63,9 @@ pub use medseg_inference as inference;
 pub use medseg_kernels as kernels;
 pub use medseg_losses as losses;
 pub use medseg_metrics as metrics;
+pub use medseg_network as network;
 pub use medseg_nnunet as nnunet;
+pub use medseg_obelisk as obelisk;
 pub use medseg_ops as ops;
 pub use medseg_optim as optim;
 pub use medseg_phantom as phantom;
