@@ -10,8 +10,8 @@ use crate::transforms::well_known;
 use crate::{BundleProblem, Checkpoint, Inferer, Metadata, MonaiError, MonaiNetwork, Postprocess, Preprocess};
 use crate::{checkpoint, inferer, postprocessing, preprocessing, zipped};
 
-/// Settings of the inference.
-const INFERENCE: &str = "configs/inference.json";
+/// Settings of the inference; the first that exists is read.
+const INFERENCE: [&str; 3] = ["configs/inference.json", "configs/inference.yaml", "configs/inference.yml"];
 /// Description of the bundle.
 const METADATA: &str = "configs/metadata.json";
 
@@ -92,14 +92,9 @@ impl MonaiBundle {
 
     fn of_folder(path: &Path, extract: Option<TempDir>) -> Result<Self, MonaiError> {
         let folder = Folder::open(path)?;
-        if !folder.root().join(INFERENCE).exists() {
-            let yaml = ["configs/inference.yaml", "configs/inference.yml"];
-            return Err(match yaml.into_iter().find(|name| folder.has(name)) {
-                Some(name) => MonaiError::Yaml { path: path.join(name) },
-                None => MonaiError::NotABundle { path: path.to_owned() },
-            });
-        }
-        let text = folder.text(INFERENCE)?;
+        let name = INFERENCE.into_iter().find(|name| folder.root().join(name).exists());
+        let name = name.ok_or_else(|| MonaiError::NotABundle { path: path.to_owned() })?;
+        let text = folder.text(name)?;
         let metadata = match folder.root().join(METADATA).exists() {
             true => {
                 let text = folder.text(METADATA)?;
@@ -107,8 +102,8 @@ impl MonaiBundle {
             }
             false => Metadata::default(),
         };
-        let failed = |problem| MonaiError::config(&path.join(INFERENCE), problem);
-        let config = Config::from_json(&text, |file| macro_text(&folder, file)).map_err(failed)?;
+        let failed = |problem| MonaiError::config(&path.join(name), problem);
+        let config = Config::new(name, &text, Some(&folder)).map_err(failed)?;
         evaluator(&config).map_err(failed)?;
         Ok(Self {
             network: network(&config).map_err(failed)?,
@@ -150,18 +145,4 @@ fn evaluator(config: &Config) -> Result<(), BundleProblem> {
             supported: "SupervisedEvaluator".to_owned(),
         }),
     }
-}
-
-/// The text of a file that a macro names, relative to the bundle's folder or to its configurations.
-fn macro_text(folder: &Folder, file: &str) -> Result<String, String> {
-    if !file.to_ascii_lowercase().ends_with(".json") {
-        return Err("only JSON files are read".to_owned());
-    }
-    let file = file.replace("{bundle_root}", ".");
-    let below = format!("configs/{file}");
-    let place = if !folder.has(&file) && folder.has(&below) { below } else { file };
-    folder.text(&place).map_err(|error| match error {
-        MonaiError::Io { source, .. } => source.to_string(),
-        error => error.to_string(),
-    })
 }

@@ -52,11 +52,11 @@ fn of_loader(config: &Config, node: &Node<'_>) -> Result<Checkpoint, BundleProbl
         })?,
         _ => return Err(BundleProblem::value(component.argument("load_path"), "the path of a file")),
     };
-    if !component.flag("strict", true)? {
-        return Err(component.refusal("strict"));
-    }
-    if !component.flag("strict_shape", true)? {
-        return Err(component.refusal("strict_shape"));
+    for name in ["strict", "strict_shape"] {
+        // Bundles write "True" too, a text that Python takes for true.
+        if component.take(name)?.is_some_and(|value| !value.truth()) {
+            return Err(component.refusal(name));
+        }
     }
     component.ignore(&["map_location", "name"]);
     let id = component.argument("load_dict");

@@ -26,16 +26,10 @@ pub enum MonaiError {
         /// The largest size that is read.
         limit: u64,
     },
-    /// The folder or zip has no `configs/inference.json`.
-    #[error("{} is no MONAI bundle: it has no configs/inference.json", path.display())]
+    /// The folder or zip has neither `configs/inference.json` nor `configs/inference.yaml`.
+    #[error("{} is no MONAI bundle: it has neither configs/inference.json nor .yaml", path.display())]
     NotABundle {
         /// The folder or zip.
-        path: PathBuf,
-    },
-    /// The inference of the bundle is written in YAML, which is not read.
-    #[error("{} is written in YAML, which is not read; save it as inference.json", path.display())]
-    Yaml {
-        /// The file.
         path: PathBuf,
     },
     /// A path of the bundle leads out of its folder.

@@ -11,7 +11,7 @@ use crate::checkpoint::inside;
 pub(crate) const LARGEST_TEXT: u64 = 4 << 20;
 
 /// A bundle's folder. No path that it gives leads out of it, not even by a link.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Folder {
     root: PathBuf,
 }
@@ -41,6 +41,21 @@ impl Folder {
     /// True if a file exists within the folder.
     pub fn has(&self, relative: &str) -> bool {
         self.path(relative).is_ok_and(|path| path.is_file())
+    }
+
+    /// True if a file or folder exists within the folder.
+    pub fn exists(&self, relative: &str) -> bool {
+        self.path(relative).is_ok_and(|path| path.exists())
+    }
+
+    /// The text of a file that a macro names, relative to the bundle's folder or to its configurations.
+    pub fn text_of_macro(&self, file: &str) -> Result<String, String> {
+        let below = format!("configs/{file}");
+        let place = if !self.has(file) && self.has(&below) { &below } else { file };
+        self.text(place).map_err(|error| match error {
+            MonaiError::Io { source, .. } => source.to_string(),
+            error => error.to_string(),
+        })
     }
 
     /// The text of a configuration.

@@ -20,7 +20,7 @@ pub use error::MonaiError;
 pub use inferer::{Blend, Inferer, SlidingWindow};
 pub use metadata::Metadata;
 pub use network::MonaiNetwork;
-pub use postprocessing::{Activation, Components, Discrete, Invert, Postprocess, SmallObjects};
+pub use postprocessing::{Activation, ChannelLabels, Components, Discrete, Invert, Postprocess, SmallObjects};
 pub use preprocessing::Preprocess;
 pub use problem::BundleProblem;
 pub use transforms::{

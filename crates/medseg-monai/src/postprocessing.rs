@@ -1,7 +1,7 @@
 //! The postprocessing of a bundle.
 
 use crate::BundleProblem;
-use crate::config::{Component, Config, Value, single};
+use crate::config::{Component, Config, Value, channel_labels, single};
 use crate::transforms::{composed, key, keyed, only_false, well_known};
 
 /// A step of the postprocessing, in the bundle's order. Each concerns the prediction.
@@ -20,6 +20,8 @@ pub enum Postprocess {
     FillHoles(Option<Vec<usize>>, Option<usize>),
     /// `RemoveSmallObjectsd`.
     RemoveSmallObjects(SmallObjects),
+    /// `Lambdad` of nested `torch.where`: labels from channels.
+    Labels(ChannelLabels),
     /// `EnsureTyped` or `CastToTyped`, which change no value of a mask.
     Cast,
     /// `SaveImaged`.
@@ -97,9 +99,19 @@ pub struct SmallObjects {
     pub independent_channels: bool,
 }
 
+/// Labels from channels, as BraTS has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChannelLabels {
+    /// Channels with the label of the voxels in which they are over 0; the first such channel decides.
+    pub labels: Vec<(usize, u32)>,
+    /// Label of the other voxels.
+    pub otherwise: u32,
+}
+
 /// Names of the transforms that are read.
 const SUPPORTED: &str = "Activationsd, Invertd, AsDiscreted, KeepLargestConnectedComponentd, FillHolesd, \
-    RemoveSmallObjectsd, EnsureTyped, CastToTyped and SaveImaged";
+    RemoveSmallObjectsd, EnsureTyped, CastToTyped, Lambdad of torch.where and SaveImaged";
 
 pub(crate) fn read(config: &Config) -> Result<Vec<Postprocess>, BundleProblem> {
     let value = well_known(config, "postprocessing", "evaluator", "postprocessing")?;
@@ -119,6 +131,7 @@ pub(crate) fn read(config: &Config) -> Result<Vec<Postprocess>, BundleProblem> {
             "FillHolesd" => Postprocess::FillHoles(labels(of)?, connectivity(of)?),
             "RemoveSmallObjectsd" => Postprocess::RemoveSmallObjects(SmallObjects::read(of)?),
             "SaveImaged" => save(of)?,
+            "Lambdad" => Postprocess::Labels(ChannelLabels::read(of)?),
             _ => {
                 of.ignore(&["dtype", "data_type", "device", "wrap_sequence", "track_meta"]);
                 Postprocess::Cast
@@ -188,6 +201,26 @@ impl Discrete {
             }
         };
         Ok(Self { argmax: component.flag("argmax", false)?, to_onehot, threshold, rounding })
+    }
+}
+
+impl ChannelLabels {
+    fn read(component: &mut Component<'_>) -> Result<Self, BundleProblem> {
+        if !component.flag("overwrite", true)? {
+            return Err(component.refusal("overwrite"));
+        }
+        component.ignore(&["inv_func", "track_meta"]);
+        let id = component.argument("func");
+        let node = component.take_raw("func").ok_or_else(|| BundleProblem::missing(&id))?;
+        let text = node.raw.as_str().and_then(|text| text.strip_prefix('$')).unwrap_or_default();
+        match channel_labels(text) {
+            Some((labels, otherwise)) => Ok(Self { labels, otherwise }),
+            None => Err(BundleProblem::expression(
+                &id,
+                text,
+                "it is no `lambda x: torch.where(x[[CHANNEL]] > 0, LABEL, …)` with a label or another torch.where behind",
+            )),
+        }
     }
 }
 

@@ -10,6 +10,9 @@ pub enum BundleProblem {
     /// The text is no JSON.
     #[error("{0}")]
     Json(serde_json::Error),
+    /// The text is no YAML, or expands beyond all reason.
+    #[error("{0}")]
+    Yaml(String),
     /// A setting is missing.
     #[error("{id} is missing")]
     Missing {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use medseg_monai::{Checkpoint, MonaiBundle, MonaiError, Preprocess};
+use medseg_monai::{Checkpoint, MonaiBundle, MonaiError, Postprocess, Preprocess};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -77,6 +77,9 @@ fn recognised_forms_have_their_value_in_python() {
         ("$2 if @on else 3", 2),
         ("$2 if not @on or None else 3", 3),
         ("$2 if @n == 3 and @half < 1 else 5", 2),
+        ("$2 if os.path.exists(@bundle_root + '/models') else 3", 3),
+        ("$2 if os.path.isfile('configs/inference.json') else 3", 2),
+        ("$len(monai.utils.CommonKeys.IMAGE)", 5),
         ("$(((2)))", 2),
         ("$ 1_0 ", 10),
     ];
@@ -129,7 +132,8 @@ fn other_expressions_are_refused_by_name() {
         ("%../../etc/passwd.json#x", "macro"),
         ("%/etc/passwd.json", "macro"),
         ("%configs/none.json#x", "macro"),
-        ("%configs/other.yaml#x", "only JSON"),
+        ("%configs/other.yaml#x", "macro"),
+        ("$os.path.exists('/etc/passwd')", "outside the bundle"),
     ];
     for (expression, expected) in cases {
         let more = json!({"out": "@network_def#out_channels"});
@@ -287,6 +291,93 @@ fn other_settings_are_refused_by_name() {
         }
         let error = opened(&settings).unwrap_err().to_string();
         assert!(error.contains(expected), "{place}: {error}\nlacks {expected}");
+    }
+}
+
+#[test]
+fn labels_of_channels_are_read_from_nested_conditions() {
+    let mut settings = settings();
+    let function = "$lambda x: torch.where(x[[2]] > 0, 4, torch.where(x[[0]] > 0, 1, torch.where(x[[1]] > 0, 2, 0)))";
+    settings["postprocessing"]["transforms"][2] = json!({"_target_": "Lambdad", "keys": "pred", "func": function});
+    let bundle = opened(&settings).unwrap();
+    let Postprocess::Labels(labels) = &bundle.postprocessing[2] else { panic!("{:?}", bundle.postprocessing[2]) };
+    assert_eq!((&labels.labels[..], labels.otherwise), (&[(2, 4), (0, 1), (1, 2)][..], 0));
+    for other in [
+        "$lambda x: x",
+        "$lambda x: torch.where(x[[2]] > 1, 4, 0)",
+        "$lambda x: torch.where(y[[2]] > 0, 4, 0)",
+        "$lambda x: torch.where(x[2] > 0, 4, 0)",
+        "$lambda x: torch.where(x[[-1]] > 0, 4, 0)",
+        "$lambda x: torch.where(x[[2]] > 0, 4, x)",
+        "$lambda x: 0",
+        "$scripts.merge",
+        "",
+    ] {
+        settings["postprocessing"]["transforms"][2]["func"] = other.into();
+        let error = opened(&settings).unwrap_err().to_string();
+        assert!(error.contains("transforms#2#func: the expression"), "{error}");
+    }
+}
+
+#[test]
+fn yaml_is_read_as_json() {
+    let scratch = tempfile::tempdir().unwrap();
+    fs::create_dir(scratch.path().join("configs")).unwrap();
+    let file = scratch.path().join("configs/inference.yaml");
+    let yaml = r"
+image: $monai.utils.CommonKeys.IMAGE
+num_classes: 4 # the background too
+ckpt_path: $@bundle_root + '/models/best.pt'
+network_def:
+  _target_: UNet
+  spatial_dims: 3
+  in_channels: 1
+  out_channels: '@num_classes'
+  channels: [8, 16]
+  strides:
+  - 2
+network: $@network_def.to(@device)
+transforms:
+- _target_: LoadImaged
+  keys: '@image'
+- _target_: ScaleIntensityd
+  keys: ['@image']
+preprocessing: {_target_: Compose, transforms: $@transforms}
+inferer: {_target_: SimpleInferer}
+postprocessing:
+  _target_: Compose
+  transforms:
+  - {_target_: AsDiscreted, keys: pred, argmax: true}
+  - {_target_: SaveImaged, keys: pred, dtype: $None, output_dtype: $None, output_postfix: ''}
+handlers:
+- _target_: CheckpointLoader
+  _disabled_: $not os.path.exists(@ckpt_path)
+  load_path: '@ckpt_path'
+  load_dict:
+    model: '@network'
+";
+    fs::write(&file, yaml).unwrap();
+    let bundle = MonaiBundle::open(scratch.path()).unwrap();
+    assert_eq!(bundle.network.architecture.graph().unwrap().out_channels(), 4);
+    assert_eq!((bundle.preprocessing.len(), bundle.postprocessing.len()), (2, 2));
+    // The loader is disabled as long as its file is missing.
+    assert_eq!(bundle.checkpoint.path, "models/model.pt");
+    fs::create_dir(scratch.path().join("models")).unwrap();
+    fs::write(scratch.path().join("models/best.pt"), "").unwrap();
+    assert_eq!(MonaiBundle::open(scratch.path()).unwrap().checkpoint.path, "models/best.pt");
+
+    let mut bomb = String::from("a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n");
+    for level in 1..12 {
+        bomb += &format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 10].join(", "));
+    }
+    let deep = "[".repeat(100_000);
+    for text in [bomb.as_str(), &deep, "a: [", "- 1", "a: !!python/object/apply:os.system ['x']", "a: &a [*a]"] {
+        fs::write(&file, text).unwrap();
+        assert!(
+            matches!(MonaiBundle::open(scratch.path()), Err(MonaiError::Config { .. })),
+            "{}",
+            &text[..text.len().min(30)]
+        );
     }
 }
 

@@ -5,9 +5,11 @@ mod expression;
 mod identifier;
 mod node;
 mod resolve;
+mod text;
 mod value;
 
 pub(crate) use component::{Component, single, whole};
+pub(crate) use expression::channel_labels;
 pub(crate) use node::Node;
 pub(crate) use resolve::Config;
 pub(crate) use value::Value;

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::identifier::{absolute, id_length, normal};
+use super::text::{is_yaml, parsed};
 use super::{Node, Value, expression};
 use crate::BundleProblem;
+use crate::folder::Folder;
 
 /// Most settings that are resolved, references counted each time.
 const MOST_STEPS: usize = 200_000;
@@ -24,6 +26,7 @@ pub(crate) struct Config {
     root: Json,
     /// Files by the path that macros write; an error says why a file is not read.
     files: BTreeMap<String, Result<Json, String>>,
+    folder: Option<Folder>,
     steps: Cell<usize>,
     depth: Cell<usize>,
     /// Ids that are being resolved.
@@ -31,17 +34,27 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads the text of `inference.json`. `file` gives the text of a file that a macro names.
-    pub fn from_json(text: &str, file: impl Fn(&str) -> Result<String, String>) -> Result<Self, BundleProblem> {
-        let root: Json = serde_json::from_str(text).map_err(BundleProblem::Json)?;
+    /// Reads the text of a file of this name in a folder. Without a folder, macros of other files are refused.
+    pub fn new(name: &str, text: &str, folder: Option<&Folder>) -> Result<Self, BundleProblem> {
+        let root = parsed(name, text)?;
         if !root.is_object() {
             return Err(BundleProblem::value("the file", "an object"));
         }
         let mut names = Vec::new();
         macro_files(&root, &mut names);
-        let read = |name: &String| serde_json::from_str(&file(name)?).map_err(|error| error.to_string());
+        let read = |name: &String| {
+            let text = folder.ok_or("it is another file")?.text_of_macro(name)?;
+            parsed(name, &text).map_err(|problem| problem.to_string())
+        };
         let files = names.into_iter().map(|name| (name.clone(), read(&name))).collect();
-        Ok(Self { root, files, steps: Cell::new(0), depth: Cell::new(0), active: RefCell::default() })
+        Ok(Self {
+            root,
+            files,
+            folder: folder.cloned(),
+            steps: Cell::new(0),
+            depth: Cell::new(0),
+            active: RefCell::default(),
+        })
     }
 
     /// The whole configuration.
@@ -52,6 +65,12 @@ impl Config {
     /// A setting of the first level as it is written.
     pub fn raw(&self, key: &str) -> Option<Node<'_>> {
         self.root.get(key).map(|raw| self.root().below(key, raw))
+    }
+
+    /// True if a path of the bundle exists; nothing for one that leads out of it.
+    pub(super) fn exists(&self, path: &str) -> Option<bool> {
+        let inside = crate::checkpoint::inside(path)?;
+        Some(self.folder.as_ref()?.exists(&inside))
     }
 
     /// Resolves a setting by its id, such as `network_def` or `preprocessing#transforms#0`.
@@ -225,8 +244,7 @@ fn unread(id: &str, text: &str, reason: &str) -> BundleProblem {
 /// File and id of a macro without its `%`, or nothing for one within the same file.
 fn file_of_macro(path: &str) -> Option<(&str, &str)> {
     let (file, id) = path.split_once('#').unwrap_or((path, ""));
-    let lower = file.to_ascii_lowercase();
-    [".json", ".yaml", ".yml"].iter().any(|ending| lower.ends_with(ending)).then_some((file, id))
+    (is_yaml(file) || file.to_ascii_lowercase().ends_with(".json")).then_some((file, id))
 }
 
 /// Files that the macros of a configuration name.

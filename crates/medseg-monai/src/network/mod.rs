@@ -56,8 +56,7 @@ impl MonaiNetwork {
     /// # Errors
     /// Another class, an argument that is not supported, or numbers that do not fit together.
     pub fn from_json(text: &str) -> Result<Self, BundleProblem> {
-        let config =
-            Config::from_json(&format!("{{\"network_def\": {text}\n}}"), |_| Err("it is another file".into()))?;
+        let config = Config::new("network.json", &format!("{{\"network_def\": {text}\n}}"), None)?;
         let node = config.raw("network_def").ok_or_else(|| BundleProblem::missing("network_def"))?;
         Self::read(&config, &node)
     }

@@ -74,6 +74,10 @@ impl CropForeground {
         };
         let margin = triple(component, "margin", 0)?;
         let k_divisible = triple(component, "k_divisible", 1)?.map(|k| k.max(1));
+        if margin == [0; 3] && k_divisible == [1; 3] {
+            // The box lies in the image, so nothing is padded, whatever the mode.
+            component.ignore(&["mode"]);
+        }
         let mut padding = Padding::read(component, "mode", "constant", &PAD_MODES)?;
         pad_value(component, &mut padding)?;
         component.ignore(&["start_coord_key", "end_coord_key"]);

@@ -54,6 +54,9 @@ impl<'a> Evaluation<'a, '_> {
             }
             Tree::Call(function, arguments) => self.call(function, arguments),
             Tree::Attribute(_, name) => match dotted(tree) {
+                Some(symbol) if constant(&symbol).is_some() => {
+                    Ok(Value::Text(constant(&symbol).unwrap_or_default().to_owned()))
+                }
                 Some(symbol) if MODULES.contains(&symbol.split('.').next().unwrap_or_default()) => {
                     Ok(Value::Symbol(symbol))
                 }
@@ -179,6 +182,15 @@ impl<'a> Evaluation<'a, '_> {
         if name == "os.path.join" {
             return self.join(&values()?);
         }
+        if name == "os.path.exists" || name == "os.path.isfile" {
+            return match &values()?[..] {
+                [Value::Text(path)] => match self.config.exists(path) {
+                    Some(exists) => Ok(Value::Bool(exists)),
+                    None => Err(self.fail("it asks for a file outside the bundle")),
+                },
+                _ => Err(self.fail(format!("these arguments of {name} are not recognised"))),
+            };
+        }
         if name == "torch.device" {
             return Ok(Value::Symbol(name));
         }
@@ -280,6 +292,16 @@ impl<'a> Evaluation<'a, '_> {
             }
         }
         Ok(Value::Text(path))
+    }
+}
+
+/// Texts that MONAI gives names.
+fn constant(symbol: &str) -> Option<&'static str> {
+    match symbol.strip_prefix("monai.utils.")?.trim_start_matches("enums.") {
+        "CommonKeys.IMAGE" => Some("image"),
+        "CommonKeys.PRED" => Some("pred"),
+        "CommonKeys.LABEL" => Some("label"),
+        _ => None,
     }
 }
 

@@ -1,9 +1,12 @@
 //! Expressions: texts that begin with `$`. A small set is recognised and computed here; nothing runs as Python.
 
 mod evaluate;
+mod labels;
 mod parse;
 mod token;
 mod tree;
+
+pub(crate) use labels::channel_labels;
 
 use super::{Config, Value};
 use crate::BundleProblem;
