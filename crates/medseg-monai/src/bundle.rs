@@ -45,17 +45,29 @@ impl MonaiBundle {
     /// Files that cannot be read, a setting that is missing, and every class, argument or expression that is not supported, by
     /// its name.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, MonaiError> {
-        let path = path.as_ref();
+        Self::open_first(path.as_ref(), &INFERENCE)
+    }
+
+    /// Opens a bundle with another configuration than `inference.json`, such as `configs/inference_segresnet.yaml`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(path: impl AsRef<Path>, config: &str) -> Result<Self, MonaiError> {
+        Self::open_first(path.as_ref(), &[config])
+    }
+
+    /// Opens a bundle by the first of these configurations that exists.
+    fn open_first(path: &Path, configs: &[&str]) -> Result<Self, MonaiError> {
         if !zipped::is_zip(path) {
-            return Self::of_folder(path, None);
+            return Self::of_folder(path, configs, None);
         }
         let extract = zipped::extract(path)?;
         let folder = zipped::bundle_folder(extract.path());
         let in_zip = |source| match source {
-            MonaiError::NotABundle { .. } => MonaiError::NotABundle { path: path.to_owned() },
+            MonaiError::NotABundle { config, .. } => MonaiError::NotABundle { path: path.to_owned(), config },
             source => MonaiError::InZip { path: path.to_owned(), source: Box::new(source) },
         };
-        Self::of_folder(&folder, Some(extract)).map_err(in_zip)
+        Self::of_folder(&folder, configs, Some(extract)).map_err(in_zip)
     }
 
     /// The folder, or that of the zip's extract.
@@ -90,10 +102,11 @@ impl MonaiBundle {
         names.into_iter().filter(|name| self.folder.has(name)).find_map(|name| self.folder.path(name).ok())
     }
 
-    fn of_folder(path: &Path, extract: Option<TempDir>) -> Result<Self, MonaiError> {
+    fn of_folder(path: &Path, configs: &[&str], extract: Option<TempDir>) -> Result<Self, MonaiError> {
         let folder = Folder::open(path)?;
-        let name = INFERENCE.into_iter().find(|name| folder.root().join(name).exists());
-        let name = name.ok_or_else(|| MonaiError::NotABundle { path: path.to_owned() })?;
+        let name = configs.iter().find(|name| folder.root().join(name).exists());
+        let missing = || MonaiError::NotABundle { path: path.to_owned(), config: configs.join(" or ") };
+        let name = name.ok_or_else(missing)?;
         let text = folder.text(name)?;
         let metadata = match folder.root().join(METADATA).exists() {
             true => {

@@ -26,11 +26,13 @@ pub enum MonaiError {
         /// The largest size that is read.
         limit: u64,
     },
-    /// The folder or zip has neither `configs/inference.json` nor `configs/inference.yaml`.
-    #[error("{} is no MONAI bundle: it has neither configs/inference.json nor .yaml", path.display())]
+    /// The folder or zip has no configuration of the inference.
+    #[error("{} is no MONAI bundle: it has no {config}", path.display())]
     NotABundle {
         /// The folder or zip.
         path: PathBuf,
+        /// The configurations that were looked for.
+        config: String,
     },
     /// A path of the bundle leads out of its folder.
     #[error("{} leads out of the bundle {}", path.display(), bundle.display())]

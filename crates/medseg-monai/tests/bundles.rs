@@ -124,10 +124,17 @@ fn hostile_zips_are_refused() {
 #[test]
 fn what_is_missing_is_named() {
     let scratch = tempfile::tempdir().unwrap();
-    let folder = scratch.path();
+    let folder = &scratch.path().join("bundle");
+    fs::create_dir(folder).unwrap();
     assert!(matches!(MonaiBundle::open(folder.join("none")), Err(MonaiError::Io { .. })));
     assert!(matches!(MonaiBundle::open(folder), Err(MonaiError::NotABundle { .. })));
     fs::create_dir_all(folder.join("configs")).unwrap();
+    fs::copy(bundle("nearest/configs/inference.json"), folder.join("configs/inference_dynunet.json")).unwrap();
+    assert_eq!(MonaiBundle::open_with(folder, "configs/inference_dynunet.json").unwrap().network.class, "DynUNet");
+    let error = MonaiBundle::open_with(folder, "configs/inference_unet.json").unwrap_err().to_string();
+    assert!(error.ends_with("is no MONAI bundle: it has no configs/inference_unet.json"), "{error}");
+    fs::copy(bundle("nearest/configs/inference.json"), folder.join("configs/../../escaped.json")).unwrap();
+    assert!(matches!(MonaiBundle::open_with(folder, "../escaped.json"), Err(MonaiError::Outside { .. })));
     fs::copy(bundle("spleen/configs/inference.json"), folder.join("configs/inference.json")).unwrap();
     let opened = MonaiBundle::open(folder).unwrap();
     assert!(opened.metadata.labels.is_empty());

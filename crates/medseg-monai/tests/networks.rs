@@ -36,7 +36,7 @@ fn check(network: &MonaiNetwork, mut state: BTreeMap<String, Vec<usize>>, case: 
 #[test]
 fn names_and_shapes_are_those_of_monai() {
     let entries: Vec<Value> = serde_json::from_str(&fs::read_to_string(golden().join("shapes.json")).unwrap()).unwrap();
-    assert!(entries.len() > 40);
+    assert_eq!(entries.len(), 48);
     for entry in &entries {
         let case = format!("{} {}", entry["class"], entry["arguments"]);
         let network = network(entry["class"].as_str().unwrap(), &entry["arguments"]);
@@ -123,6 +123,7 @@ fn unsupported_settings_are_named() {
             merged(&dynunet, json!({"strides": [1, 3, 3], "upsample_kernel_size": [3, 3], "res_block": true})),
             "network_def#strides",
         ),
+        ("VNet", json!({"in_channels": 2}), "network_def#in_channels is \"2\""),
         ("BasicUNet", json!({"upsample": "pixelshuffle"}), "network_def#upsample is"),
     ];
     for (class, arguments, expected) in cases {

@@ -57,6 +57,11 @@ impl<'a> Component<'a> {
         }
     }
 
+    /// An argument, resolved and left for the next reader.
+    pub fn peek(&self, name: &str) -> Result<Option<Value<'a>>, BundleProblem> {
+        self.arguments.get(name).map(|node| self.config.resolve(node)).transpose()
+    }
+
     /// An argument that is not resolved.
     pub fn take_raw(&mut self, name: &str) -> Option<Node<'a>> {
         self.arguments.remove(name)

@@ -7,6 +7,7 @@ mod repeats;
 mod segresnet;
 mod triple;
 mod unet;
+mod vnet;
 
 use medseg_architecture::Architecture;
 
@@ -24,7 +25,7 @@ const MOST_LEVELS: usize = 16;
 /// Most blocks or units of a level.
 const MOST_BLOCKS: usize = 64;
 /// Names of the classes that are read.
-const SUPPORTED: &str = "UNet, SegResNet, DynUNet and BasicUNet";
+const SUPPORTED: &str = "UNet, SegResNet, DynUNet, BasicUNet and VNet";
 
 /// A network of MONAI.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +68,7 @@ impl MonaiNetwork {
             "unet" => (unet::architecture(&mut component)?, vec![]),
             "segresnet" => segresnet::architecture(&mut component)?,
             "dynunet" => (dynunet::architecture(&mut component)?, vec!["skip_layers.", "deep_supervision_heads."]),
+            "vnet" => (vnet::architecture(&mut component)?, vec![]),
             "basicunet" => (basic_unet::architecture(&mut component)?, vec![]),
             _ => return Err(component.unknown(SUPPORTED)),
         };

@@ -94,6 +94,9 @@ SHAPES = [
     dynunet(kernel_size=[1, 3, 5], strides=[1, 2, 2], filters=[4, 6, 8, 10]),
     ("BasicUNet", {"features": [4, 4, 8, 8, 12, 6]}),
     ("BasicUNet", {"in_channels": 2, "out_channels": 3, "features": [4, 4, 8, 8, 12, 6], "norm": "batch", "act": "PRELU"}),
+    ("VNet", {}),
+    ("VNet", {"in_channels": 16, "out_channels": 3, "act": "prelu", "bias": True}),
+    ("VNet", {"out_channels": 2, "act": "PRELU"}),
     ("BasicUNet", {"features": [4, 4, 8, 8, 12, 6], "bias": False, "dropout": 0.1, "norm": ["group", {"num_groups": 2}]}),
 ]
 
