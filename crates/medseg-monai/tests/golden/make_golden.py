@@ -8,7 +8,8 @@ Run from the repository's root, with MONAI 1.6.1, PyTorch for the CPU, nibabel a
 - `networks/NAME.safetensors`: a tiny network with random weights. Tensors `state.KEY` are its state dict, `input` and
   `output` are [1, channels, x, y, z]; the metadata entry `case` holds the class and its arguments.
 - `bundles/ct.nii.gz` and `bundles/NAME`: an image and three bundles with random weights. `bundles/expected/NAME.nii.gz` is
-  the mask that MONAI's runner writes; `bundles/expected/NAME.safetensors` holds the probabilities before the mask.
+  the mask that MONAI's runner writes; `bundles/expected/NAME.safetensors` holds the probabilities before the mask, [class,
+  x, y, z], with the affine of their grid: that of the image, or the network's where the mask is taken back, as `case` says.
 """
 
 import json
@@ -121,7 +122,7 @@ NETWORKS = {
         (16, 12, 8),
     ),
     "segresnet_batch_deconv": (
-        segresnet(init_filters=4, norm="batch", blocks_down=[1, 1, 1], blocks_up=[1, 2], upsample_mode="deconv"),
+        segresnet(init_filters=3, norm="batch", blocks_down=[1, 1, 1], blocks_up=[1, 2], upsample_mode="deconv"),
         (8, 12, 16),
     ),
     "dynunet_basic": (dynunet(), (16, 12, 8)),
@@ -369,7 +370,10 @@ def bundles():
             probabilities = nibabel.load(runner(here, config, Path(scratch) / "probabilities"))
             values = np.asarray(probabilities.dataobj, dtype=np.float32)
             # [x, y, z, class] to [class, x, y, z].
-            save(expected / f"{name}.safetensors", {"probabilities": np.moveaxis(values, -1, 0), "affine": probabilities.affine.astype(np.float32)})
+            tensors = {"probabilities": np.moveaxis(values, -1, 0), "affine": probabilities.affine.astype(np.float32)}
+            on = "image" if any(step["_target_"] == "Invertd" for step in postprocessing[:first]) else "network"
+            case = json.dumps({"params": {"grid": on}, "tolerance": {"rtol": 1e-4, "atol": 1e-5}})
+            save(expected / f"{name}.safetensors", tensors, {"case": case})
 
 
 if __name__ == "__main__":
