@@ -3,6 +3,7 @@
 mod component;
 mod expression;
 mod identifier;
+mod macros;
 mod node;
 mod resolve;
 mod text;

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::identifier::{absolute, id_length, normal};
-use super::text::{is_yaml, parsed};
+use super::macros::{file_of_macro, macro_files};
+use super::text::parsed;
 use super::{Node, Value, expression};
 use crate::BundleProblem;
 use crate::folder::Folder;
@@ -239,28 +240,4 @@ impl Config {
 
 fn unread(id: &str, text: &str, reason: &str) -> BundleProblem {
     BundleProblem::Macro { id: id.to_owned(), text: crate::problem::shortened(text), reason: reason.to_owned() }
-}
-
-/// File and id of a macro without its `%`, or nothing for one within the same file.
-fn file_of_macro(path: &str) -> Option<(&str, &str)> {
-    let (file, id) = path.split_once('#').unwrap_or((path, ""));
-    (is_yaml(file) || file.to_ascii_lowercase().ends_with(".json")).then_some((file, id))
-}
-
-/// Files that the macros of a configuration name.
-fn macro_files(json: &Json, files: &mut Vec<String>) {
-    match json {
-        Json::String(text) => {
-            let path = text.strip_prefix('%').map(normal);
-            if let Some((file, _)) = path.as_deref().and_then(file_of_macro)
-                && files.len() < DEEPEST
-                && !files.iter().any(|known| known == file)
-            {
-                files.push(file.to_owned());
-            }
-        }
-        Json::Array(items) => items.iter().for_each(|item| macro_files(item, files)),
-        Json::Object(object) => object.values().for_each(|item| macro_files(item, files)),
-        _ => {}
-    }
 }

@@ -1,6 +1,8 @@
 //! Expressions: texts that begin with `$`. A small set is recognised and computed here; nothing runs as Python.
 
+mod arithmetic;
 mod evaluate;
+mod functions;
 mod labels;
 mod parse;
 mod token;
