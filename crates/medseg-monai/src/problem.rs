@@ -126,6 +126,10 @@ impl BundleProblem {
         Self::Expression { id: id.to_owned(), text: shortened(text), reason: reason.into() }
     }
 
+    pub(crate) fn reference(id: &str, to: &str) -> Self {
+        Self::Reference { id: id.to_owned(), to: shortened(to) }
+    }
+
     pub(crate) fn bound(id: &str, bound: impl Into<String>) -> Self {
         Self::Bound { id: shortened(id), bound: bound.into() }
     }

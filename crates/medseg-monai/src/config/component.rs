@@ -28,6 +28,7 @@ impl<'a> Component<'a> {
         let object = object.filter(|object| object.contains_key("_target_"));
         let object = object.ok_or_else(|| BundleProblem::value(&node.id, "a component with a _target_"))?;
         let class = class_name(node)?;
+        config.count(&node.id, object.len())?;
         if let Some(mode) = object.get("_mode_").filter(|mode| mode.as_str() != Some("default")) {
             return Err(BundleProblem::unsupported(format!("{}#_mode_", node.id), mode.to_string(), "default"));
         }

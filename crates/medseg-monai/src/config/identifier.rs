@@ -42,7 +42,7 @@ pub(super) fn absolute(id: &str, text: &str) -> Result<String, BundleProblem> {
         rest = &after[up..];
         if up > 0 {
             let levels = parts.len().checked_sub(up);
-            let levels = levels.ok_or_else(|| BundleProblem::Reference { id: id.to_owned(), to: text.clone() })?;
+            let levels = levels.ok_or_else(|| BundleProblem::reference(id, &text))?;
             parts[..levels].iter().for_each(|part| {
                 out.push_str(part);
                 out.push('#');

@@ -2,6 +2,9 @@
 
 use serde_json::Value as Json;
 
+/// Longest key that an id holds; no setting of MONAI comes near.
+const LONGEST_KEY: usize = 256;
+
 /// A setting: its id and its text.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node<'a> {
@@ -16,6 +19,7 @@ pub(crate) struct Node<'a> {
 impl<'a> Node<'a> {
     /// The setting of this key or number below it.
     pub fn below(&self, key: &str, raw: &'a Json) -> Self {
+        let key = &key[..key.floor_char_boundary(LONGEST_KEY)];
         let id = if self.id.is_empty() { key.to_owned() } else { format!("{}#{key}", self.id) };
         Self { id, raw, copied: self.copied }
     }

@@ -14,6 +14,8 @@ use crate::folder::Folder;
 
 /// Most settings that are resolved, references counted each time.
 const MOST_STEPS: usize = 200_000;
+/// Bytes of text that count as a value.
+pub(super) const BYTES: usize = 16;
 /// Longest chain of references and macros.
 const DEEPEST: usize = 64;
 /// Deepest nesting of values that are being resolved.
@@ -140,7 +142,7 @@ impl Config {
         id: &str,
         run: impl FnOnce() -> Result<T, BundleProblem>,
     ) -> Result<T, BundleProblem> {
-        self.count(id)?;
+        self.count(id, 1)?;
         if self.depth.get() >= MOST_NESTED {
             return Err(BundleProblem::bound(id, format!("values nested more than {MOST_NESTED} times")));
         }
@@ -150,9 +152,9 @@ impl Config {
         result
     }
 
-    /// Counts a resolved value against the bound of the whole file.
-    pub(super) fn count(&self, id: &str) -> Result<(), BundleProblem> {
-        self.steps.set(self.steps.get() + 1);
+    /// Counts values, and texts by their length, against the bound of the whole file.
+    pub fn count(&self, id: &str, values: usize) -> Result<(), BundleProblem> {
+        self.steps.set(self.steps.get().saturating_add(values));
         match self.steps.get() <= MOST_STEPS {
             true => Ok(()),
             false => Err(BundleProblem::bound(id, format!("the settings expand to more than {MOST_STEPS} values"))),
@@ -161,6 +163,7 @@ impl Config {
 
     fn text<'a>(&'a self, node: &Node<'a>, text: &str) -> Result<Value<'a>, BundleProblem> {
         if !text.starts_with(['@', '$', '%']) {
+            self.count(&node.id, text.len() / BYTES)?;
             return Ok(Value::Text(text.to_owned()));
         }
         let text = absolute(&node.id, text)?;
@@ -184,7 +187,7 @@ impl Config {
     /// Runs a step while an id is marked as being resolved.
     fn entered<T>(&self, id: &str, run: impl FnOnce() -> Result<T, BundleProblem>) -> Result<T, BundleProblem> {
         if self.active.borrow().iter().any(|active| active == id) {
-            return Err(BundleProblem::Circle { id: id.to_owned() });
+            return Err(BundleProblem::Circle { id: crate::problem::shortened(id) });
         }
         if self.active.borrow().len() >= DEEPEST {
             return Err(BundleProblem::bound(id, format!("a chain of more than {DEEPEST} references")));
@@ -201,10 +204,10 @@ impl Config {
     }
 
     fn walk<'a>(&'a self, id: &str, from: Node<'a>, to: &str) -> Result<Node<'a>, BundleProblem> {
-        let unknown = || BundleProblem::Reference { id: id.to_owned(), to: to.to_owned() };
+        let unknown = || BundleProblem::reference(id, to);
         let mut at = from;
         for part in to.split('#').filter(|_| !to.is_empty()) {
-            self.count(id)?;
+            self.count(id, 1)?;
             if let Some(text) = at.raw.as_str().filter(|text| text.starts_with('%') && !at.copied) {
                 let text = absolute(&at.id, text)?;
                 at = self.entered(&text, || self.copied(&at.id, &text[1..]))?;

@@ -60,6 +60,41 @@ fn bombs_of_references_are_bounded() {
 }
 
 #[test]
+fn bombs_of_copies_are_bounded() {
+    let long = "a".repeat(1 << 20);
+    let many = serde_json::Value::from(vec![1; 150_000]);
+    let wide: serde_json::Map<_, _> = (0..50_000).map(|n| (format!("x{n}"), json!(1))).collect();
+    let mut wide = serde_json::Value::from(wide);
+    wide["_target_"] = "Spacingd".into();
+    let cases = [
+        ("long", json!(long), "$[@bomb] * 100000"),
+        ("long", json!(long), "$len([@bomb + 'x'] * 100000)"),
+        ("many", many.clone(), "$[@bomb] * 100000"),
+        ("many", many, "$len([@bomb, @bomb, @bomb])"),
+        ("wide", wide, "$[@bomb] * 5000"),
+    ];
+    for (name, bomb, expression) in cases {
+        let mut settings = settings();
+        settings["bomb"] = bomb;
+        settings["preprocessing"]["transforms"] = expression.into();
+        let started = std::time::Instant::now();
+        let error = opened(&settings).unwrap_err().to_string();
+        assert!(error.contains("more than") || error.contains("Spacingd"), "{name}: {error}");
+        assert!(started.elapsed().as_secs() < 20, "{name} took {:?}", started.elapsed());
+    }
+    let mut settings = settings();
+    settings[&long] = json!({"x": vec![1; 100_000]});
+    settings["preprocessing"]["transforms"] = format!("%{long}#x").into();
+    let error = opened(&settings).unwrap_err().to_string();
+    assert!(error.len() < 2000, "{} bytes", error.len());
+    for mark in ["@", "%", "$@", "$"] {
+        settings["preprocessing"]["transforms"] = format!("{mark}{long}_").into();
+        let error = opened(&settings).unwrap_err().to_string();
+        assert!(error.len() < 2000, "{} bytes", error.len());
+    }
+}
+
+#[test]
 fn settings_that_decide_nothing_are_not_evaluated() {
     let mut settings = settings();
     for id in ["imports", "initialize", "run", "device", "dataloader", "output_dir", "finalize", "datalist"] {

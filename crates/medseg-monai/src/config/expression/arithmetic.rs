@@ -3,6 +3,7 @@
 use super::evaluate::{Evaluation, LONGEST_TEXT, Result};
 use crate::BundleProblem;
 use crate::config::Value;
+use crate::config::resolve::BYTES;
 
 impl<'a> Evaluation<'a, '_> {
     pub(super) fn unary(&self, operator: &str, value: Value<'a>) -> Result<Value<'a>> {
@@ -24,7 +25,7 @@ impl<'a> Evaluation<'a, '_> {
                 false => Err(BundleProblem::bound(self.id, format!("a text of more than {LONGEST_TEXT} bytes"))),
             },
             ("+", Value::List(mut left), Value::List(right)) => {
-                left.iter().chain(&right).try_for_each(|_| self.config.count(self.id))?;
+                self.config.count(self.id, left.len().saturating_add(right.len()))?;
                 left.extend(right);
                 Ok(Value::List(left))
             }
@@ -32,7 +33,7 @@ impl<'a> Evaluation<'a, '_> {
                 let mut out = Vec::new();
                 for _ in 0..if list.is_empty() { 0 } else { times } {
                     for value in &list {
-                        self.config.count(self.id)?;
+                        self.config.count(self.id, size(value))?;
                         out.push(value.clone());
                     }
                 }
@@ -90,6 +91,16 @@ impl<'a> Evaluation<'a, '_> {
             true => Ok(Value::Float(value)),
             false => Err(self.fail("its value is not finite")),
         }
+    }
+}
+
+/// Values of a value, as [`Config::count`](crate::config::Config) takes them.
+fn size(value: &Value<'_>) -> usize {
+    match value {
+        Value::List(values) => values.iter().map(size).fold(1, usize::saturating_add),
+        Value::Text(text) | Value::Symbol(text) => 1 + text.len() / BYTES,
+        Value::Object(node) => 1 + node.id.len() / BYTES,
+        _ => 1,
     }
 }
 

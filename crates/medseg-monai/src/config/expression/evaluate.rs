@@ -2,6 +2,7 @@
 
 use super::tree::Tree;
 use crate::BundleProblem;
+use crate::config::resolve::BYTES;
 use crate::config::{Config, Value};
 
 /// Modules whose names stand for themselves, as in `torch.float32`.
@@ -20,7 +21,11 @@ pub(super) type Result<T> = std::result::Result<T, BundleProblem>;
 
 impl<'a> Evaluation<'a, '_> {
     pub fn value(&self, tree: &Tree) -> Result<Value<'a>> {
-        self.config.nested(self.id, || self.of_tree(tree))
+        let value = self.config.nested(self.id, || self.of_tree(tree))?;
+        if let Value::Text(text) = &value {
+            self.config.count(self.id, text.len() / BYTES)?;
+        }
+        Ok(value)
     }
 
     fn of_tree(&self, tree: &Tree) -> Result<Value<'a>> {

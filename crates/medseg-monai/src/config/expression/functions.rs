@@ -56,7 +56,7 @@ impl<'a> Evaluation<'a, '_> {
             };
             let mut list = Vec::new();
             for value in bounds {
-                self.config.count(self.id)?;
+                self.config.count(self.id, 1)?;
                 list.push(Value::Int(value));
             }
             return Ok(Value::List(list));
