@@ -14,6 +14,7 @@
 //! | [`device`] | `medseg-device` | the device that runs the networks |
 //! | [`kernels`] | `medseg-kernels` | CPU kernels without a framework |
 //! | [`ops`] | `medseg-ops` | 3D operations on tensors |
+//! | [`torch`] | `medseg-torch` | files of PyTorch, without executing them |
 //! | [`unet`] | `medseg-unet` | the network and its weight files |
 //! | [`nnunet`] | `medseg-nnunet` | models that nnU-Net v2 trained |
 //! | [`losses`] | `medseg-losses` | Dice and its relatives, focal, Tversky, cross-entropy |
@@ -63,6 +64,7 @@ pub use medseg_ops as ops;
 pub use medseg_optim as optim;
 pub use medseg_phantom as phantom;
 pub use medseg_report as report;
+pub use medseg_torch as torch;
 pub use medseg_train as train;
 pub use medseg_transforms as transforms;
 pub use medseg_unet as unet;

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use medseg_inference::InferenceError;
+use medseg_network::NetworkError;
+use medseg_transforms::TransformError;
 use medseg_unet::UNetError;
 
 /// An error of this crate; its message is one sentence that names the file or the setting.
@@ -48,6 +50,9 @@ pub enum BundleError {
         /// Bytes allowed.
         budget: u64,
     },
+    /// The caller refused the plan.
+    #[error("the prediction was not wanted")]
+    Stopped,
     /// None of an image's voxels is a finite number.
     #[error("none of the {shape} voxels of the image is a finite number")]
     NothingFinite {
@@ -69,6 +74,12 @@ pub enum BundleError {
     /// Networks and their weight files.
     #[error(transparent)]
     UNet(#[from] UNetError),
+    /// A network of any architecture and its weights.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// Preprocessing.
+    #[error(transparent)]
+    Transform(#[from] TransformError),
     /// Sliding window, cascade, post-processing.
     #[error(transparent)]
     Inference(#[from] InferenceError),

@@ -3,6 +3,7 @@
 mod bundle;
 mod config;
 mod error;
+mod network;
 mod plan;
 mod predict;
 mod upgrade;
@@ -14,5 +15,9 @@ pub use error::BundleError;
 pub use medseg_files::FileDigest;
 pub use medseg_inference::{NoProgress, PostProcessing, Progress};
 pub use medseg_transforms::{LabelInterpolation, Preprocessing};
+pub use network::{
+    Average, NETWORK_BUNDLE_SCHEMA, NetworkBundle, NetworkBundleConfig, NetworkPlan, NetworkPrediction, Restoring,
+    Wanted,
+};
 pub use plan::{MemoryPlan, PredictionPlan};
 pub use predict::{Prediction, PredictionReport};

@@ -176,7 +176,7 @@ impl Bundle {
     }
 }
 
-fn volumes_ml(mask: &Volume<u8>) -> BTreeMap<u8, f64> {
+pub(crate) fn volumes_ml(mask: &Volume<u8>) -> BTreeMap<u8, f64> {
     let mut voxels = [0_u64; 256];
     mask.data.iter().for_each(|&label| voxels[usize::from(label)] += 1);
     let voxel_ml = mask.geometry.voxel_volume_mm3() / 1000.0;

@@ -13,7 +13,7 @@ use crate::plan::WindowPlan;
 use crate::predictor::{Predictor, predict_checked};
 use crate::progress::{Progress, report};
 use crate::rule::{MaskRule, Scores};
-use crate::sink::{ClassMaskSink, MaskSink, ScoreSink, Sink};
+use crate::sink::{ClassMaskSink, MaskSink, ScoreSink, ScoreSlab, Sink, SlabSink};
 use crate::stitching::{DeviceStitching, HostStitching, Stitching};
 
 /// A sliding window, a network and an image, made by [`SlidingWindow::infer`](crate::SlidingWindow::infer); the methods that
@@ -163,6 +163,42 @@ impl<'a> Inference<'a> {
         let mut masks = sink.into_masks();
         for_each_outside(region, |(z, y, x)| masks.slice_mut(s![.., z, y, x]).fill(0));
         Ok(masks)
+    }
+
+    /// Hands the averaged scores to `take` a few planes at a time, as soon as these are finished: logits, or probabilities with
+    /// [`mirror`](SlidingWindowConfig::mirror).
+    ///
+    /// Slabs come in ascending order along one axis, and together they are the whole image. Outside a
+    /// [region](Inference::within) scores are unspecified.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use medseg_inference::{Dhw, ScoreSlab, SlidingWindowConfig};
+    ///
+    /// let image = ndarray::Array4::<f32>::ones((1, 20, 8, 8));
+    /// let window = SlidingWindowConfig::new(Dhw::splat(8)).init()?;
+    /// let mut network = |windows: Tensor<5>| windows;
+    /// let mut voxels = 0;
+    /// window.infer(image.view(), &Device::flex(), &mut network).slabs(&mut |slab: ScoreSlab<'_>| {
+    ///     voxels += slab.scores.len();
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(voxels, 20 * 8 * 8);
+    /// # Ok::<(), medseg_inference::InferenceError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`logits`](Inference::logits), but for mirrored windows, and the first error of `take`.
+    pub fn slabs(
+        self,
+        take: &mut dyn FnMut(ScoreSlab<'_>) -> Result<(), InferenceError>,
+    ) -> Result<(), InferenceError> {
+        let plan = self.plan()?;
+        let mut sink = SlabSink::new(plan.shape(), plan.order()[0], take);
+        if !self.run(&plan, None, &mut sink)? {
+            return Err(InferenceError::EmptyRegion);
+        }
+        sink.finish()
     }
 
     /// The windows over the image.

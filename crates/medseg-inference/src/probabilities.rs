@@ -1,6 +1,23 @@
 //! From logits to probabilities, as windows are finished.
 
-use ndarray::{ArrayViewMut3, s};
+use medseg_transforms::Probabilities;
+use ndarray::{ArrayViewMut3, ArrayViewMut4, Axis, parallel::prelude::*, s};
+
+/// Replaces logits `[class, depth, height, width]` by probabilities, 0 to 1.
+///
+/// ```
+/// use medseg_inference::{Probabilities, to_probabilities};
+///
+/// let mut scores = ndarray::Array4::<f32>::zeros((4, 1, 1, 1));
+/// to_probabilities(&mut scores.view_mut(), Probabilities::Softmax);
+/// assert!(scores.iter().all(|p| *p == 0.25));
+/// ```
+pub fn to_probabilities(scores: &mut ArrayViewMut4<'_, f32>, probabilities: Probabilities) {
+    scores.axis_iter_mut(Axis(1)).into_par_iter().for_each(|mut plane| match probabilities {
+        Probabilities::Sigmoid => plane.map_inplace(|score| *score = sigmoid(*score)),
+        Probabilities::Softmax => softmax_rows(&mut plane),
+    });
+}
 
 /// `1 / (1 + exp(-x))`, finite for every finite `x`.
 pub(crate) fn sigmoid(x: f32) -> f32 {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use medseg_torch::TorchError;
+
 use crate::checkpoint::CheckpointProblem;
 use crate::plans::PlansProblem;
 
@@ -220,9 +222,22 @@ pub enum NnUnetError {
     /// From logits to labels.
     #[error(transparent)]
     Export(#[from] crate::export::ExportError),
+    /// A file of PyTorch, for a reason that is none of those above.
+    #[error(transparent)]
+    Torch(TorchError),
     /// The network.
     #[error(transparent)]
     Network(#[from] medseg_unet::UNetError),
+}
+
+impl From<TorchError> for NnUnetError {
+    fn from(error: TorchError) -> Self {
+        match error {
+            TorchError::Io { path, source } => Self::Io { path, source },
+            TorchError::File { path, problem } => Self::checkpoint(&path, CheckpointProblem::File(*problem)),
+            other => Self::Torch(other),
+        }
+    }
 }
 
 impl NnUnetError {

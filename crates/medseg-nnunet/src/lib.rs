@@ -25,11 +25,12 @@ mod segmentation;
 mod separate_axis;
 pub mod window;
 
-pub use checkpoint::{Checkpoint, CheckpointProblem, PickleProblem, StoredTensor};
+pub use checkpoint::{Checkpoint, CheckpointProblem};
 pub use ensemble::{Ensemble, EnsembleError, labels_of};
 pub use error::NnUnetError;
 pub use folder::{CHECKPOINT, Fold, ModelFolder, is_model};
 pub use image::{CaseImage, ImageError, ImageReader, read_case, read_case_mask};
+pub use medseg_torch::{PickleProblem, StoredTensor, TorchError, TorchProblem};
 pub use model::{Model, PreparedCase};
 pub use model_list::{Combine, ListProgress, ModelList};
 pub use model_plan::ModelPlan;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use medseg_files::plain_name;
 use medseg_volume::{Geometry, Volume, WriteOptions, write_volume};
 use ndarray::{Array4, Axis};
 
@@ -27,26 +28,9 @@ impl Probabilities {
         for (class, values) in self.values.axis_iter(Axis(0)).enumerate() {
             let name = self.names.get(class).map_or("", String::as_str);
             let volume = Volume::new(values.to_owned(), self.geometry.clone());
-            let path = folder.as_ref().join(format!("{class:02}_{}.nii.gz", file_name(name)));
+            let path = folder.as_ref().join(format!("{class:02}_{}.nii.gz", plain_name(name)));
             write_volume(path, &volume, &WriteOptions::default())?;
         }
         Ok(())
-    }
-}
-
-/// A name as a part of a file's name.
-fn file_name(name: &str) -> String {
-    /// Longer names are cut: systems allow 255 bytes for the whole.
-    const MOST: usize = 60;
-    let plain = |letter: char| if letter.is_alphanumeric() || "-_".contains(letter) { letter } else { '_' };
-    name.chars().take(MOST).map(plain).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn names_lead_to_no_other_folder() {
-        assert_eq!(super::file_name("../a b/Ö.x"), "___a_b_Ö_x");
-        assert_eq!(super::file_name(&"x".repeat(300)).len(), 60);
     }
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod channel_map;
 #[cfg(feature = "extension")]
 mod checkpoints;
 mod conv;
@@ -16,10 +17,11 @@ mod pool;
 mod precision;
 mod upsample;
 
+pub use channel_map::{ChannelMap, Mapped, Scale, channel_map, channel_map_runs, conv3d_mapped, norm_map};
 pub use conv::{ConvOptions, Precision, Upsample, conv_transpose3d, conv3d, conv3d_concat, norm_relu_conv3d};
 pub use dropout::{dropout, dropout_factors, dropout3d};
 pub use memory::release_memory;
-pub use norm::{NormRelu, instance_norm3d, norm_add_relu, norm_relu};
+pub use norm::{NormRelu, RunningStatistics, batch_norm3d, group_norm3d, instance_norm3d, norm_add_relu, norm_relu};
 pub use pool::max_pool3d;
 pub use upsample::upsample_trilinear2x;
 

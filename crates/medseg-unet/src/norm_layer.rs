@@ -1,8 +1,8 @@
 //! The norms behind the blocks' convolutions.
 
 use burn::module::{Module, Param, RunningState};
-use burn::tensor::{DType, Device, Tensor, TensorData, module};
-use medseg_ops::instance_norm3d;
+use burn::tensor::{Device, Tensor, TensorData};
+use medseg_ops::{RunningStatistics, batch_norm3d, group_norm3d, instance_norm3d};
 
 use crate::Norm;
 use crate::layout::NormLayout;
@@ -51,48 +51,16 @@ impl NormLayer {
     pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
         match self.kind {
             Norm::Instance { .. } => instance_norm3d(x, self.affine(), self.eps),
-            Norm::Group { groups } => self.group(x, groups),
+            Norm::Group { groups } => group_norm3d(x, groups, self.affine(), self.eps),
             Norm::Batch { momentum } => self.batch(x, momentum),
         }
     }
 
-    /// A group's channels lie one after the other, so they are one channel of a thicker image.
-    fn group(&self, x: Tensor<5>, groups: usize) -> Tensor<5> {
-        let dims @ [batch, channels, depth, height, width] = x.dims();
-        let thick = x.reshape([batch, groups, channels / groups * depth, height, width]);
-        let y = instance_norm3d(thick, None, self.eps).reshape(dims);
-        let Some((weight, bias)) = self.affine() else { unreachable!("a group norm has a weight and a bias") };
-        let row = |t: Tensor<1>| t.cast(y.dtype()).reshape([1, channels, 1, 1, 1]);
-        let (weight, bias) = (row(weight), row(bias));
-        y * weight + bias
-    }
-
-    /// Half-precision x is normalised in the parameters' precision and rounded at the end.
     fn batch(&self, x: Tensor<5>, momentum: f64) -> Tensor<5> {
-        let dtype = x.dtype();
-        match dtype {
-            DType::F16 | DType::BF16 => self.batch_in_full(x.cast(DType::F32), momentum).cast(dtype),
-            _ => self.batch_in_full(x, momentum),
-        }
-    }
-
-    fn batch_in_full(&self, x: Tensor<5>, momentum: f64) -> Tensor<5> {
-        let (Some((weight, bias)), Some(mean), Some(var)) = (self.affine(), &self.running_mean, &self.running_var)
-        else {
+        let (Some(affine), Some(mean), Some(variance)) = (self.affine(), &self.running_mean, &self.running_var) else {
             unreachable!("a batch norm has a weight, a bias and running statistics")
         };
-        let [batch, _, depth, height, width] = x.dims();
-        let count = batch * depth * height * width;
-        // Of no image there are no statistics, and nothing to learn.
-        if !x.device().is_autodiff() || count == 0 {
-            return module::batch_norm(x, weight, bias, mean.value_sync(), var.value_sync(), self.eps);
-        }
-        let seen = module::batch_norm_train(x, weight, bias, self.eps);
-        // As PyTorch: normalised by the biased variance, remembered as the unbiased one. Its single voxel has none.
-        let unbiased = count as f64 / (count.max(2) - 1) as f64;
-        move_towards(mean, seen.mean, momentum);
-        move_towards(var, seen.variance.mul_scalar(unbiased), momentum);
-        seen.output
+        batch_norm3d(x, affine, RunningStatistics { mean, variance, momentum }, self.eps)
     }
 
     /// Weight and bias, if it has them, with their names in the layout's.
@@ -109,11 +77,4 @@ impl NormLayer {
             .flatten()
             .collect()
     }
-}
-
-/// Takes over a share of what a batch shows, at once: what is saved later must not lack the last step.
-fn move_towards(state: &RunningState<Tensor<1>>, seen: Tensor<1>, momentum: f64) {
-    let moved = state.value_sync().mul_scalar(1.0 - momentum) + seen.detach().mul_scalar(momentum);
-    state.update(moved.detach());
-    state.value_sync();
 }

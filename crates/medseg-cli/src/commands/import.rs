@@ -1,6 +1,6 @@
 //! `medseg import`: other programs' models become bundles.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use medseg_nnunet::{CHECKPOINT, Fold, Model};
@@ -21,6 +21,18 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Source {
     Nnunet(NnUnet),
+    Obelisk(Obelisk),
+}
+
+/// Weights of OBELISK's all-convolutional U-Net: eight abdominal organs in CT
+#[derive(Debug, clap::Args)]
+struct Obelisk {
+    /// Files of weights, such as allconvunet_tcia_fold1.pth; several folds are averaged
+    #[arg(required = true)]
+    weights: Vec<PathBuf>,
+    /// Bundle to write: a folder that does not exist, or a bundle to replace
+    #[arg(required = true)]
+    bundle: PathBuf,
 }
 
 /// A model that nnU-Net v2 trained; `medseg predict` gives the same masks with the bundle
@@ -41,7 +53,14 @@ struct NnUnet {
 /// # Errors
 /// A model that cannot be read, and a bundle that cannot be written or would replace the model.
 pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
-    let Source::Nnunet(NnUnet { model, bundle, folds, checkpoint }) = &args.source;
+    match &args.source {
+        Source::Nnunet(source) => nnunet(source, console),
+        Source::Obelisk(source) => obelisk(source, console),
+    }
+}
+
+fn nnunet(source: &NnUnet, console: &mut Console) -> Result<(), CliError> {
+    let NnUnet { model, bundle, folds, checkpoint } = source;
     paths::refuse_output_over_input(bundle, &[model])?;
     let folds = (!folds.is_empty()).then_some(folds.as_slice());
     let device = choose_device("auto", false, console)?.device;
@@ -49,5 +68,15 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
     model.save_bundle(bundle)?;
     let count = model.folder().folds.len();
     console.message(&format!("wrote {count} fold(s) of {} to {}", model.folder().configuration.name, bundle.display()));
+    Ok(())
+}
+
+fn obelisk(source: &Obelisk, console: &mut Console) -> Result<(), CliError> {
+    let Obelisk { weights, bundle } = source;
+    let inputs: Vec<&Path> = weights.iter().map(PathBuf::as_path).collect();
+    paths::refuse_output_over_input(bundle, &inputs)?;
+    let device = choose_device("auto", false, console)?.device;
+    medseg_obelisk::import(weights, &device).map_err(|error| CliError::failed(&error))?.save(bundle)?;
+    console.message(&format!("wrote {} fold(s) to {}", weights.len(), bundle.display()));
     Ok(())
 }

@@ -30,6 +30,11 @@ pub(super) struct Tap {
 }
 
 impl AxisMap {
+    /// The axis of the source that runs along this one.
+    pub fn source_axis(&self) -> usize {
+        self.source_axis
+    }
+
     /// The source coordinate of a target index: `None` beyond the source's faces, unless its border continues there.
     fn coordinate(&self, index: usize, beyond: BeyondMask) -> Option<f64> {
         let at = self.offset + self.scale * index as f64;

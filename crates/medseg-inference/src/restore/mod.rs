@@ -3,6 +3,7 @@
 mod axes;
 mod linear;
 mod nearest;
+mod scores;
 
 use medseg_transforms::LabelInterpolation;
 use medseg_volume::{Dhw, Geometry, Volume};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::InferenceError;
 use axes::AxisMaps;
+pub use scores::{Certainty, Extras, RestoredScores, ScoreRestorer};
 
 /// The labels beyond the outer faces of the mask's own grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]

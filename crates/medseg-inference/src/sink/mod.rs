@@ -4,6 +4,7 @@ mod class_masks;
 mod mask;
 mod reduced;
 mod scores;
+mod slab;
 
 use std::ops::Range;
 
@@ -18,6 +19,8 @@ pub(crate) use class_masks::ClassMaskSink;
 pub(crate) use mask::MaskSink;
 pub(crate) use reduced::Reduced;
 pub(crate) use scores::ScoreSink;
+pub use slab::ScoreSlab;
+pub(crate) use slab::SlabSink;
 
 /// Receives the averaged logits.
 pub(crate) trait Sink {

@@ -1,6 +1,7 @@
 //! Instance normalisation and what follows it in a network: affine map, ReLU, sum of two branches.
 
 mod rows;
+mod scale;
 
 use std::ops::Range;
 
@@ -8,6 +9,7 @@ use rayon::prelude::*;
 
 pub use rows::{Affine, Moments};
 use rows::{Branch, GradMoments};
+pub use scale::scale_rows;
 
 /// Voxels of one partial sum; fixed, so that results do not depend on the number of threads.
 const PART: usize = 1 << 14;

@@ -1,6 +1,6 @@
 //! The ways in which a checkpoint can be wrong.
 
-use super::pickle_problem::PickleProblem;
+use medseg_torch::TorchProblem;
 
 /// The reason why a checkpoint, or a tensor of it, is not read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -9,54 +9,9 @@ pub enum CheckpointProblem {
     /// The file has the format that `torch.save` wrote before PyTorch 1.6.
     #[error("the file has the format before PyTorch 1.6, which is not read; load it with PyTorch and save it again")]
     LegacyFormat,
-    /// The file is no zip archive.
-    #[error("the file is no zip archive, so no checkpoint of torch.save, or its end is missing")]
-    NotZip,
-    /// The archive's directory contradicts itself or the file's size.
-    #[error("the zip archive is damaged: {part}")]
-    DamagedZip {
-        /// The damaged part.
-        part: &'static str,
-    },
-    /// The archive lacks an entry.
-    #[error("the zip archive has no entry {entry}")]
-    MissingEntry {
-        /// Name of the entry.
-        entry: String,
-    },
-    /// An entry is compressed or encrypted, which `torch.save` never does.
-    #[error("entry {entry} of the zip archive is compressed or encrypted; store it as torch.save does")]
-    NotStored {
-        /// Name of the entry.
-        entry: String,
-    },
-    /// An entry's bytes are not those that were written.
-    #[error("entry {entry} of the zip archive is damaged: its checksum differs")]
-    Checksum {
-        /// Name of the entry.
-        entry: String,
-    },
-    /// An entry is larger than any such entry of nnU-Net.
-    #[error("entry {entry} of the zip archive has {bytes} bytes, more than the {limit} that are read")]
-    TooLarge {
-        /// Name of the entry.
-        entry: String,
-        /// Its size.
-        bytes: u64,
-        /// The largest size that is read.
-        limit: u64,
-    },
-    /// The entry `byteorder` says neither `little` nor `big`.
-    #[error("the byte order is neither little nor big")]
-    ByteOrder,
-    /// The pickle is damaged.
-    #[error("byte {position} of the pickle: {problem}")]
-    Pickle {
-        /// Position in the pickle, in bytes.
-        position: usize,
-        /// The problem.
-        problem: PickleProblem,
-    },
+    /// The file is damaged or in a format that is not read.
+    #[error(transparent)]
+    File(#[from] TorchProblem),
     /// A needed part is the result of a function, which is not called.
     #[error("the pickle calls {function} to make {part}, which is not executed")]
     NotExecuted {
@@ -78,22 +33,6 @@ pub enum CheckpointProblem {
         part: String,
         /// The type that it should have.
         expected: &'static str,
-    },
-    /// A tensor does not fit its storage.
-    #[error("tensor {key}: {fault}")]
-    Tensor {
-        /// Key of the tensor.
-        key: String,
-        /// The fault.
-        fault: &'static str,
-    },
-    /// A tensor's numbers have a type that is not read.
-    #[error("tensor {key} holds {element}, which is not read")]
-    Element {
-        /// Key of the tensor.
-        key: String,
-        /// PyTorch's name of the type.
-        element: String,
     },
     /// Two names of one parameter have different values, so it is unclear which were trained.
     #[error("the weights have other values under {key} than under {first}, which is the same parameter")]

@@ -9,7 +9,6 @@ mod export_golden;
 mod flat_plans;
 mod folders;
 mod halves;
-mod hostile_pickles;
 mod image_readers;
 mod oracle;
 mod plans;

@@ -189,7 +189,7 @@ pub(super) fn conv(weight: &Shape, options: ConvOptions) -> Conv3d {
 }
 
 /// The output of a convolution.
-fn convolve(x: &Source<'_>, weight: FlexTensor, options: ConvOptions) -> FlexTensor {
+pub(crate) fn convolve(x: &Source<'_>, weight: FlexTensor, options: ConvOptions) -> FlexTensor {
     let weight = contiguous(weight);
     let bf16 = (options.precision == Precision::Bf16).then(Arithmetic::fastest_bf16).flatten();
     let conv = conv(weight.layout().shape(), options).with_arithmetic(bf16.unwrap_or(Arithmetic::F32));

@@ -7,7 +7,7 @@ mod cube;
 #[cfg(feature = "extension")]
 mod extension;
 #[cfg(feature = "flex")]
-mod flex;
+pub(crate) mod flex;
 mod norm_relu;
 #[cfg(feature = "extension")]
 mod strided;
@@ -165,14 +165,14 @@ fn with_bias(y: Tensor<5>, bias: Option<Tensor<1>>) -> Tensor<5> {
 }
 
 /// Panics if the kernel is larger than the padded shape.
-fn check_fit(name: &str, shape: [usize; 3], weight: &Tensor<5>, options: ConvOptions) {
+pub(crate) fn check_fit(name: &str, shape: [usize; 3], weight: &Tensor<5>, options: ConvOptions) {
     let [_, _, kernel @ ..] = weight.dims();
     let fits = |a: usize| options.stride[a] > 0 && kernel[a] > 0 && shape[a] + 2 * options.padding[a] >= kernel[a];
     assert!((0..3).all(fits), "{name}: a kernel of {kernel:?} does not fit into {shape:?} voxels with {options:?}");
 }
 
 /// Panics unless the channels of input, weights and bias agree.
-fn check_channels(name: &str, channels: usize, input: usize, output: usize, bias: Option<&Tensor<1>>) {
+pub(crate) fn check_channels(name: &str, channels: usize, input: usize, output: usize, bias: Option<&Tensor<1>>) {
     assert!(channels == input, "{name}: {channels} channels, but weights for {input}");
     if let Some([biases]) = bias.map(Tensor::dims) {
         assert!(biases == output, "{name}: weights make {output} channels, but the bias has {biases}");

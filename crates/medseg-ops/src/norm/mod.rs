@@ -1,5 +1,6 @@
 //! Instance normalisation, alone and with what follows it in a U-Net block.
 
+mod batch;
 pub(crate) mod composed;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
@@ -7,8 +8,11 @@ pub(crate) mod cube;
 pub(crate) mod extension;
 #[cfg(feature = "flex")]
 pub(crate) mod flex;
+mod group;
 
+pub use batch::{RunningStatistics, batch_norm3d};
 use burn::tensor::Tensor;
+pub use group::group_norm3d;
 
 /// Weight and bias of a norm, one value a channel each.
 type Affine = (Tensor<1>, Tensor<1>);

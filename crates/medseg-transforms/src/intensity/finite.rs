@@ -1,6 +1,6 @@
 //! Voxels that are no finite numbers.
 
-use ndarray::{Array, ArrayRef, Dimension};
+use ndarray::{ArrayRef, Dimension};
 use rayon::prelude::*;
 
 /// Voxels that one task looks at.
@@ -29,7 +29,7 @@ pub fn all_finite<D: Dimension>(image: &ArrayRef<f32, D>) -> bool {
 /// assert!(!replace_not_finite(&mut array![f32::NAN]));
 /// ```
 #[must_use]
-pub fn replace_not_finite<D: Dimension>(image: &mut Array<f32, D>) -> bool {
+pub fn replace_not_finite<D: Dimension>(image: &mut ArrayRef<f32, D>) -> bool {
     if image.is_empty() || all_finite(image) {
         return true;
     }

@@ -8,12 +8,14 @@
 //! | merge and rename values | [`LabelMap`] |
 //! | resize | [`LabelInterpolation`] |
 //! | number and measure connected components | [`label_components`], [`component_overlaps`] |
+//! | erode, dilate and open masks | [`binary_erosion`], [`binary_dilation`], [`binary_opening`] |
 //! | keep, remove and fill components | [`KeepLargestComponents`], [`RemoveSmallObjects`], [`FillHoles`], [`remove_components`] |
 
 mod components;
 mod discrete;
 mod interpolation;
 mod label_map;
+mod morphology;
 mod one_hot;
 mod probabilities;
 mod step;
@@ -25,5 +27,6 @@ pub use components::{
 pub use discrete::{AsDiscrete, argmax, threshold};
 pub use interpolation::LabelInterpolation;
 pub use label_map::{LabelMap, OtherLabels};
+pub use morphology::{binary_dilation, binary_erosion, binary_opening};
 pub use one_hot::one_hot;
 pub use probabilities::{Probabilities, relu};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Affine, CenterCrop, ChangeIntensity, CropBox, CropForeground, CropOrPad, DivisiblePad, FillHoles, Flip,
+    Affine, CenterCrop, ChangeIntensity, CropBody, CropBox, CropForeground, CropOrPad, DivisiblePad, FillHoles, Flip,
     KeepLargestComponents, LabelMap, RandAffine, RandCropByPosNegLabel, RandElastic, RandFlip, RandIntensity,
     RandRotate, RandRotate90, RandSpatialCrop, RandZoom, RemoveSmallObjects, Reorient, Resize, Respace, Rotate,
     Rotate90, SpatialCrop, SpatialPad, Transform, Zoom,
@@ -51,6 +51,8 @@ steps! {
     "crop_box" CropBox(CropBox),
     /// Cuts out the foreground.
     "crop_foreground" CropForeground(CropForeground),
+    /// Cuts out the body.
+    "crop_body" CropBody(CropBody),
     /// Pads and cuts to a size.
     "crop_or_pad" CropOrPad(CropOrPad),
     /// Changes the number of voxels.

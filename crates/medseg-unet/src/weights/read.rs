@@ -39,7 +39,7 @@ enum Source {
     Bytes(Vec<u8>),
     /// Read only when it is wanted: the file may claim more than it holds.
     #[cfg(feature = "pytorch")]
-    PyTorch(Box<pytorch_reader::Tensor>),
+    PyTorch(medseg_torch::StoredTensor),
 }
 
 impl WeightFile {
@@ -66,7 +66,10 @@ impl StoredTensor {
         match &self.source {
             Source::Bytes(bytes) => self.number.decode(bytes),
             #[cfg(feature = "pytorch")]
-            Source::PyTorch(tensor) => self.number.decode(&tensor.read().map_err(|e| e.to_string())?),
+            Source::PyTorch(tensor) => match &self.number {
+                Number::Other(name) => Err(no_weights(name)),
+                _ => tensor.values().map_err(reason),
+            },
         }
     }
 }
@@ -81,9 +84,13 @@ impl Number {
             Self::Bf16 => Ok(each(bytes, |b| bf16::from_le_bytes(b).to_f32())),
             Self::F32 => Ok(each(bytes, f32::from_le_bytes)),
             Self::F64 => Ok(each(bytes, |b| f64::from_le_bytes(b) as f32)),
-            Self::Other(name) => Err(format!("numbers of type {name} are no weights")),
+            Self::Other(name) => Err(no_weights(name)),
         }
     }
+}
+
+fn no_weights(name: &str) -> String {
+    format!("numbers of type {name} are no weights")
 }
 
 fn safetensors(bytes: &[u8]) -> Result<WeightFile, String> {
@@ -123,24 +130,35 @@ fn burnpack(bytes: Vec<u8>) -> Result<WeightFile, String> {
     Ok(WeightFile { metadata, tensors })
 }
 
-/// Reads the pickle's tensors; nothing in it is run.
+/// Reads the file's tensors, those of nested dictionaries under names that dots join; nothing in it is run.
 #[cfg(feature = "pytorch")]
 fn pytorch(path: &Path) -> Result<WeightFile, String> {
-    use pytorch_reader::{DType, PytorchReader};
+    use medseg_torch::{Element, TorchFile};
 
-    let reader = PytorchReader::new(path).map_err(|e| format!("not a sound weight file of a kind known here: {e}"))?;
-    let tensors = reader.into_tensors().into_iter().map(|(name, tensor)| {
-        let number = match tensor.dtype() {
-            DType::F16 => Number::F16,
-            DType::BF16 => Number::Bf16,
-            DType::F32 => Number::F32,
-            DType::F64 => Number::F64,
-            other => Number::Other(format!("{other:?}")),
+    let tensors = TorchFile::open(path).and_then(|file| file.state_dict(&[]));
+    let tensors = tensors.map_err(|e| format!("not a sound weight file of a kind known here: {}", reason(e)))?;
+    let tensors = tensors.into_iter().map(|(name, tensor)| {
+        let number = match tensor.element() {
+            Element::F16 => Number::F16,
+            Element::Bf16 => Number::Bf16,
+            Element::F32 => Number::F32,
+            Element::F64 => Number::F64,
+            other => Number::Other(other.to_string()),
         };
         let shape = tensor.shape().to_vec();
-        (name, StoredTensor { shape, number, source: Source::PyTorch(Box::new(tensor)) })
+        (name, StoredTensor { shape, number, source: Source::PyTorch(tensor) })
     });
     Ok(WeightFile { metadata: BTreeMap::new(), tensors: tensors.collect() })
+}
+
+/// The reason of an error, without the file's name, which [`UNetError`] adds.
+#[cfg(feature = "pytorch")]
+fn reason(error: medseg_torch::TorchError) -> String {
+    match error {
+        medseg_torch::TorchError::File { problem, .. } => problem.to_string(),
+        medseg_torch::TorchError::Io { source, .. } => source.to_string(),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(not(feature = "pytorch"))]

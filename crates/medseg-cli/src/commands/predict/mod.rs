@@ -1,10 +1,12 @@
 //! `medseg predict`: one image becomes a mask.
 
+mod network;
 mod nnunet;
+mod uncertainty;
 
 use std::path::{Path, PathBuf};
 
-use medseg_bundle::{Bundle, PredictionPlan, PredictionReport};
+use medseg_bundle::{Bundle, NetworkBundle, PredictionPlan, PredictionReport};
 use medseg_device::{Chosen, free_memory};
 use medseg_ops::Precision;
 use medseg_train::{Observer, WindowProgress, open_bundle};
@@ -39,6 +41,8 @@ pub struct Args {
     #[arg(long, value_name = "MIB")]
     memory: Option<u64>,
     #[command(flatten)]
+    uncertainty: uncertainty::UncertaintyArgs,
+    #[command(flatten)]
     nnunet: nnunet::NnUnetArgs,
     /// Print windows, operations and memory, and stop
     #[arg(long)]
@@ -72,6 +76,9 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
             json: args.json,
         };
         return within_memory_of(&device, || nnunet::predict(&request, &device.device, console));
+    }
+    if NetworkBundle::is_one(&args.model) {
+        return within_memory_of(&device, || network::predict(args, &device.device, console));
     }
     within_memory_of(&device, || predict(&device, args, console))
 }

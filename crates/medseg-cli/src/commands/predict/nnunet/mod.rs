@@ -19,7 +19,8 @@ use medseg_volume::error_chain;
 use crate::console::Console;
 use crate::image::{self, SeriesArgs};
 use crate::{CliError, output, paths};
-use cases::{cases_in, channel_files};
+use cases::cases_in;
+pub use cases::channel_files;
 use segmenter::{Found, Segmenter, is_list};
 
 /// Options for models of nnU-Net.
@@ -27,8 +28,8 @@ use segmenter::{Found, Segmenter, is_list};
 #[command(next_help_heading = "Models of nnU-Net")]
 pub struct NnUnetArgs {
     /// Folds to average: numbers or `all` (default: every numbered fold that is there)
-    #[arg(long, value_name = "0,1", value_delimiter = ',')]
-    folds: Vec<Fold>,
+    #[arg(long, value_name = "0,1", value_delimiter = ',', help_heading = "Options")]
+    pub folds: Vec<Fold>,
     /// Leave mirrored windows out: a mask of less care, up to 8 times as fast
     #[arg(long)]
     disable_tta: bool,
@@ -52,8 +53,8 @@ pub struct NnUnetArgs {
     #[arg(long, value_name = "MASK")]
     region: Option<PathBuf>,
     /// Write a volume of probabilities for each class to this folder; for a folder of cases, to a folder in it for each case
-    #[arg(long, value_name = "FOLDER")]
-    save_probabilities: Option<PathBuf>,
+    #[arg(long, value_name = "FOLDER", help_heading = "Probabilities")]
+    pub save_probabilities: Option<PathBuf>,
 }
 
 impl NnUnetArgs {

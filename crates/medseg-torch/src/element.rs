@@ -1,33 +1,62 @@
 //! Numbers of a storage.
 
+use std::fmt;
+
 use half::{bf16, f16};
 
-/// Type of a storage's numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Element {
+/// Type of a tensor's numbers; it is displayed by PyTorch's name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Element {
+    /// `torch.float64`.
     F64,
+    /// `torch.float32`.
     F32,
+    /// `torch.float16`.
     F16,
+    /// `torch.bfloat16`.
     Bf16,
+    /// `torch.int64`.
     I64,
+    /// `torch.int32`.
     I32,
+    /// `torch.int16`.
     I16,
+    /// `torch.int8`.
     I8,
+    /// `torch.uint8` and `torch.bool`.
     U8,
-    /// Another type, by PyTorch's name of it.
+    /// Another type, by PyTorch's name of it or of its storage. Its numbers are not read.
     Other(String),
 }
 
 /// Order of the bytes of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ByteOrder {
+pub(crate) enum ByteOrder {
     Little,
     Big,
 }
 
+impl fmt::Display for Element {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::F64 => "float64",
+            Self::F32 => "float32",
+            Self::F16 => "float16",
+            Self::Bf16 => "bfloat16",
+            Self::I64 => "int64",
+            Self::I32 => "int32",
+            Self::I16 => "int16",
+            Self::I8 => "int8",
+            Self::U8 => "uint8",
+            Self::Other(name) => name,
+        })
+    }
+}
+
 impl Element {
     /// The type of a storage class such as `FloatStorage`, or of a type such as `float32`.
-    pub(super) fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         match name {
             "DoubleStorage" | "float64" | "double" => Self::F64,
             "FloatStorage" | "float32" | "float" => Self::F32,
@@ -43,7 +72,7 @@ impl Element {
     }
 
     /// Bytes of a number; of an unknown type none is read, so one.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         match self {
             Self::F64 | Self::I64 => 8,
             Self::F32 | Self::I32 => 4,
@@ -52,8 +81,28 @@ impl Element {
         }
     }
 
+    /// Bytes of a number in a storage; nothing for a type whose size is unknown.
+    pub(crate) fn stored_bytes(&self) -> Option<u64> {
+        match self {
+            Self::Other(name) => match &name[..] {
+                "QInt8Storage" | "QUInt8Storage" | "UntypedStorage" => Some(1),
+                "QInt32Storage" => Some(4),
+                "ComplexFloatStorage" => Some(8),
+                "ComplexDoubleStorage" => Some(16),
+                _ => None,
+            },
+            known => Some(known.bytes()),
+        }
+    }
+
+    /// True for floating-point numbers, of which weights are made.
+    #[must_use]
+    pub fn is_float(&self) -> bool {
+        matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::Bf16)
+    }
+
     /// The numbers as f32, rounded to nearest; nothing for another type.
-    pub(super) fn decode(&self, bytes: &[u8], order: ByteOrder) -> Option<Vec<f32>> {
+    pub(crate) fn decode(&self, bytes: &[u8], order: ByteOrder) -> Option<Vec<f32>> {
         Some(match self {
             Self::F64 => each(bytes, order, |number| f64::from_le_bytes(number) as f32),
             Self::F32 => each(bytes, order, f32::from_le_bytes),

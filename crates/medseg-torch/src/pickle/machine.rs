@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::object::{Object, Value};
-use super::pickle_problem::PickleProblem;
+use super::problem::PickleProblem;
 
 /// Classes whose instances are dictionaries.
 const DICTIONARIES: [(&[u8], &[u8]); 4] = [
@@ -37,13 +37,13 @@ impl<'a> Machine<'a> {
         Self { bytes, position: 0, stack, marks, memo: HashMap::new(), objects }
     }
 
-    /// Takes all opcodes; gives the objects and the pickle's value. An error comes with its position in bytes.
-    pub(super) fn run(mut self) -> Result<(Vec<Object>, Value), (usize, PickleProblem)> {
+    /// Takes all opcodes; gives the objects, the pickle's value and its length. An error comes with its position in bytes.
+    pub(super) fn run(mut self) -> Result<(Vec<Object>, Value, usize), (usize, PickleProblem)> {
         loop {
             let start = self.position;
             match self.step() {
                 Ok(None) => {}
-                Ok(Some(result)) => return Ok((self.objects, result)),
+                Ok(Some(result)) => return Ok((self.objects, result, self.position)),
                 Err(problem) => return Err((start, problem)),
             }
         }
@@ -89,8 +89,8 @@ impl<'a> Machine<'a> {
                 self.long(length)?;
             }
             b'G' => {
-                self.array::<8>()?;
-                self.stack.push(Value::Float);
+                let number = f64::from_be_bytes(self.array()?);
+                self.stack.push(Value::Float(number));
             }
             b'I' | b'L' => {
                 let line = self.line()?;
@@ -98,8 +98,9 @@ impl<'a> Machine<'a> {
                 self.stack.push(number);
             }
             b'F' => {
-                self.line()?;
-                self.stack.push(Value::Float);
+                let line = self.line()?;
+                let number = self.line_text(line).ok().and_then(|digits| digits.parse().ok());
+                self.stack.push(number.map_or(Value::Opaque, Value::Float));
             }
 
             b'X' => self.text::<4>()?,
@@ -124,7 +125,7 @@ impl<'a> Machine<'a> {
             0x98 => {}
 
             b')' | b']' | 0x8f => self.push(Object::Sequence(Vec::new())),
-            b'}' => self.push(Object::Mapping(Vec::new())),
+            b'}' => self.push(Object::empty_mapping()),
             b't' | b'l' | 0x91 => {
                 let values = self.take_marked()?;
                 self.push(Object::Sequence(values));
@@ -134,7 +135,7 @@ impl<'a> Machine<'a> {
             0x87 => self.tuple(3)?,
             b'd' => {
                 let values = self.take_marked()?;
-                self.push(Object::Mapping(pairs(&values)?));
+                self.push(Object::Mapping { initial: None, pairs: pairs(&values)? });
             }
             b'a' => {
                 let value = self.pop()?;
@@ -229,10 +230,14 @@ impl<'a> Machine<'a> {
                 let arguments = self.add(Object::Sequence(arguments));
                 self.call(class, arguments);
             }
-            // BUILD: the state of an object, which no part that is read needs.
+            // BUILD: the state of an object, which is noted. That of a dictionary is attributes beside its keys.
             b'b' => {
-                self.pop()?;
-                self.top()?;
+                let added = self.pop()?;
+                if let Value::Object(number) = self.top()?
+                    && let Some(Object::Call { state, .. }) = self.objects.get_mut(number as usize)
+                {
+                    *state = added.number();
+                }
             }
             b'P' => {
                 self.line()?;
@@ -359,7 +364,7 @@ impl<'a> Machine<'a> {
     }
 
     fn add(&mut self, object: Object) -> Value {
-        // A pickle of at most 64 MiB has fewer objects than 32 bits count.
+        // A pickle of at most `LARGEST_PICKLE` has fewer objects than 32 bits count.
         let Ok(number) = u32::try_from(self.objects.len()) else { return Value::Opaque };
         self.objects.push(object);
         Value::Object(number)
@@ -432,9 +437,9 @@ impl<'a> Machine<'a> {
     fn extend_mapping(&mut self, values: &[Value]) -> Step<()> {
         let added = pairs(values)?;
         if let Value::Object(number) = self.top()?
-            && let Some(Object::Mapping(mapping)) = self.objects.get_mut(number as usize)
+            && let Some(Object::Mapping { pairs, .. }) = self.objects.get_mut(number as usize)
         {
-            mapping.extend(added);
+            pairs.extend(added);
         }
         Ok(())
     }
@@ -454,10 +459,10 @@ impl<'a> Machine<'a> {
     }
 
     fn call(&mut self, function: Value, arguments: Value) {
-        let object = if self.is_dictionary(function) {
-            Object::Mapping(Vec::new())
-        } else {
-            Object::Call { function, arguments }
+        let arguments = arguments.number();
+        let object = match self.is_dictionary(function) {
+            true => Object::Mapping { initial: self.first_list(arguments), pairs: Vec::new() },
+            false => Object::Call { function, arguments, state: None },
         };
         self.push(object);
     }
@@ -466,6 +471,14 @@ impl<'a> Machine<'a> {
         let Value::Object(number) = class else { return false };
         let Some(Object::Global { module, name }) = self.objects.get(number as usize) else { return false };
         DICTIONARIES.contains(&(&self.bytes[module.clone()], &self.bytes[name.clone()]))
+    }
+
+    /// The first argument of a dictionary's class, if it is a list: Python 2 pickles keys and values so. It is referred
+    /// to, for a copy in each of many calls would take much memory.
+    fn first_list(&self, arguments: Option<u32>) -> Option<u32> {
+        let Some(Object::Sequence(arguments)) = self.objects.get(arguments? as usize) else { return None };
+        let first = arguments.first()?.number()?;
+        matches!(self.objects.get(first as usize), Some(Object::Sequence(_))).then_some(first)
     }
 }
 

@@ -1,10 +1,10 @@
-//! Memory that hostile checkpoints take, in a process of its own.
+//! Memory that hostile files take, in a process of its own.
 
 #[path = "it/written.rs"]
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod written;
 
-use written::{checkpoint, one, open_bytes, open_pickle, tensor};
+use written::{checkpoint, one, open_bytes, open_pickle, tensor, weights_of};
 
 /// Most memory that this process had so far, in bytes; known on Linux.
 fn peak() -> Option<usize> {
@@ -37,7 +37,7 @@ fn memory_is_bounded_by_the_file() {
         assert!(open_pickle(length).is_err());
     }
     for (shape, strides) in [([1 << 40, 1], [1, 1]), ([1 << 20, 1 << 20], [0, 0]), ([1 << 40, 1], [0, 0])] {
-        assert!(open_pickle(&checkpoint(&one("w", &tensor("FloatStorage", 0, &shape, &strides)))).is_err());
+        assert!(weights_of(&checkpoint(&one("w", &tensor("FloatStorage", 0, &shape, &strides)))).is_err());
     }
     // Sizes in the archive's directory.
     let mut file = written::zip(&[("a/data.pkl", &checkpoint(b"}"))]);
@@ -47,6 +47,17 @@ fn memory_is_bounded_by_the_file() {
     let end = file.len() - 22;
     file[end + 12..end + 16].fill(0xfe);
     assert!(open_bytes(&file).is_err());
+
+    // One tensor under many long names.
+    let names: Vec<u8> = (0..70_000).flat_map(|n| [&written::text(&n.to_string())[..], b"h\x00"].concat()).collect();
+    let weight = [&tensor("FloatStorage", 0, &[1], &[1])[..], b"q\x00"].concat();
+    let many = [b"}(", &written::text("w")[..], &weight, &names, b"u"].concat();
+    assert!(weights_of(&checkpoint(&one(&"x".repeat(1000), &many))).is_err());
+    // Counts of the format before PyTorch 1.6.
+    for values in [1 << 40, i64::MAX, -1] {
+        let weight = one("w", &written::legacy_tensor("FloatStorage", "0", values, b"N", 1));
+        assert!(open_bytes(&written::legacy(&weight, &[("0", values, &[0; 4])])).is_err());
+    }
 
     let taken = peak().unwrap() - before;
     assert!(taken < 400 << 20, "{} MiB", taken >> 20);

@@ -1,28 +1,27 @@
-//! A tensor that lies in a checkpoint.
+//! A tensor that lies in a file.
 
 use std::sync::Arc;
 
-use super::archive::Archive;
-use super::element::{ByteOrder, Element};
-use super::problem::CheckpointProblem;
-use crate::NnUnetError;
+use crate::container::Container;
+use crate::element::{ByteOrder, Element};
+use crate::{TorchError, TorchProblem};
 
 /// Axes that a tensor may have. Those of a network have at most five.
-pub(super) const MOST_AXES: usize = 8;
+pub(crate) const MOST_AXES: usize = 8;
 /// A tensor's values may lie this many times as far apart as without gaps.
 const MOST_SPREAD: u64 = 16;
 
-/// A tensor in a checkpoint, whose values are read when asked for.
+/// A tensor in a file, whose values are read when asked for.
 #[derive(Debug, Clone)]
 pub struct StoredTensor {
-    pub(super) archive: Arc<Archive>,
+    pub(super) container: Arc<Container>,
     pub(super) key: String,
     pub(super) shape: Vec<usize>,
     /// Distance of neighbours along each axis, in values.
     pub(super) strides: Vec<usize>,
-    /// Name of the archive's entry.
-    pub(super) entry: String,
-    /// First byte of the first value, in the entry.
+    /// Key of the storage.
+    pub(super) storage: String,
+    /// First byte of the first value, in the storage.
     pub(super) start: u64,
     /// Values from the first to the last, with those between that are not the tensor's.
     pub(super) extent: u64,
@@ -37,18 +36,24 @@ impl StoredTensor {
         &self.shape
     }
 
-    /// Key of the tensor.
-    pub(crate) fn key(&self) -> &str {
+    /// Key of the tensor, as it was asked for.
+    #[must_use]
+    pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// Type of the numbers in the file.
+    #[must_use]
+    pub fn element(&self) -> &Element {
+        &self.element
     }
 
     /// True for the same values. They are read only if the tensors do not share their storage.
     ///
     /// # Errors
     /// As [`values`](Self::values).
-    pub(crate) fn is_same(&self, other: &Self) -> Result<bool, NnUnetError> {
-        let place = |of: &Self| (of.entry.clone(), of.start, of.shape.clone(), of.strides.clone());
-        if place(self) == place(other) {
+    pub fn is_same(&self, other: &Self) -> Result<bool, TorchError> {
+        if Arc::ptr_eq(&self.container, &other.container) && self.place() == other.place() {
             return Ok(true);
         }
         if self.shape != other.shape {
@@ -63,17 +68,14 @@ impl StoredTensor {
     ///
     /// # Errors
     /// If the file cannot be read, its bytes are not those that were written, or the numbers' type is not read.
-    pub fn values(&self) -> Result<Vec<f32>, NnUnetError> {
+    pub fn values(&self) -> Result<Vec<f32>, TorchError> {
         if self.shape.contains(&0) {
             return Ok(Vec::new());
         }
-        let bytes = self.archive.read(&self.entry, self.start, self.extent * self.element.bytes())?;
+        let bytes = self.container.read(&self.storage, self.start, self.extent * self.element.bytes())?;
         let stored = self.element.decode(&bytes, self.order).ok_or_else(|| {
-            let element = match &self.element {
-                Element::Other(name) => name.clone(),
-                known => format!("{known:?}"),
-            };
-            self.archive.error(CheckpointProblem::Element { key: self.key.clone(), element })
+            let element = self.element.to_string();
+            self.container.source().error(TorchProblem::Element { key: self.key.clone(), element })
         })?;
         drop(bytes);
         if self.is_contiguous() {
@@ -101,6 +103,10 @@ impl StoredTensor {
         }
     }
 
+    fn place(&self) -> (&str, u64, &[usize], &[usize], &Element) {
+        (&self.storage, self.start, &self.shape, &self.strides, &self.element)
+    }
+
     fn is_contiguous(&self) -> bool {
         let mut expected = 1;
         self.shape.iter().zip(&self.strides).rev().all(|(size, stride)| {
@@ -112,7 +118,7 @@ impl StoredTensor {
 }
 
 /// Values from the first to the last of a tensor without empty axes; or the reason why it is not read.
-pub(super) fn extent(shape: &[usize], strides: &[usize], available: u64) -> Result<u64, &'static str> {
+pub(crate) fn extent(shape: &[usize], strides: &[usize], available: u64) -> Result<u64, &'static str> {
     let mut extent = 1_u64;
     let mut count = 1_u64;
     for (size, stride) in shape.iter().zip(strides) {

@@ -1,0 +1,12 @@
+//! Bundles of any network: one architecture, the weights of one or more folds, and everything around them.
+
+mod bundle;
+mod config;
+mod folds;
+mod plan;
+mod predict;
+
+pub use bundle::NetworkBundle;
+pub use config::{Average, NETWORK_BUNDLE_SCHEMA, NetworkBundleConfig, Restoring};
+pub use plan::NetworkPlan;
+pub use predict::{NetworkPrediction, Wanted};

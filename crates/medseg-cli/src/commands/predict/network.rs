@@ -1,0 +1,177 @@
+//! `medseg predict` with bundles of any network.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use medseg_bundle::{NetworkBundle, NetworkPlan, NetworkPrediction, Wanted};
+use medseg_files::plain_name;
+use medseg_nnunet::Fold;
+use medseg_ops::Precision;
+use medseg_train::Observer;
+use medseg_volume::{Geometry, Volume, write_image};
+use ndarray::{Array4, Axis, concatenate};
+
+use super::nnunet::channel_files;
+use super::{Args, save};
+use crate::console::Console;
+use crate::memory::check_host_memory;
+use crate::{CliError, image, output, paths};
+
+/// Segments one image.
+///
+/// # Errors
+/// A bundle that cannot be opened, an image that does not fit it, and what prediction fails with.
+pub fn predict(args: &Args, device: &Device, console: &mut Console) -> Result<(), CliError> {
+    let folds = numbers(&args.nnunet.folds)?;
+    let mut bundle = NetworkBundle::open_folds(&args.model, folds.as_deref(), device)?;
+    if args.bf16 {
+        bundle = bundle.with_precision(Precision::Bf16);
+    }
+    if let Some(temperature) = args.uncertainty.temperature {
+        bundle = bundle.with_temperature(temperature)?;
+    }
+    let outputs = [&args.uncertainty.save_entropy, &args.nnunet.save_probabilities];
+    for path in outputs.into_iter().flatten() {
+        paths::refuse_output_over_input(path, &[&args.image])?;
+    }
+    if let Some(path) = &args.uncertainty.save_entropy {
+        paths::check_volume_output(path)?;
+    }
+    let (image, geometry) = read(args, &bundle, console)?;
+    let wanted = Wanted {
+        probabilities: args.nnunet.save_probabilities.is_some(),
+        entropy: args.uncertainty.save_entropy.is_some(),
+        spread: bundle.folds().len() > 1 && args.uncertainty.certainty,
+        certainty: args.uncertainty.certainty,
+    };
+    let mut refused = None;
+    let windows = std::cell::RefCell::new(console);
+    let mut announce = |plan: &NetworkPlan| {
+        let console = &mut **windows.borrow_mut();
+        console.message(&plan.to_string());
+        let advice = "other programs may have to give memory back";
+        refused = check_host_memory("this prediction", plan.memory_bytes, advice, console).err();
+        console.begin("windows", plan.windows);
+        if refused.is_some() || args.dry_run { Err(medseg_bundle::BundleError::Stopped) } else { Ok(()) }
+    };
+    let mut progress = |done: usize, _: usize| {
+        windows.borrow_mut().advance(done, "");
+        ControlFlow::Continue(())
+    };
+    let found = bundle.predict(image, &geometry, wanted, &mut announce, &mut progress);
+    let console = windows.into_inner();
+    console.end();
+    if let Some(refused) = refused {
+        return Err(refused);
+    }
+    if args.dry_run {
+        return Ok(());
+    }
+    let found = found?;
+    found.warnings.iter().for_each(|warning| console.warning(warning));
+    save(&args.mask, &found.mask)?;
+    write_extras(args, &bundle, &found, &geometry)?;
+    report(args, &bundle, &found, console)
+}
+
+/// Numbers of the folds to take; nothing for all.
+fn numbers(folds: &[Fold]) -> Result<Option<Vec<usize>>, CliError> {
+    if folds.is_empty() {
+        return Ok(None);
+    }
+    let number = |fold: &Fold| match fold {
+        Fold::Number(number) => Ok(*number as usize),
+        Fold::All => Err(CliError::Usage("folds of such a bundle have numbers; without --folds all are taken".into())),
+    };
+    folds.iter().map(number).collect::<Result<Vec<_>, _>>().map(Some)
+}
+
+/// The image with all channels that the network takes.
+fn read(args: &Args, bundle: &NetworkBundle, console: &mut Console) -> Result<(Array4<f32>, Geometry), CliError> {
+    let channels = bundle.folds()[0].graph().in_channels();
+    if image::is_series(&args.image) || channels == 1 {
+        let Volume { data, geometry } = image::read_image(&args.image, &args.series, console)?;
+        return Ok((data.insert_axis(Axis(0)), geometry));
+    }
+    let files = channel_files(&args.image, channels)?;
+    let inputs: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    paths::refuse_output_over_input(&args.mask, &inputs)?;
+    let volumes = files.iter().map(|file| image::read_image(file, &args.series, console));
+    let volumes = volumes.collect::<Result<Vec<_>, _>>()?;
+    let first = &volumes[0];
+    let same = |other: &Volume<f32>| {
+        other.shape() == first.shape() && other.geometry.same_grid(&first.geometry, first.shape(), 0.01)
+    };
+    if let Some(number) = volumes.iter().position(|volume| !same(volume)) {
+        return Err(CliError::Failed(format!(
+            "{} has another grid than {}",
+            files[number].display(),
+            files[0].display()
+        )));
+    }
+    let views: Vec<_> = volumes.iter().map(|volume| volume.data.view().insert_axis(Axis(0))).collect();
+    let image = concatenate(Axis(0), &views).map_err(|error| CliError::Failed(error.to_string()))?;
+    Ok((image, first.geometry.clone()))
+}
+
+fn write_extras(
+    args: &Args,
+    bundle: &NetworkBundle,
+    found: &NetworkPrediction,
+    geometry: &Geometry,
+) -> Result<(), CliError> {
+    if let (Some(path), Some(entropy)) = (&args.uncertainty.save_entropy, &found.entropy) {
+        write_image(path, entropy)?;
+    }
+    if let (Some(folder), Some(probabilities)) = (&args.nnunet.save_probabilities, &found.probabilities) {
+        let made = std::fs::create_dir_all(folder);
+        made.map_err(|error| CliError::Failed(format!("cannot write {}: {error}", folder.display())))?;
+        for (class, values) in probabilities.outer_iter().enumerate() {
+            let label = if probabilities.len_of(Axis(0)) == 1 { 1 } else { class };
+            let name = u8::try_from(label).map_or_else(|_| label.to_string(), |label| name_of(bundle, label));
+            let volume = Volume::new(values.mapv(half::f16::to_f32), geometry.clone());
+            write_image(folder.join(format!("{label:02}_{}.nii.gz", plain_name(&name))), &volume)?;
+        }
+    }
+    Ok(())
+}
+
+fn name_of(bundle: &NetworkBundle, label: u8) -> String {
+    let name = bundle.config().labels.get(&label).cloned();
+    name.unwrap_or_else(|| if label == 0 { "background".into() } else { format!("label {label}") })
+}
+
+/// Prints the volumes, and one JSON object if asked for.
+fn report(
+    args: &Args,
+    bundle: &NetworkBundle,
+    found: &NetworkPrediction,
+    console: &mut Console,
+) -> Result<(), CliError> {
+    let volumes = found.volumes_ml.iter().map(|(label, ml)| format!("{} {ml:.1} ml", name_of(bundle, *label)));
+    let volumes: Vec<String> = volumes.collect();
+    let shown = if volumes.is_empty() { "nothing".into() } else { volumes.join(", ") };
+    console.message(&format!("found {shown} in {:.1} s, written to {}", found.seconds, args.mask.display()));
+    if let Some(certainty) = &found.certainty {
+        let (p, entropy) = (certainty.mean_probability, certainty.mean_entropy);
+        console.message(&format!("mean probability of what was found {p:.4}, mean entropy {entropy:.4} nats"));
+    }
+    if !args.json {
+        return Ok(());
+    }
+    let names = found.volumes_ml.keys().map(|label| (label.to_string(), name_of(bundle, *label).into()));
+    let plan = &found.plan;
+    output::result(serde_json::json!({
+        "image": args.image.display().to_string(),
+        "mask": args.mask.display().to_string(),
+        "plan": {
+            "image": plan.image.to_array(), "grid": plan.grid.to_array(), "windows": plan.windows, "folds": plan.folds,
+            "flops": plan.flops, "memory_bytes": plan.memory_bytes,
+        },
+        "labels": names.collect::<serde_json::Map<_, _>>(),
+        "volumes_ml": serde_json::to_value(&found.volumes_ml)?,
+        "certainty": serde_json::to_value(found.certainty)?,
+        "seconds": found.seconds,
+    }))
+}
