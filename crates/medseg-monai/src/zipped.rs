@@ -23,7 +23,7 @@ pub(crate) fn is_zip(path: &Path) -> bool {
 /// Extracts configurations and weights to a temporary folder.
 ///
 /// Paths that lead out of the folder are not followed, links are left out, and the size of the extract is bounded by that of
-/// the zip. Of TorchScript files only the names are extracted.
+/// the zip.
 pub(crate) fn extract(path: &Path) -> Result<TempDir, MonaiError> {
     let failed = |source: io::Error| MonaiError::Zip { path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
@@ -39,10 +39,8 @@ pub(crate) fn extract(path: &Path) -> Result<TempDir, MonaiError> {
             fs::create_dir_all(parent).map_err(failed)?;
         }
         let mut written = File::create_new(&target).map_err(failed)?;
-        if ending(&name) != "ts" {
-            let bytes = io::copy(&mut (&mut entry).take(left.saturating_add(1)), &mut written).map_err(failed)?;
-            left = left.checked_sub(bytes).ok_or_else(|| MonaiError::Expands { path: path.to_owned() })?;
-        }
+        let bytes = io::copy(&mut (&mut entry).take(left.saturating_add(1)), &mut written).map_err(failed)?;
+        left = left.checked_sub(bytes).ok_or_else(|| MonaiError::Expands { path: path.to_owned() })?;
     }
     Ok(folder)
 }
