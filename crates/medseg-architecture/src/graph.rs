@@ -171,6 +171,7 @@ impl Builder {
         let mut at = from;
         for (number, step) in steps.iter().enumerate() {
             let name = match &step.name {
+                Some(name) if name.is_empty() => stage.name.clone(),
                 Some(name) => format!("{}.{name}", stage.name),
                 None => format!("{}.{row}{number}", stage.name),
             };
