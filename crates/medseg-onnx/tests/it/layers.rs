@@ -38,6 +38,21 @@ fn a_transposed_convolution_has_an_output_padding_where_it_needs_one() {
 }
 
 #[test]
+fn an_output_padding_of_the_stride_is_a_shorter_cut_at_the_end() {
+    let conv = Layer::TransposedConv {
+        channels: Some(2),
+        kernel: [2, 1, 4],
+        stride: [1; 3],
+        padding: [1, 0, 2],
+        output_padding: [1, 0, 1],
+        bias: false,
+    };
+    let node = &graph(&of_layers(2, [conv])).node[0];
+    assert_eq!(attribute(node, "pads"), "[1, 0, 2, 0, 0, 1]");
+    assert!(node.attribute.iter().all(|attribute| attribute.name != "output_padding"));
+}
+
+#[test]
 fn norms_without_parameters_share_their_constants() {
     let norm = Layer::InstanceNorm { affine: false, eps: 0.25 };
     let model = graph(&of_layers(3, [norm.clone(), Layer::Relu, norm]));
