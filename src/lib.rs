@@ -15,6 +15,7 @@
 //! | [`kernels`] | `medseg-kernels` | CPU kernels without a framework |
 //! | [`ops`] | `medseg-ops` | 3D operations on tensors |
 //! | [`unet`] | `medseg-unet` | the network and its weight files |
+//! | [`onnx`] | `medseg-onnx` | networks as ONNX models |
 //! | [`nnunet`] | `medseg-nnunet` | models that nnU-Net v2 trained |
 //! | [`losses`] | `medseg-losses` | Dice and its relatives, focal, Tversky, cross-entropy |
 //! | [`optim`] | `medseg-optim` | NovoGrad, schedules, average of weights |
@@ -59,6 +60,7 @@ pub use medseg_kernels as kernels;
 pub use medseg_losses as losses;
 pub use medseg_metrics as metrics;
 pub use medseg_nnunet as nnunet;
+pub use medseg_onnx as onnx;
 pub use medseg_ops as ops;
 pub use medseg_optim as optim;
 pub use medseg_phantom as phantom;

@@ -7,7 +7,7 @@ use crate::Layer;
 /// A layer of a block.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// Name behind the stage's; if not given, the number in its row. Parameters are called by it.
+    /// Name behind the stage's name or prefix; if not given, the number in its row. Parameters are called by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The layer.
