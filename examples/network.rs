@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use burn::module::AutodiffModule;
+use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams, Optimizer};
 use medseg::architecture::{Architecture, Block, Branch, Join, Layer, Stage};
 use medseg::losses::DiceLossConfig;

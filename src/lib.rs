@@ -18,6 +18,7 @@
 //! | [`architecture`] | `medseg-architecture` | networks as data |
 //! | [`network`] | `medseg-network` | any of these networks on Burn |
 //! | [`unet`] | `medseg-unet` | the network and its weight files |
+//! | [`onnx`] | `medseg-onnx` | networks as ONNX models |
 //! | [`nnunet`] | `medseg-nnunet` | models that nnU-Net v2 trained |
 //! | [`obelisk`] | `medseg-obelisk` | OBELISK's published network for abdominal CT |
 //! | [`losses`] | `medseg-losses` | Dice and its relatives, focal, Tversky, cross-entropy |
@@ -66,6 +67,7 @@ pub use medseg_metrics as metrics;
 pub use medseg_network as network;
 pub use medseg_nnunet as nnunet;
 pub use medseg_obelisk as obelisk;
+pub use medseg_onnx as onnx;
 pub use medseg_ops as ops;
 pub use medseg_optim as optim;
 pub use medseg_phantom as phantom;

@@ -7,7 +7,7 @@ use crate::Layer;
 /// A layer of a block.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// Name behind the stage's; if not given, the number in its row. Parameters are called by it.
+    /// Name behind the stage's name or prefix; if not given, the number in its row. Parameters are called by it.
     ///
     /// An empty name gives the stage's name alone, for one layer of a stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -170,10 +170,11 @@ impl Builder {
     fn row(&mut self, stage: &Stage, row: &str, from: usize, steps: &[Step]) -> Result<usize, ArchitectureError> {
         let mut at = from;
         for (number, step) in steps.iter().enumerate() {
-            let name = match &step.name {
-                Some(name) if name.is_empty() => stage.name.clone(),
-                Some(name) => format!("{}.{name}", stage.name),
-                None => format!("{}.{row}{number}", stage.name),
+            let name = match (&step.name, stage.prefix.as_ref().unwrap_or(&stage.name)) {
+                (Some(name), prefix) if name.is_empty() => prefix.clone(),
+                (Some(name), prefix) if prefix.is_empty() => name.clone(),
+                (Some(name), prefix) => format!("{prefix}.{name}"),
+                (None, _) => format!("{}.{row}{number}", stage.name),
             };
             let layer = resolved(&step.layer, &name, stage.channels)?;
             let input = &self.nodes[at];
@@ -212,6 +213,9 @@ impl Builder {
         }
         if !(1..=MOST_CHANNELS).contains(&node.channels) {
             return Err(fail(format!("{} channels", node.channels)));
+        }
+        if node.name.is_empty() {
+            return Err(fail("every layer needs a name".into()));
         }
         if !self.names.insert(node.name.clone()) {
             return Err(fail("another one has this name".into()));

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod activation;
+mod architecture;
 mod block;
 mod config;
 mod conv;

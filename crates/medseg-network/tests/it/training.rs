@@ -1,6 +1,6 @@
 //! Networks learn.
 
-use burn::module::AutodiffModule;
+use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams, Optimizer};
 use burn::tensor::{Device, Tensor};
 use medseg_architecture::Architecture;

@@ -1,5 +1,6 @@
 //! U-Nets that are described stage by stage, as nnU-Net's.
 
+mod architecture;
 mod config;
 mod conv_blocks;
 mod decoder_stage;

@@ -1,5 +1,6 @@
 //! Networks and their files, against PyTorch and in themselves.
 
+mod architecture;
 mod behaviour;
 mod golden;
 mod initialisation;

@@ -5,7 +5,7 @@ mod deep_supervision;
 mod dropout;
 mod gradients;
 mod half;
-mod networks;
+pub mod networks;
 mod norms;
 mod settings;
 mod shapes;
