@@ -19,6 +19,7 @@
 //! | [`network`] | `medseg-network` | any of these networks on Burn |
 //! | [`unet`] | `medseg-unet` | the network and its weight files |
 //! | [`onnx`] | `medseg-onnx` | networks as ONNX models |
+//! | [`monai`] | `medseg-monai` | MONAI bundles, without Python |
 //! | [`nnunet`] | `medseg-nnunet` | models that nnU-Net v2 trained |
 //! | [`obelisk`] | `medseg-obelisk` | OBELISK's published network for abdominal CT |
 //! | [`losses`] | `medseg-losses` | Dice and its relatives, focal, Tversky, cross-entropy |
@@ -64,6 +65,7 @@ pub use medseg_inference as inference;
 pub use medseg_kernels as kernels;
 pub use medseg_losses as losses;
 pub use medseg_metrics as metrics;
+pub use medseg_monai as monai;
 pub use medseg_network as network;
 pub use medseg_nnunet as nnunet;
 pub use medseg_obelisk as obelisk;

@@ -258,11 +258,18 @@ fn resolved(layer: &Layer, name: &str, of_stage: Option<usize>) -> Result<Layer,
     Ok(layer)
 }
 
-/// The least common multiple of all divisors.
+/// The least common multiple of all divisors; 1 along an axis on which every layer rounds sizes.
 fn multiple_of(nodes: &[Node]) -> Result<[usize; 3], ArchitectureError> {
+    let rounds = |axis: usize| {
+        nodes.iter().all(|node| !matches!(&node.operation, Operation::Layer(layer) if !layer.rounds(axis)))
+    };
+    let rounds = [0, 1, 2].map(rounds);
     let mut multiple = [1_usize; 3];
     for node in nodes {
-        for (all, divisor) in multiple.iter_mut().zip(node.divisor) {
+        for ((all, divisor), rounds) in multiple.iter_mut().zip(node.divisor).zip(rounds) {
+            if rounds {
+                continue;
+            }
             let common = divisor / greatest_common_divisor(*all, divisor);
             let product = all.checked_mul(common).filter(|product| *product <= 1 << 20);
             *all = product.ok_or_else(|| ArchitectureError::Network("strides of more than 2^20 voxels".into()))?;

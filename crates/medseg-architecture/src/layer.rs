@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Convolutions, poolings and upsamplings change the size by whole factors: with the kernel `k`, the padding `p` and the
 /// stride `s`, `k - 2p` lies between 1 and `s`; in a transposed convolution `k - 2p` and the output padding add up to `s`.
+/// With `k - 2p` = 1 a size that is no multiple is divided and rounded up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "layer", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Layer {
@@ -110,6 +111,12 @@ pub enum Layer {
         /// True if the corner voxels of both grids coincide.
         align_corners: bool,
     },
+    /// Trilinear interpolation on the grid of half as many strides, that of a skip connection: PyTorch's `interpolate` with
+    /// a size. It is [`Upsample`](Self::Upsample) where sizes are even, and makes networks of such layers take any size.
+    UpsampleToGrid {
+        /// True if the corner voxels of both grids coincide.
+        align_corners: bool,
+    },
     /// Sets channels, or voxels, to 0 in training. Predictions are not changed.
     Dropout {
         /// Share that is set to 0, in [0, 1).
@@ -143,6 +150,20 @@ impl Layer {
     #[must_use]
     pub fn batch_norm() -> Self {
         Self::BatchNorm { eps: eps(), momentum: momentum() }
+    }
+
+    /// True if the layer divides a size that is no multiple of its stride too, rounded up, or restores it.
+    pub(crate) fn rounds(&self, axis: usize) -> bool {
+        match self {
+            Self::Conv { kernel, stride, padding, .. } => {
+                stride[axis] == 1 || kernel[axis] == 2 * padding.map_or(0, |padding| padding[axis]) + 1
+            }
+            Self::MaxPool { kernel, stride, padding } => *stride == 1 || *kernel == 2 * padding + 1,
+            Self::AveragePool { kernel } => kernel[axis] == 1,
+            Self::TransposedConv { stride, .. } => stride[axis] == 1,
+            Self::Upsample { .. } => false,
+            _ => true,
+        }
     }
 
     /// True for a layer with weights or running statistics.

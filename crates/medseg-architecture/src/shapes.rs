@@ -46,7 +46,9 @@ pub(crate) fn after(layer: &Layer, name: &str, input: Flow) -> Result<Flow, Arch
         Layer::AveragePool { kernel } => {
             Ok(Flow { channels, divisor: shrunk(name, divisor, *kernel, *kernel, [0; 3])? })
         }
-        Layer::Upsample { .. } => Ok(Flow { channels, divisor: grown(name, divisor, [2; 3])? }),
+        Layer::Upsample { .. } | Layer::UpsampleToGrid { .. } => {
+            Ok(Flow { channels, divisor: grown(name, divisor, [2; 3])? })
+        }
         Layer::GroupNorm { groups, .. } if *groups == 0 || !channels.is_multiple_of(*groups) => {
             fail(format!("{channels} channels cannot be cut into {groups} groups"))
         }
@@ -101,6 +103,14 @@ fn grown(name: &str, divisor: [usize; 3], factor: [usize; 3]) -> Result<[usize; 
     Ok([0, 1, 2].map(|a| divisor[a] / factor[a]))
 }
 
+impl crate::Node {
+    /// Size of its output for an image of `[depth, height, width]` voxels: the image's, divided and rounded up.
+    #[must_use]
+    pub fn grid(&self, image: [usize; 3]) -> [usize; 3] {
+        [0, 1, 2].map(|axis| image[axis].div_ceil(self.divisor[axis]))
+    }
+}
+
 impl Graph {
     /// Shape `[channels, depth, height, width]` of every node's output, for an image of `[depth, height, width]` voxels.
     ///
@@ -114,7 +124,7 @@ impl Graph {
             return Err(ArchitectureError::Input(reason));
         }
         let shape = |node: &crate::Node| {
-            let [d, h, w] = [0, 1, 2].map(|a| image[a] / node.divisor[a]);
+            let [d, h, w] = node.grid(image);
             [node.channels, d, h, w]
         };
         Ok(self.nodes.iter().map(shape).collect())

@@ -85,6 +85,11 @@ impl Bundle {
         &self.config
     }
 
+    /// The stages' names and networks, in the order in which they run.
+    pub fn named_networks(&self) -> impl Iterator<Item = (&'static str, &UNet)> {
+        self.config.stages.networks().into_iter().map(|(stage, _)| stage).zip(&self.networks)
+    }
+
     /// The same bundle with the networks' products made in this precision; see [`UNet::with_precision`].
     #[must_use]
     pub fn with_precision(self, precision: Precision) -> Self {

@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::CliError;
-use crate::commands::{completions, convert, devices, import, inspect, man, metrics, predict, prepare, report, train};
+use crate::commands::{
+    completions, convert, devices, export, import, inspect, man, metrics, predict, prepare, report, train,
+};
 use crate::console::Console;
 
 /// Examples at the end of the help.
@@ -16,6 +18,8 @@ Examples:
   medseg inspect ct.nii.gz
   medseg convert DICOM_FOLDER ct.nii.gz
   medseg import nnunet MODEL bundle                  a model of nnU-Net without pickles
+  medseg import monai MONAI_BUNDLE bundle            a MONAI bundle without Python
+  medseg export bundle --onnx network.onnx           for ONNX Runtime and OpenVINO
 
 Exit codes: 0 success, 2 wrong command line or configuration, 1 any other failure.";
 
@@ -39,6 +43,7 @@ enum Command {
     Report(report::Args),
     Prepare(prepare::Args),
     Import(import::Args),
+    Export(export::Args),
     Inspect(inspect::Args),
     Convert(convert::Args),
     Devices(devices::Args),
@@ -57,6 +62,7 @@ impl Cli {
             Command::Report(args) => report::run(&args),
             Command::Prepare(args) => prepare::run(&args, console),
             Command::Import(args) => import::run(&args, console),
+            Command::Export(args) => export::run(&args, console),
             Command::Inspect(args) => inspect::run(&args),
             Command::Convert(args) => convert::run(&args, console),
             Command::Devices(args) => devices::run(&args),

@@ -37,6 +37,14 @@ pub struct MonaiBundle {
 }
 
 impl MonaiBundle {
+    /// True for a folder or zip that looks like a bundle: one with a configuration of the inference.
+    #[must_use]
+    pub fn is_one(path: impl AsRef<Path>) -> bool {
+        let path = path.as_ref();
+        let folder = INFERENCE.iter().any(|name| path.join(name).is_file());
+        folder || (zipped::is_zip(path) && zipped::holds(path, &INFERENCE))
+    }
+
     /// Opens a bundle: its folder, or a zip of it.
     ///
     /// Weights need not be there; see [`checkpoint_file`](Self::checkpoint_file).

@@ -5,6 +5,8 @@ mod checkpoint;
 mod config;
 mod error;
 mod folder;
+#[cfg(feature = "import")]
+mod import;
 mod inferer;
 mod metadata;
 mod network;
@@ -17,6 +19,8 @@ mod zipped;
 pub use bundle::MonaiBundle;
 pub use checkpoint::Checkpoint;
 pub use error::MonaiError;
+#[cfg(feature = "import")]
+pub use import::ImportError;
 pub use inferer::{Blend, Inferer, SlidingWindow};
 pub use metadata::Metadata;
 pub use network::MonaiNetwork;

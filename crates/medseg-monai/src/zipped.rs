@@ -20,6 +20,15 @@ pub(crate) fn is_zip(path: &Path) -> bool {
     File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *b"PK\x03\x04"
 }
 
+/// True if a zip lists one of these files, in itself or in its only folder.
+pub(crate) fn holds(path: &Path, names: &[&str]) -> bool {
+    let archive = File::open(path).ok().and_then(|file| ZipArchive::new(BufReader::new(file)).ok());
+    let is_one = |listed: &str| {
+        names.iter().any(|name| listed == *name || listed.split_once('/').is_some_and(|(_, inner)| inner == *name))
+    };
+    archive.is_some_and(|archive| archive.file_names().any(|name| name.is_ok_and(|name| is_one(&name))))
+}
+
 /// Extracts configurations and weights to a temporary folder.
 ///
 /// Paths that lead out of the folder are not followed, links are left out, and the size of the extract is bounded by that of

@@ -10,7 +10,7 @@ use medseg_ops::{
 
 use crate::layers::LayerParameters;
 use crate::network::Shared;
-use crate::value::{Value, is_identity};
+use crate::value::{Value, is_doubled, is_identity};
 
 /// Most input channels of a convolution that copies its input first, so that reading through a map would not pay.
 const FEW_CHANNELS: usize = 8;
@@ -27,7 +27,8 @@ pub(crate) fn forward(
         DType::F32 => x,
         half => x.cast(half),
     };
-    let run = Run { shared, layers, precision, mapping: channel_map_runs(&x) };
+    let [_, _, image @ ..] = x.dims();
+    let run = Run { shared, layers, precision, image, mapping: channel_map_runs(&x) };
     let nodes = shared.graph.nodes();
     let wanted = &shared.graph.outputs()[..outputs];
     let needed = run.needed(wanted);
@@ -57,6 +58,8 @@ struct Run<'a> {
     shared: &'a Shared,
     layers: &'a [LayerParameters],
     precision: Precision,
+    /// Size of the image.
+    image: [usize; 3],
     /// True for predictions on the CPU: norms and activations become maps.
     mapping: bool,
 }
@@ -98,13 +101,20 @@ impl Run<'_> {
             }
             Operation::Layer(layer) => {
                 let input = inputs.pop().expect("a layer has one input");
-                self.layer(layer, of, input, is_output)
+                self.layer(layer, of, input, node.grid(self.image), is_output)
             }
             _ => unreachable!("the image is the first node alone"),
         }
     }
 
-    fn layer(&self, layer: &Layer, of: Option<&LayerParameters>, input: Value, is_output: bool) -> Value {
+    fn layer(
+        &self,
+        layer: &Layer,
+        of: Option<&LayerParameters>,
+        input: Value,
+        grid: [usize; 3],
+        is_output: bool,
+    ) -> Value {
         let of = || of.expect("a layer with parameters has them");
         match layer {
             Layer::Conv { stride, padding, .. } => {
@@ -136,7 +146,9 @@ impl Run<'_> {
                 let [a, b, c] = *kernel;
                 Value::Ready(module::adaptive_avg_pool3d(x, [d / a, h / b, w / c]))
             }
-            Layer::Upsample { align_corners } => Value::Upsampled(input.tensor(), *align_corners),
+            Layer::Upsample { align_corners } | Layer::UpsampleToGrid { align_corners } => {
+                Value::Upsampled(input.tensor(), grid, *align_corners)
+            }
             Layer::Dropout { p, whole_channels } => self.dropout(input, *p, *whole_channels),
         }
     }
@@ -247,7 +259,9 @@ fn mapped_conv(input: Value, of: &LayerParameters, options: ConvOptions) -> Tens
     }
     let read = |value: Value| match value {
         Value::Mapped(x, map) => Mapped::Map(x, Some(map)),
-        Value::Upsampled(x, align_corners) => Mapped::Upsampled(x, Upsample::Trilinear2x { align_corners }),
+        Value::Upsampled(x, size, align_corners) if is_doubled(&x, size) => {
+            Mapped::Upsampled(x, Upsample::Trilinear2x { align_corners })
+        }
         other => Mapped::Map(other.tensor(), None),
     };
     let inputs = match input {
@@ -277,14 +291,16 @@ fn conv(input: Value, of: &LayerParameters, options: ConvOptions) -> Tensor<5> {
                 unreachable!("a concatenation has two inputs at least")
             };
             match (first, second) {
-                (Value::Upsampled(x, align_corners), second) if !matches!(second, Value::Upsampled(..)) => {
+                (Value::Upsampled(x, size, align_corners), second)
+                    if is_doubled(&x, size) && !matches!(second, Value::Upsampled(..)) =>
+                {
                     // The operation puts the upsampled channels last.
                     let ([out, all, ..], up) = (weight.dims(), x.dims()[1]);
                     let swapped = [up..all, 0..up].map(|channels| weight.clone().slice([0..out, channels]));
                     let weight = Tensor::cat(swapped.into(), 1);
                     conv3d_concat(second.tensor(), x, weight, Upsample::Trilinear2x { align_corners }, options)
                 }
-                (first, Value::Upsampled(x, align_corners)) => {
+                (first, Value::Upsampled(x, size, align_corners)) if is_doubled(&x, size) => {
                     conv3d_concat(first.tensor(), x, weight, Upsample::Trilinear2x { align_corners }, options)
                 }
                 (first, second) => conv3d_concat(first.tensor(), second.tensor(), weight, Upsample::No, options),

@@ -1,7 +1,7 @@
 //! Results of operations, and operations that wait for their reader.
 
 use burn::tensor::Tensor;
-use medseg_ops::{ChannelMap, NormRelu, channel_map, instance_norm3d, norm_relu, upsample_trilinear2x};
+use medseg_ops::{ChannelMap, NormRelu, channel_map, instance_norm3d, norm_relu, resize_trilinear3d};
 
 /// The result of a node. All but [`Ready`](Self::Ready) wait: a reader that can do the rest of the work while it reads never
 /// has the tensor made.
@@ -14,8 +14,8 @@ pub(crate) enum Value {
     Mapped(Tensor<5>, ChannelMap),
     /// A tensor and an instance norm. The slope is 1 until a ReLU follows.
     Normed(Tensor<5>, NormRelu),
-    /// A tensor that is to be upsampled, with or without aligned corners.
-    Upsampled(Tensor<5>, bool),
+    /// A tensor that is to be upsampled to a size, with or without aligned corners.
+    Upsampled(Tensor<5>, [usize; 3], bool),
     /// Channels of several.
     Concat(Vec<Value>),
 }
@@ -28,7 +28,7 @@ impl Value {
             Self::Mapped(x, map) => channel_map(x, &map),
             Self::Normed(x, norm) if is_identity(norm.slope) => instance_norm3d(x, norm.affine, norm.eps),
             Self::Normed(x, norm) => norm_relu(x, norm),
-            Self::Upsampled(x, align_corners) => upsample_trilinear2x(x, align_corners),
+            Self::Upsampled(x, size, align_corners) => resize_trilinear3d(x, size, align_corners),
             Self::Concat(values) => Tensor::cat(values.into_iter().map(Self::tensor).collect(), 1),
         }
     }
@@ -44,6 +44,12 @@ impl Value {
             }
         }
     }
+}
+
+/// True if the size is twice that of x.
+pub(crate) fn is_doubled(x: &Tensor<5>, size: [usize; 3]) -> bool {
+    let [_, _, from @ ..] = x.dims();
+    from.map(|n| 2 * n) == size
 }
 
 /// True for the slope of no ReLU.

@@ -36,7 +36,7 @@ impl Default for Channels {
 /// use medseg_obelisk::{Channels, architecture};
 ///
 /// let graph = architecture(&Channels::default()).graph()?;
-/// assert_eq!(graph.size_multiple(), [32, 32, 32]);
+/// assert_eq!(graph.size_multiple(), [1, 1, 1]);
 /// assert_eq!(graph.parameters()[0].name, "level0.conv0.weight");
 /// # Ok::<(), medseg_architecture::ArchitectureError>(())
 /// ```
@@ -51,7 +51,7 @@ pub fn architecture(channels: &Channels) -> Architecture {
     }
     let mut below = "level5".to_owned();
     for (step, (name, channels)) in UPWARD.into_iter().zip(decoder).enumerate() {
-        let up = Branch::through(below, [Layer::Upsample { align_corners: false }]);
+        let up = Branch::through(below, [Layer::UpsampleToGrid { align_corners: false }]);
         let skip = Branch::new(format!("level{}", 4 - step));
         let stage = format!("up{}", 4 - step);
         stages.push(Stage::of(stage.clone(), [up, skip], Join::Concat, Block::new(unit(name, channels, 1))));

@@ -11,7 +11,7 @@ pub(crate) fn add(builder: &mut Builder, node: &Node, inputs: &[&str], output: &
     let unknown = || OnnxError::Operation { name: node.name.clone() };
     let place = Place { name: &node.name, input: inputs.first().ok_or_else(unknown)?, output, channels: node.channels };
     match &node.operation {
-        Operation::Layer(of) => layer(builder, place, of),
+        Operation::Layer(of) => layer(builder, place, of, node.divisor),
         Operation::Concat => builder.node("Concat", inputs, output, vec![int("axis", 1)]),
         Operation::Add => sum(builder, place, inputs),
         _ => return Err(unknown()),
@@ -19,7 +19,7 @@ pub(crate) fn add(builder: &mut Builder, node: &Node, inputs: &[&str], output: &
     Ok(())
 }
 
-fn layer(builder: &mut Builder, place: Place, layer: &Layer) {
+fn layer(builder: &mut Builder, place: Place, layer: &Layer, divisor: [usize; 3]) {
     match *layer {
         Layer::Conv { kernel, stride, padding, bias, .. } => {
             let padding = padding.unwrap_or_default();
@@ -43,6 +43,7 @@ fn layer(builder: &mut Builder, place: Place, layer: &Layer) {
         }
         Layer::AveragePool { kernel } => poolings::average_pool(builder, place, kernel),
         Layer::Upsample { align_corners } => poolings::upsample(builder, place, align_corners),
+        Layer::UpsampleToGrid { align_corners } => poolings::upsample_to_grid(builder, place, divisor, align_corners),
         Layer::Dropout { .. } => identity(builder, place.input, place.output),
     }
 }

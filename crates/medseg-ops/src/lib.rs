@@ -15,6 +15,7 @@ mod memory;
 mod norm;
 mod pool;
 mod precision;
+mod resize;
 mod upsample;
 
 pub use channel_map::{ChannelMap, Mapped, Scale, channel_map, channel_map_runs, conv3d_mapped, norm_map};
@@ -23,6 +24,7 @@ pub use dropout::{dropout, dropout_factors, dropout3d};
 pub use memory::release_memory;
 pub use norm::{NormRelu, RunningStatistics, batch_norm3d, group_norm3d, instance_norm3d, norm_add_relu, norm_relu};
 pub use pool::max_pool3d;
+pub use resize::resize_trilinear3d;
 pub use upsample::upsample_trilinear2x;
 
 /// The operations of this crate out of Burn's own tensor operations, for every backend.

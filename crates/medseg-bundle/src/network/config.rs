@@ -94,8 +94,11 @@ pub enum Average {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Restoring {
-    /// Labels are made on the network's grid and taken back.
+    /// Labels are made on the network's grid and taken back in one step, by the places of the voxels.
     Labels(LabelInterpolation),
+    /// Labels are made on the network's grid and taken back by the steps' inverses, last to first, each to the nearest voxel:
+    /// MONAI's `Invertd` with `nearest_interp`.
+    Inverse,
     /// Probabilities are taken back by trilinear interpolation, plane after plane, and labels are made of them.
     Probabilities,
 }

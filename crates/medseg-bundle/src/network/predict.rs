@@ -8,7 +8,7 @@ use medseg_inference::{
     BeyondMask, Certainty, Dhw, Extras, MaskRule, Progress, ScoreRestorer, ScoreSlab, SlidingWindowConfig,
     restore_labels, to_probabilities,
 };
-use medseg_transforms::{LabelInterpolation, Sample, all_finite, replace_not_finite};
+use medseg_transforms::{LabelInterpolation, Sample, Trace, all_finite, replace_not_finite};
 use medseg_volume::{Geometry, Volume};
 use ndarray::{Array3, Array4, ArrayView4, s};
 
@@ -93,14 +93,14 @@ impl NetworkBundle {
         }
         let sample = Sample { id: self.config.name.clone(), image, label: None, geometry: geometry.clone() };
         let done = self.config.preprocessing.apply_one(sample, 0)?;
-        let warnings = done.trace.warnings;
+        let (warnings, trace) = (done.trace.warnings.clone(), done.trace);
         let Sample { image, geometry: of_grid, .. } = done.sample;
         let (_, d, h, w) = image.dim();
         let grid = Grid { shape: Dhw { d, h, w }, geometry: &of_grid };
         let plan = self.plan(on_image.shape, grid.shape, wanted)?;
         announce(&plan)?;
         plan.check_host_memory()?;
-        let mut results = self.results(&image.view(), &grid, &on_image, wanted, progress)?;
+        let mut results = self.results(&image.view(), &grid, &on_image, &trace, wanted, progress)?;
         drop(image);
         self.config.postprocessing.apply(&mut results.mask.data, &results.mask.geometry)?;
         let volumes_ml = crate::predict::volumes_ml(&results.mask);
@@ -145,6 +145,7 @@ impl NetworkBundle {
         image: &ArrayView4<'_, f32>,
         grid: &Grid<'_>,
         on_image: &Grid<'_>,
+        trace: &Trace,
         wanted: Wanted,
         progress: &mut dyn Progress,
     ) -> Result<Results, BundleError> {
@@ -193,7 +194,7 @@ impl NetworkBundle {
             mask = Some(Volume::new(restored.mask, on_image.geometry.clone()));
         }
         if let Some(labels) = labels {
-            mask = Some(self.restored(labels, grid, on_image)?);
+            mask = Some(self.restored(labels, grid, on_image, trace)?);
         }
         let mask = mask.expect("labels or probabilities are restored");
         let entropy = entropy.map(|entropy| Volume::new(entropy, on_image.geometry.clone()));
@@ -201,11 +202,21 @@ impl NetworkBundle {
     }
 
     /// Labels of the network's grid on the image's.
-    fn restored(&self, labels: Array3<u8>, grid: &Grid<'_>, on_image: &Grid<'_>) -> Result<Volume<u8>, BundleError> {
+    fn restored(
+        &self,
+        labels: Array3<u8>,
+        grid: &Grid<'_>,
+        on_image: &Grid<'_>,
+        trace: &Trace,
+    ) -> Result<Volume<u8>, BundleError> {
         let mut mask = Volume::new(labels, grid.geometry.clone());
         self.config.postprocessing_before.apply(&mut mask.data, &mask.geometry)?;
         let how = match self.config.restoring {
             Restoring::Labels(how) => how,
+            Restoring::Inverse => {
+                let labels = trace.invert_nearest(&mask.data.view())?;
+                return Ok(Volume::new(labels, on_image.geometry.clone()));
+            }
             Restoring::Probabilities => LabelInterpolation::Linear,
         };
         let beyond: BeyondMask = self.config.beyond;

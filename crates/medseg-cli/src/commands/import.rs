@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use medseg_monai::MonaiBundle;
 use medseg_nnunet::{CHECKPOINT, Fold, Model};
 use medseg_train::Observer;
 
@@ -22,6 +23,19 @@ pub struct Args {
 enum Source {
     Nnunet(NnUnet),
     Obelisk(Obelisk),
+    Monai(Monai),
+}
+
+/// A MONAI bundle with a UNet, SegResNet, DynUNet, BasicUNet or VNet; nothing in it is executed
+#[derive(Debug, clap::Args)]
+struct Monai {
+    /// Folder of the bundle, or a zip of it
+    model: PathBuf,
+    /// Bundle to write: a folder that does not exist, or a bundle to replace
+    bundle: PathBuf,
+    /// Configuration of the inference, such as configs/inference_other.yaml (default: configs/inference.json or .yaml)
+    #[arg(long, value_name = "FILE")]
+    config: Option<String>,
 }
 
 /// Weights of OBELISK's all-convolutional U-Net: eight abdominal organs in CT
@@ -56,6 +70,7 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
     match &args.source {
         Source::Nnunet(source) => nnunet(source, console),
         Source::Obelisk(source) => obelisk(source, console),
+        Source::Monai(source) => monai(source, console),
     }
 }
 
@@ -79,4 +94,24 @@ fn obelisk(source: &Obelisk, console: &mut Console) -> Result<(), CliError> {
     medseg_obelisk::import(weights, &device).map_err(|error| CliError::failed(&error))?.save(bundle)?;
     console.message(&format!("wrote {} fold(s) to {}", weights.len(), bundle.display()));
     Ok(())
+}
+
+fn monai(source: &Monai, console: &mut Console) -> Result<(), CliError> {
+    let Monai { model, bundle, config } = source;
+    paths::refuse_output_over_input(bundle, &[model])?;
+    let device = choose_device("auto", false, console)?.device;
+    let opened = open_monai(model, config.as_deref())?;
+    let imported = opened.import(&device).map_err(|error| CliError::failed(&error))?;
+    imported.save(bundle)?;
+    console.message(&format!("wrote {} of {} to {}", opened.network.class, model.display(), bundle.display()));
+    Ok(())
+}
+
+/// Opens a MONAI bundle by one of its configurations.
+pub fn open_monai(model: &Path, config: Option<&str>) -> Result<MonaiBundle, CliError> {
+    let opened = match config {
+        None => MonaiBundle::open(model),
+        Some(config) => MonaiBundle::open_with(model, config),
+    };
+    opened.map_err(|error| CliError::failed(&error))
 }

@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod convert;
 pub mod devices;
+pub mod export;
 pub mod import;
 pub mod inspect;
 pub mod man;

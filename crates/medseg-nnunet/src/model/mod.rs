@@ -226,8 +226,11 @@ impl Model {
         Ok(export.finish()?)
     }
 
-    /// The network of a fold.
-    pub(crate) fn load(&self, fold: Fold) -> Result<StagedUNet, NnUnetError> {
+    /// The network of a fold, with its weights.
+    ///
+    /// # Errors
+    /// Weights that cannot be read.
+    pub fn load(&self, fold: Fold) -> Result<StagedUNet, NnUnetError> {
         self.folder.load(fold, &self.network, &self.keys, &self.device)
     }
 

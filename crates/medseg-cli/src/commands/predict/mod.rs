@@ -2,12 +2,14 @@
 
 mod network;
 mod nnunet;
+mod picture;
 mod uncertainty;
 
 use std::path::{Path, PathBuf};
 
 use medseg_bundle::{Bundle, NetworkBundle, PredictionPlan, PredictionReport};
 use medseg_device::{Chosen, free_memory};
+use medseg_monai::MonaiBundle;
 use medseg_ops::Precision;
 use medseg_train::{Observer, WindowProgress, open_bundle};
 use medseg_volume::{Dhw, Geometry, Volume, error_chain, read_info, write_label};
@@ -44,6 +46,9 @@ pub struct Args {
     uncertainty: uncertainty::UncertaintyArgs,
     #[command(flatten)]
     nnunet: nnunet::NnUnetArgs,
+    /// Draw three planes of the image with the outlines of the mask
+    #[arg(long, value_name = "FILE.png")]
+    picture: Option<PathBuf>,
     /// Print windows, operations and memory, and stop
     #[arg(long)]
     dry_run: bool,
@@ -55,7 +60,8 @@ pub struct Args {
 /// # Errors
 /// A mask that cannot be written or would replace an input, a model that cannot be opened, and what prediction fails with.
 pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
-    let nnunet = nnunet::is_model(&args.model);
+    let monai = MonaiBundle::is_one(&args.model);
+    let nnunet = !monai && nnunet::is_model(&args.model);
     if !(nnunet && args.image.is_dir()) {
         paths::check_volume_output(&args.mask)?;
     }
@@ -64,6 +70,7 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
     if args.mask.exists() {
         paths::refuse_output_over_input(&args.mask, &[&args.model])?;
     }
+    picture::check(args)?;
     let device = choose_device(args.device.as_deref().unwrap_or("auto"), args.device.is_some(), console)?;
     if nnunet {
         let request = nnunet::Request {
@@ -75,12 +82,25 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
             dry_run: args.dry_run,
             json: args.json,
         };
-        return within_memory_of(&device, || nnunet::predict(&request, &device.device, console));
+        uncertainty::refuse(&args.uncertainty, false)?;
+        within_memory_of(&device, || nnunet::predict(&request, &device.device, console))?;
+        return drawn(args, console);
     }
-    if NetworkBundle::is_one(&args.model) {
-        return within_memory_of(&device, || network::predict(args, &device.device, console));
+    if monai || NetworkBundle::is_one(&args.model) {
+        within_memory_of(&device, || network::predict(args, &device.device, console))?;
+        return drawn(args, console);
     }
-    within_memory_of(&device, || predict(&device, args, console))
+    uncertainty::refuse(&args.uncertainty, args.nnunet.save_probabilities.is_some())?;
+    within_memory_of(&device, || predict(&device, args, console))?;
+    drawn(args, console)
+}
+
+/// Draws the picture if one is wanted.
+fn drawn(args: &Args, console: &mut Console) -> Result<(), CliError> {
+    match &args.picture {
+        Some(path) if !args.dry_run => picture::write(args, path, console),
+        _ => Ok(()),
+    }
 }
 
 fn predict(device: &Chosen, args: &Args, console: &mut Console) -> Result<(), CliError> {

@@ -14,6 +14,7 @@ use ndarray::{Array4, Axis, concatenate};
 
 use super::nnunet::channel_files;
 use super::{Args, save};
+use crate::commands::import::open_monai;
 use crate::console::Console;
 use crate::memory::check_host_memory;
 use crate::{CliError, image, output, paths};
@@ -23,8 +24,7 @@ use crate::{CliError, image, output, paths};
 /// # Errors
 /// A bundle that cannot be opened, an image that does not fit it, and what prediction fails with.
 pub fn predict(args: &Args, device: &Device, console: &mut Console) -> Result<(), CliError> {
-    let folds = numbers(&args.nnunet.folds)?;
-    let mut bundle = NetworkBundle::open_folds(&args.model, folds.as_deref(), device)?;
+    let mut bundle = open(args, device)?;
     if args.bf16 {
         bundle = bundle.with_precision(Precision::Bf16);
     }
@@ -73,6 +73,19 @@ pub fn predict(args: &Args, device: &Device, console: &mut Console) -> Result<()
     save(&args.mask, &found.mask)?;
     write_extras(args, &bundle, &found, &geometry)?;
     report(args, &bundle, &found, console)
+}
+
+/// The bundle, of this program or of MONAI.
+fn open(args: &Args, device: &Device) -> Result<NetworkBundle, CliError> {
+    let folds = numbers(&args.nnunet.folds)?;
+    if NetworkBundle::is_one(&args.model) {
+        return Ok(NetworkBundle::open_folds(&args.model, folds.as_deref(), device)?);
+    }
+    if folds.is_some() {
+        return Err(CliError::Usage("--folds: a MONAI bundle has one set of weights".into()));
+    }
+    let opened = open_monai(&args.model, None)?;
+    opened.import(device).map_err(|error| CliError::failed(&error))
 }
 
 /// Numbers of the folds to take; nothing for all.

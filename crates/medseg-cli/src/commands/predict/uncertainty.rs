@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::CliError;
+
 /// Options for probabilities and how certain they are.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Probabilities")]
@@ -15,4 +17,18 @@ pub struct UncertaintyArgs {
     /// Divide logits by this number, found on validation cases, so that probabilities are honest
     #[arg(long, value_name = "NUMBER")]
     pub temperature: Option<f32>,
+}
+
+/// Refuses options that a kind of model does not have, instead of leaving them out.
+pub fn refuse(options: &UncertaintyArgs, probabilities: bool) -> Result<(), CliError> {
+    let given = [
+        ("--save-entropy", options.save_entropy.is_some()),
+        ("--certainty", options.certainty),
+        ("--temperature", options.temperature.is_some()),
+        ("--save-probabilities", probabilities),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(CliError::Usage(format!("{name} is not known for this kind of model"))),
+        None => Ok(()),
+    }
 }

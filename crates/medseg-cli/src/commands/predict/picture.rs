@@ -1,0 +1,47 @@
+//! A picture of a prediction.
+
+use std::path::Path;
+
+use medseg_files::write_atomic;
+use medseg_report::{display_window, overlay};
+use medseg_volume::{Orientation, Volume, read_label};
+
+use super::Args;
+use crate::console::Console;
+use crate::{CliError, image, paths};
+
+/// Intensities that show the organs of an abdomen, in Hounsfield units.
+const ABDOMEN: [f32; 2] = [-160.0, 240.0];
+/// Air is below this in a CT, and nothing in other images is.
+const AIR: f32 = -500.0;
+
+/// Refuses a name that is none of a picture, and one that would replace an input.
+pub fn check(args: &Args) -> Result<(), CliError> {
+    let Some(path) = &args.picture else { return Ok(()) };
+    if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("png")) {
+        return Err(CliError::Usage(format!("{}: the name of a picture ends in .png", path.display())));
+    }
+    paths::refuse_output_over_input(path, &[&args.image, &args.model])?;
+    if args.mask.is_dir() {
+        return Err(CliError::Usage("--picture is for one image, not for a folder of cases".into()));
+    }
+    Ok(())
+}
+
+/// Draws three planes with the outlines of the mask that was written.
+pub fn write(args: &Args, path: &Path, console: &mut Console) -> Result<(), CliError> {
+    let image = image::read_image(&args.image, &args.series, console)?;
+    let mask = read_label(&args.mask)?;
+    // A mask may be stored with its axes in another order.
+    let (image, mask) = (upright(image), upright(mask));
+    let window = if image.data.iter().any(|v| *v < AIR) { ABDOMEN } else { display_window(&image.data) };
+    let picture = overlay(&image.data, &mask.data, None, &image.geometry, window)?;
+    let written = write_atomic(path, &picture.png()?);
+    written.map_err(|error| CliError::Failed(format!("cannot write {}: {error}", path.display())))?;
+    console.message(&format!("drawn in {}", path.display()));
+    Ok(())
+}
+
+fn upright<T: Clone>(volume: Volume<T>) -> Volume<T> {
+    if volume.geometry.orientation() == Orientation::RAS { volume } else { volume.reoriented(Orientation::RAS) }
+}

@@ -1,0 +1,137 @@
+//! Steps behind the network.
+
+use medseg_bundle::{NetworkBundleConfig, Restoring};
+use medseg_inference::{MaskRule, PostProcessing, PostStep};
+use medseg_transforms::{LabelInterpolation, Probabilities};
+
+use super::ImportError;
+use crate::{Activation, Components, Discrete, Postprocess};
+
+/// Steps that were met, in order.
+#[derive(Default)]
+struct Met {
+    activation: Option<Activation>,
+    /// Interpolation of `Invertd`, and whether labels were made before.
+    inverted: Option<(bool, bool)>,
+    discrete: bool,
+}
+
+/// Sets probabilities, rule, way back and cleaning.
+pub(super) fn settings(steps: &[Postprocess], config: &mut NetworkBundleConfig) -> Result<(), ImportError> {
+    let classes = channels(config)?;
+    let mut met = Met::default();
+    for step in steps {
+        match step {
+            Postprocess::Activation(activation) => {
+                if met.inverted.is_some() || met.discrete || met.activation.is_some() {
+                    return Err(ImportError::setting("Activationsd", "it must be the first step"));
+                }
+                met.activation = Some(*activation);
+            }
+            Postprocess::Invert(invert) => {
+                if met.inverted.is_some() {
+                    return Err(ImportError::setting("Invertd", "it is there twice"));
+                }
+                met.inverted = Some((invert.nearest, met.discrete));
+            }
+            Postprocess::Discrete(discrete) => {
+                config.rule = rule(discrete, classes)?;
+                met.discrete = true;
+            }
+            Postprocess::KeepLargest(components) => {
+                if !met.discrete {
+                    return Err(ImportError::setting("KeepLargestConnectedComponentd", "there are no labels yet"));
+                }
+                let into = match met.inverted {
+                    Some(_) => &mut config.postprocessing,
+                    None => &mut config.postprocessing_before,
+                };
+                into.0.push(largest(components)?);
+            }
+            Postprocess::Cast | Postprocess::Save { .. } => {}
+            Postprocess::FillHoles(..) => {
+                return Err(ImportError::setting("FillHolesd", "its rule is another one here"));
+            }
+            Postprocess::RemoveSmallObjects(_) => {
+                return Err(ImportError::setting("RemoveSmallObjectsd", "volumes in mm³ are known here, not voxels"));
+            }
+            Postprocess::Labels(_) => {
+                return Err(ImportError::setting("Lambdad", "classes that overlap do not make one mask"));
+            }
+        }
+    }
+    config.probabilities = match (met.activation, classes) {
+        (Some(Activation::Sigmoid), 1) => Probabilities::Sigmoid,
+        (None | Some(Activation::Identity), 1) => {
+            return Err(ImportError::setting("Activationsd", "a threshold of probabilities needs the sigmoid"));
+        }
+        (Some(Activation::Sigmoid), _) => {
+            return Err(ImportError::setting("Activationsd sigmoid", "classes that overlap do not make one mask"));
+        }
+        (Some(Activation::Softmax), 1) => {
+            return Err(ImportError::setting("Activationsd softmax", "it is 1 everywhere for a single channel"));
+        }
+        _ => Probabilities::Softmax,
+    };
+    let is_probable = matches!(met.activation, Some(Activation::Sigmoid | Activation::Softmax));
+    config.restoring = match met.inverted {
+        Some((false, false)) if !is_probable => {
+            return Err(ImportError::setting("Invertd", "logits are taken back; put Activationsd before it"));
+        }
+        Some((false, false)) => Restoring::Probabilities,
+        Some((false, true)) => {
+            return Err(ImportError::setting("Invertd nearest_interp false", "labels cannot be interpolated"));
+        }
+        // Labels of the nearest voxel are those of its probabilities.
+        Some((true, _)) => Restoring::Inverse,
+        None => Restoring::Labels(LabelInterpolation::NearestExact),
+    };
+    if !met.discrete {
+        return Err(ImportError::setting("postprocessing", "there is no AsDiscreted, which makes labels"));
+    }
+    if config.restoring == Restoring::Probabilities && !config.postprocessing_before.0.is_empty() {
+        let moved = std::mem::replace(&mut config.postprocessing_before, PostProcessing::default());
+        config.postprocessing.0.splice(0..0, moved.0);
+    }
+    Ok(())
+}
+
+fn channels(config: &NetworkBundleConfig) -> Result<usize, ImportError> {
+    let graph = config.architecture.graph();
+    Ok(graph.map_err(medseg_network::NetworkError::from)?.out_channels())
+}
+
+fn rule(discrete: &Discrete, classes: usize) -> Result<MaskRule, ImportError> {
+    if discrete.to_onehot.is_some() {
+        return Err(ImportError::setting("AsDiscreted to_onehot", "a mask has one channel here"));
+    }
+    match (discrete.argmax, discrete.threshold, classes) {
+        (true, None, 2..) => Ok(MaskRule::default()),
+        (false, Some(threshold), 1) => Ok(MaskRule { threshold: threshold as f32 }),
+        (true, _, 1) => Err(ImportError::setting("AsDiscreted argmax", "it is 0 everywhere for a single channel")),
+        (false, Some(_), _) => {
+            Err(ImportError::setting("AsDiscreted threshold", "classes that overlap do not make one mask"))
+        }
+        _ => Err(ImportError::setting("AsDiscreted", "argmax for several channels or a threshold for one is needed")),
+    }
+}
+
+fn largest(components: &Components) -> Result<PostStep, ImportError> {
+    const NAME: &str = "KeepLargestConnectedComponentd";
+    if components.is_onehot == Some(true) {
+        return Err(ImportError::setting(format!("{NAME} is_onehot"), "a mask has one channel here"));
+    }
+    if components.connectivity.is_some_and(|connectivity| connectivity != 3) {
+        return Err(ImportError::setting(format!("{NAME} connectivity"), "voxels touch by corners here"));
+    }
+    let labels = components.labels.as_ref().map(|labels| labels.iter().map(|l| u8::try_from(*l)).collect());
+    let labels: Vec<u8> = match labels {
+        None => Vec::new(),
+        Some(Ok(labels)) => labels,
+        Some(Err(_)) => return Err(ImportError::setting(format!("{NAME} applied_labels"), "a label over 255")),
+    };
+    if !components.independent && labels.len() != 1 {
+        return Err(ImportError::setting(format!("{NAME} independent"), "every label is looked at alone here"));
+    }
+    Ok(PostStep::KeepLargest { count: components.count, labels })
+}
