@@ -10,9 +10,9 @@ use crate::{Block, Step};
 pub struct Stage {
     /// Its name, by which later stages read it.
     pub name: String,
-    /// Where its input comes from, in the order in which a concatenation takes them.
+    /// The stages that it reads, in the order in which a concatenation takes them.
     pub inputs: Vec<Branch>,
-    /// How several inputs become one.
+    /// The way in which several inputs become one.
     #[serde(default, skip_serializing_if = "is_concat")]
     pub join: Join,
     /// Channels of every convolution that does not say its own.
@@ -34,7 +34,7 @@ pub struct Branch {
     pub through: Vec<Step>,
 }
 
-/// How several inputs of a stage become one.
+/// The way in which several inputs of a stage become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Join {
