@@ -64,6 +64,8 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
     if args.mask.exists() {
         paths::refuse_output_over_input(&args.mask, &[&args.model])?;
     }
+    let network = !nnunet && NetworkBundle::is_one(&args.model);
+    refuse_options(args, nnunet, network)?;
     let device = choose_device(args.device.as_deref().unwrap_or("auto"), args.device.is_some(), console)?;
     if nnunet {
         let request = nnunet::Request {
@@ -77,10 +79,24 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
         };
         return within_memory_of(&device, || nnunet::predict(&request, &device.device, console));
     }
-    if NetworkBundle::is_one(&args.model) {
+    if network {
         return within_memory_of(&device, || network::predict(args, &device.device, console));
     }
     within_memory_of(&device, || predict(&device, args, console))
+}
+
+/// Refuses options that this kind of model would leave unread.
+fn refuse_options(args: &Args, nnunet: bool, network: bool) -> Result<(), CliError> {
+    let model = args.model.display();
+    if !network && args.uncertainty.is_any() {
+        let options = "--save-entropy, --certainty and --temperature";
+        return Err(CliError::Usage(format!("{options} are for bundles of any network, and {model} is none")));
+    }
+    if !network && !nnunet && (args.nnunet.save_probabilities.is_some() || !args.nnunet.folds.is_empty()) {
+        let options = "--folds and --save-probabilities are for bundles of any network and models of nnU-Net";
+        return Err(CliError::Usage(format!("{options}, and {model} is neither")));
+    }
+    Ok(())
 }
 
 fn predict(device: &Chosen, args: &Args, console: &mut Console) -> Result<(), CliError> {

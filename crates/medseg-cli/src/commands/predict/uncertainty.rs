@@ -16,3 +16,10 @@ pub struct UncertaintyArgs {
     #[arg(long, value_name = "NUMBER")]
     pub temperature: Option<f32>,
 }
+
+impl UncertaintyArgs {
+    /// True if one of them was given.
+    pub fn is_any(&self) -> bool {
+        self.save_entropy.is_some() || self.certainty || self.temperature.is_some()
+    }
+}
