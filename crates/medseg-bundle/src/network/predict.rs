@@ -139,7 +139,7 @@ impl NetworkBundle {
 
     /// The sliding window; one window over everything if there is none.
     pub(super) fn window_config(&self, grid: Dhw<usize>) -> SlidingWindowConfig {
-        self.config.window.clone().unwrap_or_else(|| SlidingWindowConfig::new(grid))
+        self.config.window.unwrap_or_else(|| SlidingWindowConfig::new(grid))
     }
 
     fn results(

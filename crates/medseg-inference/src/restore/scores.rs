@@ -221,7 +221,7 @@ impl<'a> Blender<'a> {
         let channels = self.planes[0].len_of(Axis(0));
         let Some(first) = self.columns.iter().position(Option::is_some) else { return [0.0; 4] };
         let taps: Vec<Tap> = self.columns.iter().copied().flatten().collect();
-        let rows = to.mask.into_axis_iter_mut(Axis(0)).into_iter().collect::<Vec<_>>();
+        let rows = to.mask.into_axis_iter_mut(Axis(0)).collect::<Vec<_>>();
         let mut probabilities: Vec<Option<_>> = match to.probabilities {
             Some(all) => all.into_axis_iter_mut(Axis(1)).map(Some).collect(),
             None => rows.iter().map(|_| None).collect(),
