@@ -73,6 +73,7 @@ pub enum Layer {
         eps: f64,
     },
     /// max(x, 0).
+    #[serde(deserialize_with = "no_fields")]
     Relu,
     /// x above 0, slope · x below.
     LeakyRelu {
@@ -86,10 +87,13 @@ pub enum Layer {
         per_channel: bool,
     },
     /// x above 0, exp(x) - 1 below (Clevert et al. 2015).
+    #[serde(deserialize_with = "no_fields")]
     Elu,
     /// x · Φ(x), with the exact error function.
+    #[serde(deserialize_with = "no_fields")]
     Gelu,
     /// x · sigmoid(x).
+    #[serde(deserialize_with = "no_fields")]
     Silu,
     /// Largest value of each window.
     MaxPool {
@@ -179,6 +183,14 @@ impl Layer {
             _ => false,
         }
     }
+}
+
+/// Refuses the fields of a layer that has none, which serde would leave unread.
+fn no_fields<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct None {}
+    None::deserialize(deserializer).map(|None {}| ())
 }
 
 fn ones() -> [usize; 3] {

@@ -168,8 +168,8 @@ impl<'a> Inference<'a> {
     /// Hands the averaged scores to `take` a few planes at a time, as soon as these are finished: logits, or probabilities with
     /// [`mirror`](SlidingWindowConfig::mirror).
     ///
-    /// Slabs come in ascending order along one axis, and together they are the whole image. Outside a
-    /// [region](Inference::within) scores are unspecified.
+    /// Slabs come in ascending order along one axis, and together they are the whole image. Of a
+    /// [region](Inference::within) all planes come, others may be left out, and scores outside it are unspecified.
     ///
     /// ```
     /// use burn::tensor::{Device, Tensor};

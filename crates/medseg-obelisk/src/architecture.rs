@@ -44,9 +44,9 @@ impl Default for Channels {
 pub fn architecture(channels: &Channels) -> Architecture {
     let Channels { encoder, decoder, classes } = *channels;
     let mut stages = vec![Stage::new("level0", "image", Block::new(unit("0", encoder[0], 1)))];
-    for level in 1..encoder.len() {
-        let steps = unit(&level.to_string(), encoder[level], 2).into_iter();
-        let steps = steps.chain(unit(&format!("{level}{level}"), encoder[level], 1));
+    for (level, channels) in encoder.into_iter().enumerate().skip(1) {
+        let steps = unit(&level.to_string(), channels, 2).into_iter();
+        let steps = steps.chain(unit(&format!("{level}{level}"), channels, 1));
         stages.push(Stage::new(format!("level{level}"), format!("level{}", level - 1), Block::new(steps)));
     }
     let mut below = "level5".to_owned();

@@ -58,6 +58,9 @@ impl UNetPlusPlusConfig {
         if !(2..=8).contains(&levels) {
             return Err(ArchitectureError::Network(format!("UNet++ has 2 to 8 levels, not {levels}")));
         }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(ArchitectureError::Network(format!("the dropout must lie in [0, 1), not {}", self.dropout)));
+        }
         let name = |level: usize, column: usize| format!("x{level}_{column}");
         let mut stages = Vec::new();
         for column in 0..levels {

@@ -8,7 +8,7 @@ use medseg_files::{FileDigest, neighbour, replace_folder, write_atomic};
 use medseg_network::{Network, Precision};
 use medseg_volume::error_chain;
 
-use super::config::{KIND, NetworkBundleConfig};
+use super::config::{KIND, MOST_FOLDS, NetworkBundleConfig};
 use crate::config::CONFIG_FILE;
 use crate::error::BundleError;
 
@@ -27,11 +27,14 @@ impl NetworkBundle {
     /// Puts settings and folds together.
     ///
     /// # Errors
-    /// [`BundleError::Config`] for settings without meaning, no fold, or one of another architecture.
+    /// [`BundleError::Config`] for settings without meaning, no fold, more than 64, or one of another architecture.
     pub fn new(config: NetworkBundleConfig, folds: Vec<Network>, device: &Device) -> Result<Self, BundleError> {
         config.validate()?;
         if folds.is_empty() || folds.iter().any(|fold| *fold.architecture() != config.architecture) {
             return Err(BundleError::Config("the networks are not those of the settings' architecture".into()));
+        }
+        if folds.len() > MOST_FOLDS {
+            return Err(BundleError::Config(format!("{} folds, more than {MOST_FOLDS}", folds.len())));
         }
         Ok(Self { config, folds, device: device.clone() })
     }

@@ -20,7 +20,7 @@ pub(crate) const KIND: &str = "network";
 /// Largest `bundle.json`, in bytes.
 const LONGEST: u64 = 64 << 20;
 /// Most folds of a bundle.
-const MOST_FOLDS: usize = 64;
+pub(super) const MOST_FOLDS: usize = 64;
 
 /// Everything of a bundle of any network but the weights' values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ pub struct NetworkBundleConfig {
     #[serde(default)]
     pub average: Average,
     /// Divisor of the logits that makes probabilities honest (Guo et al. 2017), found on validation cases; 1 changes nothing.
-    /// It has no influence on masks of several classes.
+    /// It has no influence on masks of several classes where logits are averaged and labels are taken back.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub temperature: f32,
     /// The way back to the image's grid.

@@ -12,12 +12,16 @@ pub(super) struct Folds<'a> {
     pub average: Average,
     pub probabilities: Probabilities,
     pub temperature: f32,
+    /// True if the sliding window makes probabilities of what it is given, as it does of mirrored windows.
+    pub mirrored: bool,
     /// Adds a channel behind the classes: the spread of the folds.
     pub spread: bool,
 }
 
 impl Folds<'_> {
     /// Averaged scores of windows: logits, or probabilities if these are averaged; then the spread, if asked for.
+    ///
+    /// Averaged probabilities of mirrored windows are given as the logits that have them.
     ///
     /// The spread is the standard deviation over the folds of the probability that a voxel is not background.
     pub fn predict(&self, windows: &Tensor<5>) -> Tensor<5> {
@@ -42,6 +46,10 @@ impl Folds<'_> {
         let count = self.networks.len() as f32;
         let sum = sum.expect("a bundle has a fold");
         let mean = if self.networks.len() == 1 { sum } else { sum / count };
+        let mean = match self.average {
+            Average::Probabilities if self.mirrored => self.logits_of(mean),
+            _ => mean,
+        };
         let Some([sum, squares]) = moments else { return mean };
         let centre = sum / count;
         let spread = (squares / count - centre.square()).clamp_min(0.0).sqrt();
@@ -57,6 +65,15 @@ impl Folds<'_> {
         match self.probabilities {
             Probabilities::Sigmoid => activation::sigmoid(logits),
             Probabilities::Softmax => activation::softmax(logits, 1),
+        }
+    }
+
+    /// The logits of probabilities; those of 0 and 1 stay finite.
+    fn logits_of(&self, probabilities: Tensor<5>) -> Tensor<5> {
+        let log = |p: Tensor<5>| p.clamp_min(f32::MIN_POSITIVE).log();
+        match self.probabilities {
+            Probabilities::Sigmoid => log(probabilities.clone()) - log(probabilities.neg() + 1.0),
+            Probabilities::Softmax => log(probabilities),
         }
     }
 

@@ -75,12 +75,10 @@ impl NetworkBundle {
         let weights = cost.parameters.saturating_mul(8).saturating_mul(self.folds.len() as u64);
         let channels = graph.out_channels() + usize::from(wanted.spread);
         let stitching = windows.memory(graph.in_channels(), channels).for_mask();
-        // A finished slab is at most a window thick, along the axis that is longest.
-        let longest = (0..3).max_by_key(|axis| grid.to_array()[*axis]).unwrap_or(0);
-        let area = voxels(grid) / grid.to_array()[longest].max(1) as u64;
-        let slab = area.saturating_mul(windows.roi().to_array()[longest] as u64).saturating_mul(4 * channels as u64);
+        let slab = (windows.slab_voxels() as u64).saturating_mul(4 * channels as u64);
         let inputs = voxels(image).saturating_add(voxels(grid)).saturating_mul(4 * graph.in_channels() as u64);
-        let mut outputs = voxels(image).saturating_add(voxels(grid));
+        // A mask of restored probabilities, one of restored labels, and the labels on the network's grid.
+        let mut outputs = voxels(image).saturating_mul(2).saturating_add(voxels(grid));
         if wanted.probabilities {
             outputs = outputs.saturating_add(voxels(image).saturating_mul(2 * classes));
         }

@@ -25,9 +25,9 @@ pub struct Wanted {
     pub probabilities: bool,
     /// Entropy of the probabilities on the image's grid.
     pub entropy: bool,
-    /// Spread of the folds, in [`NetworkPrediction::certainty`].
+    /// Spread of the folds, in [`NetworkPrediction::certainty`]; with mirrored windows it is left out.
     pub spread: bool,
-    /// How certain the prediction is, also without the other results.
+    /// Means of probability and entropy, also without the other results.
     pub certainty: bool,
 }
 
@@ -41,7 +41,7 @@ pub struct NetworkPrediction {
     pub probabilities: Option<Array4<half::f16>>,
     /// Entropy in nats on the image's grid, if wanted.
     pub entropy: Option<Volume<f32>>,
-    /// How certain it is, over what is not background, if any of the extras was wanted.
+    /// Means of probability and entropy over what is not background, if any of the extras was wanted.
     pub certainty: Option<Certainty>,
     /// Volume of every label of the mask, millilitres.
     pub volumes_ml: BTreeMap<u8, f64>,
@@ -132,7 +132,9 @@ impl NetworkBundle {
 
     fn folds_with(&self, spread: bool) -> Folds<'_> {
         let (average, probabilities) = (self.config.average, self.config.probabilities);
-        Folds { networks: &self.folds, average, probabilities, temperature: self.config.temperature, spread }
+        let temperature = self.config.temperature;
+        let mirrored = self.config.window.is_some_and(|window| window.mirror.to_array().contains(&true));
+        Folds { networks: &self.folds, average, probabilities, temperature, mirrored, spread }
     }
 
     /// The sliding window; one window over everything if there is none.
@@ -189,7 +191,7 @@ impl NetworkBundle {
         let restored = restorer.map(ScoreRestorer::finish);
         let (mut mask, mut probabilities, mut entropy, mut certainty) = (None, None, None, None);
         if let Some(restored) = restored {
-            certainty = Some(restored.certainty);
+            certainty = (wanted != Wanted::default()).then_some(restored.certainty);
             (probabilities, entropy) = (restored.probabilities, restored.entropy);
             mask = Some(Volume::new(restored.mask, on_image.geometry.clone()));
         }

@@ -1,6 +1,7 @@
 //! The program as a user runs it.
 
 mod files;
+mod network;
 mod predict;
 mod safety;
 mod support;

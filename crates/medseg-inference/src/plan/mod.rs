@@ -135,6 +135,13 @@ impl WindowPlan {
         })
     }
 
+    /// Largest number of voxels of a slab that [`Inference::slabs`](crate::Inference::slabs) hands on; each has a score of
+    /// every class.
+    pub fn slab_voxels(&self) -> usize {
+        let (shape, slowest) = (self.shape.to_array(), self.order[0]);
+        self.shape.voxels() / shape[slowest] * self.roi.to_array()[slowest].min(shape[slowest])
+    }
+
     /// Windows in a full batch.
     pub(crate) fn batch_len(&self) -> usize {
         if self.full_batches { self.batch } else { self.batch.min(self.len()) }

@@ -49,7 +49,7 @@ pub struct RestoredScores {
     pub certainty: Certainty,
 }
 
-/// How certain a prediction is, over the voxels whose label is not 0.
+/// Certainty of a prediction, as means over the voxels whose label is not 0.
 #[derive(Clone, Copy, Debug, PartialEq, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct Certainty {
@@ -101,8 +101,11 @@ impl ScoreRestorer {
     /// # Panics
     /// If planes are left out, or there are fewer channels than classes.
     pub fn take(&mut self, axis: usize, start: usize, scores: &ArrayView4<'_, f32>) {
-        let planes = scores.len_of(Axis(axis + 1));
-        let (channels, Some(last)) = (scores.len_of(Axis(0)), (start + planes).checked_sub(1)) else { return };
+        let (channels, planes) = (scores.len_of(Axis(0)), scores.len_of(Axis(axis + 1)));
+        if planes == 0 {
+            return;
+        }
+        let last = start + planes - 1;
         assert!(channels >= self.classes, "{channels} channels for {} classes", self.classes);
         let after = self.before.as_ref().map(|(number, _)| *number);
         assert!(start == after.map_or(0, |number| number + 1), "planes from {start} after {after:?}");
@@ -218,7 +221,7 @@ impl<'a> Blender<'a> {
         let channels = self.planes[0].len_of(Axis(0));
         let Some(first) = self.columns.iter().position(Option::is_some) else { return [0.0; 4] };
         let taps: Vec<Tap> = self.columns.iter().copied().flatten().collect();
-        let rows = to.mask.into_axis_iter_mut(Axis(0)).into_iter().collect::<Vec<_>>();
+        let rows = to.mask.into_axis_iter_mut(Axis(0)).collect::<Vec<_>>();
         let mut probabilities: Vec<Option<_>> = match to.probabilities {
             Some(all) => all.into_axis_iter_mut(Axis(1)).map(Some).collect(),
             None => rows.iter().map(|_| None).collect(),

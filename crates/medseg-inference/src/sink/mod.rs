@@ -43,6 +43,11 @@ pub(crate) trait Sink {
     /// # Errors
     /// [`InferenceError::Device`] if they cannot be brought to the host.
     fn put(&mut self, finished: &BoxDhw, values: Reduced) -> Result<(), InferenceError>;
+
+    /// Takes out the error that planes met with, after which nothing more is wanted.
+    fn error(&mut self) -> Option<InferenceError> {
+        None
+    }
 }
 
 /// Receives one plane of a finished box.

@@ -85,8 +85,14 @@ impl Sink for SlabSink<'_, '_> {
         if finished.size.to_array().contains(&0) {
             return Vec::new();
         }
-        // A slab is smaller than what the stitching itself holds, so that there is room for it.
-        let Ok((scores, inside)) = self.place(finished) else { return Vec::new() };
+        let inside = match self.place(finished) {
+            Ok((_, inside)) => inside,
+            Err(error) => {
+                self.error.get_or_insert(error);
+                return Vec::new();
+            }
+        };
+        let Some((_, scores)) = &mut self.slab else { return Vec::new() };
         let Dhw { d, h, w } = ranges(&inside);
         let planes = scores.slice_mut(s![.., d, h, w]).into_axis_iter_mut(Axis(1));
         planes.map(|scores| SlabPlane { scores }).collect()
@@ -99,7 +105,12 @@ impl Sink for SlabSink<'_, '_> {
     fn put(&mut self, finished: &BoxDhw, values: Reduced) -> Result<(), InferenceError> {
         let (scores, inside) = self.place(finished)?;
         let Dhw { d, h, w } = ranges(&inside);
-        values.read_into(scores.slice_mut(s![.., d, h, w]))
+        values.read_into(scores.slice_mut(s![.., d, h, w]))?;
+        self.error().map_or(Ok(()), Err)
+    }
+
+    fn error(&mut self) -> Option<InferenceError> {
+        self.error.take()
     }
 }
 

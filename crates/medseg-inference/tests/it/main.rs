@@ -8,5 +8,7 @@ mod not_finite;
 mod options;
 mod post;
 mod restore;
+mod scores;
+mod slabs;
 mod sliding;
 mod threads;

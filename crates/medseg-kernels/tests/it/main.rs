@@ -4,6 +4,7 @@ mod conv;
 mod lengths;
 mod norm;
 mod pool_and_upsample;
+mod scale;
 mod threads;
 
 /// Small whole numbers.

@@ -1,6 +1,7 @@
 //! Tests of the transforms as their users call them.
 
 mod bad_input;
+mod body;
 mod boxes;
 mod components;
 mod golden;
@@ -9,6 +10,7 @@ mod intensity_golden;
 mod intensity_random;
 mod inverse;
 mod labels;
+mod morphology;
 mod padding;
 mod preprocessing;
 mod random_crop;

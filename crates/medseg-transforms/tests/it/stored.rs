@@ -1,7 +1,7 @@
 //! Pipelines, traces and settings that were stored before types were renamed stay readable.
 
 use medseg_transforms::{
-    BorderMode, CropForeground, LabelInterpolation, PadMethod, PadMode, Pipeline, Preprocessing, Reorient,
+    BorderMode, CropBody, CropForeground, LabelInterpolation, PadMethod, PadMode, Pipeline, Preprocessing, Reorient,
     ResampleMeaning, Respace, SpatialChange, SpatialPad, Step, Trace,
 };
 use medseg_volume::{Dhw, Orientation};
@@ -82,4 +82,22 @@ fn interpolations_of_labels_have_pytorchs_names() {
         assert_eq!(serde_json::from_str::<LabelInterpolation>(name).unwrap(), how);
         assert_eq!(serde_json::to_string(&how).unwrap(), name);
     }
+}
+
+#[test]
+fn the_body_is_cut_out_as_bundles_say() {
+    let stored = r#"{"steps": [
+        {"transform": "crop_body"},
+        {"transform": "crop_body", "above": -200.5, "opening": 0, "axes": [true, false, true]}
+    ]}"#;
+    let pipeline: Pipeline = serde_json::from_str(stored).unwrap();
+    let steps: [Step; 2] = [
+        CropBody::default().into(),
+        CropBody { above: -200.5, opening: 0, axes: Dhw { d: true, h: false, w: true } }.into(),
+    ];
+    assert_eq!(pipeline.steps, steps);
+    let again: Pipeline = serde_json::from_str(&serde_json::to_string(&pipeline).unwrap()).unwrap();
+    assert_eq!(again, pipeline);
+    let unknown = r#"{"steps": [{"transform": "crop_body", "closing": 2}]}"#;
+    assert!(serde_json::from_str::<Pipeline>(unknown).is_err());
 }

@@ -71,6 +71,8 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
         paths::refuse_output_over_input(&args.mask, &[&args.model])?;
     }
     picture::check(args)?;
+    let network = monai || (!nnunet && NetworkBundle::is_one(&args.model));
+    refuse_options(args, nnunet, network)?;
     let device = choose_device(args.device.as_deref().unwrap_or("auto"), args.device.is_some(), console)?;
     if nnunet {
         let request = nnunet::Request {
@@ -82,15 +84,13 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
             dry_run: args.dry_run,
             json: args.json,
         };
-        uncertainty::refuse(&args.uncertainty, false)?;
         within_memory_of(&device, || nnunet::predict(&request, &device.device, console))?;
         return drawn(args, console);
     }
-    if monai || NetworkBundle::is_one(&args.model) {
+    if network {
         within_memory_of(&device, || network::predict(args, &device.device, console))?;
         return drawn(args, console);
     }
-    uncertainty::refuse(&args.uncertainty, args.nnunet.save_probabilities.is_some())?;
     within_memory_of(&device, || predict(&device, args, console))?;
     drawn(args, console)
 }
@@ -101,6 +101,20 @@ fn drawn(args: &Args, console: &mut Console) -> Result<(), CliError> {
         Some(path) if !args.dry_run => picture::write(args, path, console),
         _ => Ok(()),
     }
+}
+
+/// Refuses options that this kind of model would leave unread.
+fn refuse_options(args: &Args, nnunet: bool, network: bool) -> Result<(), CliError> {
+    let model = args.model.display();
+    if !network && args.uncertainty.is_any() {
+        let options = "--save-entropy, --certainty and --temperature";
+        return Err(CliError::Usage(format!("{options} are for bundles of any network, and {model} is none")));
+    }
+    if !network && !nnunet && (args.nnunet.save_probabilities.is_some() || !args.nnunet.folds.is_empty()) {
+        let options = "--folds and --save-probabilities are for bundles of any network and models of nnU-Net";
+        return Err(CliError::Usage(format!("{options}, and {model} is neither")));
+    }
+    Ok(())
 }
 
 fn predict(device: &Chosen, args: &Args, console: &mut Console) -> Result<(), CliError> {

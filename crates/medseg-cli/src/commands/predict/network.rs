@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use medseg_bundle::{NetworkBundle, NetworkPlan, NetworkPrediction, Wanted};
+use medseg_bundle::{BundleError, NetworkBundle, NetworkPlan, NetworkPrediction, Wanted};
 use medseg_files::plain_name;
 use medseg_nnunet::Fold;
 use medseg_ops::Precision;
@@ -31,12 +31,11 @@ pub fn predict(args: &Args, device: &Device, console: &mut Console) -> Result<()
     if let Some(temperature) = args.uncertainty.temperature {
         bundle = bundle.with_temperature(temperature)?;
     }
-    let outputs = [&args.uncertainty.save_entropy, &args.nnunet.save_probabilities];
-    for path in outputs.into_iter().flatten() {
-        paths::refuse_output_over_input(path, &[&args.image])?;
-    }
     if let Some(path) = &args.uncertainty.save_entropy {
         paths::check_volume_output(path)?;
+    }
+    for path in extras(args, &bundle) {
+        refuse_extra(args, &path)?;
     }
     let (image, geometry) = read(args, &bundle, console)?;
     let wanted = Wanted {
@@ -45,15 +44,19 @@ pub fn predict(args: &Args, device: &Device, console: &mut Console) -> Result<()
         spread: bundle.folds().len() > 1 && args.uncertainty.certainty,
         certainty: args.uncertainty.certainty,
     };
-    let mut refused = None;
+    let (mut refused, mut planned) = (None, None);
     let windows = std::cell::RefCell::new(console);
     let mut announce = |plan: &NetworkPlan| {
         let console = &mut **windows.borrow_mut();
         console.message(&plan.to_string());
         let advice = "other programs may have to give memory back";
+        planned = Some(*plan);
         refused = check_host_memory("this prediction", plan.memory_bytes, advice, console).err();
+        if let Some(budget) = args.memory.map(|mib| mib.saturating_mul(1 << 20)).filter(|b| plan.memory_bytes > *b) {
+            return Err(BundleError::Budget { shape: plan.image, needed: plan.memory_bytes, budget });
+        }
         console.begin("windows", plan.windows);
-        if refused.is_some() || args.dry_run { Err(medseg_bundle::BundleError::Stopped) } else { Ok(()) }
+        if refused.is_some() || args.dry_run { Err(BundleError::Stopped) } else { Ok(()) }
     };
     let mut progress = |done: usize, _: usize| {
         windows.borrow_mut().advance(done, "");
@@ -65,10 +68,10 @@ pub fn predict(args: &Args, device: &Device, console: &mut Console) -> Result<()
     if let Some(refused) = refused {
         return Err(refused);
     }
-    if args.dry_run {
-        return Ok(());
-    }
-    let found = found?;
+    let found = match (found, planned) {
+        (Err(BundleError::Stopped), Some(plan)) if args.dry_run => return report_plan(args, &plan),
+        (found, _) => found?,
+    };
     found.warnings.iter().for_each(|warning| console.warning(warning));
     save(&args.mask, &found.mask)?;
     write_extras(args, &bundle, &found, &geometry)?;
@@ -109,7 +112,9 @@ fn read(args: &Args, bundle: &NetworkBundle, console: &mut Console) -> Result<(A
     }
     let files = channel_files(&args.image, channels)?;
     let inputs: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-    paths::refuse_output_over_input(&args.mask, &inputs)?;
+    for output in std::iter::once(args.mask.clone()).chain(extras(args, bundle)) {
+        paths::refuse_output_over_input(&output, &inputs)?;
+    }
     let volumes = files.iter().map(|file| image::read_image(file, &args.series, console));
     let volumes = volumes.collect::<Result<Vec<_>, _>>()?;
     let first = &volumes[0];
@@ -128,6 +133,33 @@ fn read(args: &Args, bundle: &NetworkBundle, console: &mut Console) -> Result<(A
     Ok((image, first.geometry.clone()))
 }
 
+/// Files that are written beside the mask.
+fn extras(args: &Args, bundle: &NetworkBundle) -> Vec<PathBuf> {
+    let classes = bundle.folds()[0].graph().out_channels();
+    let folder = args.nnunet.save_probabilities.iter();
+    let volumes = folder.flat_map(|folder| (0..classes).map(move |class| probability_file(folder, bundle, class)));
+    args.uncertainty.save_entropy.iter().cloned().chain(volumes).collect()
+}
+
+/// Refuses a file beside the mask that would replace it, the image, or a file of the bundle.
+fn refuse_extra(args: &Args, path: &Path) -> Result<(), CliError> {
+    paths::refuse_output_over_input(path, &[&args.image])?;
+    if path.exists() {
+        paths::refuse_output_over_input(path, &[&args.model])?;
+    }
+    if std::path::absolute(path).ok() == std::path::absolute(&args.mask).ok() {
+        return Err(CliError::Usage(format!("{} is the mask as well: nothing is written", path.display())));
+    }
+    Ok(())
+}
+
+/// The file for the probabilities of a class.
+fn probability_file(folder: &Path, bundle: &NetworkBundle, class: usize) -> PathBuf {
+    let label = if bundle.folds()[0].graph().out_channels() == 1 { 1 } else { class };
+    let name = u8::try_from(label).map_or_else(|_| label.to_string(), |label| name_of(bundle, label));
+    folder.join(format!("{label:02}_{}.nii.gz", plain_name(&name)))
+}
+
 fn write_extras(
     args: &Args,
     bundle: &NetworkBundle,
@@ -141,10 +173,8 @@ fn write_extras(
         let made = std::fs::create_dir_all(folder);
         made.map_err(|error| CliError::Failed(format!("cannot write {}: {error}", folder.display())))?;
         for (class, values) in probabilities.outer_iter().enumerate() {
-            let label = if probabilities.len_of(Axis(0)) == 1 { 1 } else { class };
-            let name = u8::try_from(label).map_or_else(|_| label.to_string(), |label| name_of(bundle, label));
             let volume = Volume::new(values.mapv(half::f16::to_f32), geometry.clone());
-            write_image(folder.join(format!("{label:02}_{}.nii.gz", plain_name(&name))), &volume)?;
+            write_image(probability_file(folder, bundle, class), &volume)?;
         }
     }
     Ok(())
@@ -153,6 +183,22 @@ fn write_extras(
 fn name_of(bundle: &NetworkBundle, label: u8) -> String {
     let name = bundle.config().labels.get(&label).cloned();
     name.unwrap_or_else(|| if label == 0 { "background".into() } else { format!("label {label}") })
+}
+
+/// Prints the plan as one JSON object, if asked for.
+fn report_plan(args: &Args, plan: &NetworkPlan) -> Result<(), CliError> {
+    if !args.json {
+        return Ok(());
+    }
+    let image = args.image.display().to_string();
+    output::result(serde_json::json!({ "image": image, "plan": json_of(plan) }))
+}
+
+fn json_of(plan: &NetworkPlan) -> serde_json::Value {
+    serde_json::json!({
+        "image": plan.image.to_array(), "grid": plan.grid.to_array(), "windows": plan.windows, "folds": plan.folds,
+        "flops": plan.flops, "memory_bytes": plan.memory_bytes,
+    })
 }
 
 /// Prints the volumes, and one JSON object if asked for.
@@ -174,14 +220,10 @@ fn report(
         return Ok(());
     }
     let names = found.volumes_ml.keys().map(|label| (label.to_string(), name_of(bundle, *label).into()));
-    let plan = &found.plan;
     output::result(serde_json::json!({
         "image": args.image.display().to_string(),
         "mask": args.mask.display().to_string(),
-        "plan": {
-            "image": plan.image.to_array(), "grid": plan.grid.to_array(), "windows": plan.windows, "folds": plan.folds,
-            "flops": plan.flops, "memory_bytes": plan.memory_bytes,
-        },
+        "plan": json_of(&found.plan),
         "labels": names.collect::<serde_json::Map<_, _>>(),
         "volumes_ml": serde_json::to_value(&found.volumes_ml)?,
         "certainty": serde_json::to_value(found.certainty)?,

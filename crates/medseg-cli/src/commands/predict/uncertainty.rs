@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::CliError;
-
 /// Options for probabilities and how certain they are.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Probabilities")]
@@ -19,16 +17,9 @@ pub struct UncertaintyArgs {
     pub temperature: Option<f32>,
 }
 
-/// Refuses options that a kind of model does not have, instead of leaving them out.
-pub fn refuse(options: &UncertaintyArgs, probabilities: bool) -> Result<(), CliError> {
-    let given = [
-        ("--save-entropy", options.save_entropy.is_some()),
-        ("--certainty", options.certainty),
-        ("--temperature", options.temperature.is_some()),
-        ("--save-probabilities", probabilities),
-    ];
-    match given.into_iter().find(|(_, given)| *given) {
-        Some((name, _)) => Err(CliError::Usage(format!("{name} is not known for this kind of model"))),
-        None => Ok(()),
+impl UncertaintyArgs {
+    /// True if one of them was given.
+    pub fn is_any(&self) -> bool {
+        self.save_entropy.is_some() || self.certainty || self.temperature.is_some()
     }
 }

@@ -65,6 +65,7 @@ impl<S: Sink> Stitching for HostStitching<'_, S> {
                 return Err(not_finite(self.plan, *number));
             }
             stitcher.add(*number, logits, self.sink);
+            self.sink.error().map_or(Ok(()), Err)?;
         }
         self.buffer = logits.into_buffer();
         Ok(())
@@ -74,6 +75,6 @@ impl<S: Sink> Stitching for HostStitching<'_, S> {
         if let Some(stitcher) = self.stitcher {
             stitcher.finish(self.sink);
         }
-        Ok(())
+        self.sink.error().map_or(Ok(()), Err)
     }
 }
