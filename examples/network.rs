@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsParams, Optimizer};
+use burn::optim::{AdamConfig, GradientsParams};
 use medseg::architecture::{Architecture, Block, Branch, Join, Layer, Stage};
 use medseg::losses::DiceLossConfig;
 use medseg::network::Network;

@@ -80,6 +80,7 @@ prop_compose! {
         for (number, (inputs, add, channels, block)) in stages.into_iter().enumerate() {
             let inputs = inputs.into_iter().map(|(from, through)| Branch { from: name(from.index(number + 1)), through });
             all.push(Stage {
+                prefix: None,
                 name: name(number + 1),
                 inputs: inputs.collect(),
                 join: if add { Join::Add } else { Join::Concat },

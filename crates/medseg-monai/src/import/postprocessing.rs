@@ -1,7 +1,7 @@
 //! Steps behind the network.
 
 use medseg_bundle::{NetworkBundleConfig, Restoring};
-use medseg_inference::{MaskRule, PostProcessing, PostStep};
+use medseg_inference::{MaskRule, PostStep};
 use medseg_transforms::{LabelInterpolation, Probabilities};
 
 use super::ImportError;
@@ -90,7 +90,7 @@ pub(super) fn settings(steps: &[Postprocess], config: &mut NetworkBundleConfig) 
         return Err(ImportError::setting("postprocessing", "there is no AsDiscreted, which makes labels"));
     }
     if config.restoring == Restoring::Probabilities && !config.postprocessing_before.0.is_empty() {
-        let moved = std::mem::replace(&mut config.postprocessing_before, PostProcessing::default());
+        let moved = std::mem::take(&mut config.postprocessing_before);
         config.postprocessing.0.splice(0..0, moved.0);
     }
     Ok(())

@@ -5,9 +5,10 @@ mod oracle;
 mod random;
 mod training;
 
+use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use medseg_architecture::networks::{UNetPlusPlusConfig, VNetConfig};
-use medseg_architecture::{Architecture, Layer};
+use medseg_architecture::{Architecture, Block, Branch, Join, Layer, Stage};
 use medseg_network::{Network, NetworkError};
 use medseg_testing::noise;
 
@@ -77,6 +78,39 @@ fn sizes_that_do_not_fit_are_padded_and_cut_back() {
     let padded = Tensor::<5>::zeros([1, 1, 8, 8, 4], &device).slice_assign([0..1, 0..1, 1..6, 0..7, 1..2], x);
     let inside = network.forward(padded).slice([0..1, 0..1, 1..6, 0..7, 1..2]);
     assert_same(y, inside, "padded by hand");
+}
+
+#[test]
+fn sizes_that_layers_round_are_taken_as_they_are() {
+    let down =
+        |channels| Layer::Conv { channels: Some(channels), kernel: [3; 3], stride: [2; 3], padding: None, bias: true };
+    for align_corners in [false, true] {
+        let up = [Layer::UpsampleToGrid { align_corners }];
+        let stages = vec![
+            Stage::new("a", "image", Block::new([Layer::conv([3; 3]), Layer::Relu])).with_channels(5),
+            Stage::new("b", "a", Block::new([down(9), Layer::batch_norm(), Layer::LeakyRelu { slope: 0.1 }])),
+            Stage::new("c", "b", Block::new([down(10), Layer::Relu])),
+            Stage::of(
+                "d",
+                [Branch::through("c", up.clone()), Branch::new("b")],
+                Join::Concat,
+                Block::new([Layer::conv([3; 3])]),
+            )
+            .with_channels(9),
+            Stage::of("e", [Branch::new("a"), Branch::through("d", up)], Join::Concat, Block::new([Layer::head(2)])),
+        ];
+        let outputs = vec!["e".to_owned()];
+        let architecture = Architecture { in_channels: 1, blocks: Default::default(), stages, outputs };
+        assert_eq!(architecture.graph().unwrap().size_multiple(), [1; 3]);
+        for device in [Device::flex(), Device::flex().autodiff()] {
+            let network = shaken(&architecture, 5, &device).valid();
+            for sizes in [[5, 6, 7], [8, 4, 12], [9, 1, 2]] {
+                let x = image([1, 1, sizes[0], sizes[1], sizes[2]], 3, &Device::flex());
+                let expected = oracle::outputs(&network, x.clone()).swap_remove(0);
+                assert_same(network.forward(x), expected, &format!("{sizes:?}"));
+            }
+        }
+    }
 }
 
 #[test]

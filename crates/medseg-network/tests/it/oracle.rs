@@ -2,7 +2,7 @@
 
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData, activation, module};
-use medseg_architecture::{Graph, Layer, Operation};
+use medseg_architecture::{Layer, Operation};
 use medseg_network::Network;
 use medseg_ops::composed;
 
@@ -26,6 +26,10 @@ pub fn outputs(network: &Network, x: Tensor<5>) -> Vec<Tensor<5>> {
                     x.clone().expand([b, channels, d, h, w])
                 };
                 inputs[1..].iter().fold(whole(&inputs[0]), |sum, x| sum + whole(x))
+            }
+            Operation::Layer(Layer::UpsampleToGrid { align_corners }) => {
+                let [_, _, image @ ..] = values[0].dims();
+                resized(inputs[0].clone(), node.grid(image), *align_corners)
             }
             Operation::Layer(layer) => apply(layer, inputs[0].clone(), &of),
             _ => unreachable!(),
@@ -80,10 +84,43 @@ fn apply(layer: &Layer, x: Tensor<5>, of: &dyn Fn(&str) -> Option<TensorData>) -
         }
         Layer::Upsample { align_corners } => composed::upsample_trilinear2x(x, *align_corners),
         Layer::Dropout { .. } => x,
+        Layer::UpsampleToGrid { .. } => unreachable!("it needs the image's size"),
     }
 }
 
-/// Sizes of the first output, which is on the image's grid.
-pub fn smallest(graph: &Graph) -> [usize; 3] {
-    graph.size_multiple()
+/// Trilinear interpolation, voxel by voxel in f64.
+fn resized(x: Tensor<5>, size: [usize; 3], align_corners: bool) -> Tensor<5> {
+    let (dims, device) = (x.dims(), x.device());
+    let [batch, channels, from @ ..] = dims;
+    let values: Vec<f32> = x.into_data().try_to_vec().unwrap();
+    let at = |axis: usize, to: usize| {
+        let (n, m) = (from[axis] as f64, size[axis] as f64);
+        let place =
+            if align_corners { to as f64 * (n - 1.0) / (m - 1.0).max(1.0) } else { (to as f64 + 0.5) * n / m - 0.5 };
+        let place = place.clamp(0.0, n - 1.0);
+        (place.floor() as usize, (place.floor() as usize + 1).min(from[axis] - 1), place - place.floor())
+    };
+    let mut out = Vec::new();
+    for row in 0..batch * channels {
+        for z in 0..size[0] {
+            for y in 0..size[1] {
+                for x in 0..size[2] {
+                    let taps = [at(0, z), at(1, y), at(2, x)];
+                    let mut sum = 0.0;
+                    for corner in 0..8 {
+                        let (mut index, mut weight) = (row, 1.0);
+                        for (axis, (low, high, share)) in taps.iter().enumerate() {
+                            let far = corner >> axis & 1 == 1;
+                            index = index * from[axis] + if far { *high } else { *low };
+                            weight *= if far { *share } else { 1.0 - share };
+                        }
+                        sum += weight * f64::from(values[index]);
+                    }
+                    out.push(sum as f32);
+                }
+            }
+        }
+    }
+    let [d, h, w] = size;
+    Tensor::from_data(TensorData::new(out, [batch, channels, d, h, w]), &device)
 }

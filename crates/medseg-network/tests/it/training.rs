@@ -1,7 +1,7 @@
 //! Networks learn.
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsParams, Optimizer};
+use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Tensor};
 use medseg_architecture::Architecture;
 use medseg_architecture::networks::{NormActivation, UNetPlusPlusConfig, VNetConfig};

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use medseg_files::write_atomic;
 use medseg_report::{display_window, overlay};
+use medseg_train::Observer;
 use medseg_volume::{Orientation, Volume, read_label};
 
 use super::Args;
