@@ -16,8 +16,8 @@ pub use medseg_files::FileDigest;
 pub use medseg_inference::{NoProgress, PostProcessing, Progress};
 pub use medseg_transforms::{LabelInterpolation, Preprocessing};
 pub use network::{
-    Average, NETWORK_BUNDLE_SCHEMA, NetworkBundle, NetworkBundleConfig, NetworkPlan, NetworkPrediction, Restoring,
-    Wanted,
+    Average, Calibrated, Calibration, NETWORK_BUNDLE_SCHEMA, NetworkBundle, NetworkBundleConfig, NetworkPlan,
+    NetworkPrediction, Restoring, Wanted,
 };
 pub use plan::{MemoryPlan, PredictionPlan};
 pub use predict::{Prediction, PredictionReport};

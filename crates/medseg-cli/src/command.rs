@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::CliError;
 use crate::commands::{
-    completions, convert, devices, export, import, inspect, man, metrics, predict, prepare, report, train,
+    calibrate, completions, convert, devices, export, import, inspect, man, metrics, predict, prepare, report, train,
 };
 use crate::console::Console;
 
@@ -44,6 +44,7 @@ enum Command {
     Prepare(prepare::Args),
     Import(import::Args),
     Export(export::Args),
+    Calibrate(calibrate::Args),
     Inspect(inspect::Args),
     Convert(convert::Args),
     Devices(devices::Args),
@@ -62,6 +63,7 @@ impl Cli {
             Command::Report(args) => report::run(&args),
             Command::Prepare(args) => prepare::run(&args, console),
             Command::Import(args) => import::run(&args, console),
+            Command::Calibrate(args) => calibrate::run(&args, console),
             Command::Export(args) => export::run(&args, console),
             Command::Inspect(args) => inspect::run(&args),
             Command::Convert(args) => convert::run(&args, console),

@@ -142,7 +142,9 @@ fn check(graph: &Graph, times: usize) {
         };
         assert_eq!(shapes[number], want, "{}", node.name);
         assert!(inputs.iter().all(|shape| node.inputs.len() == 1 || shape[1..] == inputs[0][1..]));
-        assert!(channels == node.channels && (0..3).all(|a| sizes[a] * node.divisor[a] == image[a] && sizes[a] > 0));
+        assert!(
+            channels == node.channels && (0..3).all(|a| sizes[a] == image[a].div_ceil(node.divisor[a]) && sizes[a] > 0)
+        );
     }
     let parameters = graph.parameters();
     let unique: BTreeSet<&str> = parameters.iter().map(|p| p.name.as_str()).collect();
@@ -160,7 +162,8 @@ fn check(graph: &Graph, times: usize) {
     assert!(cost.peak_bytes >= all.clone().map(together).max().unwrap());
     assert!(cost.peak_bytes <= all.map(bytes).sum());
     let larger = graph.cost(image.map(|n| 2 * n)).unwrap();
-    assert!(larger.flops == 8 * cost.flops && larger.peak_bytes >= cost.peak_bytes);
+    // Sizes that layers round up grow less than the image.
+    assert!(larger.flops >= cost.flops && larger.flops <= 8 * cost.flops && larger.peak_bytes >= cost.peak_bytes);
 }
 
 /// The prediction's graph has exactly the operations that the first output needs.

@@ -1,5 +1,6 @@
 //! One file a subcommand: its options and what it does.
 
+pub mod calibrate;
 pub mod completions;
 pub mod convert;
 pub mod devices;

@@ -51,7 +51,7 @@ fn logits_of_folds_are_averaged() {
 #[test]
 fn the_published_channels_are_the_default() {
     let graph = architecture(&Channels::default()).graph().unwrap();
-    assert_eq!((graph.in_channels(), graph.out_channels(), graph.size_multiple()), (1, 9, [32; 3]));
+    assert_eq!((graph.in_channels(), graph.out_channels(), graph.size_multiple()), (1, 9, [1; 3]));
     // 27 weights and a bias for each pair of channels; weight and bias of the norms; none behind the last convolution.
     let pairs = [
         (1, 5),
