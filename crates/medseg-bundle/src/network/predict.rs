@@ -91,6 +91,7 @@ impl NetworkBundle {
                 return Err(BundleError::NothingFinite { shape: on_image.shape });
             }
         }
+        self.check_resampling(channels, on_image.shape, geometry)?;
         let sample = Sample { id: self.config.name.clone(), image, label: None, geometry: geometry.clone() };
         let done = self.config.preprocessing.apply_one(sample, 0)?;
         let (warnings, trace) = (done.trace.warnings.clone(), done.trace);

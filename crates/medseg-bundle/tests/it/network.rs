@@ -484,3 +484,15 @@ fn turned_axes_are_undone_for_probabilities_too() {
     let found = predict(&bundle, ct(), &oblique(), EVERYTHING);
     assert_near(found.probabilities.as_ref().unwrap(), &ndarray::stack(Axis(0), &views).unwrap());
 }
+
+#[test]
+fn a_spacing_in_the_wrong_unit_is_refused_before_memory_is_taken() {
+    let turned = Reorient { to: Orientation::RAS };
+    let respaced = medseg_transforms::Respace::to(Dhw::splat(1.0));
+    let preprocessing = Pipeline::new().then(turned).then(respaced);
+    let bundle = bundle(NetworkBundleConfig { preprocessing, ..settings(2) }, 1);
+    // Metres, taken as millimetres: 10^11 voxels.
+    let geometry = Geometry::from_spacing(Dhw { d: 400.0, h: -400.0, w: -400.0 }).unwrap();
+    let found = bundle.predict(ct(), &geometry, Wanted::default(), &mut |_| Ok(()), &mut NoProgress);
+    assert!(matches!(found, Err(BundleError::HostMemory { .. })), "{:?}", found.err());
+}
