@@ -69,7 +69,7 @@ impl UNetConfig {
             stage.convs.iter().filter(move |conv| conv.name == name).flat_map(conv_and_norm)
         };
         let unit = |first: &str, second: &str| {
-            let between = self.dropout().into_iter().chain([activation(self.activation).into()]);
+            let between = self.dropped().into_iter().chain([activation(self.activation).into()]);
             let steps: Vec<Step> = named(first).chain(between).chain(named(second)).collect();
             Block::new(steps)
         };
@@ -81,7 +81,7 @@ impl UNetConfig {
         let residual = || first.clone().with_shortcut(named("shortcut")).with_then([end.clone()]);
         match stage.kind {
             BlockKind::TwoLayer => {
-                let ending = self.dropout().into_iter().chain([end.into()]);
+                let ending = self.dropped().into_iter().chain([end.into()]);
                 let steps = first.steps.into_iter().chain(ending);
                 add(stage.name.clone(), inputs, Block::new(steps.collect::<Vec<_>>()));
             }
@@ -95,7 +95,7 @@ impl UNetConfig {
         }
     }
 
-    fn dropout(&self) -> Option<Step> {
+    fn dropped(&self) -> Option<Step> {
         let layer = Layer::Dropout { p: self.dropout, whole_channels: self.channel_dropout };
         (self.dropout > 0.0).then(|| layer.into())
     }
