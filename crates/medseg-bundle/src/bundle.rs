@@ -1,10 +1,9 @@
 //! The bundle: opened, made, saved.
 
-use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
-use medseg_files::{neighbour, replace_folder, write_atomic};
+use medseg_files::{write_atomic, write_folder};
 use medseg_unet::{Precision, UNet};
 
 use crate::config::{BundleConfig, CONFIG_FILE};
@@ -57,18 +56,10 @@ impl Bundle {
         if folder.exists() && !folder.join(CONFIG_FILE).is_file() {
             return Err(BundleError::not_a_bundle(folder, "it exists and is no bundle, so it is not replaced"));
         }
-        let new = neighbour(folder, "writing");
-        let replace = || replace_folder(&new, folder).map_err(BundleError::io("write", folder));
-        let written = self.write(&new).and_then(|()| replace());
-        if written.is_err() {
-            let _ = fs::remove_dir_all(&new);
-        }
-        written
+        write_folder(folder, |new| self.write(new), |error| BundleError::io("write", folder)(error))
     }
 
     fn write(&self, folder: &Path) -> Result<(), BundleError> {
-        let _ = fs::remove_dir_all(folder);
-        fs::create_dir_all(folder).map_err(BundleError::io("create", folder))?;
         let mut config = self.config.clone();
         config.weights.clear();
         for ((stage, _), network) in self.config.stages.networks().into_iter().zip(&self.networks) {

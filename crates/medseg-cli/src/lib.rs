@@ -7,6 +7,7 @@ mod device;
 mod error;
 mod image;
 mod memory;
+mod monai;
 mod output;
 mod paths;
 

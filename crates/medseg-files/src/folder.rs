@@ -40,6 +40,37 @@ pub fn replace_folder(new: impl AsRef<Path>, folder: impl AsRef<Path>) -> io::Re
     Ok(())
 }
 
+/// Writes a folder under a hidden name beside `folder`, and gives it its name once it is complete.
+///
+/// `write` gets the new, empty folder. Whatever fails, a folder that stood there before is left as it was, and the new one is
+/// removed. `io` makes the caller's error of the system's.
+///
+/// ```
+/// let parent = tempfile::tempdir()?;
+/// let folder = parent.path().join("bundle");
+/// medseg_files::write_folder(&folder, |new| std::fs::write(new.join("file"), "text"), |error| error)?;
+/// assert_eq!(std::fs::read_to_string(folder.join("file"))?, "text");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// Those of `write`, and the system's.
+pub fn write_folder<E>(
+    folder: impl AsRef<Path>,
+    write: impl FnOnce(&Path) -> Result<(), E>,
+    io: impl Fn(io::Error) -> E,
+) -> Result<(), E> {
+    let folder = folder.as_ref();
+    let new = neighbour(folder, "writing");
+    let _ = fs::remove_dir_all(&new);
+    let made = fs::create_dir_all(&new).map_err(&io);
+    let written = made.and_then(|()| write(&new)).and_then(|()| replace_folder(&new, folder).map_err(&io));
+    if written.is_err() {
+        let _ = fs::remove_dir_all(&new);
+    }
+    written
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,5 +96,21 @@ mod tests {
         assert!(replace_folder(parent.path().join("missing"), &folder).is_err());
         assert!(folder.is_dir());
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_finished_leaves_the_old_one_and_no_other() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("bundle");
+        write_folder(&folder, |new| fs::write(new.join("file"), "old"), |error| error).unwrap();
+        let failed = write_folder(
+            &folder,
+            |new| fs::write(new.join("file"), "new").and(Err(io::Error::other("full"))),
+            |error| error,
+        );
+        assert_eq!(failed.unwrap_err().to_string(), "full");
+        assert_eq!(fs::read_to_string(folder.join("file")).unwrap(), "old");
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
+        assert!(write_folder(parent.path().join("bundle/file/x"), |_| Ok(()), |error| error).is_err());
     }
 }

@@ -8,7 +8,7 @@ mod plain_name;
 
 pub use atomic_file::{AtomicFile, PART, UNFINISHED, write_atomic};
 pub use file_digest::{DigestError, FileDigest};
-pub use folder::{neighbour, replace_folder};
+pub use folder::{neighbour, replace_folder, write_folder};
 pub use folder_lock::{FolderLock, LOCK_FILE, LockError};
 pub use plain_name::plain_name;
 

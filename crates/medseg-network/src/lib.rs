@@ -4,7 +4,6 @@ mod error;
 mod initial;
 mod layers;
 mod network;
-mod padding;
 mod run;
 mod value;
 mod weights;

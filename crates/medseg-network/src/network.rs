@@ -5,10 +5,10 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use medseg_architecture::{Architecture, Graph, Parameter};
-use medseg_ops::Precision;
+use medseg_ops::{Precision, pad_to_multiples};
 
 use crate::layers::LayerParameters;
-use crate::{NetworkError, initial, padding, run};
+use crate::{NetworkError, initial, run};
 
 /// A network that an [`Architecture`] describes, with its weights on a device.
 ///
@@ -112,7 +112,7 @@ impl Network {
     /// If x has another number of channels.
     #[must_use]
     pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let (x, inside) = padding::to_multiples(x, self.shared.graph.size_multiple());
+        let (x, inside) = pad_to_multiples(x, self.shared.graph.size_multiple());
         let y = self.run(x, 1).swap_remove(0);
         let Some([d, h, w]) = inside else { return y };
         let [batch, channels, ..] = y.dims();

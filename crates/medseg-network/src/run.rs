@@ -259,9 +259,7 @@ fn mapped_conv(input: Value, of: &LayerParameters, options: ConvOptions) -> Tens
     }
     let read = |value: Value| match value {
         Value::Mapped(x, map) => Mapped::Map(x, Some(map)),
-        Value::Upsampled(x, size, align_corners) if is_doubled(&x, size) => {
-            Mapped::Upsampled(x, Upsample::Trilinear2x { align_corners })
-        }
+        Value::Upsampled(x, size, align_corners) if is_doubled(&x, size) => Mapped::Upsampled(x, align_corners),
         other => Mapped::Map(other.tensor(), None),
     };
     let inputs = match input {

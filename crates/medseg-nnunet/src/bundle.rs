@@ -1,10 +1,9 @@
 //! A model without pickles: settings, safetensors and checksums.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
-use medseg_files::{FileDigest, neighbour, replace_folder, write_atomic};
+use medseg_files::{FileDigest, write_atomic, write_folder};
 use serde::{Deserialize, Serialize};
 
 use crate::folder::{DATASET, Facts, PLANS};
@@ -134,14 +133,8 @@ impl Model {
             let reason = "it exists and is no bundle of a model of nnU-Net, so it is not replaced".to_owned();
             return Err(NnUnetError::Bundle { path: folder.to_owned(), reason });
         }
-        let new = neighbour(folder, "writing");
-        let written = self.write_bundle(&new).and_then(|()| {
-            replace_folder(&new, folder).map_err(|source| NnUnetError::Write { path: folder.to_owned(), source })
-        });
-        if written.is_err() {
-            let _ = fs::remove_dir_all(&new);
-        }
-        written
+        let failed = |source| NnUnetError::Write { path: folder.to_owned(), source };
+        write_folder(folder, |new| self.write_bundle(new), failed)
     }
 
     fn write_bundle(&self, folder: &Path) -> Result<(), NnUnetError> {
@@ -149,8 +142,6 @@ impl Model {
             let path = path.to_owned();
             move |source| NnUnetError::Write { path, source }
         };
-        let _ = fs::remove_dir_all(folder);
-        fs::create_dir_all(folder).map_err(failed(folder))?;
         let model = self.folder();
         let mut files = BTreeMap::new();
         let mut remember = |name: &str| {

@@ -6,7 +6,7 @@ mod flex;
 use burn::tensor::Tensor;
 pub use medseg_kernels::conv::Scale;
 
-use crate::{ConvOptions, Upsample};
+use crate::ConvOptions;
 
 /// A norm and a ReLU with known numbers: one [`Scale`] for each channel of each sample, sample after sample.
 ///
@@ -31,8 +31,8 @@ impl ChannelMap {
 pub enum Mapped {
     /// Through a map, or as it is.
     Map(Tensor<5>, Option<ChannelMap>),
-    /// Upsampled to twice the size.
-    Upsampled(Tensor<5>, Upsample),
+    /// Upsampled to twice the size, with or without aligned corners.
+    Upsampled(Tensor<5>, bool),
 }
 
 /// True if the other functions of this kind take `x`: a tensor of f32 on Burn's Flex backend, without autodiff.
@@ -124,8 +124,7 @@ pub fn conv3d_mapped(inputs: Vec<Mapped>, weight: Tensor<5>, options: ConvOption
                 }
                 (x, 1)
             }
-            Mapped::Upsampled(x, Upsample::No) => (x, 1),
-            Mapped::Upsampled(x, Upsample::Trilinear2x { .. }) => (x, 2),
+            Mapped::Upsampled(x, _) => (x, 2),
         };
         check(NAME, &[x]);
         let [batch, of, sizes @ ..] = x.dims();

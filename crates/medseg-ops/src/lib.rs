@@ -12,6 +12,7 @@ mod flex_values;
 #[cfg(feature = "extension")]
 mod kernels;
 mod memory;
+mod multiples;
 mod norm;
 mod pool;
 mod precision;
@@ -22,6 +23,7 @@ pub use channel_map::{ChannelMap, Mapped, Scale, channel_map, channel_map_runs, 
 pub use conv::{ConvOptions, Precision, Upsample, conv_transpose3d, conv3d, conv3d_concat, norm_relu_conv3d};
 pub use dropout::{dropout, dropout_factors, dropout3d};
 pub use memory::release_memory;
+pub use multiples::pad_to_multiples;
 pub use norm::{NormRelu, RunningStatistics, batch_norm3d, group_norm3d, instance_norm3d, norm_add_relu, norm_relu};
 pub use pool::max_pool3d;
 pub use resize::resize_trilinear3d;

@@ -49,3 +49,23 @@ pub fn ball(shape: [usize; 3], centre: [f64; 3], radius: f64) -> Array3<u8> {
         u8::from(d.powi(2) + h.powi(2) + w.powi(2) <= radius * radius)
     })
 }
+
+/// An affine from voxels (i, j, k) to millimetres: oblique, anisotropic, first voxel away from the origin, axes closest to RAS.
+///
+/// ```
+/// let affine = medseg_testing::oblique_affine();
+/// let length: f64 = (0..3).map(|row| affine[row][2].powi(2)).sum();
+/// assert!((length.sqrt() - 2.5).abs() < 1e-12);
+/// ```
+#[must_use]
+pub fn oblique_affine() -> [[f64; 4]; 4] {
+    let (a, b) = (0.35_f64, 0.2_f64);
+    let rotation = [
+        [a.cos(), -a.sin() * b.cos(), a.sin() * b.sin()],
+        [a.sin(), a.cos() * b.cos(), -a.cos() * b.sin()],
+        [0.0, b.sin(), b.cos()],
+    ];
+    let (mm, origin) = ([0.7, 0.9, 2.5], [-31.5, 12.25, 88.125]);
+    let row = |r: usize| [rotation[r][0] * mm[0], rotation[r][1] * mm[1], rotation[r][2] * mm[2], origin[r]];
+    [row(0), row(1), row(2), [0.0, 0.0, 0.0, 1.0]]
+}

@@ -3,7 +3,8 @@
 mod arrays;
 mod compare;
 mod golden;
+pub mod pickles;
 
-pub use arrays::{ball, noise, ramp};
+pub use arrays::{ball, noise, oblique_affine, ramp};
 pub use compare::{assert_close, assert_send_sync, bits, is_close};
 pub use golden::{Golden, Values};

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor};
-use medseg_ops::{Precision, Upsample, max_pool3d};
+use medseg_ops::{Precision, Upsample, max_pool3d, pad_to_multiples};
 
 use crate::block::Block;
 use crate::conv::{Conv, StageInput};
@@ -144,19 +144,7 @@ impl UNet {
 
     /// x on a grid that the poolings can halve, and, if that is a larger one, where x lies in it.
     pub(crate) fn padded(&self, x: Tensor<5>) -> (Tensor<5>, Option<[Range<usize>; 3]>) {
-        let [batch, channels, sizes @ ..] = x.dims();
-        let multiple = self.config.size_multiple();
-        let padded @ [d, h, w] = sizes.map(|size| size.next_multiple_of(multiple));
-        if padded == sizes {
-            return (x, None);
-        }
-        let inside: [Range<usize>; 3] = std::array::from_fn(|axis| {
-            let low = (padded[axis] - sizes[axis]) / 2;
-            low..low + sizes[axis]
-        });
-        let [z, y, x_range] = inside.clone();
-        let zeros = Tensor::<5>::zeros([batch, channels, d, h, w], (&x.device(), x.dtype()));
-        (zeros.slice_assign([0..batch, 0..channels, z, y, x_range], x), Some(inside))
+        pad_to_multiples(x, [self.config.size_multiple(); 3])
     }
 
     /// Runs the stages and shows each one's output; returns the last one's.

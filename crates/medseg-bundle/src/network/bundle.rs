@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
-use medseg_files::{FileDigest, neighbour, replace_folder, write_atomic};
+use medseg_files::{FileDigest, write_atomic, write_folder};
 use medseg_network::{Network, Precision};
 use medseg_volume::error_chain;
 
@@ -102,18 +102,10 @@ impl NetworkBundle {
             let reason = "it exists and is no bundle of a network, so it is not replaced";
             return Err(BundleError::not_a_bundle(folder, reason));
         }
-        let new = neighbour(folder, "writing");
-        let replace = || replace_folder(&new, folder).map_err(BundleError::io("write", folder));
-        let written = self.write(&new).and_then(|()| replace());
-        if written.is_err() {
-            let _ = fs::remove_dir_all(&new);
-        }
-        written
+        write_folder(folder, |new| self.write(new), |error| BundleError::io("write", folder)(error))
     }
 
     fn write(&self, folder: &Path) -> Result<(), BundleError> {
-        let _ = fs::remove_dir_all(folder);
-        fs::create_dir_all(folder).map_err(BundleError::io("create", folder))?;
         let mut config = self.config.clone();
         config.weights.clear();
         for (number, fold) in self.folds.iter().enumerate() {

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use burn::tensor::Tensor;
 use medseg_inference::{
-    BeyondMask, Certainty, Dhw, Extras, MaskRule, Progress, ScoreRestorer, ScoreSlab, SlidingWindowConfig,
-    restore_labels, to_probabilities,
+    Certainty, Dhw, Extras, MaskRule, Progress, ScoreRestorer, ScoreSlab, SlidingWindowConfig, restore_labels,
+    to_probabilities,
 };
-use medseg_transforms::{LabelInterpolation, Sample, Trace, all_finite, replace_not_finite};
+use medseg_transforms::{Sample, Trace, all_finite, replace_not_finite};
 use medseg_volume::{Geometry, Volume};
 use ndarray::{Array3, Array4, ArrayView4, s};
 
@@ -214,16 +214,11 @@ impl NetworkBundle {
     ) -> Result<Volume<u8>, BundleError> {
         let mut mask = Volume::new(labels, grid.geometry.clone());
         self.config.postprocessing_before.apply(&mut mask.data, &mask.geometry)?;
-        let how = match self.config.restoring {
-            Restoring::Labels(how) => how,
-            Restoring::Inverse => {
-                let labels = trace.invert_nearest(&mask.data.view())?;
-                return Ok(Volume::new(labels, on_image.geometry.clone()));
-            }
-            Restoring::Probabilities => LabelInterpolation::Linear,
+        let Restoring::Labels(how) = self.config.restoring else {
+            let labels = trace.invert_nearest(&mask.data.view())?;
+            return Ok(Volume::new(labels, on_image.geometry.clone()));
         };
-        let beyond: BeyondMask = self.config.beyond;
-        Ok(restore_labels(&mask, on_image.shape, on_image.geometry, how, beyond)?)
+        Ok(restore_labels(&mask, on_image.shape, on_image.geometry, how, self.config.beyond)?)
     }
 }
 

@@ -34,15 +34,7 @@ fn bundle(config: NetworkBundleConfig, folds: u64) -> NetworkBundle {
 
 /// Oblique, anisotropic, first voxel away from the origin; axes closest to RAS.
 fn oblique() -> Geometry {
-    let (a, b) = (0.35_f64, 0.2_f64);
-    let rotation = [
-        [a.cos(), -a.sin() * b.cos(), a.sin() * b.sin()],
-        [a.sin(), a.cos() * b.cos(), -a.cos() * b.sin()],
-        [0.0, b.sin(), b.cos()],
-    ];
-    let (mm, origin) = ([0.7, 0.9, 2.5], [-31.5, 12.25, 88.125]);
-    let row = |r: usize| [rotation[r][0] * mm[0], rotation[r][1] * mm[1], rotation[r][2] * mm[2], origin[r]];
-    Geometry::from_affine([row(0), row(1), row(2), [0.0, 0.0, 0.0, 1.0]]).unwrap()
+    Geometry::from_affine(medseg_testing::oblique_affine()).unwrap()
 }
 
 fn ct() -> Array4<f32> {

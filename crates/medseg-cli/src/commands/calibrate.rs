@@ -12,7 +12,7 @@ use crate::console::Console;
 use crate::device::choose_device;
 use crate::{CliError, output};
 
-/// Find the temperature by which a bundle's probabilities fit validation cases; masks of several classes stay the same
+/// Find the temperature by which a bundle's probabilities fit validation cases
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Bundle of any network, as `medseg import` makes it

@@ -10,9 +10,9 @@ use medseg_nnunet::{CHECKPOINT, Model};
 use medseg_onnx::{OnnxOptions, write_onnx};
 use medseg_train::{Observer, open_bundle};
 
-use crate::commands::import::open_monai;
 use crate::console::Console;
 use crate::device::choose_device;
+use crate::monai::open_monai;
 use crate::{CliError, paths};
 
 /// Write the network of a run, a bundle or another program's model as ONNX, which ONNX Runtime and OpenVINO run

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use medseg_monai::MonaiBundle;
 use medseg_nnunet::{CHECKPOINT, Fold, Model};
 use medseg_train::Observer;
 
 use crate::console::Console;
 use crate::device::choose_device;
+use crate::monai::open_monai;
 use crate::{CliError, paths};
 
 /// Make a bundle of another program's model: settings and safetensors with checksums, nothing that could be executed
@@ -105,13 +105,4 @@ fn monai(source: &Monai, console: &mut Console) -> Result<(), CliError> {
     imported.save(bundle)?;
     console.message(&format!("wrote {} of {} to {}", opened.network.class, model.display(), bundle.display()));
     Ok(())
-}
-
-/// Opens a MONAI bundle by one of its configurations.
-pub fn open_monai(model: &Path, config: Option<&str>) -> Result<MonaiBundle, CliError> {
-    let opened = match config {
-        None => MonaiBundle::open(model),
-        Some(config) => MonaiBundle::open_with(model, config),
-    };
-    opened.map_err(|error| CliError::failed(&error))
 }

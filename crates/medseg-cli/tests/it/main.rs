@@ -2,6 +2,7 @@
 
 mod files;
 mod network;
+mod other_programs;
 mod predict;
 mod safety;
 mod support;

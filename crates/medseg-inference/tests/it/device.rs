@@ -32,7 +32,8 @@ fn position_dependent(windows: Tensor<5>, classes: usize) -> Tensor<5> {
     Tensor::cat((0..classes).map(class).collect(), 1)
 }
 
-fn triples<T: Clone + std::fmt::Debug + 'static>(
+/// The same strategy along every axis.
+pub fn triples<T: Clone + std::fmt::Debug + 'static>(
     one: impl Strategy<Value = T> + Clone + 'static,
 ) -> BoxedStrategy<Dhw<T>> {
     (one.clone(), one.clone(), one).prop_map(|(d, h, w)| Dhw { d, h, w }).boxed()

@@ -1,5 +1,6 @@
 //! Slabs of scores: together they are the logits, to the bit, and a consumer's error comes back.
 
+use crate::device::triples;
 use burn::tensor::{Device, Tensor};
 use medseg_inference::{Blend, Dhw, InferenceError, MaskRule, Padding, ScoreSlab, SlidingWindowConfig, Stitch};
 use medseg_testing::bits;
@@ -52,12 +53,6 @@ fn collected(config: &SlidingWindowConfig, image: &Array4<f32>, classes: usize) 
 fn logits(config: &SlidingWindowConfig, image: &Array4<f32>, classes: usize) -> Array4<f32> {
     let mut network = network(classes);
     config.init().unwrap().infer(image.view(), &Device::flex(), &mut network).logits().unwrap()
-}
-
-fn triples<T: Clone + std::fmt::Debug + 'static>(
-    one: impl Strategy<Value = T> + Clone + 'static,
-) -> BoxedStrategy<Dhw<T>> {
-    (one.clone(), one.clone(), one).prop_map(|(d, h, w)| Dhw { d, h, w }).boxed()
 }
 
 prop_compose! {

@@ -134,19 +134,35 @@ impl<'a, 'b> Arguments<'a, 'b> {
     }
 }
 
+/// The layer that an argument asks for.
+enum Choice<'a> {
+    /// The argument is not given.
+    Default,
+    /// `None`, or an empty name.
+    NoLayer,
+    Layer(Named<'a>),
+}
+
+fn choice<'a>(component: &mut Component<'a>, argument: &str) -> Result<Choice<'a>, BundleProblem> {
+    match component.take(argument)? {
+        None => Ok(Choice::Default),
+        Some(Value::None) => Ok(Choice::NoLayer),
+        Some(Value::Text(text)) if text.is_empty() => Ok(Choice::NoLayer),
+        Some(value) => named(component, argument, value).map(Choice::Layer),
+    }
+}
+
 /// The norm of an argument; nothing for `None` and an empty name.
 pub(super) fn norm_argument(
     component: &mut Component<'_>,
     argument: &str,
     default: Option<Layer>,
 ) -> Result<Option<Layer>, BundleProblem> {
-    let value = match component.take(argument)? {
-        None => return Ok(default),
-        Some(Value::None) => return Ok(None),
-        Some(Value::Text(text)) if text.is_empty() => return Ok(None),
-        Some(value) => value,
+    let mut of = match choice(component, argument)? {
+        Choice::Default => return Ok(default),
+        Choice::NoLayer => return Ok(None),
+        Choice::Layer(named) => Arguments::new(component, argument, named)?,
     };
-    let mut of = Arguments::new(component, argument, named(component, argument, value)?)?;
     match of.name.as_str() {
         "instance" | "instance_nvfuser" => {
             let (affine, eps) = (of.flag("affine", false)?, of.number("eps", 1e-5)?);
@@ -178,13 +194,11 @@ pub(super) fn activation_argument(
     argument: &str,
     default: Option<Layer>,
 ) -> Result<Option<Layer>, BundleProblem> {
-    let value = match component.take(argument)? {
-        None => return Ok(default),
-        Some(Value::None) => return Ok(None),
-        Some(Value::Text(text)) if text.is_empty() => return Ok(None),
-        Some(value) => value,
+    let mut of = match choice(component, argument)? {
+        Choice::Default => return Ok(default),
+        Choice::NoLayer => return Ok(None),
+        Choice::Layer(named) => Arguments::new(component, argument, named)?,
     };
-    let mut of = Arguments::new(component, argument, named(component, argument, value)?)?;
     of.take("inplace");
     match of.name.clone().as_str() {
         "relu" => of.finish(Layer::Relu),

@@ -10,10 +10,10 @@ use medseg_kernels::memory::Buffer;
 use medseg_kernels::norm::{Moments, scale_rows};
 
 use super::{ChannelMap, Mapped};
+use crate::ConvOptions;
 use crate::conv::flex::convolve;
 use crate::flex_values::{contiguous, tensor, values, values_mut};
 use crate::norm::flex::statistics;
-use crate::{ConvOptions, Upsample};
 
 /// The change with which a tensor is read.
 #[derive(Clone, Debug)]
@@ -108,8 +108,8 @@ pub(super) fn conv3d_mapped(inputs: Vec<Mapped>, weight: Tensor<5>, options: Con
     for input in inputs {
         let (x, change) = match input {
             Mapped::Map(x, Some(ChannelMap(rows))) => (x, Change::Map(rows)),
-            Mapped::Map(x, None) | Mapped::Upsampled(x, Upsample::No) => (x, Change::Plain),
-            Mapped::Upsampled(x, Upsample::Trilinear2x { align_corners }) => (x, Change::Upsampled { align_corners }),
+            Mapped::Map(x, None) => (x, Change::Plain),
+            Mapped::Upsampled(x, align_corners) => (x, Change::Upsampled { align_corners }),
         };
         tensors.push(x.into_dispatch());
         changes.push(change);

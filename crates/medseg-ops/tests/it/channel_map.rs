@@ -2,8 +2,8 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use medseg_ops::{
-    ChannelMap, ConvOptions, Mapped, NormRelu, Upsample, channel_map, channel_map_runs, composed, conv3d_mapped,
-    group_norm3d, norm_map, norm_relu, upsample_trilinear2x,
+    ChannelMap, ConvOptions, Mapped, NormRelu, channel_map, channel_map_runs, composed, conv3d_mapped, group_norm3d,
+    norm_map, norm_relu, upsample_trilinear2x,
 };
 use medseg_testing::noise;
 
@@ -72,8 +72,8 @@ fn an_upsampled_input_may_come_first() {
     let map = random_map(3, 9);
     let weight = tensor([4, 13, 3, 3, 3], 3);
     for align_corners in [false, true] {
-        let how = Upsample::Trilinear2x { align_corners };
-        let inputs = vec![Mapped::Upsampled(small.clone(), how), Mapped::Map(large.clone(), Some(map.clone()))];
+        let inputs =
+            vec![Mapped::Upsampled(small.clone(), align_corners), Mapped::Map(large.clone(), Some(map.clone()))];
         let up = upsample_trilinear2x(small.clone(), align_corners);
         let both = Tensor::cat(vec![up, channel_map(large.clone(), &map)], 1);
         let expected = composed::conv3d(both, weight.clone(), None, options);

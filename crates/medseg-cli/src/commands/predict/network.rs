@@ -14,9 +14,9 @@ use ndarray::{Array4, Axis, concatenate};
 
 use super::nnunet::channel_files;
 use super::{Args, save};
-use crate::commands::import::open_monai;
 use crate::console::Console;
 use crate::memory::check_host_memory;
+use crate::monai::open_monai;
 use crate::{CliError, image, output, paths};
 
 /// Segments one image.

@@ -61,12 +61,6 @@ fn slope(params: NormParams) -> f32 {
     params.slope.unwrap_or(1.0)
 }
 
-/// Recomputes the output of [`NormBackend::instance_norm`] from the saved input.
-#[allow(dead_code)]
-pub(crate) fn rectified(saved: NormSaved<CubeBackend>) -> CubeTensor {
-    channels_first(forward::normalised(&Norm::restored(saved)))
-}
-
 impl NormBackend for CubeBackend {
     fn instance_norm(
         x: FloatTensor<Self>,
