@@ -48,7 +48,7 @@ pub(crate) fn forward(
         values[number] = Some(if left[number] > 1 { Value::Ready(value.tensor()) } else { value });
     }
     let logits = |node: &usize| {
-        let y = values[*node].clone().expect("outputs are needed").tensor();
+        let y = values[*node].take().expect("outputs are needed, and each is one node").tensor();
         if matches!(y.dtype(), DType::F16 | DType::BF16) { y.cast(DType::F32) } else { y }
     };
     wanted.iter().map(logits).collect()

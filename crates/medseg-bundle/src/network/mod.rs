@@ -6,6 +6,7 @@ mod config;
 mod folds;
 mod plan;
 mod predict;
+mod resampling;
 
 pub use bundle::NetworkBundle;
 pub use calibrate::{Calibrated, Calibration};

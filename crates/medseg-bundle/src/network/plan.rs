@@ -4,8 +4,6 @@ use std::fmt;
 
 use medseg_device::host_memory;
 use medseg_inference::Dhw;
-use medseg_transforms::Step;
-use medseg_volume::{Axes, Geometry};
 
 use super::NetworkBundle;
 use super::config::Restoring;
@@ -97,40 +95,6 @@ impl NetworkBundle {
             flops: cost.flops.saturating_mul((windows.len() * self.folds.len()) as u64),
             memory_bytes: parts.into_iter().fold(0, u64::saturating_add),
         })
-    }
-
-    /// Refuses a change of the spacing that makes more voxels than the computer can hold, as after a spacing in the wrong unit.
-    pub(super) fn check_resampling(
-        &self,
-        channels: usize,
-        image: Dhw<usize>,
-        geometry: &Geometry,
-    ) -> Result<(), BundleError> {
-        let (mut shape, mut geometry) = (image, geometry.clone());
-        for step in &self.config.preprocessing.steps {
-            match step {
-                Step::Reorient(turn) => {
-                    let axes = Axes::between(geometry.orientation(), turn.to);
-                    geometry = geometry.reoriented(shape, &axes);
-                    shape = axes.permuted(shape);
-                }
-                Step::Respace(respace) => {
-                    let (grid, _) = respace.grid(shape, &geometry)?;
-                    let voxels = grid.to_array().into_iter().fold(1, |all: u64, n| all.saturating_mul(n as u64));
-                    // The result, and planes on the way to it.
-                    let needed = voxels.saturating_mul(8 * channels as u64);
-                    return match host_memory() {
-                        Some(host) if needed > host.total => {
-                            Err(BundleError::HostMemory { shape: image, grid, needed, total: host.total })
-                        }
-                        _ => Ok(()),
-                    };
-                }
-                // Others make no image larger than a network can take.
-                _ => return Ok(()),
-            }
-        }
-        Ok(())
     }
 
     /// True if the mask is made of restored probabilities.

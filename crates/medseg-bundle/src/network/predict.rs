@@ -16,6 +16,7 @@ use super::NetworkBundle;
 use super::config::{Average, Restoring};
 use super::folds::Folds;
 use super::plan::NetworkPlan;
+use super::resampling;
 use crate::error::BundleError;
 
 /// Results that are wanted beside the mask; each takes time and memory.
@@ -91,7 +92,7 @@ impl NetworkBundle {
                 return Err(BundleError::NothingFinite { shape: on_image.shape });
             }
         }
-        self.check_resampling(channels, on_image.shape, geometry)?;
+        resampling::check(&self.config.preprocessing, channels, on_image.shape, geometry)?;
         let sample = Sample { id: self.config.name.clone(), image, label: None, geometry: geometry.clone() };
         let done = self.config.preprocessing.apply_one(sample, 0)?;
         let (warnings, trace) = (done.trace.warnings.clone(), done.trace);
