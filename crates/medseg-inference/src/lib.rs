@@ -25,6 +25,7 @@ pub use error::InferenceError;
 pub use inference::Inference;
 pub use medseg_transforms::{BoxDhw, LabelInterpolation, Probabilities};
 pub use medseg_volume::{Dhw, Geometry};
+pub use mirror::mirror_images;
 pub use ndarray;
 pub use plan::{ForwardCost, PlanCost, StitchingMemory, StitchingOnDevice, WindowPlan};
 pub use post::{PostProcessing, PostStep};

@@ -27,7 +27,7 @@ pub(crate) fn mean_over_mirrors(
         })
     };
     let mut sum = pass(&[])?;
-    let subsets = subsets(axes);
+    let subsets = mirror_images(axes);
     for dims in subsets.iter().filter(|dims| !dims.is_empty()) {
         let flipped = pass(dims)?;
         let (expected, got) = (sum.dims()[1], flipped.dims()[1]);
@@ -39,8 +39,17 @@ pub(crate) fn mean_over_mirrors(
     Ok(sum / subsets.len() as f32)
 }
 
-/// Every subset of the axes as dimensions of a tensor `[batch, channels, depth, height, width]`, the empty one first.
-fn subsets(axes: Dhw<bool>) -> Vec<Vec<usize>> {
+/// The mirror images of windows along every subset of the axes, the windows themselves first. Each is a list of dimensions to
+/// flip of a tensor `[batch, channels, depth, height, width]`.
+///
+/// ```
+/// use medseg_inference::{Dhw, mirror_images};
+///
+/// let images = mirror_images(Dhw { d: true, h: false, w: true });
+/// assert_eq!(images, [vec![], vec![2], vec![4], vec![2, 4]]);
+/// ```
+#[must_use]
+pub fn mirror_images(axes: Dhw<bool>) -> Vec<Vec<usize>> {
     let mut subsets = vec![Vec::new()];
     for (axis, mirrored) in axes.to_array().into_iter().enumerate() {
         if mirrored {
@@ -56,13 +65,12 @@ fn subsets(axes: Dhw<bool>) -> Vec<Vec<usize>> {
 mod tests {
     use medseg_volume::Dhw;
 
-    use super::subsets;
+    use super::mirror_images;
 
     #[test]
     fn every_subset_comes_once() {
-        assert_eq!(subsets(Dhw::splat(false)), [[0_usize; 0]]);
-        let some = subsets(Dhw { d: true, h: false, w: true });
-        assert_eq!(some, [vec![], vec![2], vec![4], vec![2, 4]]);
-        assert_eq!(subsets(Dhw::splat(true)).len(), 8);
+        assert_eq!(mirror_images(Dhw::splat(false)), [[0_usize; 0]]);
+        let all = mirror_images(Dhw::splat(true));
+        assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 8);
     }
 }

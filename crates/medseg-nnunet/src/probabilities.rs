@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use medseg_files::plain_name;
-use medseg_volume::{Geometry, Volume, WriteOptions, write_volume};
+use medseg_volume::{Geometry, ProbabilityBits, write_probabilities};
 use ndarray::{Array4, Axis};
 
 use crate::NnUnetError;
@@ -20,16 +20,15 @@ pub struct Probabilities {
 }
 
 impl Probabilities {
-    /// Writes an f32 volume for each class to an existing folder, `00_background.nii.gz`, `01_liver.nii.gz` and so on.
+    /// Writes a volume for each class to an existing folder, `00_background.nii.gz`, `01_liver.nii.gz` and so on.
     ///
     /// # Errors
     /// The reason of the system, such as a full disk.
-    pub fn write(&self, folder: impl AsRef<Path>) -> Result<(), NnUnetError> {
+    pub fn write(&self, folder: impl AsRef<Path>, bits: ProbabilityBits) -> Result<(), NnUnetError> {
         for (class, values) in self.values.axis_iter(Axis(0)).enumerate() {
             let name = self.names.get(class).map_or("", String::as_str);
-            let volume = Volume::new(values.to_owned(), self.geometry.clone());
             let path = folder.as_ref().join(format!("{class:02}_{}.nii.gz", plain_name(name)));
-            write_volume(path, &volume, &WriteOptions::default())?;
+            write_probabilities(path, values, &self.geometry, bits)?;
         }
         Ok(())
     }

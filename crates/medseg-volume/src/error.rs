@@ -186,6 +186,9 @@ pub enum UnstorableFault {
     /// An extension is too long for its length field.
     #[error("an extension has 2 GiB or more")]
     Extension,
+    /// Only NIfTI scales voxels, by a finite slope other than 0 and a finite intercept.
+    #[error("only NIfTI states a slope and an intercept, which must be finite, the slope not 0")]
+    Scaling,
     /// The header's numbers would not mean this geometry.
     #[error("its geometry does not fit into a header: {0}")]
     Geometry(GeometryFault),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use medseg_files::{FileDigest, write_atomic, write_folder};
+use medseg_inference::{Dhw, mirror_images};
 use medseg_network::{Network, Precision};
 use medseg_volume::error_chain;
 
@@ -21,6 +22,8 @@ pub struct NetworkBundle {
     pub(super) config: NetworkBundleConfig,
     pub(super) folds: Vec<Network>,
     pub(super) device: Device,
+    /// Axes along which windows are mirrored too.
+    pub(super) mirror: Dhw<bool>,
 }
 
 impl NetworkBundle {
@@ -36,7 +39,8 @@ impl NetworkBundle {
         if folds.len() > MOST_FOLDS {
             return Err(BundleError::Config(format!("{} folds, more than {MOST_FOLDS}", folds.len())));
         }
-        Ok(Self { config, folds, device: device.clone() })
+        let mirror = config.window.map_or(Dhw::splat(false), |window| window.mirror);
+        Ok(Self { config, folds, device: device.clone(), mirror })
     }
 
     /// True for a folder that holds such a bundle.
@@ -136,6 +140,18 @@ impl NetworkBundle {
     pub fn with_precision(self, precision: Precision) -> Self {
         let folds = self.folds.into_iter().map(|fold| fold.with_precision(precision)).collect();
         Self { folds, ..self }
+    }
+
+    /// The same bundle with windows that are mirrored along these axes too, and probabilities averaged: `2^axes` times the work.
+    #[must_use]
+    pub fn with_mirror(self, mirror: Dhw<bool>) -> Self {
+        Self { mirror, ..self }
+    }
+
+    /// Predictions that are averaged: folds times mirror images.
+    #[must_use]
+    pub fn members(&self) -> usize {
+        self.folds.len() * mirror_images(self.mirror).len()
     }
 
     /// The same bundle with probabilities of another temperature.

@@ -1,6 +1,7 @@
 //! One predictor out of several folds.
 
 use burn::tensor::{Tensor, activation};
+use medseg_inference::{Dhw, mirror_images};
 use medseg_network::Network;
 use medseg_transforms::Probabilities;
 
@@ -14,46 +15,56 @@ pub(super) struct Folds<'a> {
     pub temperature: f32,
     /// True if the sliding window makes probabilities of what it is given, as it does of mirrored windows.
     pub mirrored: bool,
-    /// Adds a channel behind the classes: the spread of the folds.
+    /// Mirror images of the windows that are predicted here, to see their spread.
+    pub mirror: Dhw<bool>,
+    /// Adds a channel behind the classes: the spread over folds and mirror images.
     pub spread: bool,
 }
 
+/// Sums over all predictions of the probability that a voxel is not background, and of its square.
+type Moments = Option<[Tensor<5>; 2]>;
+
 impl Folds<'_> {
-    /// Averaged scores of windows: logits, or probabilities if these are averaged; then the spread, if asked for.
+    /// Averaged scores of windows: logits, or probabilities if these are averaged or windows are mirrored here; then the spread,
+    /// if asked for.
     ///
-    /// Averaged probabilities of mirrored windows are given as the logits that have them.
+    /// Where the sliding window averages mirrored windows, averaged probabilities are given as the logits that have them.
     ///
-    /// The spread is the standard deviation over the folds of the probability that a voxel is not background.
+    /// The spread is the standard deviation, over folds and mirror images, of the probability that a voxel is not background.
     pub fn predict(&self, windows: &Tensor<5>) -> Tensor<5> {
+        let mut moments = None;
+        let images = mirror_images(self.mirror);
         let mut sum: Option<Tensor<5>> = None;
-        let mut moments: Option<[Tensor<5>; 2]> = None;
+        for flips in &images {
+            let scores = self.mean(windows, flips, &mut moments);
+            let logits = self.average == Average::Logits;
+            let scores = if logits && images.len() > 1 { self.probable(scores) } else { scores };
+            sum = Some(added(sum, scores));
+        }
+        let mean = averaged(sum.expect("the windows themselves are among the images"), images.len());
+        let mean = if self.mirrored && self.average == Average::Probabilities { self.logits_of(mean) } else { mean };
+        let Some([sum, squares]) = moments else { return mean };
+        let count = (images.len() * self.networks.len()) as f32;
+        let spread = (squares / count - (sum / count).square()).clamp_min(0.0).sqrt();
+        Tensor::cat(vec![mean, spread], 1)
+    }
+
+    /// Mean over the folds for one mirror image, flipped back: of logits, or of probabilities if these are averaged.
+    fn mean(&self, windows: &Tensor<5>, flips: &[usize], moments: &mut Moments) -> Tensor<5> {
+        let flipped = |tensor: Tensor<5>| flips.iter().fold(tensor, |tensor, dim| tensor.flip([*dim]));
+        let mut sum: Option<Tensor<5>> = None;
         for network in self.networks {
-            let logits = network.forward(windows.clone());
+            let logits = flipped(network.forward(flipped(windows.clone())));
             let logits = if self.divides() { logits / self.temperature } else { logits };
             if self.spread {
                 let p = self.foreground(&self.probable(logits.clone()));
-                moments = Some(match moments {
-                    None => [p.clone(), p.square()],
-                    Some([mean, squares]) => [mean + p.clone(), squares + p.square()],
-                });
+                let [mean, squares] = moments.take().map_or([None, None], |moments| moments.map(Some));
+                *moments = Some([added(mean, p.clone()), added(squares, p.square())]);
             }
             let scores = if self.average == Average::Probabilities { self.probable(logits) } else { logits };
-            sum = Some(match sum {
-                None => scores,
-                Some(sum) => sum + scores,
-            });
+            sum = Some(added(sum, scores));
         }
-        let count = self.networks.len() as f32;
-        let sum = sum.expect("a bundle has a fold");
-        let mean = if self.networks.len() == 1 { sum } else { sum / count };
-        let mean = match self.average {
-            Average::Probabilities if self.mirrored => self.logits_of(mean),
-            _ => mean,
-        };
-        let Some([sum, squares]) = moments else { return mean };
-        let centre = sum / count;
-        let spread = (squares / count - centre.square()).clamp_min(0.0).sqrt();
-        Tensor::cat(vec![mean, spread], 1)
+        averaged(sum.expect("a bundle has a fold"), self.networks.len())
     }
 
     #[expect(clippy::float_cmp, reason = "1 is the setting that changes nothing")]
@@ -85,4 +96,15 @@ impl Folds<'_> {
             Probabilities::Softmax => first.neg() + 1.0,
         }
     }
+}
+
+fn added(sum: Option<Tensor<5>>, more: Tensor<5>) -> Tensor<5> {
+    match sum {
+        None => more,
+        Some(sum) => sum + more,
+    }
+}
+
+fn averaged(sum: Tensor<5>, count: usize) -> Tensor<5> {
+    if count == 1 { sum } else { sum / count as f32 }
 }

@@ -24,7 +24,9 @@ pub struct NetworkPlan {
     pub windows: usize,
     /// Folds.
     pub folds: usize,
-    /// Multiplications and additions of the convolutions, all windows and folds.
+    /// Mirror images of each window, itself among them.
+    pub mirrors: usize,
+    /// Multiplications and additions of the convolutions, all windows, folds and mirror images.
     pub flops: u64,
     /// Upper bound of the memory held at the same time, in bytes.
     pub memory_bytes: u64,
@@ -54,7 +56,11 @@ impl fmt::Display for NetworkPlan {
         }
         let (tera, mib) = (self.flops as f64 / 1e12, self.memory_bytes >> 20);
         let (windows, window, folds) = (self.windows, self.window, self.folds);
-        write!(f, ": {windows} window(s) of {window}, {folds} fold(s), {tera:.1} TFLOP\nmemory: at most {mib} MiB")
+        let mirrors = if self.mirrors > 1 { format!(", {} mirror images", self.mirrors) } else { String::new() };
+        write!(
+            f,
+            ": {windows} window(s) of {window}, {folds} fold(s){mirrors}, {tera:.1} TFLOP\nmemory: at most {mib} MiB"
+        )
     }
 }
 
@@ -73,9 +79,10 @@ impl NetworkBundle {
         let batch = config.batch.min(windows.len()) as u64;
         let network = cost.peak_bytes.saturating_mul(batch);
         let weights = cost.parameters.saturating_mul(8).saturating_mul(self.folds.len() as u64);
-        let channels = graph.out_channels() + usize::from(wanted.spread);
+        let channels = graph.out_channels() + usize::from(self.spreads(wanted));
         let stitching = windows.memory(graph.in_channels(), channels).for_mask();
-        let slab = (windows.slab_voxels() as u64).saturating_mul(4 * channels as u64);
+        let slab = if self.labels_at_once(wanted) { 0 } else { windows.slab_voxels() as u64 };
+        let slab = slab.saturating_mul(4 * channels as u64);
         let inputs = voxels(image).saturating_add(voxels(grid)).saturating_mul(4 * graph.in_channels() as u64);
         // A mask of restored probabilities, one of restored labels, and the labels on the network's grid.
         let mut outputs = voxels(image).saturating_mul(2).saturating_add(voxels(grid));
@@ -92,7 +99,8 @@ impl NetworkBundle {
             window: windows.roi(),
             windows: windows.len(),
             folds: self.folds.len(),
-            flops: cost.flops.saturating_mul((windows.len() * self.folds.len()) as u64),
+            mirrors: self.members() / self.folds.len(),
+            flops: cost.flops.saturating_mul((windows.len() * self.members()) as u64),
             memory_bytes: parts.into_iter().fold(0, u64::saturating_add),
         })
     }

@@ -26,7 +26,7 @@ pub struct Wanted {
     pub probabilities: bool,
     /// Entropy of the probabilities on the image's grid.
     pub entropy: bool,
-    /// Spread of the folds, in [`NetworkPrediction::certainty`]; with mirrored windows it is left out.
+    /// Spread of folds and mirror images, in [`NetworkPrediction::certainty`]; 0 where there is one prediction alone.
     pub spread: bool,
     /// Means of probability and entropy, also without the other results.
     pub certainty: bool,
@@ -132,16 +132,36 @@ impl NetworkBundle {
         Ok((sample.image, sample.geometry))
     }
 
+    /// The predictor; mirrored windows are its own work where their spread is wanted, and the sliding window's otherwise.
     fn folds_with(&self, spread: bool) -> Folds<'_> {
         let (average, probabilities) = (self.config.average, self.config.probabilities);
         let temperature = self.config.temperature;
-        let mirrored = self.config.window.is_some_and(|window| window.mirror.to_array().contains(&true));
-        Folds { networks: &self.folds, average, probabilities, temperature, mirrored, spread }
+        let mirror = if spread { self.mirror } else { Dhw::splat(false) };
+        let mirrored = self.is_mirrored() && !spread;
+        Folds { networks: &self.folds, average, probabilities, temperature, mirrored, mirror, spread }
+    }
+
+    fn is_mirrored(&self) -> bool {
+        self.mirror.to_array().contains(&true)
+    }
+
+    /// True if voxels become labels as soon as their last window is there, so that no slab of scores is needed.
+    pub(super) fn labels_at_once(&self, wanted: Wanted) -> bool {
+        let restored = self.restores_probabilities() || wanted != Wanted::default();
+        // A single class' averaged probabilities would be taken for logits.
+        let by_rule = self.config.average == Average::Logits || self.is_mirrored();
+        !restored && (by_rule || self.folds[0].graph().out_channels() > 1)
     }
 
     /// The sliding window; one window over everything if there is none.
     pub(super) fn window_config(&self, grid: Dhw<usize>) -> SlidingWindowConfig {
-        self.config.window.unwrap_or_else(|| SlidingWindowConfig::whole(grid))
+        let window = self.config.window.unwrap_or_else(|| SlidingWindowConfig::whole(grid));
+        window.with_mirror(self.mirror)
+    }
+
+    /// True if a spread is wanted and there are several predictions to spread.
+    pub(super) fn spreads(&self, wanted: Wanted) -> bool {
+        wanted.spread && self.members() > 1
     }
 
     fn results(
@@ -153,22 +173,31 @@ impl NetworkBundle {
         wanted: Wanted,
         progress: &mut dyn Progress,
     ) -> Result<Results, BundleError> {
-        let config = self.window_config(grid.shape);
+        let spreads = self.spreads(wanted);
+        let mut config = self.window_config(grid.shape);
+        if spreads {
+            config.mirror = Dhw::splat(false);
+        }
         let classes = self.folds[0].graph().out_channels();
         let restores = self.restores_probabilities();
+        let mirrored = self.is_mirrored();
+        let folds = self.folds_with(spreads);
+        let mut network = |windows: Tensor<5>| folds.predict(&windows);
+        if self.labels_at_once(wanted) {
+            let inference = config.init()?;
+            let labels = inference.infer(image.view(), &self.device, &mut network).progress(progress);
+            let mask = self.restored(labels.mask(self.config.rule)?, grid, on_image, trace)?;
+            return Ok(Results { mask, probabilities: None, entropy: None, certainty: None });
+        }
         let extras = Extras { probabilities: wanted.probabilities, entropy: wanted.entropy };
-        let needs_restorer = restores || extras != Extras::default() || wanted.spread || wanted.certainty;
         let mut restorer = None;
-        if needs_restorer {
+        if restores || wanted != Wanted::default() {
             let (from, to) = ((grid.shape, grid.geometry), (on_image.shape, on_image.geometry));
             let made = ScoreRestorer::new(from, to, classes, self.config.beyond, extras)?;
             restorer = Some(made.with_threshold(self.config.rule.threshold));
         }
         let mut labels = (!restores).then(|| Array3::<u8>::zeros((grid.shape.d, grid.shape.h, grid.shape.w)));
-        let mirrored = config.mirror.to_array().contains(&true);
         let are_logits = self.config.average == Average::Logits && !mirrored;
-        let folds = self.folds_with(wanted.spread && self.folds.len() > 1 && !mirrored);
-        let mut network = |windows: Tensor<5>| folds.predict(&windows);
         let mut take = |mut slab: ScoreSlab<'_>| {
             let mut of_classes = slab.scores.slice_mut(s![..classes, .., .., ..]);
             if let Some(labels) = &mut labels {

@@ -166,10 +166,52 @@ fn mirrored_windows_average_the_same_probabilities() {
                 flipped(of_folds, axes)
             };
             let want = mean([&[][..], &[0], &[2], &[0, 2]].map(pass).to_vec());
-            let found = predict(&bundle, ct(), &oblique(), EVERYTHING);
-            assert_near(found.probabilities.as_ref().unwrap(), &want);
-            assert_labels(&found.mask.data, &want, 0.5);
+            // With a spread the folds mirror the windows, without one the sliding window does.
+            for spread in [true, false] {
+                let found = predict(&bundle, ct(), &oblique(), Wanted { spread, ..EVERYTHING });
+                assert_near(found.probabilities.as_ref().unwrap(), &want);
+                assert_labels(&found.mask.data, &want, 0.5);
+                assert_eq!((found.plan.folds, found.plan.mirrors), (2, 4));
+            }
+            assert_labels(&predict(&bundle, ct(), &oblique(), Wanted::default()).mask.data, &want, 0.5);
         }
+    }
+}
+
+#[test]
+fn the_spread_is_over_folds_and_mirror_images() {
+    let axes = Dhw { d: false, h: true, w: true };
+    for (classes, folds) in [(1, 1), (3, 2)] {
+        let window = SlidingWindowConfig::whole(Dhw::from(SHAPE));
+        let config = NetworkBundleConfig { window: Some(window), ..settings(classes) };
+        let plain = bundle(config, folds);
+        let bundle = bundle(NetworkBundleConfig { window: Some(window), ..settings(classes) }, folds).with_mirror(axes);
+        let flipped = |mut image: Array4<f32>, axes: &[usize]| {
+            axes.iter().for_each(|axis| image.invert_axis(Axis(axis + 1)));
+            image.as_standard_layout().into_owned()
+        };
+        let mut members = Vec::new();
+        for axes in [&[][..], &[1], &[2], &[1, 2]] {
+            let of_fold = |fold| flipped(probable(logits(fold, &flipped(ct(), axes))), axes);
+            members.extend(bundle.folds().iter().map(of_fold));
+        }
+        assert_eq!(bundle.members(), members.len());
+        let found = predict(&bundle, ct(), &oblique(), EVERYTHING);
+        let foreground = |of: &Array4<f32>, [z, y, x]: [usize; 3]| {
+            let first = f64::from(of[[0, z, y, x]]);
+            if classes == 1 { first } else { 1.0 - first }
+        };
+        let spread = |at: [usize; 3]| {
+            let count = members.len() as f64;
+            let centre = members.iter().map(|of| foreground(of, at)).sum::<f64>() / count;
+            (members.iter().map(|of| (foreground(of, at) - centre).powi(2)).sum::<f64>() / count).sqrt()
+        };
+        let mask = found.mask.data.indexed_iter().filter(|(_, label)| **label > 0);
+        let spreads: Vec<f64> = mask.map(|((z, y, x), _)| spread([z, y, x])).collect();
+        let want = spreads.iter().sum::<f64>() / spreads.len() as f64;
+        let got = found.certainty.unwrap().mean_spread;
+        assert!(!spreads.is_empty() && (got - want).abs() < 1e-4, "{got} {want}");
+        assert_ne!(found.probabilities, predict(&plain, ct(), &oblique(), EVERYTHING).probabilities);
     }
 }
 

@@ -159,7 +159,7 @@ fn an_imported_model_and_lists_of_models_segment_a_case() {
     let classes: Vec<_> = files.iter().map(|file| read_image(file).unwrap().data).collect();
     for (voxel, label) in expected.indexed_iter() {
         let values: Vec<f32> = classes.iter().map(|class| class[voxel]).collect();
-        assert!((values.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{values:?}");
+        assert!((values.iter().sum::<f32>() - 1.0).abs() < 1e-4, "{values:?}");
         assert!(values.iter().all(|value| *value <= values[usize::from(*label)]), "{values:?}");
     }
 

@@ -3,6 +3,7 @@
 mod format;
 mod image;
 mod label_choice;
+mod probability;
 mod read;
 mod volume_file;
 mod write;
@@ -10,6 +11,7 @@ mod write;
 pub use format::{VOLUME_ENDINGS, volume_stem};
 pub use image::{ImageOptions, ImageWarning, read_image_with_warnings};
 pub use label_choice::LabelChoice;
+pub use probability::{ProbabilityBits, write_probabilities};
 pub use read::{
     read_channels, read_image, read_image_with, read_info, read_label, read_label_of, read_label_values,
     read_label_with, read_stored,

@@ -122,6 +122,9 @@ fn write<T: Stored>(
         let output = Output { first: &head, packing: packed.then_some(Framing::Gzip), level, ..Output::default() };
         return write_output(path, &output, data).map(drop).map_err(failed);
     }
+    if options.scaling.is_some() {
+        return Err(unstorable(UnstorableFault::Scaling));
+    }
     let packed = level > 0;
     let (detached, suffix, framing) = match ending {
         Ending::MetaImage { detached } => (detached, if packed { "zraw" } else { "raw" }, Framing::Zlib),

@@ -3,7 +3,7 @@
 use crate::{Extension, NiftiVersion};
 
 /// Compression, version and further content of a file to be written.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Default)]
 #[non_exhaustive]
 pub struct WriteOptions {
     /// gzip level 0 to 9; by default 2 for labels, smaller and quicker than other tools' fastest level, and 4 for images.
@@ -15,6 +15,8 @@ pub struct WriteOptions {
     pub labels: bool,
     /// Extensions to put between header and voxels.
     pub extensions: Vec<Extension>,
+    /// Slope and intercept that the header states, so that readers see `stored × slope + intercept`; NIfTI only.
+    pub scaling: Option<(f32, f32)>,
 }
 
 impl WriteOptions {
@@ -43,6 +45,13 @@ impl WriteOptions {
     #[must_use]
     pub fn with_extensions(mut self, extensions: Vec<Extension>) -> Self {
         self.extensions = extensions;
+        self
+    }
+
+    /// States a slope and an intercept in the header: readers see `stored × slope + intercept`. Only NIfTI can.
+    #[must_use]
+    pub fn with_scaling(mut self, slope: f32, intercept: f32) -> Self {
+        self.scaling = Some((slope, intercept));
         self
     }
 }

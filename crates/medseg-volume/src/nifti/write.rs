@@ -45,6 +45,10 @@ pub(crate) fn head<T: Stored>(
     for (to, side) in dim[1..].iter_mut().zip(sides) {
         *to = i64::try_from(side).map_err(|_| UnstorableFault::LongAxis(side))?;
     }
+    let (slope, intercept) = options.scaling.unwrap_or((1.0, 0.0));
+    if !(slope.is_normal() && intercept.is_finite()) {
+        return Err(UnstorableFault::Scaling);
+    }
     let raw = RawHeader {
         big_endian: false,
         no_magic: false,
@@ -53,8 +57,8 @@ pub(crate) fn head<T: Stored>(
         bitpix: 8 * size_of::<T>() as i16,
         dim,
         vox_offset: (fields.version.header_bytes() + extensions.len()) as f64,
-        slope: 1.0,
-        intercept: 0.0,
+        slope: f64::from(slope),
+        intercept: f64::from(intercept),
         cal_max: if options.labels { largest(data).to_f64() } else { 0.0 },
         cal_min: 0.0,
         intent_code: if options.labels { INTENT_LABEL } else { 0 },

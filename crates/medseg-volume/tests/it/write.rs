@@ -6,7 +6,10 @@ use std::path::Path;
 
 use crate::support::{label_file, put};
 use flate2::read::GzDecoder;
-use medseg_volume::{Dhw, Geometry, Volume, read_image, read_info, read_label, write_image_i16, write_label};
+use medseg_volume::{
+    Datatype, Dhw, Geometry, ProbabilityBits, Volume, WriteOptions, read_image, read_info, read_label, write_image_i16,
+    write_label, write_probabilities, write_volume,
+};
 use ndarray::{Array3, Axis, s};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -189,4 +192,35 @@ fn whoever_reads_the_old_file_reads_it_to_its_end() {
     let mut bytes = Vec::new();
     old.read_to_end(&mut bytes).unwrap();
     assert_eq!(bytes[352..], [1; 8]);
+}
+
+#[test]
+fn probabilities_come_back_within_half_a_step_and_strange_values_as_the_nearest_bound() {
+    let dir = tempfile::tempdir().unwrap();
+    let geometry = Geometry::from_spacing(Dhw { d: 3.0, h: 0.5, w: 0.75 }).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    let mut values = Array3::from_shape_fn((7, 5, 9), |_| rng.random_range(0.0..=1.0_f32));
+    let odd = [0.0, 1.0, -0.25, 1.5, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MIN_POSITIVE];
+    values.iter_mut().zip(odd).for_each(|(to, value)| *to = value);
+    for (bits, steps, datatype) in
+        [(ProbabilityBits::Eight, 255.0, Datatype::U8), (ProbabilityBits::Sixteen, 65535.0, Datatype::U16)]
+    {
+        let path = dir.path().join("p.nii.gz");
+        write_probabilities(&path, values.view(), &geometry, bits).unwrap();
+        assert_eq!(read_info(&path).unwrap().datatype, datatype);
+        let read = read_image(&path).unwrap();
+        assert_eq!(read.geometry.affine(), geometry.affine());
+        for (got, value) in read.data.iter().zip(&values) {
+            let want = if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) };
+            assert!((0.0..=1.0).contains(got) && (got - want).abs() <= 0.501 / steps, "{got} for {value}");
+        }
+        assert_eq!((read.data[[0, 0, 0]], read.data[[0, 0, 1]]), (0.0, 1.0));
+        let refused = write_probabilities(dir.path().join("p.nrrd"), values.view(), &geometry, bits).unwrap_err();
+        assert!(refused.to_string().contains("slope") && !dir.path().join("p.nrrd").exists());
+    }
+    for slope in [0.0, f32::NAN, f32::INFINITY] {
+        let options = WriteOptions::default().with_scaling(slope, 0.0);
+        let volume = Volume::new(values.clone(), geometry.clone());
+        assert!(write_volume(dir.path().join("q.nii"), &volume, &options).is_err(), "{slope}");
+    }
 }

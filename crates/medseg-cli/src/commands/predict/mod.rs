@@ -81,6 +81,7 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
             mask: &args.mask,
             series: &args.series,
             options: &args.nnunet,
+            bits: args.uncertainty.bits(),
             dry_run: args.dry_run,
             json: args.json,
         };
@@ -107,7 +108,7 @@ fn drawn(args: &Args, console: &mut Console) -> Result<(), CliError> {
 fn refuse_options(args: &Args, nnunet: bool, network: bool) -> Result<(), CliError> {
     let model = args.model.display();
     if !network && args.uncertainty.is_any() {
-        let options = "--save-entropy, --certainty and --temperature";
+        let options = "--save-entropy, --certainty, --mirror and --temperature";
         return Err(CliError::Usage(format!("{options} are for bundles of any network, and {model} is none")));
     }
     if !network && !nnunet && (args.nnunet.save_probabilities.is_some() || !args.nnunet.folds.is_empty()) {

@@ -9,7 +9,7 @@ use medseg_files::plain_name;
 use medseg_nnunet::Fold;
 use medseg_ops::Precision;
 use medseg_train::Observer;
-use medseg_volume::{Geometry, Volume, write_image};
+use medseg_volume::{Dhw, Geometry, Volume, write_image, write_probabilities};
 use ndarray::{Array4, Axis, concatenate};
 
 use super::nnunet::channel_files;
@@ -28,6 +28,9 @@ pub fn predict(args: &Args, device: &Device, console: &mut Console) -> Result<()
     if args.bf16 {
         bundle = bundle.with_precision(Precision::Bf16);
     }
+    if args.uncertainty.mirror {
+        bundle = bundle.with_mirror(Dhw::splat(true));
+    }
     if let Some(temperature) = args.uncertainty.temperature {
         bundle = bundle.with_temperature(temperature)?;
     }
@@ -41,7 +44,7 @@ pub fn predict(args: &Args, device: &Device, console: &mut Console) -> Result<()
     let wanted = Wanted {
         probabilities: args.nnunet.save_probabilities.is_some(),
         entropy: args.uncertainty.save_entropy.is_some(),
-        spread: bundle.folds().len() > 1 && args.uncertainty.certainty,
+        spread: bundle.members() > 1 && args.uncertainty.certainty,
         certainty: args.uncertainty.certainty,
     };
     let (mut refused, mut planned) = (None, None);
@@ -173,8 +176,7 @@ fn write_extras(
         let made = std::fs::create_dir_all(folder);
         made.map_err(|error| CliError::Failed(format!("cannot write {}: {error}", folder.display())))?;
         for (class, values) in probabilities.outer_iter().enumerate() {
-            let volume = Volume::new(values.mapv(half::f16::to_f32), geometry.clone());
-            write_image(probability_file(folder, bundle, class), &volume)?;
+            write_probabilities(probability_file(folder, bundle, class), values, geometry, args.uncertainty.bits())?;
         }
     }
     Ok(())
@@ -197,7 +199,7 @@ fn report_plan(args: &Args, plan: &NetworkPlan) -> Result<(), CliError> {
 fn json_of(plan: &NetworkPlan) -> serde_json::Value {
     serde_json::json!({
         "image": plan.image.to_array(), "grid": plan.grid.to_array(), "windows": plan.windows, "folds": plan.folds,
-        "flops": plan.flops, "memory_bytes": plan.memory_bytes,
+        "mirrors": plan.mirrors,        "flops": plan.flops, "memory_bytes": plan.memory_bytes,
     })
 }
 

@@ -14,7 +14,7 @@ use medseg_nnunet::window::Sums;
 use medseg_nnunet::{CHECKPOINT, CaseImage, Fold, ModelPlan, Postprocessing, PredictOptions, read_case};
 use medseg_train::Observer;
 use medseg_transforms::all_finite;
-use medseg_volume::error_chain;
+use medseg_volume::{ProbabilityBits, error_chain};
 
 use crate::console::Console;
 use crate::image::{self, SeriesArgs};
@@ -80,6 +80,8 @@ pub struct Request<'a> {
     pub mask: &'a Path,
     pub series: &'a SeriesArgs,
     pub options: &'a NnUnetArgs,
+    /// Size of stored probabilities.
+    pub bits: ProbabilityBits,
     pub dry_run: bool,
     pub json: bool,
 }
@@ -164,7 +166,7 @@ fn one(request: &Request<'_>, segmenter: &Segmenter, console: &mut Console) -> R
     }
     found.segmentation.write(request.mask)?;
     if let (Some(folder), Some(probabilities)) = (&options.save_probabilities, &found.probabilities) {
-        probabilities.write(folder)?;
+        probabilities.write(folder, request.bits)?;
     }
     let named: Vec<String> = found
         .segmentation
