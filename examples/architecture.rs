@@ -1,5 +1,6 @@
-//! Networks as data: `cargo run --example architecture [FILE.json]`. Without an argument UNet++ and V-Net, and what they cost;
-//! with one, the network of the file.
+//! Networks as data: `cargo run --example architecture [unet++|vnet|FILE.json]`. Without an argument UNet++ and V-Net, and what
+//! they cost; with a name that network as JSON, a file to change and to train by `medseg train --network FILE.json`; with a
+//! file what its network costs.
 
 use std::error::Error;
 
@@ -8,6 +9,8 @@ use medseg::architecture::networks::{UNetPlusPlusConfig, VNetConfig};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let networks = match std::env::args_os().nth(1) {
+        Some(name) if name == "unet++" => return print(&UNetPlusPlusConfig::default().architecture()?),
+        Some(name) if name == "vnet" => return print(&VNetConfig::default().architecture()?),
         Some(path) => vec![("file", serde_json::from_str(&std::fs::read_to_string(path)?)?)],
         None => vec![
             ("UNet++", UNetPlusPlusConfig::default().architecture()?),
@@ -17,9 +20,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, network) in &networks {
         show(name, network)?;
     }
-    let [first, ..] = &networks[..] else { return Ok(()) };
-    let stage = first.1.stages.last().ok_or("no stage")?;
-    println!("its last stage as JSON: {}", serde_json::to_string(stage)?);
+    Ok(())
+}
+
+fn print(network: &Architecture) -> Result<(), Box<dyn Error>> {
+    println!("{}", serde_json::to_string_pretty(network)?);
     Ok(())
 }
 

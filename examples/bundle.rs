@@ -45,7 +45,7 @@ fn untrained(
     device: &Device,
 ) -> Result<Bundle, Box<dyn Error>> {
     let (coarse, fine, cascade) = (network.clone(), network.clone(), CascadeConfig::safe());
-    let stages = Stages::TwoStage { coarse, fine, coarse_size, cascade, window };
+    let stages = Stages::TwoStage { coarse: coarse.into(), fine: fine.into(), coarse_size, cascade, window };
     let mut config = BundleConfig::new("untrained", stages).with_label(1, "organ");
     config.preprocessing.orientation = Some(Orientation::RAS);
     config.postprocessing = PostProcessing::default().keep_largest(1).fill_holes();

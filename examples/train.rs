@@ -5,6 +5,7 @@ use std::error::Error;
 use medseg::Device;
 use medseg::phantom::PhantomConfig;
 use medseg::train::{Experiment, Preset, RunRequest, Silent, TrainedRun, run_experiment};
+use medseg::unet::UNetConfig;
 use medseg::volume::{Dhw, read_image};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -17,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     config.seed = 5;
     config.fine.epochs = 6;
     config.fine.size = Dhw::splat(32);
-    config.fine.network.channels = vec![4, 8, 16, 32];
+    config.fine.network = UNetConfig { channels: vec![4, 8, 16, 32], ..UNetConfig::default() }.into();
     let out = folder.path().join("run");
     let request = RunRequest::new(config, Some(data), &out);
     run_experiment(&request, &[Device::flex()], &mut Silent)?;

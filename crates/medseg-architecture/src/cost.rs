@@ -14,6 +14,8 @@ pub struct Cost {
     ///
     /// Every operation is counted with a tensor of its own, and a tensor until its last reader has run.
     pub peak_bytes: u64,
+    /// Bytes of the f32 results of all operations together: the most that training saves for its backward pass.
+    pub total_bytes: u64,
 }
 
 impl Graph {
@@ -61,6 +63,7 @@ impl Graph {
             peak_bytes = peak_bytes.max(live);
             live = freed.iter().fold(live, |live, node| live.saturating_sub(bytes(*node)));
         }
-        Ok(Cost { parameters, flops, peak_bytes })
+        let total_bytes = (0..self.nodes.len()).map(bytes).fold(0, u64::saturating_add);
+        Ok(Cost { parameters, flops, peak_bytes, total_bytes })
     }
 }

@@ -4,10 +4,13 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use medseg_files::{write_atomic, write_folder};
-use medseg_unet::{Precision, UNet};
+use medseg_inference::Dhw;
+use medseg_unet::Precision;
 
 use crate::config::{BundleConfig, CONFIG_FILE};
 use crate::error::BundleError;
+use crate::network::Wanted;
+use crate::stage::StageNetwork;
 use crate::weights;
 
 /// Networks on a device with everything around them; made by training, opened to predict.
@@ -15,8 +18,10 @@ use crate::weights;
 pub struct Bundle {
     pub(crate) config: BundleConfig,
     /// In the order of the stages.
-    pub(crate) networks: Vec<UNet>,
+    pub(crate) networks: Vec<StageNetwork>,
     pub(crate) device: Device,
+    /// Results beside the mask.
+    pub(crate) wanted: Wanted,
 }
 
 impl Bundle {
@@ -24,13 +29,18 @@ impl Bundle {
     ///
     /// # Errors
     /// [`BundleError::Config`] for settings without meaning, or networks that are not those of the settings.
-    pub fn new(config: BundleConfig, networks: Vec<UNet>, device: &Device) -> Result<Self, BundleError> {
+    pub fn new<N: Into<StageNetwork>>(
+        config: BundleConfig,
+        networks: impl IntoIterator<Item = N>,
+        device: &Device,
+    ) -> Result<Self, BundleError> {
+        let networks: Vec<StageNetwork> = networks.into_iter().map(Into::into).collect();
         config.validate()?;
         let wanted = config.stages.networks();
-        if wanted.len() != networks.len() || wanted.iter().zip(&networks).any(|((_, c), n)| n.config() != *c) {
+        if wanted.len() != networks.len() || wanted.iter().zip(&networks).any(|((_, c), n)| n.config() != **c) {
             return Err(BundleError::Config("the networks are not those of the stages' settings".into()));
         }
-        Ok(Self { config, networks, device: device.clone() })
+        Ok(Self { config, networks, device: device.clone(), wanted: Wanted::default() })
     }
 
     /// Opens the bundle in a folder and brings its networks to a device.
@@ -70,6 +80,20 @@ impl Bundle {
         write_atomic(&path, text.as_bytes()).map_err(BundleError::io("write", &path))
     }
 
+    /// The same bundle making these results beside the mask. Probabilities are those of the network that draws the mask, outside
+    /// its box those of the background; a spread there is none of a single network.
+    #[must_use]
+    pub fn with_wanted(self, wanted: Wanted) -> Self {
+        Self { wanted, ..self }
+    }
+
+    /// The same bundle with windows that are mirrored along these axes too, and probabilities averaged: `2^axes` times the work.
+    #[must_use]
+    pub fn with_mirror(mut self, mirror: Dhw<bool>) -> Self {
+        self.config.stages.window_mut().mirror = mirror;
+        self
+    }
+
     /// The settings.
     #[must_use]
     pub fn config(&self) -> &BundleConfig {
@@ -77,11 +101,11 @@ impl Bundle {
     }
 
     /// The stages' names and networks, in the order in which they run.
-    pub fn named_networks(&self) -> impl Iterator<Item = (&'static str, &UNet)> {
+    pub fn named_networks(&self) -> impl Iterator<Item = (&'static str, &StageNetwork)> {
         self.config.stages.networks().into_iter().map(|(stage, _)| stage).zip(&self.networks)
     }
 
-    /// The same bundle with the networks' products made in this precision; see [`UNet::with_precision`].
+    /// The same bundle with the networks' products made in this precision; see [`Precision`].
     #[must_use]
     pub fn with_precision(self, precision: Precision) -> Self {
         let networks = self.networks.into_iter().map(|network| network.with_precision(precision)).collect();

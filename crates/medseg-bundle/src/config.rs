@@ -6,11 +6,11 @@ use std::path::Path;
 use medseg_files::FileDigest;
 use medseg_inference::{CascadeConfig, Dhw, MaskRule, PostProcessing, SlidingWindowConfig};
 use medseg_transforms::{LabelInterpolation, LabelMap, OtherLabels, Preprocessing};
-use medseg_unet::UNetConfig;
 use medseg_volume::error_chain;
 use serde::{Deserialize, Serialize};
 
 use crate::error::BundleError;
+use crate::stage::NetworkConfig;
 use crate::upgrade;
 
 /// Version of the layout that this crate writes. It reads older ones too.
@@ -66,7 +66,7 @@ pub enum Stages {
     /// One network in a sliding window; its stage is called `network`.
     OneStage {
         /// The network.
-        network: UNetConfig,
+        network: NetworkConfig,
         /// The sliding window over the image.
         window: SlidingWindowConfig,
         /// The rule that makes labels of its logits.
@@ -75,9 +75,9 @@ pub enum Stages {
     /// A coarse network finds the organ and a fine one draws it; the stages are called `coarse` and `fine`.
     TwoStage {
         /// The coarse network.
-        coarse: UNetConfig,
+        coarse: NetworkConfig,
         /// The fine network.
-        fine: UNetConfig,
+        fine: NetworkConfig,
         /// Grid to which the whole image is resized for the coarse network, voxels.
         coarse_size: Dhw<usize>,
         /// From the coarse mask to the fine network's box.
@@ -90,7 +90,7 @@ pub enum Stages {
 impl Stages {
     /// The stages' names and networks in the order in which they run.
     #[must_use]
-    pub fn networks(&self) -> Vec<(&'static str, &UNetConfig)> {
+    pub fn networks(&self) -> Vec<(&'static str, &NetworkConfig)> {
         match self {
             Self::OneStage { network, .. } => vec![("network", network)],
             Self::TwoStage { coarse, fine, .. } => vec![("coarse", coarse), ("fine", fine)],
@@ -111,8 +111,22 @@ impl Stages {
         }
     }
 
+    /// Output channels of the network that draws the mask.
+    #[must_use]
+    pub fn out_channels(&self) -> usize {
+        self.last_network().out_channels()
+    }
+
+    /// The rule that makes labels of the last network's logits.
+    pub(crate) fn rule(&self) -> MaskRule {
+        match self {
+            Self::OneStage { rule, .. } => *rule,
+            Self::TwoStage { cascade, .. } => cascade.rule,
+        }
+    }
+
     /// The network that draws the mask.
-    pub(crate) fn last_network(&self) -> &UNetConfig {
+    pub(crate) fn last_network(&self) -> &NetworkConfig {
         match self {
             Self::OneStage { network, .. } => network,
             Self::TwoStage { fine, .. } => fine,
@@ -155,8 +169,8 @@ impl BundleConfig {
         let fail = |what: String| Err(BundleError::Config(what));
         for (stage, network) in self.stages.networks() {
             network.validate().map_err(|e| BundleError::Config(format!("stages.{stage}: {e}")))?;
-            if network.in_channels != 1 {
-                return fail(format!("stages.{stage}: an image has one channel, not {}", network.in_channels));
+            if network.in_channels() != 1 {
+                return fail(format!("stages.{stage}: an image has one channel, not {}", network.in_channels()));
             }
         }
         self.validate_labels()?;
@@ -172,7 +186,7 @@ impl BundleConfig {
     /// Every class needs a value of its own, and only values of classes can have names.
     fn validate_labels(&self) -> Result<(), BundleError> {
         let fail = |what: String| Err(BundleError::Config(what));
-        let channels = self.stages.last_network().out_channels;
+        let channels = self.stages.last_network().out_channels();
         // One channel tells one class from the background; of several the first is the background.
         let classes = (channels.max(2) - 1).min(255);
         if let Some(class) = self.label_values.keys().find(|&&class| class == 0 || usize::from(class) > classes) {

@@ -7,6 +7,8 @@ use medseg_network::NetworkError;
 use medseg_transforms::TransformError;
 use medseg_unet::UNetError;
 
+use crate::stage::NetworkConfigError;
+
 /// An error of this crate; its message is one sentence that names the file or the setting.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -74,6 +76,9 @@ pub enum BundleError {
     /// Networks and their weight files.
     #[error(transparent)]
     UNet(#[from] UNetError),
+    /// Settings of a network.
+    #[error(transparent)]
+    NetworkConfig(#[from] NetworkConfigError),
     /// A network of any architecture and its weights.
     #[error(transparent)]
     Network(#[from] NetworkError),

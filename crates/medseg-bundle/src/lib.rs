@@ -6,6 +6,7 @@ mod error;
 mod network;
 mod plan;
 mod predict;
+mod stage;
 mod upgrade;
 mod weights;
 
@@ -21,3 +22,4 @@ pub use network::{
 };
 pub use plan::{MemoryPlan, PredictionPlan};
 pub use predict::{Prediction, PredictionReport};
+pub use stage::{NetworkConfig, NetworkConfigError, StageNetwork, StageNetworkCost};

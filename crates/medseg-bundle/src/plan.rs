@@ -4,12 +4,12 @@ use std::fmt;
 
 use medseg_device::host_memory;
 use medseg_inference::{Dhw, ForwardCost, WindowPlan};
-use medseg_unet::{StageCost, UNetConfig, describe};
 use medseg_volume::Geometry;
 
 use crate::bundle::Bundle;
 use crate::config::Stages;
 use crate::error::BundleError;
+use crate::network::Wanted;
 
 /// Windows, arithmetic and memory of one prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub struct MemoryPlan {
     pub network: u64,
     /// Masks.
     pub masks: u64,
+    /// Probabilities and entropies, where they are wanted.
+    pub extras: u64,
 }
 
 impl MemoryPlan {
@@ -62,7 +64,7 @@ impl MemoryPlan {
     /// All of it, a GPU's memory included.
     #[must_use]
     pub fn total(&self) -> u64 {
-        let parts = [self.image, self.prepared, self.stitching, self.on_gpu, self.network, self.masks];
+        let parts = [self.image, self.prepared, self.stitching, self.on_gpu, self.network, self.masks, self.extras];
         parts.into_iter().fold(0, u64::saturating_add)
     }
 }
@@ -85,7 +87,7 @@ impl PredictionPlan {
 
 impl fmt::Display for PredictionPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let MemoryPlan { image, prepared, stitching, on_gpu, network, masks } = self.memory;
+        let MemoryPlan { image, prepared, stitching, on_gpu, network, masks, extras } = self.memory;
         let mib = |bytes: u64| bytes >> 20;
         write!(f, "image of {} voxels", self.image)?;
         if self.grid != self.image {
@@ -119,6 +121,9 @@ impl fmt::Display for PredictionPlan {
             mib(network),
             mib(masks)
         )?;
+        if extras > 0 {
+            write!(f, ", probabilities {}", mib(extras))?;
+        }
         if on_gpu > 0 {
             write!(f, ", stitching on the GPU {}", mib(on_gpu))?;
         }
@@ -172,22 +177,24 @@ impl Bundle {
         let windows = stages.window().with_batch(batch).init()?.plan(grid)?;
         let last = stages.last_network();
         let at_once = batch.min(windows.len());
+        let of_window = last.cost(windows.roi().to_array())?;
         let cost = windows.cost(&ForwardCost {
             in_channels: 1,
-            out_channels: last.out_channels,
-            flops: describe(last, windows.roi().to_array())?.flops,
-            bytes: activations(last, windows.roi())?,
+            out_channels: last.out_channels(),
+            flops: of_window.flops,
+            bytes: of_window.predicting,
         });
         let (mut flops, mut network) = (cost.flops, cost.network_bytes);
         let mut coarse = None;
         if let Stages::TwoStage { coarse: first, coarse_size, .. } = stages {
-            flops = flops.saturating_add(describe(first, coarse_size.to_array())?.flops);
-            network = network.max(activations(first, *coarse_size)?);
+            let of_coarse = first.cost(coarse_size.to_array())?;
+            flops = flops.saturating_add(of_coarse.flops);
+            network = network.max(of_coarse.predicting);
             coarse = Some(*coarse_size);
         }
         for (_, network_of_stage) in stages.networks() {
             // Twice: the kernels keep them in an order of their own.
-            let parameters = describe(network_of_stage, windows.roi().to_array())?.parameters;
+            let parameters = network_of_stage.cost(windows.roi().to_array())?.parameters;
             network = network.saturating_add(parameters.saturating_mul(8));
         }
         Ok(PredictionPlan {
@@ -223,7 +230,7 @@ impl Bundle {
             }
             Stages::OneStage { .. } => 0,
         };
-        let classes = self.config.stages.last_network().out_channels;
+        let classes = self.config.stages.last_network().out_channels();
         let (stitching, on_gpu) = if self.config.stages.window().stitch.is_on(&self.device) {
             (voxels(windows.padded_shape()).saturating_mul(4), windows.device_memory(1, classes).total())
         } else {
@@ -237,21 +244,25 @@ impl Bundle {
             on_gpu,
             network,
             masks: grid.saturating_add(image),
+            extras: self.extras(image, grid, windows),
         }
+    }
+
+    fn extras(&self, image: u64, grid: u64, windows: &WindowPlan) -> u64 {
+        if self.wanted == Wanted::default() {
+            return 0;
+        }
+        let classes = self.config.stages.last_network().out_channels() as u64;
+        let scores = match &self.config.stages {
+            Stages::OneStage { .. } => windows.slab_voxels() as u64,
+            Stages::TwoStage { .. } => grid.saturating_add(windows.slab_voxels() as u64),
+        };
+        let restored = 2 * classes * u64::from(self.wanted.probabilities) + 4 * u64::from(self.wanted.entropy) + 1;
+        scores.saturating_mul(4 * classes).saturating_add(image.saturating_mul(restored))
     }
 }
 
 /// The number of voxels; a false spacing makes grids that no computer can count.
 fn voxels(shape: Dhw<usize>) -> u64 {
     shape.to_array().into_iter().fold(1, |all: u64, length| all.saturating_mul(length as u64))
-}
-
-/// Upper bound of the memory of a forward pass of one window without gradients on the CPU kernels: the outputs of the encoder
-/// that wait for the decoder, and four tensors of the largest output, one more than a residual block holds at once.
-fn activations(network: &UNetConfig, input: Dhw<usize>) -> Result<u64, BundleError> {
-    let cost = describe(network, input.to_array())?;
-    let bytes = |stage: &StageCost| stage.output.iter().fold(4, |all: u64, &n| all.saturating_mul(n as u64));
-    let waiting = cost.stages.iter().take(network.levels()).map(bytes).fold(0, u64::saturating_add);
-    let largest = cost.stages.iter().map(bytes).max().unwrap_or(0);
-    Ok(waiting.saturating_add(largest.saturating_mul(4)))
 }

@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use burn::tensor::Tensor;
-use medseg_inference::{BeyondMask, CascadeReport, Dhw, Progress, restore_labels};
+use medseg_inference::{
+    BeyondMask, CascadeReport, Certainty, Dhw, Extras, Inference, InferenceError, MaskRule, Probabilities, Progress,
+    ScoreRestorer, ScoreSlab, restore_labels,
+};
 use medseg_transforms::{LabelInterpolation, all_finite, replace_not_finite};
 use medseg_volume::{Geometry, Volume};
-use ndarray::{Array3, Axis};
+use ndarray::{Array3, Array4, Axis};
 use serde::Serialize;
 
 use crate::bundle::Bundle;
 use crate::config::Stages;
 use crate::error::BundleError;
+use crate::network::Wanted;
 
 /// A segmented image.
 #[derive(Clone, Debug)]
@@ -24,6 +28,12 @@ pub struct Prediction {
     /// The coarse network's labels on its own grid, which covers the image: the mask's values if it tells as many classes
     /// apart as the network that draws the mask, otherwise the numbers of its own classes.
     pub coarse: Option<Volume<u8>>,
+    /// Probabilities `[class, depth, height, width]` on the image's grid, if [wanted](Bundle::with_wanted).
+    pub probabilities: Option<Array4<half::f16>>,
+    /// Entropy in nats on the image's grid, if wanted.
+    pub entropy: Option<Volume<f32>>,
+    /// Means of probability and entropy over what is not background, if any of the extras is wanted.
+    pub certainty: Option<Certainty>,
     /// Volumes, boxes and time.
     pub report: PredictionReport,
 }
@@ -117,7 +127,8 @@ impl Bundle {
         progress: &mut dyn Progress,
     ) -> Result<Prediction, BundleError> {
         let Volume { data, geometry } = prepared;
-        let (mut mask, found) = self.labels(&data, &geometry, progress)?;
+        let mut restorer = self.restorer(Dhw::from(data.dim()), &geometry, image)?;
+        let (mut mask, found) = self.labels(&data, &geometry, restorer.as_mut(), progress)?;
         drop(data);
         let (mut coarse, cascade) = found.unzip();
         self.give_values(&mut mask, coarse.as_mut().map(|coarse| &mut coarse.data));
@@ -130,7 +141,29 @@ impl Bundle {
         };
         let report =
             PredictionReport { volumes_ml: volumes_ml(&mask), cascade, seconds: started.elapsed().as_secs_f64() };
-        Ok(Prediction { mask, coarse, report })
+        let restored = restorer.map(ScoreRestorer::finish);
+        let certainty = restored.as_ref().map(|restored| restored.certainty);
+        let (probabilities, entropy) =
+            restored.map_or((None, None), |restored| (restored.probabilities, restored.entropy));
+        let entropy = entropy.map(|entropy| Volume::new(entropy, image.geometry.clone()));
+        Ok(Prediction { mask, coarse, probabilities, entropy, certainty, report })
+    }
+
+    /// The way of probabilities from the networks' grid to the image's, if any are wanted.
+    fn restorer(
+        &self,
+        shape: Dhw<usize>,
+        geometry: &Geometry,
+        image: &Grid,
+    ) -> Result<Option<ScoreRestorer>, BundleError> {
+        if self.wanted == Wanted::default() {
+            return Ok(None);
+        }
+        let extras = Extras { probabilities: self.wanted.probabilities, entropy: self.wanted.entropy };
+        let classes = self.config.stages.last_network().out_channels();
+        let to = (image.shape, &image.geometry);
+        let restorer = ScoreRestorer::new((shape, geometry), to, classes, BeyondMask::Border, extras)?;
+        Ok(Some(restorer.with_threshold(self.config.stages.rule().threshold)))
     }
 
     /// Turns class numbers into the values of masks.
@@ -141,10 +174,20 @@ impl Bundle {
         let values = self.config.value_of_class();
         mask.par_mapv_inplace(|class| values[usize::from(class)]);
         let networks = self.config.stages.networks();
-        let same_classes = networks.windows(2).all(|pair| pair[0].1.out_channels == pair[1].1.out_channels);
+        let same_classes = networks.windows(2).all(|pair| pair[0].1.out_channels() == pair[1].1.out_channels());
         if let Some(coarse) = coarse.filter(|_| same_classes) {
             coarse.par_mapv_inplace(|class| values[usize::from(class)]);
         }
+    }
+
+    /// Probabilities of a mask without anything, where the fine network did not run.
+    fn background(&self, (d, h, w): (usize, usize, usize)) -> Array4<f32> {
+        let classes = self.config.stages.last_network().out_channels();
+        let mut probabilities = Array4::zeros((classes, d, h, w));
+        if classes > 1 {
+            probabilities.index_axis_mut(Axis(0), 0).fill(1.0);
+        }
+        probabilities
     }
 
     /// Labels on the networks' grid, in class numbers, with the coarse network's labels and the cascade's report.
@@ -152,14 +195,19 @@ impl Bundle {
         &self,
         image: &Array3<f32>,
         geometry: &Geometry,
+        restorer: Option<&mut ScoreRestorer>,
         progress: &mut dyn Progress,
     ) -> Result<(Array3<u8>, Option<Coarse>), BundleError> {
         let forward = |stage: usize| move |windows: Tensor<5>| self.networks[stage].forward(windows);
         match &self.config.stages {
             Stages::OneStage { window, rule, .. } => {
                 let (image, mut network) = (image.view().insert_axis(Axis(0)), forward(0));
-                let inference = window.init()?;
-                let mask = inference.infer(image, &self.device, &mut network).progress(progress).mask(*rule);
+                let window = window.init()?;
+                let inference = window.infer(image, &self.device, &mut network).progress(progress);
+                let mask = match restorer {
+                    None => inference.mask(*rule),
+                    Some(restorer) => mask_and_scores(inference, image.dim(), *rule, restorer),
+                };
                 Ok((mask.map_err(|error| error.in_stage("one_stage"))?, None))
             }
             Stages::TwoStage { coarse_size, cascade, window, .. } => {
@@ -167,13 +215,37 @@ impl Bundle {
                     .init(*coarse_size, window)?
                     .infer(image.view(), geometry, &self.device)
                     .progress(progress)
+                    .with_probabilities(restorer.is_some())
                     .predict(&mut forward(0), &mut forward(1))?;
+                if let Some(restorer) = restorer {
+                    let probabilities = found.probabilities.unwrap_or_else(|| self.background(image.dim()));
+                    restorer.take(0, 0, &probabilities.view());
+                }
                 let (from, to) = (Dhw::from(image.dim()), Dhw::from(found.coarse.dim()));
                 let coarse = Volume::new(found.coarse, geometry.resized(from, to));
                 Ok((found.mask, Some((coarse, found.report))))
             }
         }
     }
+}
+
+/// Labels of an image, whose probabilities go to the restorer.
+fn mask_and_scores(
+    inference: Inference<'_>,
+    (_, d, h, w): (usize, usize, usize, usize),
+    rule: MaskRule,
+    restorer: &mut ScoreRestorer,
+) -> Result<Array3<u8>, InferenceError> {
+    let mut mask = Array3::zeros((d, h, w));
+    inference.slabs(&mut |mut slab: ScoreSlab<'_>| {
+        let labels = slab.labels(rule)?;
+        let (axis, planes) = (Axis(slab.axis), slab.start..slab.start + labels.len_of(Axis(slab.axis)));
+        mask.slice_axis_mut(axis, planes.into()).assign(&labels);
+        slab.make_probabilities(Probabilities::usual(slab.scores.len_of(Axis(0))));
+        restorer.take(slab.axis, slab.start, &slab.scores.view());
+        Ok(())
+    })?;
+    Ok(mask)
 }
 
 pub(crate) fn volumes_ml(mask: &Volume<u8>) -> BTreeMap<u8, f64> {

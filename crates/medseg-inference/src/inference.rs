@@ -194,7 +194,7 @@ impl<'a> Inference<'a> {
         take: &mut dyn FnMut(ScoreSlab<'_>) -> Result<(), InferenceError>,
     ) -> Result<(), InferenceError> {
         let plan = self.plan()?;
-        let mut sink = SlabSink::new(plan.shape(), plan.order()[0], take);
+        let mut sink = SlabSink::new(plan.shape(), plan.order()[0], self.scores(), take);
         if !self.run(&plan, None, &mut sink)? {
             return Err(InferenceError::EmptyRegion);
         }

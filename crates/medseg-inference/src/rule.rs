@@ -40,11 +40,16 @@ impl MaskRule {
     /// [`InferenceError::Parameter`] for a threshold outside 0..=1, [`InferenceError::TooManyClasses`] for more than 256
     /// channels, [`InferenceError::EmptyImage`] for none.
     pub fn apply(&self, logits: &ArrayView4<f32>) -> Result<Array3<u8>, InferenceError> {
+        self.apply_to(logits, Scores::Logits)
+    }
+
+    /// As [`apply`](Self::apply), for logits or probabilities.
+    pub(crate) fn apply_to(&self, logits: &ArrayView4<f32>, scores: Scores) -> Result<Array3<u8>, InferenceError> {
         let (channels, d, h, w) = logits.dim();
         if channels == 0 {
             return Err(InferenceError::EmptyImage { channels, shape: Dhw { d, h, w } });
         }
-        let reducer = Reducer::new(*self, Scores::Logits, channels)?;
+        let reducer = Reducer::new(*self, scores, channels)?;
         let mut mask = Array3::zeros((d, h, w));
         mask.axis_iter_mut(Axis(0)).into_par_iter().zip(logits.axis_iter(Axis(1))).for_each(|(mut plane, logits)| {
             let (mut scores, mut labels, mut best) = (vec![0.0; w], vec![0; w], reducer.best(w));

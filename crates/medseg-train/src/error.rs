@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use medseg_bundle::BundleError;
+use medseg_bundle::{BundleError, NetworkConfigError};
 use medseg_data::DataError;
 use medseg_files::LockError;
 use medseg_inference::InferenceError;
@@ -12,7 +12,6 @@ use medseg_optim::OptimError;
 use medseg_phantom::PhantomError;
 use medseg_report::ReportError;
 use medseg_transforms::TransformError;
-use medseg_unet::UNetError;
 use medseg_volume::VolumeError;
 
 /// An error of this crate; each message is one sentence that names the file, case or setting that failed, and leaves
@@ -121,9 +120,9 @@ pub enum TrainError {
     /// The phantom set.
     #[error(transparent)]
     Phantom(#[from] PhantomError),
-    /// Networks and their weight files.
+    /// Settings of a network.
     #[error(transparent)]
-    UNet(#[from] UNetError),
+    NetworkConfig(#[from] NetworkConfigError),
     /// Losses.
     #[error(transparent)]
     Loss(Box<LossError>),

@@ -19,8 +19,8 @@ fn init(config: &UNetConfig, seed: u64) -> UNet {
 
 fn two_stage() -> Bundle {
     let stages = Stages::TwoStage {
-        coarse: network(1),
-        fine: network(3),
+        coarse: network(1).into(),
+        fine: network(3).into(),
         coarse_size: Dhw::splat(8),
         cascade: CascadeConfig::safe(),
         window: SlidingWindowConfig::new(Dhw::splat(16)),
@@ -182,9 +182,10 @@ fn a_folder_that_is_no_bundle_is_neither_opened_nor_replaced() {
 #[test]
 fn networks_that_are_not_those_of_the_settings_are_refused() {
     let window = SlidingWindowConfig::new(Dhw::splat(8));
-    let config = BundleConfig::new("a", Stages::OneStage { network: network(1), window, rule: MaskRule::default() });
+    let config =
+        BundleConfig::new("a", Stages::OneStage { network: network(1).into(), window, rule: MaskRule::default() });
     let device = Device::flex();
     assert!(Bundle::new(config.clone(), vec![init(&network(2), 1)], &device).is_err());
-    assert!(Bundle::new(config.clone(), vec![], &device).is_err());
+    assert!(Bundle::new(config.clone(), Vec::<medseg_bundle::StageNetwork>::new(), &device).is_err());
     assert!(Bundle::new(config, vec![init(&network(1), 1)], &device).is_ok());
 }

@@ -1,7 +1,7 @@
 //! Predictions of bundles: the same voxels in the same places, whatever way an image's axes point.
 
 use burn::tensor::{Device, Tensor};
-use medseg_bundle::{Bundle, BundleConfig, NoProgress, PostProcessing, Preprocessing, Stages};
+use medseg_bundle::{Bundle, BundleConfig, NoProgress, PostProcessing, Preprocessing, Stages, Wanted};
 use medseg_inference::{
     BeyondMask, CascadeConfig, Dhw, LabelInterpolation, MaskRule, PostStep, SlidingWindowConfig, Stitch, restore_labels,
 };
@@ -27,12 +27,12 @@ fn bundle(orientation: Option<Orientation>, two_stage: bool) -> Bundle {
     let network = UNetConfig { channels: vec![2, 2, 4], ..UNetConfig::default() };
     let window = SlidingWindowConfig::new(Dhw { d: 8, h: 16, w: 16 });
     let networks = (1..=1 + u64::from(two_stage)).map(|seed| network.init_seeded(seed, &Device::flex()).unwrap());
-    let networks = networks.collect();
+    let networks: Vec<_> = networks.collect();
     let stages = if two_stage {
         let (coarse_size, cascade) = (Dhw::splat(8), CascadeConfig::safe());
-        Stages::TwoStage { coarse: network.clone(), fine: network, coarse_size, cascade, window }
+        Stages::TwoStage { coarse: network.clone().into(), fine: network.into(), coarse_size, cascade, window }
     } else {
-        Stages::OneStage { network, window, rule: MaskRule::default() }
+        Stages::OneStage { network: network.into(), window, rule: MaskRule::default() }
     };
     let mut config = BundleConfig::new("test", stages);
     config.preprocessing.orientation = orientation;
@@ -144,10 +144,13 @@ fn post_processing_is_part_of_the_bundle() {
 fn of_classes(channels: [usize; 2], change: impl FnOnce(&mut BundleConfig)) -> Bundle {
     let [coarse, fine] =
         channels.map(|out_channels| UNetConfig { channels: vec![2, 2, 4], out_channels, ..UNetConfig::default() });
-    let networks = [&coarse, &fine].map(|network| network.init_seeded(5, &Device::flex()).unwrap()).into();
+    let networks = [&coarse, &fine].map(|network| network.init_seeded(5, &Device::flex()).unwrap());
     let (coarse_size, cascade) = (Dhw::splat(8), CascadeConfig::safe());
     let window = SlidingWindowConfig::new(Dhw { d: 8, h: 16, w: 16 });
-    let mut config = BundleConfig::new("test", Stages::TwoStage { coarse, fine, coarse_size, cascade, window });
+    let mut config = BundleConfig::new(
+        "test",
+        Stages::TwoStage { coarse: coarse.into(), fine: fine.into(), coarse_size, cascade, window },
+    );
     change(&mut config);
     Bundle::new(config, networks, &Device::flex()).unwrap()
 }
@@ -226,5 +229,100 @@ fn an_image_without_voxels_is_an_error() {
     for two_stage in [false, true] {
         assert!(bundle(None, two_stage).predict(&empty, &mut NoProgress).is_err());
         assert!(bundle(None, two_stage).plan(empty.shape(), &empty.geometry).is_err());
+    }
+}
+
+const EVERYTHING: Wanted = Wanted { probabilities: true, entropy: true, spread: false, certainty: true };
+
+/// The label that probabilities of one voxel give.
+fn label_of(p: &[f32]) -> u8 {
+    let largest = |best: usize, class: usize| if p[class] > p[best] { class } else { best };
+    if p.len() == 1 { u8::from(p[0] >= 0.5) } else { (1..p.len()).fold(0, largest) as u8 }
+}
+
+#[test]
+fn probabilities_entropy_and_certainty_are_those_of_the_mask_which_they_do_not_change() {
+    let bundles: [&dyn Fn() -> Bundle; 4] =
+        [&|| bundle(None, false), &|| bundle(None, true), &|| of_classes([1, 4], |_| {}), &|| {
+            of_classes([4, 4], |_| {})
+        }];
+    for made in bundles {
+        let plain = made().predict(&image(), &mut NoProgress).unwrap();
+        assert!(plain.probabilities.is_none() && plain.entropy.is_none() && plain.certainty.is_none());
+        let bundle = made().with_wanted(EVERYTHING);
+        let found = bundle.predict(&image(), &mut NoProgress).unwrap();
+        assert_eq!((&found.mask, &found.coarse), (&plain.mask, &plain.coarse));
+        let (probabilities, entropy) = (found.probabilities.unwrap(), found.entropy.unwrap());
+        assert_eq!(entropy.geometry, image().geometry);
+        let nats = |p: f64| if p > 0.0 { -p * p.ln() } else { 0.0 };
+        let (mut sums, mut differing) = ([0.0; 3], 0);
+        for ((z, y, x), label) in found.mask.data.indexed_iter() {
+            let p: Vec<f32> = probabilities.slice(ndarray::s![.., z, y, x]).iter().map(|p| p.to_f32()).collect();
+            if p.len() > 1 {
+                assert!((p.iter().sum::<f32>() - 1.0).abs() < 2e-3, "{p:?}");
+            }
+            differing += usize::from(label_of(&p) != *label);
+            let rest = if p.len() == 1 { nats(f64::from(1.0 - p[0])) } else { 0.0 };
+            let expected = p.iter().map(|p| nats(f64::from(*p))).sum::<f64>() + rest;
+            assert!((f64::from(entropy.data[[z, y, x]]) - expected).abs() < 5e-3);
+            if *label > 0 {
+                let chosen = p[if p.len() == 1 { 0 } else { usize::from(*label) }];
+                sums = [sums[0] + 1.0, sums[1] + f64::from(chosen), sums[2] + expected];
+            }
+        }
+        // f16 rounds probabilities of neighbouring classes to the same number now and then.
+        assert!(differing * 500 <= found.mask.data.len(), "{differing}");
+        let certainty = found.certainty.unwrap();
+        assert!(sums[0] > 0.0 && (certainty.voxels as f64 - sums[0]).abs() <= differing as f64);
+        assert!((certainty.mean_probability - sums[1] / sums[0]).abs() < 2e-3);
+        assert!((certainty.mean_entropy - sums[2] / sums[0]).abs() < 1e-2);
+        // Beyond the box of a cascade there is nothing but background.
+        if let Some(cascade) = &found.report.cascade {
+            let (start, end) = (cascade.roi.start, cascade.roi.end());
+            let outside = |z: usize, y: usize, x: usize| {
+                let beyond = |at: usize, start: isize, end: isize| !(start..end).contains(&(at as isize));
+                beyond(z, start.d, end.d) || beyond(y, start.h, end.h) || beyond(x, start.w, end.w)
+            };
+            let background = if probabilities.dim().0 == 1 { 0.0 } else { 1.0 };
+            for ((z, y, x), p) in probabilities.index_axis(Axis(0), 0).indexed_iter() {
+                assert!(!outside(z, y, x) || p.to_f32() == background, "{:?}", [z, y, x]);
+            }
+        }
+        let (shape, geometry) = (image().shape(), image().geometry);
+        let [with, without] = [bundle, made()].map(|bundle| bundle.plan(shape, &geometry).unwrap().memory);
+        assert!(with.extras > 0 && with.total() == without.total() + with.extras);
+    }
+}
+
+#[test]
+fn turned_and_resampled_images_get_probabilities_on_their_own_grid() {
+    let mut config = bundle(Some(Orientation::RAS), false).config().clone();
+    config.preprocessing.spacing_mm = Some(Dhw { d: 2.0, h: 1.1, w: 0.8 });
+    let network = UNetConfig { channels: vec![2, 2, 4], ..UNetConfig::default() };
+    let networks = [network.init_seeded(1, &Device::flex()).unwrap()];
+    let bundle = Bundle::new(config, networks, &Device::flex()).unwrap().with_wanted(EVERYTHING);
+    let straight = bundle.predict(&image(), &mut NoProgress).unwrap().probabilities.unwrap();
+    for orientation in ["LPS", "SAR", "PIL"] {
+        let turned = image().reoriented(orientation.parse().unwrap());
+        let found = bundle.predict(&turned, &mut NoProgress).unwrap();
+        let class =
+            Volume::new(found.probabilities.unwrap().index_axis(Axis(0), 0).to_owned(), turned.geometry.clone());
+        let back = class.reoriented(Orientation::RAS).data;
+        let apart =
+            back.iter().zip(straight.index_axis(Axis(0), 0)).filter(|(a, b)| (a.to_f32() - b.to_f32()).abs() > 1e-3);
+        assert_eq!(apart.count(), 0, "{orientation}");
+    }
+}
+
+#[test]
+fn mirrored_windows_change_probabilities_and_give_one_mask_with_them_and_without() {
+    for two_stage in [false, true] {
+        let bundle = bundle(None, two_stage).with_mirror(Dhw::splat(true)).with_wanted(EVERYTHING);
+        let plain = self::bundle(None, two_stage).with_wanted(EVERYTHING);
+        let of = |bundle: &Bundle| bundle.predict(&image(), &mut NoProgress).unwrap();
+        assert_ne!(of(&bundle).probabilities, of(&plain).probabilities);
+        let masks = [bundle, self::bundle(None, two_stage).with_mirror(Dhw::splat(true))];
+        let [with, without] = masks.map(|bundle| of(&bundle).mask);
+        assert_eq!(with, without);
     }
 }

@@ -23,7 +23,8 @@ fn window() -> SlidingWindowConfig {
 /// Opens settings of schema 1 with weights of these stages.
 fn opened(stages: Stages, mut old: Value) -> BundleConfig {
     let (folder, device) = (tempfile::tempdir().unwrap(), Device::flex());
-    let networks = stages.networks().iter().map(|(_, config)| config.init_seeded(1, &device).unwrap()).collect();
+    let networks: Vec<_> =
+        stages.networks().iter().map(|(_, config)| config.init_seeded(1, &device).unwrap()).collect();
     let path = folder.path().join("bundle");
     Bundle::new(BundleConfig::new("weights", stages), networks, &device).unwrap().save(&path).unwrap();
     let file = path.join(CONFIG_FILE);
@@ -38,12 +39,18 @@ fn opened(stages: Stages, mut old: Value) -> BundleConfig {
 }
 
 fn two_stages(cascade: CascadeConfig) -> Stages {
-    Stages::TwoStage { coarse: network(), fine: network(), coarse_size: Dhw::splat(48), cascade, window: window() }
+    Stages::TwoStage {
+        coarse: network().into(),
+        fine: network().into(),
+        coarse_size: Dhw::splat(48),
+        cascade,
+        window: window(),
+    }
 }
 
 #[test]
 fn a_bundle_of_one_stage_of_schema_1_opens() {
-    let stages = Stages::OneStage { network: network(), window: window(), rule: MaskRule::default() };
+    let stages = Stages::OneStage { network: network().into(), window: window(), rule: MaskRule::default() };
     let config = opened(stages.clone(), serde_json::from_str(ONE_STAGE).unwrap());
     assert_eq!((config.schema, config.stages), (BUNDLE_SCHEMA, stages));
     assert_eq!(config.preprocessing.orientation, Some(Orientation::RAS));

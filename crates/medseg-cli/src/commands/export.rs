@@ -106,8 +106,7 @@ fn of_bundle(bundle: &Bundle) -> Result<Vec<Exported>, CliError> {
     for (name, network) in bundle.named_networks() {
         let architecture = network.config().architecture().map_err(|error| described(&error))?;
         let graph = architecture.graph().map_err(|error| described(&error))?;
-        let tensors = network.named_parameters().into_iter().chain(network.named_statistics()).collect();
-        networks.push(Exported { name: name.to_owned(), graph, tensors });
+        networks.push(Exported { name: name.to_owned(), graph, tensors: network.named_tensors() });
     }
     Ok(networks)
 }

@@ -33,6 +33,23 @@ fn an_experiment_and_a_prediction() {
         assert_eq!(read_label(&mask).unwrap().shape(), read_image(&image).unwrap().shape());
         assert_eq!(read_info(&mask).unwrap().geometry, read_info(&image).unwrap().geometry);
 
+        // Probabilities and how certain they are, beside the same mask.
+        let classes = data.path("classes");
+        let more = ["--json", "--certainty", "--probability-bits", "8", "--save-probabilities"];
+        let mut certain = medseg("predict");
+        certain.args([&out, &image, &data.path("same.nii.gz")]).args(more).arg(&classes);
+        let output = certain.arg("--save-entropy").arg(data.path("entropy.nii.gz")).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!((0.0..=1.0).contains(&result["certainty"]["mean_probability"].as_f64().unwrap()));
+        let p = read_image(classes.join("01_foreground.nii.gz")).unwrap();
+        let entropy = read_image(data.path("entropy.nii.gz")).unwrap();
+        assert_eq!((p.shape(), entropy.shape()), (read_image(&image).unwrap().shape(), p.shape()));
+        assert_eq!(read_info(classes.join("01_foreground.nii.gz")).unwrap().datatype, medseg_volume::Datatype::U8);
+        assert_eq!(read_label(data.path("same.nii.gz")).unwrap(), read_label(&mask).unwrap());
+        let refused = medseg("predict").args([&out, &image, &mask]).args(["--temperature", "2"]).output().unwrap();
+        assert_fails(&refused, 2, "--temperature");
+
         // The bundle needs nothing of the run.
         let (bundle, again) = (data.path("bundle"), data.path("again.nii.gz"));
         fs::rename(out.join("bundle"), &bundle).unwrap();
@@ -44,6 +61,30 @@ fn an_experiment_and_a_prediction() {
         fs::write(bundle.join("bundle.json"), "{}").unwrap();
         assert_fails(&predict(&bundle), 1, "bundle.json");
     }
+}
+
+#[test]
+fn a_described_network_trains_predicts_and_leaves_as_onnx() {
+    let data = Data::new();
+    let output = data.run("one-stage", &["--network", "unet++"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let out = data.path("out");
+    let text = fs::read_to_string(out.join("config.json")).unwrap();
+    let settings: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(settings["settings"]["fine"]["network"]["stages"][0]["name"], "x0_0");
+    let (image, mask) = (data.path("data/image/phantom_005.nii.gz"), data.path("mask.nii.gz"));
+    let predict = medseg("predict").args([&out, &image, &mask]).output().unwrap();
+    assert!(predict.status.success(), "{}", stderr(&predict));
+    assert_eq!(read_label(&mask).unwrap().shape(), read_image(&image).unwrap().shape());
+    let onnx = data.path("onnx");
+    let export = medseg("export").arg("--onnx").args([&out, &onnx]).output().unwrap();
+    assert!(export.status.success(), "{}", stderr(&export));
+    // The same network out of a file; its channels are its own.
+    let file = data.path("network.json");
+    fs::write(&file, settings["settings"]["fine"]["network"].to_string()).unwrap();
+    let network = ["--network", file.to_str().unwrap()];
+    assert_fails(&data.run("one-stage", &network), 1, "--channels");
+    assert_fails(&data.run("one-stage", &["--network", "transformer"]), 1, "transformer");
 }
 
 /// A limit on the size of files stands for a full disk: writing fails in the middle.

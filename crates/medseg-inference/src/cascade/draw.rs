@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 
 use burn::tensor::Device;
-use medseg_transforms::BoxDhw;
+use medseg_transforms::{BoxDhw, Probabilities};
 use medseg_volume::Dhw;
-use ndarray::{ArrayView3, Axis, s};
+use ndarray::{Array4, ArrayView3, Axis, s};
 
 use super::config::Growth;
 use super::output::{CascadeOutput, FallbackReason};
@@ -14,6 +14,7 @@ use crate::error::InferenceError;
 use crate::predictor::Predictor;
 use crate::progress::Progress;
 use crate::rule::MaskRule;
+use crate::sink::{ScoreSlab, room};
 use crate::window::SlidingWindow;
 
 /// One case's second stage.
@@ -24,6 +25,8 @@ pub(super) struct Drawing<'a, 'n> {
     pub device: &'a Device,
     pub network: &'n mut dyn Predictor,
     pub progress: Option<&'a mut dyn Progress>,
+    /// Probabilities are wanted beside the labels.
+    pub probabilities: bool,
 }
 
 impl Drawing<'_, '_> {
@@ -39,10 +42,14 @@ impl Drawing<'_, '_> {
                 .as_mut()
                 .map_or(ControlFlow::Continue(()), |listener| listener.report(before + done, before + total))
         };
-        self.window
-            .infer(self.image.slice(part).insert_axis(Axis(0)), self.device, &mut *self.network)
-            .progress(&mut count)
-            .mask_into(self.rule, output.mask.slice_mut(part))?;
+        let image = self.image.slice(part).insert_axis(Axis(0));
+        let inference = self.window.infer(image, self.device, &mut *self.network).progress(&mut count);
+        if self.probabilities {
+            let rule = self.rule;
+            inference.slabs(&mut |slab| take(slab, rule, output, start))?;
+        } else {
+            inference.mask_into(self.rule, output.mask.slice_mut(part))?;
+        }
         output.report.windows += windows;
         Ok(())
     }
@@ -77,4 +84,37 @@ impl Drawing<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// Writes labels and probabilities of a slab of the box that starts at `start`.
+fn take(
+    mut slab: ScoreSlab<'_>,
+    rule: MaskRule,
+    output: &mut CascadeOutput,
+    start: Dhw<isize>,
+) -> Result<(), InferenceError> {
+    let labels = slab.labels(rule)?;
+    let classes = slab.scores.len_of(Axis(0));
+    slab.make_probabilities(Probabilities::usual(classes));
+    let shape = Dhw::from(output.mask.dim());
+    let probabilities = match &mut output.probabilities {
+        Some(probabilities) => probabilities,
+        none => none.insert(background(classes, shape)?),
+    };
+    let mut from = start.to_array();
+    from[slab.axis] += slab.start as isize;
+    let (from, size) = (Dhw::from(from), Dhw::from(labels.dim()));
+    let Dhw { d, h, w } = from.zip(size).map(|(from, size)| from as usize..from as usize + size);
+    output.mask.slice_mut(s![d.clone(), h.clone(), w.clone()]).assign(&labels);
+    probabilities.slice_mut(s![.., d, h, w]).assign(&slab.scores);
+    Ok(())
+}
+
+/// Probability 1 of the background, which is class 0 of several.
+fn background(classes: usize, shape: Dhw<usize>) -> Result<Array4<f32>, InferenceError> {
+    let mut probabilities = room(classes, shape)?;
+    if classes > 1 {
+        probabilities.index_axis_mut(Axis(0), 0).fill(1.0);
+    }
+    Ok(probabilities)
 }

@@ -45,6 +45,7 @@ pub struct CascadeInference<'a> {
     pub(super) voxel_mm3: f64,
     pub(super) device: &'a Device,
     pub(super) progress: Option<&'a mut dyn Progress>,
+    pub(super) probabilities: bool,
 }
 
 impl<'a> CascadeInference<'a> {
@@ -52,6 +53,12 @@ impl<'a> CascadeInference<'a> {
     /// rises when the box grows. The listener may stop the inference.
     pub fn progress(mut self, progress: &'a mut dyn Progress) -> Self {
         self.progress = Some(progress);
+        self
+    }
+
+    /// Asks for the fine network's probabilities too, in [`CascadeOutput::probabilities`]; 4 bytes a class and voxel of the image.
+    pub fn with_probabilities(mut self, wanted: bool) -> Self {
+        self.probabilities = wanted;
         self
     }
 
@@ -90,13 +97,15 @@ impl<'a> CascadeInference<'a> {
     /// Failures of the network, an output of another shape than its input, or [`InferenceError::Cancelled`].
     pub fn draw(mut self, located: Located, fine: &mut dyn Predictor) -> Result<CascadeOutput, InferenceError> {
         let Located { coarse, report: found } = located;
-        let mut output = CascadeOutput { mask: Array3::zeros(self.image.dim()), coarse, report: found };
+        let mut output =
+            CascadeOutput { mask: Array3::zeros(self.image.dim()), coarse, probabilities: None, report: found };
         if output.report.roi.size.voxels() == 0 {
             report(&mut self.progress, 1, 1)?;
             return Ok(output);
         }
-        let Self { config, window, image, planes, device, progress, .. } = self;
-        let mut drawing = Drawing { window, rule: config.rule, image, device, network: fine, progress };
+        let Self { config, window, image, planes, device, progress, probabilities, .. } = self;
+        let rule = config.rule;
+        let mut drawing = Drawing { window, rule, image, device, network: fine, progress, probabilities };
         let drawn = drawing.draw(&mut output).and_then(|()| match config.growth {
             Some(growth) => drawing.follow(growth, planes, &mut output),
             None => Ok(()),

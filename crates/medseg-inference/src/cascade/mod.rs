@@ -108,6 +108,16 @@ impl Cascade {
     ) -> CascadeInference<'a> {
         let (config, coarse_size, window) = (self.config, self.coarse_size, self.window);
         let (planes, voxel_mm3) = (geometry.plane_spacing(), geometry.voxel_volume_mm3());
-        CascadeInference { config, coarse_size, window, image, planes, voxel_mm3, device, progress: None }
+        CascadeInference {
+            config,
+            coarse_size,
+            window,
+            image,
+            planes,
+            voxel_mm3,
+            device,
+            progress: None,
+            probabilities: false,
+        }
     }
 }

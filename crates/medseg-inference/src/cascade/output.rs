@@ -4,7 +4,7 @@ use std::fmt;
 
 use medseg_transforms::{BoxDhw, resize_nearest_exact};
 use medseg_volume::Dhw;
-use ndarray::Array3;
+use ndarray::{Array3, Array4};
 use serde::{Deserialize, Serialize};
 
 /// Reason why the whole image was searched instead of a box.
@@ -76,6 +76,9 @@ pub struct CascadeOutput {
     pub mask: Array3<u8>,
     /// Labels of the coarse network on the coarse grid, without spurious components.
     pub coarse: Array3<u8>,
+    /// Probabilities of the fine network `[class, depth, height, width]` on the grid of the input, if they are
+    /// [wanted](crate::CascadeInference::with_probabilities): outside the report's `roi` those of the background.
+    pub probabilities: Option<Array4<f32>>,
     /// Boxes, volumes and fallbacks.
     pub report: CascadeReport,
 }

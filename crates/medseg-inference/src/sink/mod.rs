@@ -65,7 +65,7 @@ fn ranges(finished: &BoxDhw) -> Dhw<Range<usize>> {
 }
 
 /// Room for a value of every class and voxel.
-fn room<T: Clone + Default>(channels: usize, shape: Dhw<usize>) -> Result<Array4<T>, InferenceError> {
+pub(crate) fn room<T: Clone + Default>(channels: usize, shape: Dhw<usize>) -> Result<Array4<T>, InferenceError> {
     let len = shape.to_array().into_iter().try_fold(channels, usize::checked_mul);
     match len.and_then(|len| len.checked_mul(size_of::<T>())) {
         Some(bytes) if bytes <= isize::MAX as usize => {

@@ -1,12 +1,14 @@
 //! Scores of all classes, a few planes at a time.
 
 use burn::tensor::Tensor;
-use medseg_transforms::BoxDhw;
+use medseg_transforms::{BoxDhw, Probabilities};
 use medseg_volume::Dhw;
-use ndarray::{Array4, ArrayViewMut3, ArrayViewMut4, Axis, s};
+use ndarray::{Array3, Array4, ArrayViewMut3, ArrayViewMut4, Axis, s};
 
 use super::{PlaneSink, Reduced, Sink, contiguous, ranges, room};
 use crate::error::InferenceError;
+use crate::probabilities::to_probabilities;
+use crate::rule::{MaskRule, Scores};
 
 /// Averaged scores of neighbouring planes of an image.
 #[derive(Debug)]
@@ -18,6 +20,25 @@ pub struct ScoreSlab<'a> {
     pub start: usize,
     /// `[class, depth, height, width]`, whole but along `axis`; to be changed at will.
     pub scores: ArrayViewMut4<'a, f32>,
+    kind: Scores,
+}
+
+impl ScoreSlab<'_> {
+    /// Labels of the slab `[depth, height, width]`; equal to those of [`Inference::mask`](crate::Inference::mask).
+    ///
+    /// # Errors
+    /// As [`MaskRule::apply`].
+    pub fn labels(&self, rule: MaskRule) -> Result<Array3<u8>, InferenceError> {
+        rule.apply_to(&self.scores.view(), self.kind)
+    }
+
+    /// Makes probabilities of logits; probabilities of mirrored windows stay as they are.
+    pub fn make_probabilities(&mut self, probabilities: Probabilities) {
+        if self.kind == Scores::Logits {
+            to_probabilities(&mut self.scores, probabilities);
+            self.kind = Scores::Probabilities;
+        }
+    }
 }
 
 /// Receives slabs in ascending order; together they are the whole image.
@@ -28,6 +49,7 @@ pub(crate) struct SlabSink<'a, 'b> {
     shape: Dhw<usize>,
     axis: usize,
     channels: usize,
+    kind: Scores,
     /// First plane and scores of the slab that is being filled.
     slab: Option<(usize, Array4<f32>)>,
     take: &'a mut TakeSlab<'b>,
@@ -36,8 +58,8 @@ pub(crate) struct SlabSink<'a, 'b> {
 
 impl<'a, 'b> SlabSink<'a, 'b> {
     /// For an image of `shape` whose windows are swept slowest along `axis`.
-    pub(crate) fn new(shape: Dhw<usize>, axis: usize, take: &'a mut TakeSlab<'b>) -> Self {
-        Self { shape, axis, channels: 0, slab: None, take, error: None }
+    pub(crate) fn new(shape: Dhw<usize>, axis: usize, kind: Scores, take: &'a mut TakeSlab<'b>) -> Self {
+        Self { shape, axis, channels: 0, kind, slab: None, take, error: None }
     }
 
     /// Hands on the last slab.
@@ -49,7 +71,7 @@ impl<'a, 'b> SlabSink<'a, 'b> {
     fn hand_on(&mut self) {
         let Some((start, mut scores)) = self.slab.take() else { return };
         if self.error.is_none() {
-            let slab = ScoreSlab { axis: self.axis, start, scores: scores.view_mut() };
+            let slab = ScoreSlab { axis: self.axis, start, scores: scores.view_mut(), kind: self.kind };
             self.error = (self.take)(slab).err();
         }
     }

@@ -265,7 +265,7 @@ impl ExperimentConfig {
             if labels.len() != stage.classes() {
                 return Err(TrainError::Config(format!(
                     "{name}.network.out_channels = {} makes {} classes, but data.labels names {} values: one for each class",
-                    stage.network.out_channels,
+                    stage.network.out_channels(),
                     stage.classes(),
                     labels.len()
                 )));
@@ -278,11 +278,14 @@ impl ExperimentConfig {
     }
 
     /// Tells the label values of `data.labels` apart: as many classes in the last stage, softmax and class numbers in its
-    /// loss. The coarse stage keeps looking for all of them as one.
+    /// loss. The coarse stage keeps looking for all of them as one. The
+    /// channels of a described network are left as they are.
     pub fn separate_classes(&mut self) {
         let channels = self.data.labels.len() + 1;
         if channels > 2 {
-            self.fine.network.out_channels = channels;
+            if let Some(network) = self.fine.network.as_unet_mut() {
+                network.out_channels = channels;
+            }
             self.fine.loss = self.fine.loss.clone().for_channels(channels);
         }
     }

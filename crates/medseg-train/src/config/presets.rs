@@ -77,7 +77,7 @@ impl Preset {
 
     fn reference_stages(self, experiment: Experiment) -> (Option<StageConfig>, StageConfig) {
         let stage = |block, input, lr, epochs| StageConfig {
-            network: UNetConfig { encoder: block, decoder: block, ..UNetConfig::default() },
+            network: UNetConfig { encoder: block, decoder: block, ..UNetConfig::default() }.into(),
             size: Dhw::splat(128),
             input,
             label_resize: LabelInterpolation::Nearest,
@@ -120,7 +120,7 @@ pub(crate) fn single_cosine_cycle(epochs: usize) -> ScheduleConfig {
 /// Settings that the presets share or never use.
 fn plain_stage() -> StageConfig {
     StageConfig {
-        network: UNetConfig::default(),
+        network: UNetConfig::default().into(),
         size: Dhw::splat(128),
         input: StageInput::Crops,
         label_resize: LabelInterpolation::NearestExact,
@@ -149,7 +149,7 @@ fn plain_stage() -> StageConfig {
 /// that the learning rate ends near its minimum.
 fn quick_stages(experiment: Experiment) -> (Option<StageConfig>, StageConfig) {
     let stage = |size, input, epochs| StageConfig {
-        network: UNetConfig { channels: vec![8, 16, 32, 64, 128], dropout: 0.1, ..UNetConfig::default() },
+        network: UNetConfig { channels: vec![8, 16, 32, 64, 128], dropout: 0.1, ..UNetConfig::default() }.into(),
         size: Dhw::splat(size),
         window: SlidingWindowConfig::new(Dhw::splat(size)).with_blend(Blend::gaussian()),
         input,

@@ -1,10 +1,10 @@
 //! The settings of one stage: a network, how it is fed, and how it is trained.
 
+use medseg_bundle::NetworkConfig;
 use medseg_inference::SlidingWindowConfig;
 use medseg_losses::{DeepSupervision, LevelWeights, LossError};
 use medseg_optim::{EmaConfig, Schedule, ScheduleConfig};
 use medseg_transforms::{LabelInterpolation, Pipeline, Step};
-use medseg_unet::UNetConfig;
 use medseg_volume::{Dhw, error_chain};
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +72,7 @@ pub enum BestBy {
 #[serde(deny_unknown_fields)]
 pub struct StageConfig {
     /// The network.
-    pub network: UNetConfig,
+    pub network: NetworkConfig,
     /// Training crop, or the size a whole image is resized to: voxels `[depth, height, width]`. See also `window.roi` and
     /// [`set_size`](Self::set_size).
     pub size: Dhw<usize>,
@@ -138,10 +138,10 @@ impl StageConfig {
         let fail = |what: String| Err(TrainError::Config(format!("{stage}.{what}")));
         let positive = |v: f64| v.is_finite() && v > 0.0;
         self.network.validate().map_err(|e| TrainError::Config(format!("{stage}.network: {}", error_chain(&e))))?;
-        if self.network.in_channels != 1 {
+        if self.network.in_channels() != 1 {
             return fail("network.in_channels must be 1: a case has one image".into());
         }
-        if self.network.out_channels == 2 {
+        if self.network.out_channels() == 2 {
             return fail("network.out_channels: one organ needs 1 channel, n classes and the background n + 1".into());
         }
         if self.size.to_array().contains(&0) {
@@ -157,7 +157,7 @@ impl StageConfig {
             return fail("validate_every must be at least 1".into());
         }
         self.optimizer.validate().or_else(|e| fail(format!("optimizer.{e}")))?;
-        self.loss.validate(self.network.out_channels).or_else(|e| fail(format!("loss: {e}")))?;
+        self.loss.validate(self.network.out_channels()).or_else(|e| fail(format!("loss: {e}")))?;
         if !(self.orthogonality.is_finite() && self.orthogonality >= 0.0) {
             return fail(format!("orthogonality must be a factor that is not negative, not {}", self.orthogonality));
         }
@@ -197,18 +197,18 @@ impl StageConfig {
     }
 
     fn validate_deep_supervision(&self) -> Result<(), String> {
-        let levels = self.network.deep_supervision + 1;
+        let levels = self.network.outputs();
         let named = |e: LossError| format!("deep_supervision_weights: {}", error_chain(&e));
         let supervision = DeepSupervision::new(self.deep_supervision_weights.clone()).map_err(named)?;
         if levels == 1 {
             let given = matches!(self.deep_supervision_weights, LevelWeights::Given(_));
-            let unused = "deep_supervision_weights are given, but network.deep_supervision is 0";
+            let unused = "deep_supervision_weights are given, but the network has one output";
             return if given { Err(unused.into()) } else { Ok(()) };
         }
         supervision.weights(levels).map_err(named)?;
         let multiple = self.network.size_multiple();
-        if self.size.to_array().iter().any(|n| n % multiple != 0) {
-            return Err(format!("size must be multiples of {multiple} with deep_supervision"));
+        if self.size.to_array().into_iter().zip(multiple).any(|(n, of)| n % of != 0) {
+            return Err(format!("size must be multiples of {multiple:?} with deep supervision"));
         }
         Ok(())
     }
@@ -221,7 +221,7 @@ impl StageConfig {
     /// Classes of the network, the background left out; 1 for a network of one output channel.
     #[must_use]
     pub fn classes(&self) -> usize {
-        self.network.out_channels.max(2) - 1
+        self.network.out_channels().max(2) - 1
     }
 
     /// Sets the training crop and the prediction window, voxels.

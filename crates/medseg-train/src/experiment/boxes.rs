@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
+use medseg_bundle::StageNetwork;
 use medseg_data::Case;
 use medseg_report::RunFolder;
 use medseg_transforms::BoxDhw;
-use medseg_unet::load_weights;
 use ndarray::Axis;
 
 use crate::cases::Samples;
@@ -31,7 +31,7 @@ pub(super) fn predicted_boxes(
         let reason = format!("fine.boxes = \"predicted\" needs the coarse stage's {}", weights.display());
         return Err(TrainError::NotARun { path: out.to_path_buf(), reason });
     }
-    let network = load_weights(&weights, device)?.with_precision(config.precision);
+    let network = StageNetwork::load(&coarse.network, &weights, device)?.with_precision(config.precision);
     let cascade = config.cascade.init(coarse.size, &config.fine.window)?;
     observer.begin("boxes of the coarse stage", cases.len());
     let mut boxes = BTreeMap::new();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use medseg_unet::{Precision, describe};
+use medseg_unet::Precision;
 
 use super::RunRequest;
 use super::dataset::Dataset;
@@ -31,7 +31,7 @@ pub(crate) fn plan_text(request: &RunRequest, data: &Dataset) -> Result<String, 
 
 fn stage_text(name: &str, stage: &StageConfig, data: &Dataset) -> Result<String, TrainError> {
     let batch = if stage.input == StageInput::Whole { 1 } else { stage.crops.samples };
-    let network = describe(&stage.network, stage.size.to_array())?;
+    let network = stage.network.cost(stage.size.to_array())?;
     let steps = data.split.train.len() * stage.epochs;
     let mut text = format!("stage {name}:");
     let _ = write!(
@@ -39,7 +39,7 @@ fn stage_text(name: &str, stage: &StageConfig, data: &Dataset) -> Result<String,
         "\n  network: {} parameters, {:.1} GFLOP and {:.0} MiB of activations a forward pass of {}",
         network.parameters,
         network.flops as f64 / 1e9,
-        network.activation_bytes as f64 / MIB,
+        network.saved as f64 / MIB,
         stage.size
     );
     let _ = write!(
@@ -77,8 +77,8 @@ pub(crate) fn memory_shortages(request: &RunRequest, free: u64) -> Result<Vec<St
 /// Bytes that one training step in f32 saves for backward.
 fn step_bytes(stage: &StageConfig) -> Result<u64, TrainError> {
     let batch = if stage.input == StageInput::Whole { 1 } else { stage.crops.samples };
-    let network = describe(&stage.network, stage.size.to_array())?;
-    let saved = if stage.gradient.checkpointing { network.checkpointed_bytes } else { network.activation_bytes };
+    let network = stage.network.cost(stage.size.to_array())?;
+    let saved = if stage.gradient.checkpointing { network.checkpointed } else { network.saved };
     Ok(saved.saturating_mul(batch as u64))
 }
 

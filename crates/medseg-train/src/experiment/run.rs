@@ -9,7 +9,6 @@ use medseg_data::{Case, ContentHashes, DiskCache, mix};
 use medseg_device::{free_memory, reserved_bytes};
 use medseg_files::FolderLock;
 use medseg_report::{RunFolder, RunSummary};
-use medseg_unet::Norm;
 
 use super::boxes::predicted_boxes;
 use super::dataset::Dataset;
@@ -141,7 +140,7 @@ fn check_devices(config: &ExperimentConfig, devices: &[Device]) -> Result<(), Tr
                 "{name}.gradient.accumulate = {cases} is too few cases a step for {count} devices; use a multiple of {count}"
             )));
         }
-        if matches!(stage.network.norm, Norm::Batch { .. }) {
+        if stage.network.has_batch_norm() {
             return Err(TrainError::Config(format!(
                 "{name}.network.norm: batch norm does not work on several devices"
             )));

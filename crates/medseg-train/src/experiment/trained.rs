@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use medseg_bundle::{Bundle, CONFIG_FILE, Prediction};
+use medseg_bundle::{Bundle, CONFIG_FILE, Prediction, StageNetwork};
 use medseg_report::RunFolder;
-use medseg_unet::{Precision, load_weights};
+use medseg_unet::Precision;
 use medseg_volume::Volume;
 
 use super::export::bundle_config;
 use super::folder::RunRecord;
-use crate::config::ExperimentConfig;
+use crate::config::{ExperimentConfig, StageConfig};
 use crate::{Observer, TrainError, WindowProgress};
 
 /// The networks of a run with everything needed to segment a new image.
@@ -45,20 +45,19 @@ impl TrainedRun {
         }
         let record = RunRecord::read(folder)?;
         record.settings.validate()?;
-        let load = |stage: &str| {
+        let load = |(stage, config): (&str, &StageConfig)| {
             let path = RunFolder::new(folder).stage(stage).best_weights();
             if !path.is_file() {
                 return Err(not_a_run(format!("stage {stage} has no {} yet", path.display())));
             }
-            Ok(load_weights(&path, device)?)
+            Ok(StageNetwork::load(&config.network, &path, device)?)
         };
         let stages = record.settings.stages();
-        let networks = stages.into_iter().map(|(name, _)| load(name)).collect::<Result<Vec<_>, _>>()?;
+        let networks = stages.into_iter().map(load).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { bundle: Bundle::new(bundle_config(&record), networks, device)?, config: record.settings })
     }
 
-    /// The same run with the networks' products made in these numbers; see
-    /// [`UNet::with_precision`](medseg_unet::UNet::with_precision).
+    /// The same run with the networks' products made in these numbers; see [`Precision`].
     #[must_use]
     pub fn with_precision(self, precision: Precision) -> Self {
         Self { bundle: self.bundle.with_precision(precision), ..self }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
+use medseg_bundle::StageNetwork;
 use medseg_report::EpochRecord;
-use medseg_unet::UNet;
 use medseg_volume::error_chain;
 use serde::{Deserialize, Serialize};
 
@@ -40,9 +40,9 @@ pub(crate) struct StageState {
 
 /// Parts of a checkpoint besides the state.
 pub(super) struct Weights<'a> {
-    pub network: &'a UNet,
+    pub network: &'a StageNetwork,
     pub optimizer: &'a ModuleOptimizer,
-    pub average: Option<&'a UNet>,
+    pub average: Option<&'a StageNetwork>,
 }
 
 /// A complete checkpoint whose files are as they were written.
@@ -124,7 +124,7 @@ impl Checkpoints {
 fn write_checkpoint(folder: &Path, weights: &Weights<'_>, state: &StageState) -> Result<(), TrainError> {
     let broken =
         |name: &str, reason: String| TrainError::io("write", &folder.join(name), std::io::Error::other(reason));
-    let save = |network: &UNet, name: &str| {
+    let save = |network: &StageNetwork, name: &str| {
         network.clone().save_file(folder.join(name)).map_err(|e| broken(name, error_chain(&e)))
     };
     save(weights.network, NETWORK)?;
@@ -175,15 +175,15 @@ fn checksum(path: &Path) -> Result<String, TrainError> {
 /// Loads the network and the optimiser of a checkpoint folder into freshly made ones.
 pub(super) fn load(
     folder: &Path,
-    network: UNet,
+    network: StageNetwork,
     optimizer: ModuleOptimizer,
-) -> Result<(UNet, ModuleOptimizer), TrainError> {
+) -> Result<(StageNetwork, ModuleOptimizer), TrainError> {
     let optimizer = optimizer.load(folder.join(OPTIMIZER)).map_err(|e| broken(folder, OPTIMIZER, &error_chain(&e)))?;
     Ok((load_network(folder, NETWORK, network)?, optimizer))
 }
 
 /// Loads one of a checkpoint's networks into a freshly made one.
-pub(super) fn load_network(folder: &Path, name: &str, network: UNet) -> Result<UNet, TrainError> {
+pub(super) fn load_network(folder: &Path, name: &str, network: StageNetwork) -> Result<StageNetwork, TrainError> {
     network.try_load_file(folder.join(name)).map_err(|e| broken(folder, name, &error_chain(&e)))
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
-use medseg_unet::UNet;
+use medseg_bundle::StageNetwork;
 
 use super::objective::Objective;
 use crate::TrainError;
@@ -44,7 +44,12 @@ impl<'a> Devices<'a> {
     }
 
     /// Losses and gradients of the cases at the network's weights, in their order, on the first device.
-    pub fn work(&self, network: &UNet, objective: &Objective, cases: Vec<Work>) -> Result<Vec<Worked>, TrainError> {
+    pub fn work(
+        &self,
+        network: &StageNetwork,
+        objective: &Objective,
+        cases: Vec<Work>,
+    ) -> Result<Vec<Worked>, TrainError> {
         let used = self.devices.len().min(cases.len());
         if used <= 1 {
             let device = Self::training_device(&self.devices[0], self.checkpointing);
@@ -77,7 +82,7 @@ impl<'a> Devices<'a> {
 }
 
 fn one_share(
-    replica: &UNet,
+    replica: &StageNetwork,
     objective: &Objective,
     share: Vec<(usize, Work)>,
     device: &Device,
@@ -85,7 +90,7 @@ fn one_share(
     share.into_iter().map(|(at, case)| Ok((at, one_case(replica, objective, case, device)?))).collect()
 }
 
-fn one_case(network: &UNet, objective: &Objective, work: Work, device: &Device) -> Result<Worked, TrainError> {
+fn one_case(network: &StageNetwork, objective: &Objective, work: Work, device: &Device) -> Result<Worked, TrainError> {
     /// Dropout draws from a generator that all devices of a backend share: seeding it and the forward pass that draws from
     /// it are one. The backward passes of several devices run side by side.
     static GENERATOR: Mutex<()> = Mutex::new(());

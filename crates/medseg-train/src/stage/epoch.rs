@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
+use medseg_bundle::StageNetwork;
 use medseg_data::{Loader, LoaderOptions, epoch_order, mix};
 use medseg_optim::Schedule;
-use medseg_unet::UNet;
 
 use super::devices::{Devices, Work, Worked};
 use super::gradients::average;
@@ -139,7 +139,7 @@ impl StageRun<'_> {
     }
 
     /// Refuses to go on, and to save, with weights that are not numbers.
-    fn check_weights(&self, epoch: usize, network: &UNet) -> Result<(), TrainError> {
+    fn check_weights(&self, epoch: usize, network: &StageNetwork) -> Result<(), TrainError> {
         let mut sum = AbsoluteSum(None);
         network.valid().visit(&mut sum);
         let value = sum.0.map_or(Ok(0.0), |s| s.try_into_scalar::<f32>());

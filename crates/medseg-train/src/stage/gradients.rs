@@ -3,15 +3,15 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Tensor;
+use medseg_bundle::StageNetwork;
 use medseg_optim::{clip_global_norm, global_norm};
-use medseg_unet::UNet;
 
 use crate::TrainError;
 use crate::config::Clip;
 
 /// The mean of the cases' gradients, added up in the order given, limited, and the length it had before that.
 pub(super) fn average(
-    network: &UNet,
+    network: &StageNetwork,
     gradients: Vec<GradientsParams>,
     clip: Option<Clip>,
 ) -> Result<(GradientsParams, f32), TrainError> {
@@ -43,7 +43,7 @@ enum Change {
     Cut(f64),
 }
 
-fn change(gradients: &mut GradientsParams, network: &UNet, change: Change) {
+fn change(gradients: &mut GradientsParams, network: &StageNetwork, change: Change) {
     network.visit(&mut Changer { gradients, change });
 }
 
@@ -70,13 +70,13 @@ mod tests {
 
     use super::*;
 
-    fn network() -> UNet {
+    fn network() -> StageNetwork {
         let config = UNetConfig { channels: vec![2, 4], dropout: 0.0, ..UNetConfig::default() };
-        config.init_seeded(1, &Device::flex().autodiff()).unwrap()
+        StageNetwork::from(config.init_seeded(1, &Device::flex().autodiff()).unwrap())
     }
 
     /// Gradients of `factor` times the network's mean square output.
-    fn gradients(network: &UNet, factor: f64) -> GradientsParams {
+    fn gradients(network: &StageNetwork, factor: f64) -> GradientsParams {
         let x = Tensor::<5>::ones([1, 1, 4, 4, 4], &Device::flex().autodiff());
         let x = x.clone() * x.cumsum(4);
         let y = network.forward(x);
@@ -87,7 +87,7 @@ mod tests {
     #[derive(Default)]
     struct Numbers(Vec<f32>);
 
-    fn numbers(network: &UNet, gradients: &GradientsParams) -> Vec<f32> {
+    fn numbers(network: &StageNetwork, gradients: &GradientsParams) -> Vec<f32> {
         struct Collect<'a>(&'a GradientsParams, Numbers);
         impl ModuleVisitor for Collect<'_> {
             fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {

@@ -1,8 +1,8 @@
 //! The objective of a stage: its loss, over the outputs of deep supervision if there are any, and the penalty.
 
 use burn::tensor::Tensor;
+use medseg_bundle::StageNetwork;
 use medseg_losses::{DeepSupervision, module_orthogonality_penalty};
-use medseg_unet::UNet;
 
 use crate::TrainError;
 use crate::config::{Loss, StageConfig};
@@ -17,15 +17,15 @@ pub(super) struct Objective {
 
 impl Objective {
     pub fn of(config: &StageConfig) -> Result<Self, TrainError> {
-        let supervision = match config.network.deep_supervision {
-            0 => None,
+        let supervision = match config.network.outputs() {
+            1 => None,
             _ => Some(DeepSupervision::new(config.deep_supervision_weights.clone())?),
         };
         Ok(Self { loss: config.loss.init()?, supervision, orthogonality: config.orthogonality })
     }
 
     /// Images and targets `[batch, 1, depth, height, width]`; shape `[1]`.
-    pub fn forward(&self, network: &UNet, image: Tensor<5>, target: Tensor<5>) -> Tensor<1> {
+    pub fn forward(&self, network: &StageNetwork, image: Tensor<5>, target: Tensor<5>) -> Tensor<1> {
         let loss = match &self.supervision {
             Some(deep) => deep.forward(&network.forward_deep(image), &target, |l, t| self.loss.forward(l, t)),
             None => self.loss.forward(network.forward(image), target),

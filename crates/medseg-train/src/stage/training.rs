@@ -7,9 +7,10 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
+use medseg_bundle::StageNetwork;
 use medseg_optim::{Ema, EmaState, Schedule};
 use medseg_report::{EpochRecord, ScalarLog, StageFolder};
-use medseg_unet::{Precision, UNet, save_weights};
+use medseg_unet::Precision;
 
 use super::checkpoint::{AVERAGE, Weights, load, load_network};
 use super::devices::Devices;
@@ -44,16 +45,16 @@ pub(crate) struct StageRun<'a> {
 
 /// State of the training between epochs.
 pub(super) struct Progress {
-    pub network: UNet,
+    pub network: StageNetwork,
     pub optimizer: ModuleOptimizer,
     /// The moving average of the weights, if the settings want one.
-    pub average: Option<Ema<UNet>>,
+    pub average: Option<Ema<StageNetwork>>,
     state: StageState,
 }
 
 impl Progress {
     /// The network that is validated and saved: the average, if there is one.
-    fn best_candidate(&self) -> UNet {
+    fn best_candidate(&self) -> StageNetwork {
         self.average.as_ref().map_or_else(|| self.network.valid(), |average| average.average().clone())
     }
 }
@@ -185,7 +186,7 @@ impl StageRun<'_> {
         if let Some(score) = score.filter(|s| progress.state.best_score.is_none_or(|best| *s > best)) {
             progress.state.best_score = Some(score);
             progress.state.best_epoch = last.epoch;
-            save_weights(&progress.best_candidate(), self.folder.best_weights())?;
+            progress.best_candidate().save(self.folder.best_weights())?;
         }
         progress.state.average_updates = progress.average.as_ref().map_or(0, |average| average.state().updates);
         // The parts of an interrupted run are processes of their own.

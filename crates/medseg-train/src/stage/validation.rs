@@ -1,9 +1,9 @@
 //! Mean Dice of a stage over the validation cases.
 
 use burn::tensor::Tensor;
+use medseg_bundle::StageNetwork;
 use medseg_inference::{MaskRule, SlidingWindowConfig};
 use medseg_metrics::{EmptyPolicy, confusion_of_class, mean_ignoring_nan};
-use medseg_unet::UNet;
 use ndarray::{Array3, Axis};
 
 use super::StageRun;
@@ -24,7 +24,7 @@ pub(super) struct Validated {
 /// cases without foreground and those left out.
 pub(super) fn validate(
     run: &StageRun<'_>,
-    network: &UNet,
+    network: &StageNetwork,
     cases: &CaseSource,
     warn: bool,
     observer: &mut dyn Observer,
@@ -62,7 +62,7 @@ impl Validated {
     }
 }
 
-fn predict(run: &StageRun<'_>, network: &UNet, case: &TrainingCase) -> Result<Array3<u8>, TrainError> {
+fn predict(run: &StageRun<'_>, network: &StageNetwork, case: &TrainingCase) -> Result<Array3<u8>, TrainError> {
     let mut predictor = |windows: Tensor<5>| network.forward(windows);
     let window = match run.config.input {
         StageInput::Whole => SlidingWindowConfig::whole(case.image.dim().into()),

@@ -143,14 +143,14 @@ fn impossible_settings_are_named_before_anything_is_written() {
         ("overlap", |c| c.fine.window.overlap = medseg_volume::Dhw::splat(1.0)),
         ("lr", |c| c.fine.optimizer.lr = f64::NAN),
         ("size", |c| c.fine.size.d = 0),
-        ("channels", |c| c.fine.network.channels.clear()),
+        ("channels", |c| c.fine.network.as_unet_mut().unwrap().channels.clear()),
         ("deep_supervision", |c| {
-            c.fine.network.deep_supervision = 1;
+            c.fine.network.as_unet_mut().unwrap().deep_supervision = 1;
             c.fine.size = medseg_volume::Dhw::splat(18);
         }),
         ("loss", |c| {
             c.data.labels = vec![1, 2];
-            c.fine.network.out_channels = 3;
+            c.fine.network.as_unet_mut().unwrap().out_channels = 3;
         }),
         ("labels", |c| {
             c.data.labels = vec![1, 2, 3];

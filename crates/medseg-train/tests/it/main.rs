@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod configs;
+mod described;
 mod identity;
 mod options;
 mod outputs;

@@ -64,7 +64,7 @@ fn every_option_changes_the_training_and_leaves_it_finite() {
         ("accumulate", |c| c.fine.gradient.accumulate = 2),
         ("clip", |c| c.fine.gradient.clip = Some(Clip::Value { max: 1e-4 })),
         ("orthogonality", |c| c.fine.orthogonality = 1e-3),
-        ("deep supervision", |c| c.fine.network.deep_supervision = 1),
+        ("deep supervision", |c| c.fine.network.as_unet_mut().unwrap().deep_supervision = 1),
         ("ema", |c| c.fine.ema = Some(EmaConfig::default())),
     ];
     let folder = Folder::with_cases();
@@ -98,7 +98,7 @@ fn early_stopping_ends_a_stage_and_stays_ended_when_resumed() {
         c.fine.epochs = 12;
         // Too small a step to get anywhere: no epoch is better than the first validated one for long.
         c.fine.optimizer.lr = 1e-12;
-        c.fine.network.dropout = 0.0;
+        c.fine.network.as_unet_mut().unwrap().dropout = 0.0;
         c.fine.early_stopping = Some(EarlyStopping { patience: 3 });
     };
     let out = folder.run("stopped", settings);
@@ -184,8 +184,8 @@ fn two_classes_are_trained_validated_predicted_and_measured() {
         config.fine.epochs = 40;
         config.fine.schedule = ScheduleConfig::Polynomial(Polynomial { total_epochs: 40, power: 0.9 });
         config.fine.validate_every = 10;
-        config.fine.network.channels = vec![4, 8, 16];
-        config.fine.network.dropout = 0.0;
+        config.fine.network.as_unet_mut().unwrap().channels = vec![4, 8, 16];
+        config.fine.network.as_unet_mut().unwrap().dropout = 0.0;
         let summary = finished(&request(config, &folder.data(), &out), &mut Silent);
         let stage = if experiment == Experiment::OneStage { "one_stage" } else { "fine" };
         let header = history(&out.join(stage))[0].clone();

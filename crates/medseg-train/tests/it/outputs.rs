@@ -124,7 +124,8 @@ fn cases_whose_box_grew_are_counted() {
     (config.cascade.coarse_margin, config.cascade.margin_mm) = (Dhw::splat(0), 0.0);
     // A coarse network that finds the organ, and a fine one that has learnt next to nothing and marks what it sees.
     let coarse = config.coarse.as_mut().unwrap();
-    (coarse.network.channels, coarse.network.dropout, coarse.epochs) = (vec![4, 8, 16], 0.0, 40);
+    let network = coarse.network.as_unet_mut().unwrap();
+    (network.channels, network.dropout, coarse.epochs) = (vec![4, 8, 16], 0.0, 40);
     coarse.optimizer.lr = 0.03;
     let mut listener = Listener::default();
     let request = request(config, &data, &out);

@@ -1,5 +1,6 @@
 //! `medseg predict`: one image becomes a mask.
 
+mod extras;
 mod network;
 mod nnunet;
 mod picture;
@@ -7,7 +8,7 @@ mod uncertainty;
 
 use std::path::{Path, PathBuf};
 
-use medseg_bundle::{Bundle, NetworkBundle, PredictionPlan, PredictionReport};
+use medseg_bundle::{Bundle, NetworkBundle, Prediction, PredictionPlan, PredictionReport};
 use medseg_device::{Chosen, free_memory};
 use medseg_monai::MonaiBundle;
 use medseg_ops::Precision;
@@ -19,6 +20,7 @@ use crate::device::{choose_device, within_memory_of};
 use crate::image::SeriesArgs;
 use crate::memory::check_host_memory;
 use crate::{CliError, image, output, paths};
+use extras::Classes;
 
 /// Segment one image with a trained run, a bundle or a model of nnU-Net; the mask has the image's geometry
 #[derive(Debug, clap::Args)]
@@ -107,12 +109,16 @@ fn drawn(args: &Args, console: &mut Console) -> Result<(), CliError> {
 /// Refuses options that this kind of model would leave unread.
 fn refuse_options(args: &Args, nnunet: bool, network: bool) -> Result<(), CliError> {
     let model = args.model.display();
-    if !network && args.uncertainty.is_any() {
+    if nnunet && args.uncertainty.is_any() {
         let options = "--save-entropy, --certainty, --mirror and --temperature";
-        return Err(CliError::Usage(format!("{options} are for bundles of any network, and {model} is none")));
+        return Err(CliError::Usage(format!("{options} are for bundles, and {model} is a model of nnU-Net")));
     }
-    if !network && !nnunet && (args.nnunet.save_probabilities.is_some() || !args.nnunet.folds.is_empty()) {
-        let options = "--folds and --save-probabilities are for bundles of any network and models of nnU-Net";
+    if !nnunet && !network && args.uncertainty.temperature.is_some() {
+        let reason = "--temperature is for bundles of any network, which `medseg calibrate` reads too";
+        return Err(CliError::Usage(format!("{reason}, and {model} is none")));
+    }
+    if !network && !nnunet && !args.nnunet.folds.is_empty() {
+        let options = "--folds is for bundles of any network and models of nnU-Net";
         return Err(CliError::Usage(format!("{options}, and {model} is neither")));
     }
     Ok(())
@@ -123,6 +129,12 @@ fn predict(device: &Chosen, args: &Args, console: &mut Console) -> Result<(), Cl
     if args.bf16 {
         bundle = bundle.with_precision(Precision::Bf16);
     }
+    if args.uncertainty.mirror {
+        bundle = bundle.with_mirror(Dhw::splat(true));
+    }
+    bundle = bundle.with_wanted(extras::wanted(args));
+    let classes = classes_of(&bundle);
+    extras::check(args, &classes)?;
     // The plan comes before the voxels: they may be what does not fit.
     let mut plan = None;
     if !image::is_series(&args.image) {
@@ -145,8 +157,11 @@ fn predict(device: &Chosen, args: &Args, console: &mut Console) -> Result<(), Cl
     let prediction = bundle.predict_owned(image, &mut progress)?;
     progress.end();
     save(&args.mask, &prediction.mask)?;
+    let (probabilities, entropy) = (prediction.probabilities.as_ref(), prediction.entropy.as_ref());
+    extras::write(args, &classes, probabilities, entropy, &prediction.mask.geometry)?;
     print_result(&bundle, &prediction.report, &args.mask, console);
-    print_json(args, &bundle, plan.as_ref(), Some(&prediction.report))
+    extras::print(prediction.certainty, console);
+    print_json(args, &bundle, plan.as_ref(), Some(&prediction))
 }
 
 /// Prints the plan, with a warning where the memory that is free may not suffice.
@@ -212,6 +227,20 @@ fn print_result(bundle: &Bundle, report: &PredictionReport, path: &Path, console
     console.message(&format!("found {found} in {:.1} s, written to {}", report.seconds, path.display()));
 }
 
+/// Classes of the network that draws the mask, by the mask's values.
+fn classes_of(bundle: &Bundle) -> Classes {
+    let config = bundle.config();
+    let value = |class: usize| {
+        let class = u8::try_from(class).unwrap_or(u8::MAX);
+        usize::from(config.label_values.get(&class).copied().unwrap_or(class))
+    };
+    let name = |label: usize| match u8::try_from(label) {
+        Ok(0) | Err(_) => "background".into(),
+        Ok(label) => name_of(bundle, label),
+    };
+    Classes::new(config.stages.out_channels(), value, name)
+}
+
 fn name_of(bundle: &Bundle, label: u8) -> String {
     bundle.config().labels.get(&label).cloned().unwrap_or_else(|| format!("label {label}"))
 }
@@ -221,7 +250,7 @@ fn print_json(
     args: &Args,
     bundle: &Bundle,
     plan: Option<&PredictionPlan>,
-    report: Option<&PredictionReport>,
+    found: Option<&Prediction>,
 ) -> Result<(), CliError> {
     if !args.json {
         return Ok(());
@@ -234,14 +263,15 @@ fn print_json(
     });
     let mut result = serde_json::json!({
         "image": args.image.display().to_string(),
-        "mask": report.map(|_| args.mask.display().to_string()),
+        "mask": found.map(|_| args.mask.display().to_string()),
         "plan": plan,
     });
-    if let Some(report) = report {
+    if let Some(Prediction { report, certainty, .. }) = found {
         let names = report.volumes_ml.keys().map(|label| (label.to_string(), name_of(bundle, *label).into()));
         result["labels"] = names.collect::<serde_json::Map<_, _>>().into();
         result["volumes_ml"] = serde_json::to_value(&report.volumes_ml)?;
         result["cascade"] = serde_json::to_value(&report.cascade)?;
+        result["certainty"] = serde_json::to_value(certainty)?;
         result["seconds"] = report.seconds.into();
     }
     output::result(result)

@@ -4,14 +4,14 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use medseg_bundle::{BundleError, NetworkBundle, NetworkPlan, NetworkPrediction, Wanted};
-use medseg_files::plain_name;
+use medseg_bundle::{BundleError, NetworkBundle, NetworkPlan, NetworkPrediction};
 use medseg_nnunet::Fold;
 use medseg_ops::Precision;
 use medseg_train::Observer;
-use medseg_volume::{Dhw, Geometry, Volume, write_image, write_probabilities};
+use medseg_volume::{Dhw, Geometry, Volume};
 use ndarray::{Array4, Axis, concatenate};
 
+use super::extras::{self, Classes};
 use super::nnunet::channel_files;
 use super::{Args, save};
 use crate::console::Console;
@@ -34,19 +34,14 @@ pub fn predict(args: &Args, device: &Device, console: &mut Console) -> Result<()
     if let Some(temperature) = args.uncertainty.temperature {
         bundle = bundle.with_temperature(temperature)?;
     }
-    if let Some(path) = &args.uncertainty.save_entropy {
-        paths::check_volume_output(path)?;
-    }
-    for path in extras(args, &bundle) {
-        refuse_extra(args, &path)?;
-    }
-    let (image, geometry) = read(args, &bundle, console)?;
-    let wanted = Wanted {
-        probabilities: args.nnunet.save_probabilities.is_some(),
-        entropy: args.uncertainty.save_entropy.is_some(),
-        spread: bundle.members() > 1 && args.uncertainty.certainty,
-        certainty: args.uncertainty.certainty,
-    };
+    let classes = Classes::new(
+        bundle.folds()[0].graph().out_channels(),
+        |class| class,
+        |label| u8::try_from(label).map_or_else(|_| label.to_string(), |label| name_of(&bundle, label)),
+    );
+    extras::check(args, &classes)?;
+    let (image, geometry) = read(args, &bundle, &extras::files(args, &classes), console)?;
+    let wanted = extras::wanted(args);
     let (mut refused, mut planned) = (None, None);
     let windows = std::cell::RefCell::new(console);
     let mut announce = |plan: &NetworkPlan| {
@@ -77,7 +72,7 @@ pub fn predict(args: &Args, device: &Device, console: &mut Console) -> Result<()
     };
     found.warnings.iter().for_each(|warning| console.warning(warning));
     save(&args.mask, &found.mask)?;
-    write_extras(args, &bundle, &found, &geometry)?;
+    extras::write(args, &classes, found.probabilities.as_ref(), found.entropy.as_ref(), &geometry)?;
     report(args, &bundle, &found, console)
 }
 
@@ -107,7 +102,12 @@ fn numbers(folds: &[Fold]) -> Result<Option<Vec<usize>>, CliError> {
 }
 
 /// The image with all channels that the network takes.
-fn read(args: &Args, bundle: &NetworkBundle, console: &mut Console) -> Result<(Array4<f32>, Geometry), CliError> {
+fn read(
+    args: &Args,
+    bundle: &NetworkBundle,
+    extras: &[PathBuf],
+    console: &mut Console,
+) -> Result<(Array4<f32>, Geometry), CliError> {
     let channels = bundle.folds()[0].graph().in_channels();
     if image::is_series(&args.image) || channels == 1 {
         let Volume { data, geometry } = image::read_image(&args.image, &args.series, console)?;
@@ -115,8 +115,8 @@ fn read(args: &Args, bundle: &NetworkBundle, console: &mut Console) -> Result<(A
     }
     let files = channel_files(&args.image, channels)?;
     let inputs: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-    for output in std::iter::once(args.mask.clone()).chain(extras(args, bundle)) {
-        paths::refuse_output_over_input(&output, &inputs)?;
+    for output in std::iter::once(&args.mask).chain(extras) {
+        paths::refuse_output_over_input(output, &inputs)?;
     }
     let volumes = files.iter().map(|file| image::read_image(file, &args.series, console));
     let volumes = volumes.collect::<Result<Vec<_>, _>>()?;
@@ -134,52 +134,6 @@ fn read(args: &Args, bundle: &NetworkBundle, console: &mut Console) -> Result<(A
     let views: Vec<_> = volumes.iter().map(|volume| volume.data.view().insert_axis(Axis(0))).collect();
     let image = concatenate(Axis(0), &views).map_err(|error| CliError::Failed(error.to_string()))?;
     Ok((image, first.geometry.clone()))
-}
-
-/// Files that are written beside the mask.
-fn extras(args: &Args, bundle: &NetworkBundle) -> Vec<PathBuf> {
-    let classes = bundle.folds()[0].graph().out_channels();
-    let folder = args.nnunet.save_probabilities.iter();
-    let volumes = folder.flat_map(|folder| (0..classes).map(move |class| probability_file(folder, bundle, class)));
-    args.uncertainty.save_entropy.iter().cloned().chain(volumes).collect()
-}
-
-/// Refuses a file beside the mask that would replace it, the image, or a file of the bundle.
-fn refuse_extra(args: &Args, path: &Path) -> Result<(), CliError> {
-    paths::refuse_output_over_input(path, &[&args.image])?;
-    if path.exists() {
-        paths::refuse_output_over_input(path, &[&args.model])?;
-    }
-    if std::path::absolute(path).ok() == std::path::absolute(&args.mask).ok() {
-        return Err(CliError::Usage(format!("{} is the mask as well: nothing is written", path.display())));
-    }
-    Ok(())
-}
-
-/// The file for the probabilities of a class.
-fn probability_file(folder: &Path, bundle: &NetworkBundle, class: usize) -> PathBuf {
-    let label = if bundle.folds()[0].graph().out_channels() == 1 { 1 } else { class };
-    let name = u8::try_from(label).map_or_else(|_| label.to_string(), |label| name_of(bundle, label));
-    folder.join(format!("{label:02}_{}.nii.gz", plain_name(&name)))
-}
-
-fn write_extras(
-    args: &Args,
-    bundle: &NetworkBundle,
-    found: &NetworkPrediction,
-    geometry: &Geometry,
-) -> Result<(), CliError> {
-    if let (Some(path), Some(entropy)) = (&args.uncertainty.save_entropy, &found.entropy) {
-        write_image(path, entropy)?;
-    }
-    if let (Some(folder), Some(probabilities)) = (&args.nnunet.save_probabilities, &found.probabilities) {
-        let made = std::fs::create_dir_all(folder);
-        made.map_err(|error| CliError::Failed(format!("cannot write {}: {error}", folder.display())))?;
-        for (class, values) in probabilities.outer_iter().enumerate() {
-            write_probabilities(probability_file(folder, bundle, class), values, geometry, args.uncertainty.bits())?;
-        }
-    }
-    Ok(())
 }
 
 fn name_of(bundle: &NetworkBundle, label: u8) -> String {
@@ -214,10 +168,7 @@ fn report(
     let volumes: Vec<String> = volumes.collect();
     let shown = if volumes.is_empty() { "nothing".into() } else { volumes.join(", ") };
     console.message(&format!("found {shown} in {:.1} s, written to {}", found.seconds, args.mask.display()));
-    if let Some(certainty) = &found.certainty {
-        let (p, entropy) = (certainty.mean_probability, certainty.mean_entropy);
-        console.message(&format!("mean probability of what was found {p:.4}, mean entropy {entropy:.4} nats"));
-    }
+    extras::print(found.certainty, console);
     if !args.json {
         return Ok(());
     }

@@ -1,5 +1,6 @@
 //! `medseg train`: one experiment.
 
+mod network;
 mod options;
 
 use clap::ValueEnum;

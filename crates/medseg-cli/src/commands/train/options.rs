@@ -8,6 +8,8 @@ use medseg_train::{DiskCacheConfig, Experiment, ExperimentConfig, Fit, Part, Pre
 use medseg_transforms::{Intensity, nnunet_augmentation};
 use medseg_volume::Dhw;
 
+use super::network::network;
+
 /// The options of an experiment.
 #[derive(Debug, clap::Args)]
 pub struct TrainArgs {
@@ -36,6 +38,9 @@ pub struct TrainArgs {
     /// Training crop, window and coarse grid in voxels
     #[arg(long, value_name = "D,H,W", value_delimiter = ',')]
     roi: Option<Vec<usize>>,
+    /// The network of every stage: unet, unet++, vnet, or a file that describes one (see the README of medseg-architecture)
+    #[arg(long, value_name = "NAME|FILE.json")]
+    network: Option<String>,
     /// Channels of the levels, from the finest
     #[arg(long, value_name = "A,B,C,D,E", value_delimiter = ',')]
     channels: Option<Vec<usize>>,
@@ -227,12 +232,18 @@ impl TrainArgs {
             }
             stage.optimizer.lr = self.lr.unwrap_or(stage.optimizer.lr);
             stage.window = self.overlap.map_or(stage.window, |overlap| stage.window.with_overlap(overlap));
-            if let Some(channels) = &self.channels {
-                stage.network.channels.clone_from(channels);
-            }
         }
         if self.classes {
             config.separate_classes();
+        }
+        for stage in config.stages_mut() {
+            if let Some(name) = &self.network {
+                stage.network = network(name, self.channels.as_deref(), stage.network.out_channels())?;
+            } else if let (Some(channels), Some(unet)) = (&self.channels, stage.network.as_unet_mut()) {
+                unet.channels.clone_from(channels);
+            } else if self.channels.is_some() {
+                return Err(TrainError::Config("--channels: the settings describe a network with its own".into()));
+            }
         }
         if let Some(device) = &self.device {
             config.device.clone_from(device);

@@ -24,7 +24,7 @@ pub fn tiny(experiment: Experiment) -> ExperimentConfig {
     let mut config = Preset::Quick.config(experiment);
     config.data.split = SplitRule::FirstN { train: 4, validation: Some(1) };
     for stage in config.stages_mut() {
-        stage.network.channels = vec![2, 2, 4];
+        stage.network.as_unet_mut().unwrap().channels = vec![2, 2, 4];
         stage.set_size(Dhw::splat(16));
         stage.epochs = 3;
         stage.schedule = ScheduleConfig::CosineWarmRestarts { t_0: 3, t_mult: 1, eta_min: 0.0 };
