@@ -261,7 +261,12 @@ fn probabilities_entropy_and_certainty_are_those_of_the_mask_which_they_do_not_c
             if p.len() > 1 {
                 assert!((p.iter().sum::<f32>() - 1.0).abs() < 2e-3, "{p:?}");
             }
-            differing += usize::from(label_of(&p) != *label);
+            // f16 rounds nearly equal probabilities to one number now and then.
+            if label_of(&p) != *label {
+                let of = |label: u8| if p.len() == 1 { 0.5 } else { p[usize::from(label)] };
+                assert!((of(label_of(&p)) - of(*label)).abs() < 1e-3 && (p.len() > 1 || (p[0] - 0.5).abs() < 1e-3));
+                differing += 1;
+            }
             let rest = if p.len() == 1 { nats(f64::from(1.0 - p[0])) } else { 0.0 };
             let expected = p.iter().map(|p| nats(f64::from(*p))).sum::<f64>() + rest;
             assert!((f64::from(entropy.data[[z, y, x]]) - expected).abs() < 5e-3);
@@ -270,8 +275,7 @@ fn probabilities_entropy_and_certainty_are_those_of_the_mask_which_they_do_not_c
                 sums = [sums[0] + 1.0, sums[1] + f64::from(chosen), sums[2] + expected];
             }
         }
-        // f16 rounds probabilities of neighbouring classes to the same number now and then.
-        assert!(differing * 500 <= found.mask.data.len(), "{differing}");
+        assert!(differing * 100 <= found.mask.data.len(), "{differing}");
         let certainty = found.certainty.unwrap();
         assert!(sums[0] > 0.0 && (certainty.voxels as f64 - sums[0]).abs() <= differing as f64);
         assert!((certainty.mean_probability - sums[1] / sums[0]).abs() < 2e-3);

@@ -76,9 +76,9 @@ fn a_described_network_trains_predicts_and_leaves_as_onnx() {
     let predict = medseg("predict").args([&out, &image, &mask]).output().unwrap();
     assert!(predict.status.success(), "{}", stderr(&predict));
     assert_eq!(read_label(&mask).unwrap().shape(), read_image(&image).unwrap().shape());
-    let onnx = data.path("onnx");
-    let export = medseg("export").arg("--onnx").args([&out, &onnx]).output().unwrap();
-    assert!(export.status.success(), "{}", stderr(&export));
+    let onnx = data.path("network.onnx");
+    let export = medseg("export").arg(&out).arg("--onnx").arg(&onnx).output().unwrap();
+    assert!(export.status.success() && onnx.is_file(), "{}", stderr(&export));
     // The same network out of a file; its channels are its own.
     let file = data.path("network.json");
     fs::write(&file, settings["settings"]["fine"]["network"].to_string()).unwrap();
