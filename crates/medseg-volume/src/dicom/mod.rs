@@ -59,12 +59,14 @@ mod functional_groups;
 mod header;
 mod object;
 mod pixels;
+pub mod segmentation;
 mod series;
 mod source;
 mod start;
 mod summary;
 mod syntax;
 mod uid;
+mod vectors;
 mod write_file;
 
 use std::collections::BTreeMap;
