@@ -2,6 +2,7 @@
 
 mod affine;
 mod bad_files;
+mod contours;
 #[cfg(feature = "dicom")]
 mod dicom_damage;
 #[cfg(feature = "dicom")]
