@@ -1,13 +1,13 @@
 //! Closed polygons around the pixels of a plane, and the pixels within polygons.
 //!
 //! ```
-//! use medseg_volume::contours::{Holes, fill_polygons, trace_contours};
+//! use medseg_volume::contours::{Holes, PathRule, fill_polygons, trace_contours};
 //! use medseg_volume::ndarray::array;
 //!
 //! let plane = array![[1, 1, 1], [1, 0, 1], [1, 1, 1]];
 //! let polygons = trace_contours(&plane.view(), &1, Holes::Keyhole);
 //! assert_eq!(polygons.len(), 1); // the hole is part of the outline
-//! assert_eq!(fill_polygons(&polygons, [3, 3]), plane.mapv(|label| label == 1));
+//! assert_eq!(fill_polygons(&polygons, [3, 3], PathRule::Inside), plane.mapv(|label| label == 1));
 //! ```
 //!
 //! # Coordinates
@@ -23,15 +23,15 @@
 //! The enclosed area is smaller than the pixels' by a strip of [`INSET`] pixels.
 //!
 //! # Pixels within polygons
-//! A pixel is inside if its centre lies within an odd number of polygons' windings (even-odd rule, exclusive or of all
-//! polygons). An edge belongs to the side of higher columns and rows: a centre on a left or upper edge is inside, one on
-//! a right or lower edge is outside. Filling the outlines of a mask gives this mask, pixel for pixel.
+//! A pixel is inside if the polygons together go round its centre an odd number of times (even-odd rule, exclusive or of
+//! all polygons). [`PathRule`] says to which side a centre belongs that lies on a polygon's path. Filling the outlines of
+//! a mask gives this mask under both rules, pixel for pixel.
 
 mod fill;
 mod polygon;
 mod trace;
 
-pub use fill::fill_polygons;
+pub use fill::{ON_PATH, PathRule, fill_polygons};
 pub use polygon::{PlanePoint, Polygon};
 pub use trace::{Holes, INSET, trace_contours};
 

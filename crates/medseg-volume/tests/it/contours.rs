@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use medseg_volume::contours::{Holes, INSET, PlanePoint, Polygon, fill_polygons, trace_contours};
+use medseg_volume::contours::{Holes, INSET, ON_PATH, PathRule, PlanePoint, Polygon, fill_polygons, trace_contours};
 use medseg_volume::ndarray::{Array2, array, s};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+const RULES: [PathRule; 2] = [PathRule::Inside, PathRule::HalfOpen];
 const STYLES: [Holes; 2] = [Holes::Keyhole, Holes::ExclusiveOr];
 
 fn mask(rows: &[&str]) -> Array2<bool> {
@@ -17,33 +18,45 @@ fn random_mask(rng: &mut ChaCha8Rng, shape: (usize, usize), density: f64) -> Arr
     Array2::from_shape_fn(shape, |_| rng.random_bool(density))
 }
 
-/// The pixels that polygons enclose by definition: a ray to lower columns crosses their edges an odd number of times.
-/// `None` where a centre lies too near to an edge to say.
-fn oracle(polygons: &[Polygon], row: f64, column: f64) -> Option<bool> {
+/// True for a pixel that polygons enclose by definition: a ray to lower columns crosses their edges an odd number of
+/// times, or their path passes the centre. `None` where a centre lies too near to the path's margin to say.
+fn oracle(polygons: &[Polygon], row: f64, column: f64, path: PathRule) -> Option<bool> {
     let mut odd = false;
     for polygon in polygons {
         let points = &polygon.points;
         for n in 0..points.len() {
             let (a, b) = (points[n], points[(n + 1) % points.len()]);
-            if (a.row <= row) == (b.row <= row) {
-                continue;
+            let distance = distance(a, b, row, column);
+            match path {
+                PathRule::Inside if distance < ON_PATH - 1e-9 => return Some(true),
+                // The corners of the square around the centre.
+                PathRule::Inside if distance < 1.5 * ON_PATH => return None,
+                _ if distance < 1e-9 * (1.0 + a.column.abs().max(b.column.abs())) => return None,
+                _ => {}
             }
-            let at = a.column + (row - a.row) / (b.row - a.row) * (b.column - a.column);
-            if (at - column).abs() < 1e-9 * (1.0 + a.column.abs().max(b.column.abs())) {
-                return None;
+            if (a.row <= row) != (b.row <= row) {
+                odd ^= a.column + (row - a.row) / (b.row - a.row) * (b.column - a.column) < column;
             }
-            odd ^= at < column;
         }
     }
     Some(odd)
 }
 
-fn assert_filled_as_by_the_oracle(polygons: &[Polygon], shape: [usize; 2]) -> usize {
-    let filled = fill_polygons(polygons, shape);
+/// The distance of a centre from an edge.
+fn distance(a: PlanePoint, b: PlanePoint, row: f64, column: f64) -> f64 {
+    let (rows, columns) = (b.row - a.row, b.column - a.column);
+    let length = rows * rows + columns * columns;
+    let along = if length > 0.0 { ((row - a.row) * rows + (column - a.column) * columns) / length } else { 0.0 };
+    let along = along.clamp(0.0, 1.0);
+    (a.row + along * rows - row).hypot(a.column + along * columns - column)
+}
+
+fn assert_filled_as_by_the_oracle(polygons: &[Polygon], shape: [usize; 2], path: PathRule) -> usize {
+    let filled = fill_polygons(polygons, shape, path);
     let mut compared = 0;
     for ((row, column), inside) in filled.indexed_iter() {
-        if let Some(wanted) = oracle(polygons, row as f64, column as f64) {
-            assert_eq!(*inside, wanted, "pixel [{row}, {column}] of {polygons:?}");
+        if let Some(wanted) = oracle(polygons, row as f64, column as f64, path) {
+            assert_eq!(*inside, wanted, "pixel [{row}, {column}] of {polygons:?}, {path:?}");
             compared += 1;
         }
     }
@@ -53,8 +66,10 @@ fn assert_filled_as_by_the_oracle(polygons: &[Polygon], shape: [usize; 2]) -> us
 fn assert_round_trip(mask: &Array2<bool>) {
     for holes in STYLES {
         let polygons = trace_contours(&mask.view(), &true, holes);
-        let filled = fill_polygons(&polygons, [mask.nrows(), mask.ncols()]);
-        assert_eq!(filled, mask, "{holes:?}");
+        for path in RULES {
+            let filled = fill_polygons(&polygons, [mask.nrows(), mask.ncols()], path);
+            assert_eq!(filled, mask, "{holes:?}, {path:?}");
+        }
     }
 }
 
@@ -147,7 +162,7 @@ fn keyholes_make_union_and_exclusive_or_equal() {
         let polygons = trace_contours(&mask.view(), &true, Holes::Keyhole);
         let mut union = Array2::from_elem(mask.dim(), false);
         for polygon in polygons {
-            union.zip_mut_with(&fill_polygons(&[polygon], [19, 21]), |all, one| *all |= one);
+            union.zip_mut_with(&fill_polygons(&[polygon], [19, 21], PathRule::Inside), |all, one| *all |= one);
         }
         assert_eq!(union, mask);
     }
@@ -165,7 +180,7 @@ fn a_reader_that_takes_vertices_to_pixels_and_fills_the_boundary_finds_the_mask(
                 Polygon { points: polygon.points.iter().map(point).collect() }
             });
             let rounded: Vec<Polygon> = rounded.collect();
-            let mut filled = fill_polygons(&rounded, [18, 20]);
+            let mut filled = fill_polygons(&rounded, [18, 20], PathRule::HalfOpen);
             for polygon in &rounded {
                 for (a, b) in polygon.points.iter().zip(polygon.points.iter().cycle().skip(1)) {
                     let (rows, columns) = ((a.row.min(b.row), a.row.max(b.row)), (a.column, b.column));
@@ -175,6 +190,7 @@ fn a_reader_that_takes_vertices_to_pixels_and_fills_the_boundary_finds_the_mask(
                 }
             }
             assert_eq!(filled, mask, "{holes:?}");
+            assert_eq!(fill_polygons(&rounded, [18, 20], PathRule::Inside), mask, "{holes:?}");
         }
     }
 }
@@ -208,7 +224,7 @@ fn vertices_rounded_to_a_tenth_of_a_pixel_enclose_the_same_centres() {
                 *point =
                     PlanePoint { row: (10.0 * point.row).round() / 10.0, column: (10.0 * point.column).round() / 10.0 };
             }
-            assert_eq!(fill_polygons(&polygons, [15, 16]), mask, "{holes:?}");
+            assert_eq!(fill_polygons(&polygons, [15, 16], PathRule::Inside), mask, "{holes:?}");
         }
     }
 }
@@ -253,23 +269,33 @@ fn any_polygon_is_filled_as_by_the_oracle() {
                 }
             })
             .collect();
-        compared += assert_filled_as_by_the_oracle(&polygons, [10, 11]);
+        compared += RULES.map(|path| assert_filled_as_by_the_oracle(&polygons, [10, 11], path)).iter().sum::<usize>();
     }
-    assert!(compared > 350_000, "{compared}");
+    assert!(compared > 750_000, "{compared}");
 }
 
 #[test]
-fn a_centre_on_an_edge_is_inside_at_lower_rows_and_columns_alone() {
+fn a_centre_on_a_path_is_inside_or_on_one_side_alone() {
     let point = |row, column| PlanePoint { row, column };
     let square = Polygon { points: vec![point(1.0, 1.0), point(1.0, 3.0), point(3.0, 3.0), point(3.0, 1.0)] };
-    let filled = fill_polygons(&[square], [5, 5]);
-    assert_eq!(filled, mask(&[".....", ".##..", ".##..", ".....", "....."]));
+    let half_open = fill_polygons(std::slice::from_ref(&square), [5, 5], PathRule::HalfOpen);
+    assert_eq!(half_open, mask(&[".....", ".##..", ".##..", ".....", "....."]));
+    let inside = fill_polygons(std::slice::from_ref(&square), [5, 5], PathRule::Inside);
+    assert_eq!(inside, mask(&[".....", ".###.", ".###.", ".###.", "....."]));
+    // A hole whose path passes the centres around it, and a path to its right that text moved.
+    let hole = Polygon { points: vec![point(1.0, 1.0), point(1.0, 2.995), point(3.0, 2.995), point(3.0, 1.0)] };
+    let ring = fill_polygons(&[square, hole], [5, 5], PathRule::Inside);
+    assert_eq!(ring, mask(&[".....", ".###.", ".#.#.", ".###.", "....."]));
+    let dot = Polygon { points: vec![point(2.0, 4.0)] };
+    assert_eq!(fill_polygons(&[dot], [3, 5], PathRule::Inside), mask(&[".....", ".....", "....#"]));
 }
 
 #[test]
 fn polygons_of_strangers_have_a_result() {
     let point = |row, column| PlanePoint { row, column };
-    let filled = |points: Vec<PlanePoint>| fill_polygons(&[Polygon { points }], [4, 4]).iter().filter(|v| **v).count();
+    let filled = |points: Vec<PlanePoint>| {
+        fill_polygons(&[Polygon { points }], [4, 4], PathRule::HalfOpen).iter().filter(|v| **v).count()
+    };
     assert_eq!(filled(vec![]), 0);
     assert_eq!(filled(vec![point(1.0, 1.0)]), 0);
     assert_eq!(filled(vec![point(1.0, 1.0); 9]), 0);
@@ -284,8 +310,8 @@ fn polygons_of_strangers_have_a_result() {
     assert_eq!(filled(open.to_vec()), 4);
     assert_eq!(filled([&open[..], &open[..1]].concat()), 4);
     assert_eq!(filled([&open[..3], &[point(1.5, 9.0), point(1.5, 1.5)], &open[3..]].concat()), 4);
-    assert_eq!(fill_polygons(&[Polygon { points: open.to_vec() }], [0, 3]).len(), 0);
-    assert_eq!(fill_polygons(&[Polygon { points: open.to_vec() }], [3, 0]).len(), 0);
+    assert_eq!(fill_polygons(&[Polygon { points: open.to_vec() }], [0, 3], PathRule::Inside).len(), 0);
+    assert_eq!(fill_polygons(&[Polygon { points: open.to_vec() }], [3, 0], PathRule::Inside).len(), 0);
 }
 
 #[test]
@@ -294,6 +320,6 @@ fn many_points_far_away_take_little_time() {
     let mut coordinate = || rng.random_range(-1e300..1e300);
     let points = (0..200_000).map(|_| PlanePoint { row: coordinate(), column: coordinate() }).collect();
     let started = Instant::now();
-    assert_eq!(fill_polygons(&[Polygon { points }], [64, 64]).dim(), (64, 64));
+    assert_eq!(fill_polygons(&[Polygon { points }], [64, 64], PathRule::Inside).dim(), (64, 64));
     assert!(started.elapsed() < Duration::from_secs(5));
 }
