@@ -17,6 +17,7 @@ mod nifti;
 mod nrrd;
 mod orientation;
 mod reorient;
+pub mod segments;
 mod volume;
 
 pub use ndarray;
