@@ -57,6 +57,7 @@ mod header;
 mod pixels;
 mod series;
 mod start;
+pub mod structure_set;
 mod summary;
 mod syntax;
 
