@@ -183,6 +183,9 @@ pub enum UnstorableFault {
     /// gzip has no such level.
     #[error("gzip has levels 0 to 9, not {0}")]
     Level(u32),
+    /// A DICOM element is too long for its length field; its tag.
+    #[error("the element {0} is longer than its length field can say")]
+    LongElement(String),
     /// An extension is too long for its length field.
     #[error("an extension has 2 GiB or more")]
     Extension,

@@ -49,9 +49,10 @@ pub(super) struct Raw {
 }
 
 /// Elements whose values are read; in the order of the standard.
-const WANTED: [Tag; 22] = [
+const WANTED: [Tag; 23] = [
     tags::IMAGE_TYPE,
     tags::SOP_CLASS_UID,
+    tags::SOP_INSTANCE_UID,
     tags::MODALITY,
     tags::SERIES_DESCRIPTION,
     tags::SLICE_THICKNESS,

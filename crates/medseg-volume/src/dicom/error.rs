@@ -112,6 +112,14 @@ pub enum DicomError {
         /// The angle between the slices' normal and the way from one to the next.
         degrees: f64,
     },
+    /// An option that a file cannot have.
+    #[error("{option} {reason}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// The fault.
+        reason: String,
+    },
     /// The series' orientation, position or spacing makes no volume.
     #[error("{}: {reason}", folder.display())]
     Geometry {

@@ -27,6 +27,11 @@ pub(super) enum Found {
 pub(super) struct Header {
     /// The file, for messages with the number of the frame where it has several.
     pub path: PathBuf,
+    /// `SOPClassUID` and `SOPInstanceUID`; empty if the file does not say.
+    pub class: String,
+    pub instance: String,
+    /// The number of the frame in a file of several, from 1.
+    pub frame: Option<u32>,
     /// Empty if the file does not say.
     pub series: String,
     pub modality: String,
@@ -149,6 +154,9 @@ fn image(
     let thick = values.decimals::<1>(tags::SLICE_THICKNESS, "SliceThickness").unwrap_or(None);
     Ok(Header {
         path: values.path.to_path_buf(),
+        class: values.text(tags::SOP_CLASS_UID),
+        instance: values.text(tags::SOP_INSTANCE_UID),
+        frame: values.frame.and_then(|frame| u32::try_from(frame + 1).ok()),
         series: values.text(tags::SERIES_INSTANCE_UID),
         modality: values.text(tags::MODALITY),
         description: values.text(tags::SERIES_DESCRIPTION),
@@ -194,7 +202,12 @@ fn has_part(image_type: &str, word: &str) -> bool {
 }
 
 /// Objects that have pixels but are no images of the patient: segmentations, doses, parametric maps.
-const DERIVED_OBJECTS: [&str; 3] = [uids::SEGMENTATION_STORAGE, uids::RT_DOSE_STORAGE, uids::PARAMETRIC_MAP_STORAGE];
+const DERIVED_OBJECTS: [&str; 4] = [
+    uids::SEGMENTATION_STORAGE,
+    uids::LABEL_MAP_SEGMENTATION_STORAGE,
+    uids::RT_DOSE_STORAGE,
+    uids::PARAMETRIC_MAP_STORAGE,
+];
 
 /// Images whose frames carry their own geometry.
 const ENHANCED: [&str; 6] = [

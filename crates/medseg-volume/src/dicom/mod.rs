@@ -46,20 +46,27 @@
 //! Every declared length is compared with the file before memory is taken, results with a limit
 //! ([`SeriesOptions::max_bytes`]). Only the attributes that the volume needs are read, and the series' description, by which
 //! a person chooses; the patient's name, number and dates are passed over unread, so none is kept, logged or part of an
-//! error. (The paths of files are.)
+//! error. (The paths of files are.) Only [`SourceSeries`] reads them, for objects that must repeat them.
 
+mod charset;
 mod codec;
+mod content_date;
 mod data_set;
+mod decimal_string;
 mod elements;
 mod error;
 mod functional_groups;
 mod header;
+mod object;
 mod pixels;
 mod series;
+mod source;
 mod start;
 pub mod structure_set;
 mod summary;
 mod syntax;
+mod uid;
+mod write_file;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -68,7 +75,9 @@ use std::path::{Path, PathBuf};
 use ndarray::Array3;
 use rayon::prelude::*;
 
+pub use content_date::ContentDate;
 pub use error::DicomError;
+pub use source::{SourceSeries, SourceSlice};
 pub use start::is_dicom;
 pub use summary::{FolderSummary, PassedOver, PassedOverReason, SeriesSummary, SeriesWarning, VolumeSummary};
 

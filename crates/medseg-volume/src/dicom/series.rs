@@ -29,6 +29,8 @@ type Vector = [f64; 3];
 pub(super) struct Stack {
     pub slices: Vec<Header>,
     pub summary: VolumeSummary,
+    /// The directions of rows and columns that all slices take, as a file states them.
+    pub orientation: [Vector; 2],
 }
 
 /// Puts the images of one series in order and checks that they make a volume.
@@ -46,6 +48,7 @@ pub(super) fn stack(folder: &Path, slices: Vec<Header>, options: &SeriesOptions)
     if varying > SAME {
         warnings.push(SeriesWarning::DirectionsVary { by: varying });
     }
+    let orientation = first.orientation;
     let frame = frame(folder, first, &mut warnings)?;
     let slices = in_order(slices, frame.normal);
     let step = step(folder, &slices, &frame, options, &mut warnings)?;
@@ -75,7 +78,7 @@ pub(super) fn stack(folder: &Path, slices: Vec<Header>, options: &SeriesOptions)
         syntax: first.syntax.name.clone(),
         warnings,
     };
-    Ok(Stack { slices, summary })
+    Ok(Stack { slices, summary, orientation })
 }
 
 /// Checks what every slice of a volume shares.
