@@ -164,6 +164,38 @@ impl Geometry {
     }
 }
 
+impl Axes {
+    /// All changes of the order and direction of three axes.
+    fn all() -> impl Iterator<Item = Self> {
+        const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+        let flips = |order| (0..8).map(move |n| Self { order, reversed: [n & 4 > 0, n & 2 > 0, n & 1 > 0] });
+        ORDERS.into_iter().flat_map(flips)
+    }
+}
+
+impl Geometry {
+    /// The change of axes after which an array of `shape` lies on another grid voxel by voxel: none is more than
+    /// `tolerance_mm` from its counterpart. `None` if the grids differ in more than the order and direction of axes.
+    ///
+    /// ```
+    /// use medseg_volume::{Axes, Dhw, Geometry, Orientation};
+    /// let lps = Geometry::from_spacing(Dhw { d: 5.0, h: -0.8, w: -0.8 })?;
+    /// let shape = Dhw::from([2, 3, 4]);
+    /// let axes = Axes::between(lps.orientation(), "SAR".parse()?);
+    /// let sar = lps.reoriented(shape, &axes);
+    /// assert_eq!(sar.axes_to(axes.permuted(shape), &lps, shape, 1e-6), Some(axes.inverse()));
+    /// assert_eq!(sar.axes_to(axes.permuted(shape), &lps.cropped(Dhw::splat(1)), shape, 1e-6), None);
+    /// # Ok::<(), medseg_volume::VolumeError>(())
+    /// ```
+    #[must_use]
+    pub fn axes_to(&self, shape: Dhw<usize>, other: &Self, other_shape: Dhw<usize>, tolerance_mm: f64) -> Option<Axes> {
+        Axes::all().find(|axes| {
+            axes.permuted(shape) == other_shape
+                && self.reoriented(shape, axes).same_grid(other, other_shape, tolerance_mm)
+        })
+    }
+}
+
 impl<T: Clone> Volume<T> {
     /// The same volume with axes that point `to`, as nibabel's `as_closest_canonical` does for RAS; those of an oblique
     /// volume stay oblique and point closest to it.

@@ -39,11 +39,6 @@ pub(super) enum WalkError {
     Io(io::Error),
     /// A fault of the file.
     Malformed(MalformedKind, String),
-    /// More memory is needed than allowed, in bytes.
-    Limit {
-        needed: u64,
-        limit: u64,
-    },
 }
 
 impl WalkError {
@@ -52,7 +47,6 @@ impl WalkError {
         match self {
             Self::Io(source) => DicomError::io("read", path)(source),
             Self::Malformed(kind, reason) => DicomError::malformed(path, kind, reason),
-            Self::Limit { needed, limit } => DicomError::limit(path, needed, limit),
         }
     }
 }

@@ -18,11 +18,15 @@ mod code;
 mod colour;
 mod csv;
 mod error;
+mod mask_error;
+mod overlap;
 mod segment;
 mod table;
-mod text;
+pub(crate) mod text;
 
 pub use code::Code;
 pub use error::{SegmentFault, SegmentTableError};
+pub use mask_error::SegmentationError;
+pub use overlap::{Overlap, SegmentChoice};
 pub use segment::{AlgorithmKind, Segment};
 pub use table::SegmentTable;

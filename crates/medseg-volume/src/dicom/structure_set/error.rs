@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::Overlap;
+use super::SharedVoxels;
+use crate::Dhw;
 use crate::dicom::DicomError;
-use crate::segments::SegmentTableError;
+use crate::segments::{SegmentFault, SegmentTableError};
 
 /// An error of reading, rasterising or writing a structure set; its message never has a value that could tell who the
 /// patient is.
@@ -41,9 +42,11 @@ pub enum StructureSetError {
     NoContours,
     /// Regions share voxels, of which a mask has one label value each.
     #[error("ROIs overlap: {}", overlaps(.0))]
-    Overlap(Vec<Overlap>),
+    Overlap(Vec<SharedVoxels>),
     /// The grid has no slices parallel to the contours.
-    #[error("the contours of ROI {roi:?} lie across {steps:.2} slices of the grid: its slices are not parallel to them")]
+    #[error(
+        "the contours of ROI {roi:?} lie across {steps:.2} slices of the grid: its slices are not parallel to them"
+    )]
     NotParallel {
         /// The region that lies across the most slices.
         roi: String,
@@ -61,6 +64,52 @@ pub enum StructureSetError {
         /// Bytes allowed.
         limit: u64,
     },
+    /// The table of segments is empty, and a structure set without regions is none.
+    #[error("the table has no segment")]
+    NoSegments,
+    /// The mask has a label value that the table lacks.
+    #[error(
+        "label value {label} has no segment in the table, at voxel [{}, {}, {}] (depth, height, width)",
+        voxel.d, voxel.h, voxel.w
+    )]
+    LabelWithoutSegment {
+        /// The label value.
+        label: u16,
+        /// The first voxel with it, on the series' grid.
+        voxel: Dhw<usize>,
+    },
+    /// The mask does not lie on the series' grid, whatever the order and direction of its axes.
+    #[error(
+        "the mask of {mask} voxels does not lie on the series' grid of {series} voxels, whatever the order of its axes"
+    )]
+    OtherGrid {
+        /// The mask's shape.
+        mask: Dhw<usize>,
+        /// The series' shape.
+        series: Dhw<usize>,
+    },
+    /// The mask's outlines have more points than allowed.
+    #[error("the mask's contours have {points} points, more than the {limit} allowed")]
+    ManyPoints {
+        /// Points of all contours.
+        points: u64,
+        /// Points allowed.
+        limit: u64,
+    },
+    /// A coordinate has no text of 16 characters that is exact enough.
+    #[error("{0} mm is too large a coordinate for a contour of such small pixels")]
+    Coordinate(f64),
+    /// A text of the options that DICOM cannot hold.
+    #[error("{option}: {fault}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// The fault.
+        fault: SegmentFault,
+    },
+    /// The series' texts exchange character sets by escape sequences, and names of segments need another set.
+    #[error("the series' character set has no characters for the segments' texts, and cannot be replaced by UTF-8")]
+    CharacterSet,
     /// The regions' texts make no table of segments.
     #[error(transparent)]
     Segments(#[from] SegmentTableError),
@@ -75,7 +124,7 @@ fn listed(names: &[String]) -> String {
     if names.is_empty() { "the file has none".into() } else { format!("{}{more}", shown.join(", ")) }
 }
 
-fn overlaps(overlaps: &[Overlap]) -> String {
+fn overlaps(overlaps: &[SharedVoxels]) -> String {
     let shown: Vec<String> = overlaps.iter().take(LISTED).map(ToString::to_string).collect();
     let more = if overlaps.len() > LISTED { format!("; and {} more", overlaps.len() - LISTED) } else { String::new() };
     format!("{}{more}", shown.join("; "))

@@ -106,7 +106,8 @@ pub(super) fn assign(
     slices: usize,
     warnings: &mut Vec<StructureSetWarning>,
 ) -> Vec<SliceContours> {
-    let mut placed: Vec<Placed> = roi.contours.iter().filter_map(|contour| place(&contour.points, geometry, axis)).collect();
+    let mut placed: Vec<Placed> =
+        roi.contours.iter().filter_map(|contour| place(&contour.points, geometry, axis)).collect();
     let empty = roi.contours.iter().filter(|contour| contour.points.is_empty()).count();
     placed.retain(|contour| slice_of(contour.plane, slices).is_some());
     let outside = roi.contours.len() - empty - placed.len();
@@ -120,9 +121,8 @@ pub(super) fn assign(
         let Some(slice) = slice_of(first.plane, slices) else { continue };
         let distance = (first.plane - slice as f64).abs();
         let mut contours = vec![first.points];
-        let same = |other: &Placed| {
-            other.plane - first.plane <= ONE_PLANE && slice_of(other.plane, slices) == Some(slice)
-        };
+        let same =
+            |other: &Placed| other.plane - first.plane <= ONE_PLANE && slice_of(other.plane, slices) == Some(slice);
         while let Some(other) = rest.next_if(same) {
             contours.push(other.points);
         }

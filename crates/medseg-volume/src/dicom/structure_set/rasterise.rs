@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use ndarray::Array3;
 
 use super::planes::{assign, parallel_axis};
-use super::{Overlap, OverlapRule, Roi, StructureSet, StructureSetError, StructureSetWarning};
+use super::{Roi, SharedVoxels, StructureSet, StructureSetError, StructureSetWarning};
 use crate::contours::{PathRule, PlaneFill};
-use crate::segments::{Segment, SegmentTable, fitted_name};
+use crate::segments::{AlgorithmKind, Code, Overlap, Segment, SegmentTable, text};
 use crate::{Dhw, Geometry, Volume};
 
 /// The regions that become a mask, and the rules.
@@ -19,7 +19,7 @@ pub struct RasteriseOptions {
     /// The side to which the paths of contours belong.
     pub path: PathRule,
     /// The label value of voxels that several regions share.
-    pub overlap: OverlapRule,
+    pub overlap: Overlap,
     /// Largest mask in bytes, refused before memory is taken.
     pub max_bytes: u64,
 }
@@ -27,7 +27,7 @@ pub struct RasteriseOptions {
 impl Default for RasteriseOptions {
     /// All regions, paths inside, no overlap, 16 GiB.
     fn default() -> Self {
-        Self { rois: None, path: PathRule::default(), overlap: OverlapRule::default(), max_bytes: 16 << 30 }
+        Self { rois: None, path: PathRule::default(), overlap: Overlap::default(), max_bytes: 16 << 30 }
     }
 }
 
@@ -48,7 +48,7 @@ impl RasteriseOptions {
 
     /// Sets the label value of voxels that several regions share.
     #[must_use]
-    pub fn with_overlap(mut self, overlap: OverlapRule) -> Self {
+    pub fn with_overlap(mut self, overlap: Overlap) -> Self {
         self.overlap = overlap;
         self
     }
@@ -96,8 +96,8 @@ impl StructureSet {
             return Err(StructureSetError::NoContours);
         }
         let labels = labels(&rois)?;
-        let axis = parallel_axis(&rois, geometry)
-            .map_err(|(roi, steps)| StructureSetError::NotParallel { roi, steps })?;
+        let axis =
+            parallel_axis(&rois, geometry).map_err(|(roi, steps)| StructureSetError::NotParallel { roi, steps })?;
         let mut data = zeros(shape, options.max_bytes)?;
         let (slices, plane) = axis.split(shape);
         let mut fill = PlaneFill::new(plane, options.path);
@@ -109,22 +109,19 @@ impl StructureSet {
                 fill.finish(|row, columns| {
                     for column in columns {
                         let voxel = &mut data[axis.index(contours.slice, row, column)];
-                        match *voxel {
-                            0 => *voxel = label,
-                            other => *shared.entry((other, label)).or_insert(0) += 1,
+                        if let Err(other) = options.overlap.paint(voxel, label) {
+                            *shared.entry((other, label)).or_insert(0) += 1;
                         }
                     }
                 });
             }
         }
-        // A region that was asked for twice has one label value, and no overlap with itself.
-        shared.retain(|(first, other), _| first != other);
-        if options.overlap == OverlapRule::Refuse && !shared.is_empty() {
+        if !shared.is_empty() {
             let name = |label| {
                 let place = labels.iter().position(|other| *other == label);
                 place.map(|place| rois[place].name.clone()).unwrap_or_default()
             };
-            let overlap = |((first, other), voxels)| Overlap { first: name(first), other: name(other), voxels };
+            let overlap = |((first, second), voxels)| SharedVoxels { first: name(first), second: name(second), voxels };
             return Err(StructureSetError::Overlap(shared.into_iter().map(overlap).collect()));
         }
         let mut segments: Vec<Segment> = rois.iter().zip(labels).map(|(roi, label)| roi.segment(label)).collect();
@@ -166,13 +163,18 @@ impl Roi {
     /// The region as a segment of a mask, with the codes of its name where it has none of its own.
     #[must_use]
     pub fn segment(&self, label: u16) -> Segment {
-        let mut segment = Segment::new(label, fitted_name(&self.name, label));
+        let fitted = text::fitted(&self.name, text::LONG);
+        let name = if fitted.is_empty() { format!("ROI {}", self.number) } else { fitted };
+        let mut segment = Segment::new(label, name);
         if let (Some(category), Some(property_type)) = (&self.category, &self.property_type) {
-            segment = segment.with_codes(category.clone(), property_type.clone());
-            segment.modifier.clone_from(&self.modifier);
+            let fits = |code: &Code| code.check("the code").is_ok();
+            if fits(category) && fits(property_type) {
+                segment = segment.with_codes(category.clone(), property_type.clone());
+                segment.modifier = self.modifier.clone().filter(fits);
+            }
         }
         segment.colour = self.colour.unwrap_or(segment.colour);
-        segment.algorithm = self.algorithm.unwrap_or(crate::segments::AlgorithmKind::Manual);
+        segment.algorithm = self.algorithm.unwrap_or(AlgorithmKind::Manual);
         segment
     }
 }
