@@ -59,6 +59,7 @@ mod functional_groups;
 mod header;
 mod object;
 mod pixels;
+pub mod segmentation;
 mod series;
 mod source;
 mod start;
@@ -66,6 +67,7 @@ pub mod structure_set;
 mod summary;
 mod syntax;
 mod uid;
+mod vectors;
 mod write_file;
 
 use std::collections::BTreeMap;

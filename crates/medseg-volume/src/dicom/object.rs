@@ -161,12 +161,14 @@ pub(super) struct Bounds<'a> {
 /// Sequences within one another that are read.
 const MOST_DEPTH: usize = 8;
 
-/// Reads the wanted elements up to the pixels or the end, and finds where the pixels are: the start of the value, and its
-/// length if that is known.
+/// The place of pixels: the start of the value, and its length if that is known.
+pub(super) type PixelPlace = (u64, Option<u64>);
+
+/// Reads the wanted elements up to the pixels or the end, and finds where the pixels are.
 pub(super) fn read(
     elements: &mut Elements,
     mut bounds: Bounds<'_>,
-) -> Result<(Object, Option<(u64, Option<u64>)>), WalkError> {
+) -> Result<(Object, Option<PixelPlace>), WalkError> {
     let mut object = Object::default();
     while let Some(head) = elements.next()? {
         if head.tag == tags::PIXEL_DATA {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::header::Header;
 use super::summary::{SeriesWarning, VolumeSummary};
+use super::vectors::{Vector, cross, difference, dot, norm, scaled, sum};
 use super::{DicomError, SeriesOptions};
 use crate::{Dhw, Geometry};
 
@@ -11,19 +12,17 @@ use crate::{Dhw, Geometry};
 const SAME: f64 = 1e-4;
 /// Directions of slices that differ by more than [`SAME`] are warned of, by more than this refused: it moves the farthest
 /// of 512 pixels by half of one.
-const VARYING: f64 = 1e-3;
+pub(super) const VARYING: f64 = 1e-3;
 /// Directions farther than this from unit vectors at a right angle are refused.
 const REPAIRABLE: f64 = 1e-2;
 /// Slices closer than this are one place, in millimetres.
-const ONE_PLACE_MM: f64 = 1e-3;
+pub(super) const ONE_PLACE_MM: f64 = 1e-3;
 /// A slice off the even grid by more than this part of the step or of a pixel is warned of ...
-const UNEVEN_WARNING: f64 = 0.01;
+pub(super) const UNEVEN_WARNING: f64 = 0.01;
 /// ... and by more than this refused.
-const UNEVEN_ERROR: f64 = 0.1;
+pub(super) const UNEVEN_ERROR: f64 = 0.1;
 /// Shift in the plane, over the whole series and in pixels, below which slices count as stacked along their normal.
-const TILT_PIXELS: f64 = 0.1;
-
-type Vector = [f64; 3];
+pub(super) const TILT_PIXELS: f64 = 0.1;
 
 /// The slices of a volume in order along their normal, and what they make.
 pub(super) struct Stack {
@@ -49,7 +48,7 @@ pub(super) fn stack(folder: &Path, slices: Vec<Header>, options: &SeriesOptions)
         warnings.push(SeriesWarning::DirectionsVary { by: varying });
     }
     let orientation = first.orientation;
-    let frame = frame(folder, first, &mut warnings)?;
+    let frame = frame(folder, orientation, &mut warnings)?;
     let slices = in_order(slices, frame.normal);
     let step = step(folder, &slices, &frame, options, &mut warnings)?;
     let first = &slices[0];
@@ -103,18 +102,22 @@ fn same_grid(first: &Header, other: &Header) -> Result<(), DicomError> {
 }
 
 /// Unit vectors of a slice in LPS.
-struct Frame {
+pub(super) struct Frame {
     /// Along a row: from a pixel to the next column.
-    row: Vector,
+    pub row: Vector,
     /// Down a column: from a pixel to the next row.
-    column: Vector,
-    normal: Vector,
+    pub column: Vector,
+    pub normal: Vector,
 }
 
-fn frame(folder: &Path, first: &Header, warnings: &mut Vec<SeriesWarning>) -> Result<Frame, DicomError> {
-    let [row, column] = first.orientation;
+/// The directions of a slice, made orthonormal where they are nearly so.
+pub(super) fn frame(
+    folder: &Path,
+    [row, column]: [Vector; 2],
+    warnings: &mut Vec<SeriesWarning>,
+) -> Result<Frame, DicomError> {
     let off = (norm(row) - 1.0).abs().max((norm(column) - 1.0).abs()).max(dot(row, column).abs());
-    if off > REPAIRABLE {
+    if off.is_nan() || off > REPAIRABLE {
         let reason = format!("ImageOrientationPatient is not two unit vectors at a right angle (off by {off:.3})");
         return Err(DicomError::Geometry { folder: folder.to_path_buf(), reason });
     }
@@ -258,28 +261,4 @@ fn geometry(folder: &Path, first: &Header, frame: &Frame, step: Vector) -> Resul
     let i = scaled(frame.row, between_columns);
     let j = scaled(frame.column, between_rows);
     Geometry::from_lps([i, j, step], first.position).map_err(|fault| fail(fault.to_string()))
-}
-
-fn dot(a: Vector, b: Vector) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-fn norm(a: Vector) -> f64 {
-    dot(a, a).sqrt()
-}
-
-fn scaled(a: Vector, by: f64) -> Vector {
-    a.map(|value| value * by)
-}
-
-fn sum(a: Vector, b: Vector) -> Vector {
-    std::array::from_fn(|axis| a[axis] + b[axis])
-}
-
-fn difference(a: Vector, b: Vector) -> Vector {
-    std::array::from_fn(|axis| a[axis] - b[axis])
-}
-
-fn cross(a: Vector, b: Vector) -> Vector {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 }

@@ -13,30 +13,49 @@ use std::path::Path;
 
 use super::header::Header;
 use super::pixels::{PixelSource, Pixels, Place};
-use super::syntax::{Compression, Encoding};
+use super::syntax::{Compression, Encoding, Syntax};
 use super::{DicomError, SeriesOptions};
 use crate::{MalformedKind, UnsupportedKind};
 
 /// Buffer that pixels are read with.
 const BUFFER: usize = 1 << 16;
 
+/// The stored pixels of a slice.
+#[derive(Clone, Copy)]
+pub(super) struct StoredSlice<'a> {
+    /// The file, for messages.
+    pub path: &'a Path,
+    pub syntax: &'a Syntax,
+    pub pixels: &'a Pixels,
+    pub source: &'a PixelSource,
+}
+
 /// Reads a slice's pixels and rescales them into `plane`, which has a place for each.
 pub(super) fn decode(header: &Header, options: &SeriesOptions, plane: &mut [f32]) -> Result<(), DicomError> {
-    let damaged = |reason: String| DicomError::malformed(&header.path, MalformedKind::Damaged, reason);
-    let bytes = header.source.read(&header.path, options.max_bytes)?;
-    let scale = Scale::of(header, options);
-    let pixels = &header.pixels;
-    if header.syntax.compression == Compression::None {
-        return decode_native(header, &bytes, &scale, plane);
+    let Header { path, syntax, pixels, source, .. } = header;
+    decode_scaled(StoredSlice { path, syntax, pixels, source }, options.max_bytes, &Scale::of(header, options), plane)
+}
+
+/// Reads a slice's stored values into `plane`; f32 has all of up to 24 bits.
+pub(super) fn decode_stored(slice: StoredSlice<'_>, max_bytes: u64, plane: &mut [f32]) -> Result<(), DicomError> {
+    decode_scaled(slice, max_bytes, &Scale::stored(slice.pixels), plane)
+}
+
+fn decode_scaled(slice: StoredSlice<'_>, max_bytes: u64, scale: &Scale, plane: &mut [f32]) -> Result<(), DicomError> {
+    let StoredSlice { path, syntax, pixels, source } = slice;
+    let damaged = |reason: String| DicomError::malformed(path, MalformedKind::Damaged, reason);
+    let bytes = source.read(path, max_bytes)?;
+    if syntax.compression == Compression::None {
+        return decode_native(slice, &bytes, scale, plane);
     }
-    let frame = match header.source.place {
+    let frame = match source.place {
         Place::Encapsulated(..) => fragments::join(&bytes).map_err(damaged)?,
         _ => bytes.into(),
     };
     let mut shorts = |samples: Vec<u16>| {
         plane.iter_mut().zip(samples).for_each(|(to, sample)| *to = scale.value(u32::from(sample)));
     };
-    match header.syntax.compression {
+    match syntax.compression {
         Compression::Rle => {
             let little = rle::decode(&frame, pixels.count(), pixels.width()).map_err(damaged)?;
             scale.little(pixels.width(), &little, plane);
@@ -49,8 +68,8 @@ pub(super) fn decode(header: &Header, options: &SeriesOptions, plane: &mut [f32]
             plane.iter_mut().zip(samples).for_each(|(to, sample)| *to = scale.value(sample));
         }
         Compression::None | Compression::Other => {
-            let reason = format!("pixels in the transfer syntax {} are not read", header.syntax.name);
-            return Err(DicomError::unsupported(&header.path, UnsupportedKind::Compression, reason));
+            let reason = format!("pixels in the transfer syntax {} are not read", syntax.name);
+            return Err(DicomError::unsupported(path, UnsupportedKind::Compression, reason));
         }
     }
     Ok(())
@@ -92,12 +111,12 @@ impl PixelSource {
     }
 }
 
-fn decode_native(header: &Header, bytes: &[u8], scale: &Scale, plane: &mut [f32]) -> Result<(), DicomError> {
-    let width = header.pixels.width();
-    match (header.syntax.encoding, width) {
+fn decode_native(slice: StoredSlice<'_>, bytes: &[u8], scale: &Scale, plane: &mut [f32]) -> Result<(), DicomError> {
+    let width = slice.pixels.width();
+    match (slice.syntax.encoding, width) {
         // An 8-bit image in 16-bit words has its bytes swapped here and not there; writers disagree.
         (Encoding::ExplicitBig, 1) => Err(DicomError::unsupported(
-            &header.path,
+            slice.path,
             UnsupportedKind::Datatype,
             "8-bit pixels in big endian are not read",
         )),
@@ -127,14 +146,24 @@ struct Scale {
 
 impl Scale {
     fn of(header: &Header, options: &SeriesOptions) -> Self {
-        let Pixels { stored, high_bit, signed, .. } = header.pixels;
+        Self {
+            complement: if options.invert_monochrome1 && header.photometric == "MONOCHROME1" { u32::MAX } else { 0 },
+            slope: header.slope,
+            intercept: header.intercept,
+            ..Self::stored(&header.pixels)
+        }
+    }
+
+    /// Of the stored values themselves.
+    fn stored(pixels: &Pixels) -> Self {
+        let Pixels { stored, high_bit, signed, .. } = *pixels;
         Self {
             unused: 32 - u32::from(stored),
             below: u32::from(high_bit + 1 - stored),
             signed,
-            complement: if options.invert_monochrome1 && header.photometric == "MONOCHROME1" { u32::MAX } else { 0 },
-            slope: header.slope,
-            intercept: header.intercept,
+            complement: 0,
+            slope: 1.0,
+            intercept: 0.0,
         }
     }
 
