@@ -9,9 +9,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 
 use medseg_volume::contours::Holes;
-use medseg_volume::dicom::structure_set::{
-    RasteriseOptions, WriteStructureSetOptions, read_structure_set, write_structure_set,
-};
+use medseg_volume::dicom::structure_set::{self, RasteriseOptions, WriteOptions};
 use medseg_volume::dicom::{SeriesOptions, SourceSeries};
 use medseg_volume::segments::SegmentTable;
 use medseg_volume::{read_label, write_label};
@@ -32,15 +30,15 @@ fn write(scan: &str, mask: &str, out: &str, holes: Holes) -> Result<(), Box<dyn 
     let mask = read_label(mask)?;
     let labels: BTreeSet<u8> = mask.data.iter().copied().filter(|label| *label > 0).collect();
     let names = labels.into_iter().map(|label| (u16::from(label), format!("label {label}")));
-    let options = WriteStructureSetOptions::default().with_holes(holes);
-    let written = write_structure_set(out, &mask, &SegmentTable::from_names(names)?, &source, &options)?;
+    let options = WriteOptions::default().with_holes(holes);
+    let written = structure_set::write(out, &mask, &SegmentTable::from_names(names)?, &source, &options)?;
     println!("{:?} contours, {} points", written.contours, written.points);
     Ok(())
 }
 
 fn read(scan: &str, file: &str, out: &str) -> Result<(), Box<dyn Error>> {
     let source = SourceSeries::read(scan, &SeriesOptions::default())?;
-    let set = read_structure_set(file)?;
+    let set = structure_set::read(file)?;
     for roi in &set.rois {
         println!("{} {:?}: {} contours", roi.number, roi.name, roi.contours.len());
     }

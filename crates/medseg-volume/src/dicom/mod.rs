@@ -57,6 +57,7 @@ mod elements;
 mod error;
 mod functional_groups;
 mod header;
+mod mask_axes;
 mod object;
 mod pixels;
 pub mod segmentation;

@@ -165,10 +165,7 @@ const MOST_DEPTH: usize = 8;
 pub(super) type PixelPlace = (u64, Option<u64>);
 
 /// Reads the wanted elements up to the pixels or the end, and finds where the pixels are.
-pub(super) fn read(
-    elements: &mut Elements,
-    mut bounds: Bounds<'_>,
-) -> Result<(Object, Option<PixelPlace>), WalkError> {
+pub(super) fn read(elements: &mut Elements, mut bounds: Bounds<'_>) -> Result<(Object, Option<PixelPlace>), WalkError> {
     let mut object = Object::default();
     while let Some(head) = elements.next()? {
         if head.tag == tags::PIXEL_DATA {

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use super::SharedVoxels;
-use crate::Dhw;
 use crate::dicom::DicomError;
-use crate::segments::{SegmentFault, SegmentTableError};
+use crate::segments::SegmentationError;
 
 /// An error of reading, rasterising or writing a structure set; its message never has a value that could tell who the
 /// patient is.
@@ -15,6 +14,9 @@ pub enum StructureSetError {
     /// The file cannot be read, is not sound, or needs too much memory.
     #[error(transparent)]
     File(#[from] DicomError),
+    /// The mask lies on another grid than the series, or does not fit its table of segments.
+    #[error(transparent)]
+    Mask(#[from] SegmentationError),
     /// The file is another DICOM object.
     #[error("{}: no RT structure set, but an object of the SOP class {class:?}", path.display())]
     OtherObject {
@@ -64,55 +66,15 @@ pub enum StructureSetError {
         /// Bytes allowed.
         limit: u64,
     },
-    /// The table of segments is empty, and a structure set without regions is none.
-    #[error("the table has no segment")]
-    NoSegments,
-    /// The mask has a label value that the table lacks.
-    #[error(
-        "label value {label} has no segment in the table, at voxel [{}, {}, {}] (depth, height, width)",
-        voxel.d, voxel.h, voxel.w
-    )]
-    LabelWithoutSegment {
-        /// The label value.
-        label: u16,
-        /// The first voxel with it, on the series' grid.
-        voxel: Dhw<usize>,
-    },
-    /// The mask does not lie on the series' grid, whatever the order and direction of its axes.
-    #[error(
-        "the mask of {mask} voxels does not lie on the series' grid of {series} voxels, whatever the order of its axes"
-    )]
-    OtherGrid {
-        /// The mask's shape.
-        mask: Dhw<usize>,
-        /// The series' shape.
-        series: Dhw<usize>,
-    },
     /// The mask's outlines have more points than allowed.
-    #[error("the mask's contours have {points} points, more than the {limit} allowed")]
+    #[error("the mask's contours have more than the {limit} points allowed")]
     ManyPoints {
-        /// Points of all contours.
-        points: u64,
         /// Points allowed.
         limit: u64,
     },
     /// A coordinate has no text of 16 characters that is exact enough.
     #[error("{0} mm is too large a coordinate for a contour of such small pixels")]
     Coordinate(f64),
-    /// A text of the options that DICOM cannot hold.
-    #[error("{option}: {fault}")]
-    Option {
-        /// The option.
-        option: &'static str,
-        /// The fault.
-        fault: SegmentFault,
-    },
-    /// The series' texts exchange character sets by escape sequences, and names of segments need another set.
-    #[error("the series' character set has no characters for the segments' texts, and cannot be replaced by UTF-8")]
-    CharacterSet,
-    /// The regions' texts make no table of segments.
-    #[error(transparent)]
-    Segments(#[from] SegmentTableError),
 }
 
 /// Names in an error's message.

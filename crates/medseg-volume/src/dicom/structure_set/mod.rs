@@ -1,21 +1,19 @@
 //! RT structure sets (PS3.3 A.19): the outlines of regions of interest on the slices of a series.
 //!
-//! A structure set (`RTSTRUCT`) is what radiotherapy exchanges instead of masks. [`write_structure_set`] makes one of a mask
-//! on a series' grid. [`read_structure_set`] lists a file's regions, and [`StructureSet::rasterise`] makes a mask of them.
+//! A structure set (`RTSTRUCT`) is what radiotherapy exchanges instead of masks. [`write()`] makes one of a mask on a
+//! series' grid. [`read()`] lists a file's regions, and [`StructureSet::rasterise`] makes a mask of them.
 //!
 //! ```no_run
-//! use medseg_volume::dicom::structure_set::{
-//!     RasteriseOptions, WriteStructureSetOptions, read_structure_set, write_structure_set,
-//! };
+//! use medseg_volume::dicom::structure_set::{self, RasteriseOptions, WriteOptions};
 //! use medseg_volume::dicom::{SeriesOptions, SourceSeries};
 //! use medseg_volume::segments::SegmentTable;
 //!
 //! let source = SourceSeries::read("scan", &SeriesOptions::default())?;
 //! let mask = medseg_volume::read_label("liver.nii.gz")?;
 //! let table = SegmentTable::from_names([(1, "liver")])?;
-//! write_structure_set("rtstruct.dcm", &mask, &table, &source, &WriteStructureSetOptions::default())?;
+//! structure_set::write("rtstruct.dcm", &mask, &table, &source, &WriteOptions::default())?;
 //!
-//! let set = read_structure_set("rtstruct.dcm")?;
+//! let set = structure_set::read("rtstruct.dcm")?;
 //! let read = set.rasterise(source.geometry(), source.shape(), &RasteriseOptions::default())?;
 //! assert_eq!(read.mask.data, mask.data.mapv(u16::from)); // if the mask's axes are the series'
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -49,11 +47,13 @@ mod roi;
 mod shared;
 mod warning;
 mod write;
+mod write_options;
 
 pub use error::StructureSetError;
 pub use rasterise::{RasteriseOptions, RoiMask};
-pub use read::{StructureSetOptions, read_structure_set, read_structure_set_with};
+pub use read::{ReadOptions, read, read_with};
 pub use roi::{Roi, RoiContour, StructureSet};
 pub use shared::SharedVoxels;
 pub use warning::StructureSetWarning;
-pub use write::{WriteStructureSetOptions, WrittenStructureSet, write_structure_set};
+pub use write::{Written, write};
+pub use write_options::WriteOptions;

@@ -2,15 +2,16 @@
 
 use std::fmt::Write;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::{ArrayView2, ArrayView3, Axis, s};
 use rayon::prelude::*;
 
-use super::{StructureSetError, WriteStructureSetOptions};
+use super::{StructureSetError, WriteOptions};
 use crate::Dhw;
 use crate::contours::{PlanePoint, trace_contours};
 use crate::dicom::SourceSeries;
-use crate::segments::SegmentTable;
+use crate::segments::{SegmentTable, SegmentationError};
 
 /// Characters of a decimal string (PS3.5 6.2).
 const LONGEST_DECIMAL: usize = 16;
@@ -35,43 +36,44 @@ pub(super) struct Outline {
     pub data: String,
 }
 
-/// Traces the segments of a mask on the series' grid.
+/// Traces the segments of a mask on the series' grid; `place` gives the voxel of the mask that a voxel of the grid is.
 pub(super) fn outlines<L: Copy + Into<u16> + Sync>(
     labels: &ArrayView3<'_, L>,
     segments: &SegmentTable,
     source: &SourceSeries,
-    options: &WriteStructureSetOptions,
+    options: &WriteOptions,
+    place: impl Fn([usize; 3]) -> Dhw<usize> + Sync,
 ) -> Result<Outlines, StructureSetError> {
-    let places = places(segments);
+    let planes: Vec<(usize, ArrayView2<'_, L>)> = labels.axis_iter(Axis(0)).enumerate().collect();
+    let boxes = boxes(&planes, segments, place)?;
     let decimals = decimals(source);
-    let slices: Vec<(usize, ArrayView2<'_, L>)> = labels.axis_iter(Axis(0)).enumerate().collect();
-    let traced = slices.into_par_iter().map(|(slice, plane)| {
-        let boxes = boxes(slice, &plane, segments.len(), &places)?;
+    let points = AtomicU64::new(0);
+    let trace = |(slice, plane): &(usize, ArrayView2<'_, L>)| {
         let mut outlines = Vec::new();
-        for (place, segment) in segments.segments().iter().enumerate() {
-            let Some([rows, columns]) = boxes[place].clone() else { continue };
-            let start = [rows.start as f64, columns.start as f64];
-            let part = plane.slice(s![rows, columns]).map(|label| -> u16 { (*label).into() });
-            for polygon in trace_contours(&part.view(), &segment.label, options.holes) {
-                let data = contour_data(&polygon.points, start, slice, source, decimals)?;
-                outlines.push((place, Outline { slice, points: polygon.points.len(), data }));
+        for (segment, found) in segments.segments().iter().zip(&boxes[*slice]) {
+            let mut traced = Vec::new();
+            if let Some([rows, columns]) = found.clone() {
+                let start = [rows.start as f64, columns.start as f64];
+                let part = plane.slice(s![rows, columns]).map(|label| -> u16 { (*label).into() });
+                for polygon in trace_contours(&part.view(), &segment.label, options.holes) {
+                    let count = polygon.points.len();
+                    if points.fetch_add(count as u64, Ordering::Relaxed) + count as u64 > options.max_points {
+                        return Err(StructureSetError::ManyPoints { limit: options.max_points });
+                    }
+                    let data = contour_data(&polygon.points, start, *slice, source, decimals)?;
+                    traced.push(Outline { slice: *slice, points: count, data });
+                }
             }
+            outlines.push(traced);
         }
         Ok(outlines)
-    });
-    // The first in order, so that the error does not depend on the threads.
-    let traced: Vec<Result<Vec<(usize, Outline)>, StructureSetError>> = traced.collect();
-    let mut outlines = Outlines { rois: segments.segments().iter().map(|_| Vec::new()).collect(), points: 0 };
+    };
+    let traced: Vec<Result<Vec<Vec<Outline>>, StructureSetError>> = planes.par_iter().map(trace).collect();
+    let mut rois: Vec<Vec<Outline>> = segments.segments().iter().map(|_| Vec::new()).collect();
     for slice in traced {
-        for (place, outline) in slice? {
-            outlines.points += outline.points as u64;
-            outlines.rois[place].push(outline);
-        }
+        rois.iter_mut().zip(slice?).for_each(|(roi, outlines)| roi.extend(outlines));
     }
-    if outlines.points > options.max_points {
-        return Err(StructureSetError::ManyPoints { points: outlines.points, limit: options.max_points });
-    }
-    Ok(outlines)
+    Ok(Outlines { rois, points: points.into_inner() })
 }
 
 /// The place in the table of every label value.
@@ -86,26 +88,31 @@ fn places(segments: &SegmentTable) -> Vec<Option<usize>> {
 /// Rows and columns of a segment in a slice.
 type Box2 = [Range<usize>; 2];
 
-/// The boxes around the segments of a slice.
-fn boxes<L: Copy + Into<u16>>(
-    slice: usize,
-    plane: &ArrayView2<'_, L>,
-    segments: usize,
-    places: &[Option<usize>],
-) -> Result<Vec<Option<Box2>>, StructureSetError> {
-    let mut boxes: Vec<Option<Box2>> = vec![None; segments];
-    for ((row, column), label) in plane.indexed_iter() {
-        let label: u16 = (*label).into();
-        if label == 0 {
-            continue;
+/// The boxes around the segments of each slice.
+fn boxes<L: Copy + Into<u16> + Sync>(
+    planes: &[(usize, ArrayView2<'_, L>)],
+    segments: &SegmentTable,
+    place: impl Fn([usize; 3]) -> Dhw<usize> + Sync,
+) -> Result<Vec<Vec<Option<Box2>>>, SegmentationError> {
+    let places = places(segments);
+    let boxes = planes.par_iter().map(|(slice, plane)| {
+        let mut boxes: Vec<Option<Box2>> = vec![None; segments.len()];
+        for ((row, column), label) in plane.indexed_iter() {
+            let label: u16 = (*label).into();
+            if label == 0 {
+                continue;
+            }
+            let missing = || SegmentationError::LabelWithoutSegment { label, voxel: place([*slice, row, column]) };
+            let found = &mut boxes[places[usize::from(label)].ok_or_else(missing)?];
+            let [rows, columns] = found.get_or_insert([row..row, column..column]);
+            rows.end = row + 1;
+            *columns = columns.start.min(column)..columns.end.max(column + 1);
         }
-        let missing = || StructureSetError::LabelWithoutSegment { label, voxel: Dhw { d: slice, h: row, w: column } };
-        let found = &mut boxes[places[usize::from(label)].ok_or_else(missing)?];
-        let [rows, columns] = found.get_or_insert([row..row, column..column]);
-        rows.end = row + 1;
-        *columns = columns.start.min(column)..columns.end.max(column + 1);
-    }
-    Ok(boxes)
+        Ok(boxes)
+    });
+    // The first in order, so that the error does not depend on the threads.
+    let boxes: Vec<Result<Vec<Option<Box2>>, SegmentationError>> = boxes.collect();
+    boxes.into_iter().collect()
 }
 
 /// Digits after the point that place a contour exactly enough.

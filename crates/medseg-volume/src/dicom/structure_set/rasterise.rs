@@ -7,7 +7,7 @@ use ndarray::Array3;
 use super::planes::{assign, parallel_axis};
 use super::{Roi, SharedVoxels, StructureSet, StructureSetError, StructureSetWarning};
 use crate::contours::{PathRule, PlaneFill};
-use crate::segments::{AlgorithmKind, Code, Overlap, Segment, SegmentTable, text};
+use crate::segments::{AlgorithmKind, Code, Overlap, Segment, SegmentTable, SegmentationError, text};
 use crate::{Dhw, Geometry, Volume};
 
 /// The regions that become a mask, and the rules.
@@ -127,7 +127,7 @@ impl StructureSet {
         let mut segments: Vec<Segment> = rois.iter().zip(labels).map(|(roi, label)| roi.segment(label)).collect();
         segments.sort_by_key(|segment| segment.label);
         segments.dedup_by_key(|segment| segment.label);
-        let segments = SegmentTable::new(segments)?;
+        let segments = SegmentTable::new(segments).map_err(SegmentationError::from)?;
         Ok(RoiMask { mask: Volume::new(data, geometry.clone()), segments, warnings })
     }
 }

@@ -47,19 +47,19 @@ const WANTED: [Tag; 27] = [
 /// Limits of reading a structure set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct StructureSetOptions {
+pub struct ReadOptions {
     /// Most bytes of memory for the file's elements. The contours' numbers take up to four times as much.
     pub max_bytes: u64,
 }
 
-impl Default for StructureSetOptions {
+impl Default for ReadOptions {
     /// 2 GiB.
     fn default() -> Self {
         Self { max_bytes: 2 << 30 }
     }
 }
 
-impl StructureSetOptions {
+impl ReadOptions {
     /// Sets the most bytes of memory for the file's elements.
     #[must_use]
     pub fn with_max_bytes(mut self, max_bytes: u64) -> Self {
@@ -71,17 +71,17 @@ impl StructureSetOptions {
 /// Reads a structure set.
 ///
 /// # Errors
-/// As [`read_structure_set_with`].
+/// As [`read_with()`].
 ///
 /// ```no_run
-/// use medseg_volume::dicom::structure_set::read_structure_set;
-/// for roi in read_structure_set("rtstruct.dcm")?.rois {
+/// use medseg_volume::dicom::structure_set;
+/// for roi in structure_set::read("rtstruct.dcm")?.rois {
 ///     println!("{} {:?}: {} contours", roi.number, roi.name, roi.contours.len());
 /// }
 /// # Ok::<(), medseg_volume::dicom::structure_set::StructureSetError>(())
 /// ```
-pub fn read_structure_set(path: impl AsRef<Path>) -> Result<StructureSet, StructureSetError> {
-    read_structure_set_with(path, &StructureSetOptions::default())
+pub fn read(path: impl AsRef<Path>) -> Result<StructureSet, StructureSetError> {
+    read_with(path, &ReadOptions::default())
 }
 
 /// Reads a structure set within limits.
@@ -90,10 +90,7 @@ pub fn read_structure_set(path: impl AsRef<Path>) -> Result<StructureSet, Struct
 /// [`StructureSetError::File`] if the file is not DICOM, is damaged (a coordinate that is no finite number, a region
 /// without a number of its own, contours of a region that is not there) or exceeds a limit;
 /// [`StructureSetError::OtherObject`] for another DICOM object.
-pub fn read_structure_set_with(
-    path: impl AsRef<Path>,
-    options: &StructureSetOptions,
-) -> Result<StructureSet, StructureSetError> {
+pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<StructureSet, StructureSetError> {
     let path = path.as_ref();
     let other = |class: &str| StructureSetError::OtherObject { path: path.to_path_buf(), class: class.to_string() };
     let mut start = match start::open(path)? {

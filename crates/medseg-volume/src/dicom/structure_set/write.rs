@@ -2,24 +2,20 @@
 
 use std::path::Path;
 
-use dicom_core::{Tag, VR};
-use dicom_dictionary_std::{tags, uids};
-use ndarray::ArrayView3;
-
-use super::StructureSetError;
-use super::outlines::{Outlines, outlines};
-use crate::contours::Holes;
+use super::outlines::{Outline, Outlines, outlines};
+use super::{StructureSetError, WriteOptions};
+use crate::Volume;
 use crate::dicom::charset::{self, Charset};
+use crate::dicom::mask_axes::{axes_to_series, place_before};
 use crate::dicom::object::Object;
 use crate::dicom::syntax::Encoding;
 use crate::dicom::uid::DerivedUid;
-use crate::dicom::{ContentDate, SourceSeries, SourceSlice, write_file};
-use crate::segments::{AlgorithmKind, Code, Segment, SegmentTable, text};
-use crate::{Geometry, Volume};
+use crate::dicom::write_file::write_file_as;
+use crate::dicom::{SourceSeries, SourceSlice};
+use crate::segments::{AlgorithmKind, Code, Segment, SegmentTable, SegmentationError};
+use dicom_core::{Tag, VR};
+use dicom_dictionary_std::{tags, uids};
 
-/// Distance of a mask's voxels from the series', as a part of the smallest spacing, below which the grids are one: headers
-/// with few digits move voxels.
-const SAME_GRID: f64 = 0.01;
 /// The class of the study's reference, which is retired and yet required.
 const STUDY_CLASS: &str = "1.2.840.10008.3.1.2.3.1";
 
@@ -37,87 +33,13 @@ const EMPTY_IF_UNKNOWN: [(Tag, VR); 10] = [
     (tags::POSITION_REFERENCE_INDICATOR, VR::LO),
 ];
 
-/// The texts and the form of a new structure set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WriteStructureSetOptions {
-    /// `StructureSetLabel`, 1 to 16 characters.
-    pub label: String,
-    /// `SeriesDescription`, 1 to 64 characters.
-    pub series_description: String,
-    /// `SeriesNumber`.
-    pub series_number: u32,
-    /// Date and time of the content; those of the study if `None`.
-    pub date: Option<ContentDate>,
-    /// Encoding of holes.
-    pub holes: Holes,
-    /// Most points of all contours together; each takes some 100 bytes of memory and 30 bytes in the file.
-    pub max_points: u64,
-}
-
-impl Default for WriteStructureSetOptions {
-    /// Label and description `medseg`, series number 1, the study's date, keyholes, 20 million points.
-    fn default() -> Self {
-        Self {
-            label: "medseg".into(),
-            series_description: "medseg".into(),
-            series_number: 1,
-            date: None,
-            holes: Holes::default(),
-            max_points: 20_000_000,
-        }
-    }
-}
-
-impl WriteStructureSetOptions {
-    /// Sets the structure set's label.
-    #[must_use]
-    pub fn with_label(mut self, label: impl Into<String>) -> Self {
-        self.label = label.into();
-        self
-    }
-
-    /// Sets the description of the new series.
-    #[must_use]
-    pub fn with_series_description(mut self, description: impl Into<String>) -> Self {
-        self.series_description = description.into();
-        self
-    }
-
-    /// Sets the number of the new series.
-    #[must_use]
-    pub fn with_series_number(mut self, number: u32) -> Self {
-        self.series_number = number;
-        self
-    }
-
-    /// Sets the date and time of the content.
-    #[must_use]
-    pub fn with_date(mut self, date: ContentDate) -> Self {
-        self.date = Some(date);
-        self
-    }
-
-    /// Sets the encoding of holes.
-    #[must_use]
-    pub fn with_holes(mut self, holes: Holes) -> Self {
-        self.holes = holes;
-        self
-    }
-
-    /// Sets the most points of all contours together.
-    #[must_use]
-    pub fn with_max_points(mut self, max_points: u64) -> Self {
-        self.max_points = max_points;
-        self
-    }
-}
-
 /// The content of a structure set that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct WrittenStructureSet {
-    /// `SOPInstanceUID`.
+pub struct Written {
+    /// Its SeriesInstanceUID.
+    pub series_uid: String,
+    /// Its SOPInstanceUID.
     pub instance_uid: String,
     /// Contours of each segment, in the table's order; 0 for one without voxels.
     pub contours: Vec<usize>,
@@ -133,48 +55,37 @@ pub struct WrittenStructureSet {
 /// # Errors
 /// A mask on another grid than the series'; a label value that the table lacks; an empty table; texts that DICOM cannot
 /// hold; too many points; a file that cannot be written.
-pub fn write_structure_set<L: Copy + Into<u16> + Sync>(
+pub fn write<L: Copy + Into<u16> + Sync>(
     path: impl AsRef<Path>,
     mask: &Volume<L>,
     segments: &SegmentTable,
     source: &SourceSeries,
-    options: &WriteStructureSetOptions,
-) -> Result<WrittenStructureSet, StructureSetError> {
+    options: &WriteOptions,
+) -> Result<Written, StructureSetError> {
+    options.check()?;
     if segments.is_empty() {
-        return Err(StructureSetError::NoSegments);
+        return Err(SegmentationError::NoSegments.into());
     }
-    let texts = [
-        ("the label", &options.label, text::SHORT),
-        ("the series description", &options.series_description, text::LONG),
-    ];
-    for (option, value, most) in texts {
-        text::check(option, value, most).map_err(|fault| StructureSetError::Option { option, fault })?;
-    }
-    let tolerance = SAME_GRID * smallest_spacing(source.geometry());
-    let axes = mask.geometry.axes_to(mask.shape(), source.geometry(), source.shape(), tolerance);
-    let axes = axes.ok_or(StructureSetError::OtherGrid { mask: mask.shape(), series: source.shape() })?;
-    let labels: ArrayView3<'_, L> = axes.view(mask.data.view());
-    let outlines = outlines(&labels, segments, source, options)?;
+    let axes = axes_to_series(mask, source)?;
+    let place = |voxel: [usize; 3]| place_before(&axes, voxel, source.shape());
+    let outlines = outlines(&axes.view(mask.data.view()), segments, source, options, place)?;
     let mut object = structure_set(segments, source, options, &outlines)?;
-    let written = WrittenStructureSet {
-        instance_uid: put_uids(&mut object),
+    let (series_uid, instance_uid) = put_uids(&mut object, options);
+    let written = Written {
+        series_uid,
+        instance_uid,
         contours: outlines.rois.iter().map(Vec::len).collect(),
         points: outlines.points,
     };
-    write_file::write_file_as(path.as_ref(), &object, Encoding::ImplicitLittle)?;
+    write_file_as(path.as_ref(), &object, Encoding::ImplicitLittle)?;
     Ok(written)
-}
-
-fn smallest_spacing(geometry: &Geometry) -> f64 {
-    let spacing = geometry.spacing();
-    spacing.d.min(spacing.h).min(spacing.w)
 }
 
 /// The data set without the UIDs of the new series and instance.
 fn structure_set(
     segments: &SegmentTable,
     source: &SourceSeries,
-    options: &WriteStructureSetOptions,
+    options: &WriteOptions,
     outlines: &Outlines,
 ) -> Result<Object, StructureSetError> {
     let mut object = source.attributes().clone();
@@ -184,7 +95,7 @@ fn structure_set(
     {
         object.remove(tag);
     }
-    let mut texts = vec![options.label.as_str(), options.series_description.as_str()];
+    let mut texts = vec![options.label.as_str(), &options.series_description, &options.model_name];
     for segment in segments.segments() {
         texts.extend([segment.name.as_str(), &segment.algorithm_name]);
         texts.extend(segment.description.as_deref());
@@ -196,13 +107,13 @@ fn structure_set(
             object.put_text(tag, vr, "");
         }
     }
-    let characters = charset::fitting(&mut object, &texts).ok_or(StructureSetError::CharacterSet)?;
-    let date = options.date.clone().unwrap_or_else(|| source.content_date());
+    let characters = charset::fitting(&mut object, &texts).ok_or(SegmentationError::CharacterSet)?;
+    let date = options.content_date.clone().unwrap_or_else(|| source.content_date());
     let mut put = |tag, vr, text: &str| put_text(&mut object, &characters, tag, vr, text);
     put(tags::SOP_CLASS_UID, VR::UI, uids::RT_STRUCTURE_SET_STORAGE)?;
     put(tags::MODALITY, VR::CS, "RTSTRUCT")?;
     put(tags::MANUFACTURER, VR::LO, "medseg")?;
-    put(tags::MANUFACTURER_MODEL_NAME, VR::LO, "medseg")?;
+    put(tags::MANUFACTURER_MODEL_NAME, VR::LO, &options.model_name)?;
     put(tags::SOFTWARE_VERSIONS, VR::LO, env!("CARGO_PKG_VERSION"))?;
     put(tags::SERIES_DESCRIPTION, VR::LO, &options.series_description)?;
     put(tags::SERIES_NUMBER, VR::IS, &options.series_number.to_string())?;
@@ -227,17 +138,19 @@ fn structure_set(
 }
 
 fn put_text(object: &mut Object, characters: &Charset, tag: Tag, vr: VR, text: &str) -> Result<(), StructureSetError> {
-    object.put_bytes(tag, vr, characters.encode(text).ok_or(StructureSetError::CharacterSet)?);
+    object.put_bytes(tag, vr, characters.encode(text).ok_or(SegmentationError::CharacterSet)?);
     Ok(())
 }
 
-/// Sets the UIDs of the new series and instance, which follow from all other elements; the instance's is the result.
-fn put_uids(object: &mut Object) -> String {
-    let [series, instance] =
-        ["structure set series", "structure set"].map(|role| object.hashed(DerivedUid::new(role)).finish());
+/// Sets the UIDs of the new series and instance: those of the options, or else by all other elements.
+fn put_uids(object: &mut Object, options: &WriteOptions) -> (String, String) {
+    let content = object.hashed(DerivedUid::new("structure set")).finish();
+    let uid = |role| DerivedUid::new(role).of(content.as_bytes()).finish();
+    let series = options.series_uid.clone().unwrap_or_else(|| uid("series"));
+    let instance = options.instance_uid.clone().unwrap_or_else(|| uid("instance"));
     object.put_text(tags::SERIES_INSTANCE_UID, VR::UI, &series);
     object.put_text(tags::SOP_INSTANCE_UID, VR::UI, &instance);
-    instance
+    (series, instance)
 }
 
 /// An item of `ReferencedFrameOfReferenceSequence`: every image of the series.
@@ -297,12 +210,12 @@ fn roi(segment: &Segment, source: &SourceSeries, characters: &Charset) -> Result
 }
 
 /// An item of `ROIContourSequence`.
-fn roi_contours(segment: &Segment, source: &SourceSeries, outlines: &[super::outlines::Outline]) -> Object {
+fn roi_contours(segment: &Segment, source: &SourceSeries, outlines: &[Outline]) -> Object {
     let mut item = Object::default();
     let [red, green, blue] = segment.colour;
     item.put_text(tags::ROI_DISPLAY_COLOR, VR::IS, &format!("{red}\\{green}\\{blue}"));
     item.put_text(tags::REFERENCED_ROI_NUMBER, VR::IS, &segment.label.to_string());
-    let contour = |outline: &super::outlines::Outline| {
+    let contour = |outline: &Outline| {
         let mut contour = Object::default();
         contour.put_items(tags::CONTOUR_IMAGE_SEQUENCE, vec![image(&source.slices()[outline.slice], true)]);
         contour.put_text(tags::CONTOUR_GEOMETRIC_TYPE, VR::CS, "CLOSED_PLANAR");
