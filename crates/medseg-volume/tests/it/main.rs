@@ -23,6 +23,10 @@ mod kinds;
 mod mutations;
 mod reorient;
 mod roundings;
+#[cfg(feature = "dicom")]
+mod structure_set;
+#[cfg(feature = "dicom")]
+mod structure_set_damage;
 mod support;
 mod table;
 mod traps;
