@@ -5,5 +5,5 @@ mod read;
 mod space;
 mod write;
 
-pub(crate) use read::from_source;
+pub(crate) use read::{from_source, key_values};
 pub(crate) use write::head;

@@ -88,6 +88,39 @@ fn fields(source: &Source) -> Result<(Fields<'_>, u64), VolumeError> {
     Ok((fields, lines.read))
 }
 
+/// The keys of a header with their values, in its order.
+pub(crate) fn key_values(source: &Source) -> Result<Vec<(String, String)>, VolumeError> {
+    let mut lines = Lines::of(source)?;
+    let mut found = Vec::new();
+    while let Some(line) = lines.next().map_err(|e| VolumeError::io("read", source.name())(e))? {
+        if line.is_empty() {
+            break;
+        }
+        if let Some((key, value)) = line.split_once(":=").filter(|_| !line.starts_with('#')) {
+            found.push((key.to_string(), unescaped(value)));
+        }
+    }
+    Ok(found)
+}
+
+/// A value in which `\\n` stands for a new line, and `\\\\` for a backslash.
+fn unescaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    let mut characters = value.chars();
+    while let Some(c) = characters.next() {
+        if c != '\\' {
+            text.push(c);
+            continue;
+        }
+        match characters.next() {
+            Some('n') => text.push('\n'),
+            Some('\\') | None => text.push('\\'),
+            Some(other) => text.extend(['\\', other]),
+        }
+    }
+    text
+}
+
 /// NRRD's names of a type.
 fn datatype(name: &str) -> Option<Datatype> {
     Some(match name.to_ascii_lowercase().as_str() {

@@ -4,7 +4,7 @@ use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 
 use super::frames::Frame;
-use super::segments::{code_item, to_item};
+use super::segments::{background_item, code_item, to_item};
 use super::write_options::{Form, WriteOptions};
 use crate::dicom::charset::Charset;
 use crate::dicom::decimal_string::{decimal_string, decimal_strings};
@@ -55,7 +55,8 @@ impl Content<'_> {
             let number = if self.options.form == Form::Binary { number } else { segment.label };
             to_item(segment, number, &self.options.algorithm_version, self.charset)
         });
-        object.put_items(tags::SEGMENT_SEQUENCE, numbered.collect());
+        let background = (self.options.form == Form::LabelMap).then(background_item);
+        object.put_items(tags::SEGMENT_SEQUENCE, background.into_iter().chain(numbered).collect());
         object.put_items(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![self.shared_groups()]);
         object.put_items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, self.frame_groups());
     }

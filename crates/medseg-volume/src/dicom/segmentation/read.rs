@@ -50,7 +50,7 @@ pub struct Reference {
 }
 
 /// Elements that are read beside those of segments.
-const WANTED: [Tag; 32] = [
+const WANTED: [Tag; 30] = [
     tags::SOP_CLASS_UID,
     tags::FRAME_OF_REFERENCE_UID,
     tags::NUMBER_OF_FRAMES,
@@ -80,9 +80,7 @@ const WANTED: [Tag; 32] = [
     tags::SPACING_BETWEEN_SLICES,
     tags::SEGMENT_IDENTIFICATION_SEQUENCE,
     tags::REFERENCED_SEGMENT_NUMBER,
-    tags::PHOTOMETRIC_INTERPRETATION,
-    tags::MODALITY,
-    tags::PLANE_POSITION_SLIDE_SEQUENCE,
+    tags::PIXEL_PADDING_VALUE,
 ];
 /// Longest value that is read.
 const LONGEST_VALUE: u64 = 1 << 13;
@@ -113,7 +111,11 @@ pub fn read(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Segmentatio
     let (object, pixel_data) = object::read(&mut start.elements, bounds).map_err(|error| error.of_file(path))?;
     let file = Checked::of(path, &object)?;
     let pixel_data = pixel_data.ok_or(DicomError::Missing { path: path.into(), attribute: "PixelData" })?;
-    let described = Described::of(path, &object, options)?;
+    let background = match file.kind {
+        Kind::LabelMap => object.short(tags::PIXEL_PADDING_VALUE).unwrap_or(0),
+        _ => 0,
+    };
+    let described = Described::of(path, &object, background, options)?;
     let planes = file.planes(&object)?;
     let target = Target::of(path, &planes, options)?;
     let mut reader = FrameReader::new(&file, &mut start, pixel_data, options)?;
@@ -131,7 +133,8 @@ pub fn read(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Segmentatio
         };
         reader.read(frame, &mut values)?;
         let place = target.places[frame];
-        let painted = Frame { path, frame, values: &values, columns: file.columns, label, threshold: reader.threshold };
+        let threshold = reader.threshold;
+        let painted = Frame { path, frame, values: &values, columns: file.columns, label, threshold, background };
         painted.paint(&place, &mut labels, &described, options)?;
     }
     let mut table = described.table;
@@ -292,10 +295,16 @@ struct Described {
 }
 
 impl Described {
-    fn of(path: &Path, object: &Object, options: &ReadOptions) -> Result<Self, SegmentationError> {
+    /// Reads the segments but for the background, which a label map describes too.
+    fn of(path: &Path, object: &Object, background: u16, options: &ReadOptions) -> Result<Self, SegmentationError> {
         let charset = Charset::of(object);
-        let items = object.items(tags::SEGMENT_SEQUENCE);
-        let mut found: Vec<Numbered> = items.iter().filter_map(|item| segments::from_item(item, &charset)).collect();
+        let number = |item: &&Object| item.short(tags::SEGMENT_NUMBER);
+        let items = object.items(tags::SEGMENT_SEQUENCE).iter().filter(|item| number(item) != Some(background));
+        if items.clone().any(|item| number(&item) == Some(0) && !segments::is_background(item)) {
+            let reason = "a segment has the number 0, which stands for the background here";
+            return Err(DicomError::unsupported(path, UnsupportedKind::Format, reason).into());
+        }
+        let mut found: Vec<Numbered> = items.filter_map(|item| segments::from_item(item, &charset)).collect();
         found.sort_by_key(|numbered| numbered.number);
         if found.windows(2).any(|pair| pair[0].number == pair[1].number) {
             return Err(DicomError::header(path, "two segments have one number").into());
@@ -478,6 +487,8 @@ struct Frame<'a> {
     /// The label value of the frame's segment; none if the values are label values themselves.
     label: Option<u16>,
     threshold: f32,
+    /// The label value that stands for no segment, beside 0.
+    background: u16,
 }
 
 impl Frame<'_> {
@@ -498,7 +509,7 @@ impl Frame<'_> {
                     continue;
                 }
                 let label = self.label.unwrap_or(*value as u16);
-                if self.label.is_none() && !chosen(label) {
+                if self.label.is_none() && (label == self.background || !chosen(label)) {
                     continue;
                 }
                 let at: [isize; 3] = std::array::from_fn(|axis| {

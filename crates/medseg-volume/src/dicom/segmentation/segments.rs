@@ -13,6 +13,9 @@ const CREATOR: (Tag, &str) = (Tag(0x0063, 0x0010), "MEDSEG");
 /// The private element with a segment's label value, where its number is another.
 const LABEL_VALUE: Tag = Tag(0x0063, 0x1001);
 
+/// DICOM's code of a background.
+const BACKGROUND: &str = "125040";
+
 /// Tags of a segment's item and of the items in it.
 pub(super) const WANTED: [Tag; 18] = [
     tags::SEGMENT_SEQUENCE,
@@ -81,6 +84,30 @@ pub(super) fn to_item(segment: &Segment, number: u16, version: &str, charset: &C
     item
 }
 
+/// The item of a label map's background: each of its pixel values must be described (Supplement 243). `PixelPaddingValue`
+/// says that number 0 is the background.
+pub(super) fn background_item() -> Object {
+    let charset = Charset::Ascii;
+    let mut item = Object::default();
+    item.put_shorts(tags::SEGMENT_NUMBER, &[0]);
+    item.put_text(tags::SEGMENT_LABEL, VR::LO, "Background");
+    item.put_text(tags::SEGMENT_ALGORITHM_TYPE, VR::CS, "MANUAL");
+    item.put_shorts(tags::RECOMMENDED_DISPLAY_CIE_LAB_VALUE, &cielab::from_rgb([0, 0, 0]));
+    let category = Code::sct("309825002", "Spatial and Relational Concept");
+    item.put_items(tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE, vec![code_item(&category, &charset)]);
+    let background = Code::dcm(BACKGROUND, "Background");
+    item.put_items(tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE, vec![code_item(&background, &charset)]);
+    item
+}
+
+/// True for the item of a background, by its type.
+pub(super) fn is_background(item: &Object) -> bool {
+    let code = item.item(tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE);
+    code.is_some_and(|code| {
+        code.text(tags::CODE_VALUE) == BACKGROUND && code.text(tags::CODING_SCHEME_DESIGNATOR) == "DCM"
+    })
+}
+
 /// The item of a code (PS3.3 8.8).
 pub(super) fn code_item(code: &Code, charset: &Charset) -> Object {
     let mut item = Object::default();
@@ -97,7 +124,7 @@ pub(super) struct Numbered {
     pub segment: Segment,
 }
 
-/// The segment of an item; none without a number, or for the background that LABELMAP may describe as number 0.
+/// The segment of an item; none without a number above 0.
 ///
 /// What a segment table cannot hold is made to fit: texts are cut, missing codes become the general ones.
 pub(super) fn from_item(item: &Object, charset: &Charset) -> Option<Numbered> {

@@ -1,0 +1,58 @@
+//! The Rust side of `benches/peers/segmentation.py`: commands on standard input, one a line with tabs between its parts, and
+//! an answer each.
+//!
+//! - `write SERIES MASK TABLE OUTPUT FORM`: writes a mask as a DICOM segmentation of a series; FORM is `binary`, `labelmap`,
+//!   `binary-full` (with empty frames) or `labelmap-short` (without). Answers with the number of frames.
+//! - `read FILE MASK TABLE [SERIES]`: reads a segmentation, on the grid of a series if one is given, and writes mask and
+//!   table. Answers with the number of references.
+
+use std::error::Error;
+use std::io::{BufRead, Write};
+
+use medseg_volume::dicom::segmentation::{self, Form, ReadOptions, WriteOptions};
+use medseg_volume::dicom::{SeriesOptions, SourceSeries};
+use medseg_volume::segments::SegmentTable;
+use medseg_volume::{Volume, WriteOptions as VolumeOptions, error_chain, read_label_values, write_volume};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        let parts: Vec<&str> = line.split('\t').collect();
+        let answer = answer(&parts).unwrap_or_else(|e| format!("error: {}", error_chain(&*e)));
+        println!("{answer}");
+        std::io::stdout().flush()?;
+    }
+    Ok(())
+}
+
+fn answer(parts: &[&str]) -> Result<String, Box<dyn Error>> {
+    match parts {
+        ["write", series, mask, table, output, form] => {
+            let source = SourceSeries::read(series, &SeriesOptions::default())?;
+            let labels = read_label_values(mask)?;
+            let voxels: Result<Vec<u16>, _> = labels.data.iter().map(|label| u16::try_from(*label)).collect();
+            let voxels = ndarray::Array3::from_shape_vec(labels.data.dim(), voxels?)?;
+            let options = match *form {
+                "binary" => WriteOptions::default(),
+                "binary-full" => WriteOptions::default().with_omit_empty_frames(false),
+                "labelmap" => WriteOptions::default().with_form(Form::LabelMap),
+                "labelmap-short" => WriteOptions::default().with_form(Form::LabelMap).with_omit_empty_frames(true),
+                _ => return Err("unknown form".into()),
+            };
+            let mask = Volume::new(voxels, labels.geometry);
+            let written = segmentation::write(output, &mask, &SegmentTable::read_csv(table)?, &source, &options)?;
+            Ok(written.frames.to_string())
+        }
+        ["read", file, mask, table, series @ ..] => {
+            let mut options = ReadOptions::default();
+            if let [series, ..] = series {
+                options = options.with_grid_of(&SourceSeries::read(series, &SeriesOptions::default())?);
+            }
+            let found = segmentation::read(file, &options)?;
+            write_volume(mask, &found.mask, &VolumeOptions::default().with_labels(true))?;
+            found.table.write_csv(table)?;
+            Ok(found.references.len().to_string())
+        }
+        _ => Err("unknown command".into()),
+    }
+}
