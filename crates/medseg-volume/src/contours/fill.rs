@@ -61,7 +61,7 @@ impl PlaneFill {
         let cells = rows.saturating_mul(width);
         let covered = if path == PathRule::Inside { cells } else { 0 };
         let (crossings, on_path) = (vec![false; cells], vec![0; covered]);
-        Self { path, width, rows, crossings, on_path, touched: usize::MAX..0 }
+        Self { path, width, rows, crossings, on_path, touched: 0..0 }
     }
 
     /// Adds a closed polygon, combined with those before by exclusive or.
@@ -111,7 +111,9 @@ impl PlaneFill {
     }
 
     fn touch(&mut self, rows: Range<usize>) {
-        if !rows.is_empty() {
+        if self.touched.is_empty() {
+            self.touched = rows;
+        } else if !rows.is_empty() {
             self.touched = self.touched.start.min(rows.start)..self.touched.end.max(rows.end);
         }
     }
@@ -138,7 +140,7 @@ impl PlaneFill {
                 }
             }
         }
-        self.touched = usize::MAX..0;
+        self.touched = 0..0;
     }
 }
 
