@@ -27,6 +27,7 @@
 //! | [`inference`] | `medseg-inference` | sliding window, cascade |
 //! | [`bundle`] | `medseg-bundle` | a trained segmentation in one folder |
 //! | [`report`] | `medseg-report` | charts, overlays and the page of a run |
+//! | [`surface`] | `medseg-surface` | closed surfaces of masks, STL and OBJ |
 //! | [`train`] | `medseg-train` | whole experiments |
 //!
 //! # Features
@@ -74,6 +75,7 @@ pub use medseg_ops as ops;
 pub use medseg_optim as optim;
 pub use medseg_phantom as phantom;
 pub use medseg_report as report;
+pub use medseg_surface as surface;
 pub use medseg_torch as torch;
 pub use medseg_train as train;
 pub use medseg_transforms as transforms;

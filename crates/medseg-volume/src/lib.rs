@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod axes;
+pub mod contours;
 #[cfg(feature = "dicom")]
 pub mod dicom;
 mod door;

@@ -8,6 +8,7 @@ use dicom_dictionary_std::tags;
 
 use super::elements::{Elements, Head, WalkError};
 use super::syntax::Encoding;
+use super::uid::DerivedUid;
 use crate::MalformedKind;
 
 /// A data set, or an item of a sequence: elements sorted by tag, each tag once.
@@ -69,6 +70,25 @@ impl Object {
     /// Sets a sequence.
     pub(super) fn put_items(&mut self, tag: Tag, items: Vec<Object>) {
         self.put(tag, VR::SQ, Value::Items(items));
+    }
+
+    /// Removes an element, if it is there.
+    pub(super) fn remove(&mut self, tag: Tag) {
+        self.elements.retain(|element| element.tag != tag);
+    }
+
+    /// Adds all elements to a UID's hash.
+    pub(super) fn hashed(&self, uid: DerivedUid) -> DerivedUid {
+        self.elements.iter().fold(uid, |uid, element| {
+            let uid = uid.of(&[element.tag.group().to_le_bytes(), element.tag.element().to_le_bytes()].concat());
+            match &element.value {
+                Value::Bytes(bytes) => uid.of(bytes),
+                Value::Items(items) => {
+                    let uid = uid.of(&(items.len() as u64).to_le_bytes());
+                    items.iter().fold(uid, |uid, item| item.hashed(uid.of(&(item.elements.len() as u64).to_le_bytes())))
+                }
+            }
+        })
     }
 
     /// The elements, sorted by tag.

@@ -2,6 +2,7 @@
 
 mod affine;
 mod bad_files;
+mod contours;
 #[cfg(feature = "dicom")]
 mod dicom_damage;
 #[cfg(feature = "dicom")]
@@ -28,6 +29,10 @@ mod seg_nrrd;
 mod segment_table;
 #[cfg(feature = "dicom")]
 mod segmentation_damage;
+#[cfg(feature = "dicom")]
+mod structure_set;
+#[cfg(feature = "dicom")]
+mod structure_set_damage;
 mod support;
 mod table;
 mod traps;

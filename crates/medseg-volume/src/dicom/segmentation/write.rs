@@ -10,13 +10,13 @@ use super::frames::{self, Frame};
 use super::segments;
 use super::write_options::{Form, WriteOptions};
 use crate::dicom::charset::fitting;
+use crate::dicom::mask_axes::{axes_to_series, place_before};
 use crate::dicom::uid::DerivedUid;
 use crate::dicom::write_file::write_file;
 use crate::dicom::{SeriesOptions, SourceSeries};
 use crate::error::UnstorableFault;
-use crate::reorient::Axes;
 use crate::segments::{SegmentTable, SegmentationError};
-use crate::{Dhw, Volume, VolumeError};
+use crate::{Volume, VolumeError};
 
 /// A segmentation that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,10 +29,6 @@ pub struct Written {
     /// Number of its frames.
     pub frames: usize,
 }
-
-/// Voxels of a mask may lie this part of the smallest distance between voxels off the series' grid: more than the rounding
-/// of any header.
-const TOLERANCE: f64 = 0.01;
 
 /// Writes a mask of a series as a DICOM segmentation.
 ///
@@ -112,24 +108,6 @@ pub fn write_for_series<T: Copy + Into<u16>>(
     options: &WriteOptions,
 ) -> Result<Written, SegmentationError> {
     write(path, mask, table, &SourceSeries::read(folder, series)?, options)
-}
-
-/// The change of axes that brings a mask to the series' grid.
-fn axes_to_series<T>(mask: &Volume<T>, source: &SourceSeries) -> Result<Axes, SegmentationError> {
-    let Dhw { d, h, w } = source.geometry().plane_spacing();
-    let tolerance = TOLERANCE * d.min(h).min(w);
-    let axes = mask.geometry.axes_to(mask.shape(), source.geometry(), source.shape(), tolerance);
-    axes.ok_or(SegmentationError::OtherGrid { mask: mask.shape(), series: source.shape() })
-}
-
-/// The voxel of an array before a change of its axes.
-fn place_before(axes: &Axes, voxel: [usize; 3], shape: Dhw<usize>) -> Dhw<usize> {
-    let mut before = [0; 3];
-    for (new, old) in axes.order.into_iter().enumerate() {
-        let length = shape.to_array()[new];
-        before[old] = if axes.reversed[new] { length - 1 - voxel[new] } else { voxel[new] };
-    }
-    before.into()
 }
 
 /// UIDs by content: what the object is derived from, what it says and what it shows.
