@@ -10,6 +10,7 @@
 //! | [`transforms`] | `medseg-transforms` | intensity, crop, pad, resize, components |
 //! | [`metrics`] | `medseg-metrics` | Dice, IoU, HD95, ASSD, surface Dice |
 //! | [`data`] | `medseg-data` | cases, splits, cache, loader |
+//! | [`cohort`] | `medseg-cohort` | thousands of cases: found, shared out, resumed, tabled |
 //! | [`phantom`] | `medseg-phantom` | synthetic abdominal CTs |
 //! | [`device`] | `medseg-device` | the device that runs the networks |
 //! | [`kernels`] | `medseg-kernels` | CPU kernels without a framework |
@@ -59,6 +60,7 @@ pub use burn::tensor::{Device, DeviceType, Tensor};
 
 pub use medseg_architecture as architecture;
 pub use medseg_bundle as bundle;
+pub use medseg_cohort as cohort;
 pub use medseg_data as data;
 pub use medseg_device as device;
 pub use medseg_files as files;

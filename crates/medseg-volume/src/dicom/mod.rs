@@ -150,6 +150,12 @@ pub fn describe_folder(folder: impl AsRef<Path>) -> Result<FolderSummary, DicomE
     Ok(Contents::of(folder)?.into_summary(folder, &SeriesOptions::default()))
 }
 
+/// Describes the series that these files hold, as [`describe_folder`] does for those of a folder. Messages name `folder`.
+#[must_use]
+pub fn describe_files(folder: impl AsRef<Path>, files: Vec<PathBuf>) -> FolderSummary {
+    Contents::of_files(files).into_summary(folder.as_ref(), &SeriesOptions::default())
+}
+
 /// Reads the only series of a folder and the folders in it, or of a single file, as f32, rescaled.
 ///
 /// # Errors
@@ -176,10 +182,22 @@ pub fn read_series_with(
     options: &SeriesOptions,
 ) -> Result<(Volume<f32>, VolumeSummary), DicomError> {
     let folder = folder.as_ref();
-    let slices = Contents::of(folder)?.choose(folder, options)?;
-    let stack = series::stack(folder, slices, options)?;
-    let data = voxels(folder, &stack, options)?;
-    Ok((Volume::new(data, stack.summary.geometry.clone()), stack.summary))
+    Contents::of(folder)?.read(folder, options)
+}
+
+/// Reads a series of these files as f32, rescaled, and says what is unusual about it. Messages name `folder`.
+///
+/// For a program that found the files by [`describe_folder`] or [`describe_files`] ([`SeriesSummary::paths`]): no other
+/// file is opened.
+///
+/// # Errors
+/// As [`read_series_with`].
+pub fn read_series_files(
+    folder: impl AsRef<Path>,
+    files: &[PathBuf],
+    options: &SeriesOptions,
+) -> Result<(Volume<f32>, VolumeSummary), DicomError> {
+    Contents::of_files(files.to_vec()).read(folder.as_ref(), options)
 }
 
 /// The files of a folder by what they are.
@@ -193,7 +211,7 @@ struct Contents {
 /// The images of one series.
 #[derive(Default)]
 struct Images {
-    files: usize,
+    paths: Vec<PathBuf>,
     slices: Vec<Header>,
     refused: Vec<DicomError>,
 }
@@ -208,7 +226,12 @@ impl Images {
 impl Contents {
     /// Reads the headers of a folder's files, in parallel.
     fn of(folder: &Path) -> Result<Self, DicomError> {
-        let files = files(folder)?;
+        Ok(Self::of_files(files(folder)?))
+    }
+
+    /// Reads the headers of these files, in parallel.
+    fn of_files(mut files: Vec<PathBuf>) -> Self {
+        files.sort();
         let found: Vec<Found> = files.par_iter().map(|path| header::read(path)).collect();
         let mut contents = Self { series: BTreeMap::new(), unreadable: Vec::new(), passed_over: Vec::new() };
         for (path, file) in files.into_iter().zip(found) {
@@ -216,19 +239,27 @@ impl Contents {
                 Found::Images(images) => {
                     let Some(first) = images.first() else { continue };
                     let series = contents.series.entry(first.series.clone()).or_default();
-                    series.files += 1;
+                    series.paths.push(path);
                     series.slices.extend(images);
                 }
                 Found::Refused { series: None, error } => contents.unreadable.push(error),
                 Found::Refused { series: Some(series), error } => {
                     let series = contents.series.entry(series).or_default();
-                    series.files += 1;
+                    series.paths.push(path);
                     series.refused.push(error);
                 }
                 Found::PassedOver(reason) => contents.passed_over.push(PassedOver { path, reason }),
             }
         }
-        Ok(contents)
+        contents
+    }
+
+    /// Reads the chosen series.
+    fn read(self, folder: &Path, options: &SeriesOptions) -> Result<(Volume<f32>, VolumeSummary), DicomError> {
+        let slices = self.choose(folder, options)?;
+        let stack = series::stack(folder, slices, options)?;
+        let data = voxels(folder, &stack, options)?;
+        Ok((Volume::new(data, stack.summary.geometry.clone()), stack.summary))
     }
 
     fn into_summary(self, folder: &Path, options: &SeriesOptions) -> FolderSummary {
@@ -236,7 +267,8 @@ impl Contents {
             uid,
             modality: images.slices.first().map(|slice| slice.modality.clone()).unwrap_or_default(),
             description: images.slices.first().map(|slice| slice.description.clone()).unwrap_or_default(),
-            files: images.files,
+            files: images.paths.len(),
+            paths: images.paths.clone(),
             volume: images
                 .into_slices()
                 .and_then(|slices| series::stack(folder, slices, options))

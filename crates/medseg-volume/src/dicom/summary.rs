@@ -71,6 +71,8 @@ pub struct SeriesSummary {
     pub description: String,
     /// Number of files.
     pub files: usize,
+    /// The files, sorted by path; they can be read by [`read_series_files`](super::read_series_files).
+    pub paths: Vec<PathBuf>,
     /// The volume that reading the series would give, or why there is none.
     pub volume: Result<VolumeSummary, DicomError>,
 }
