@@ -14,10 +14,11 @@ const INTENT_LABEL: i32 = 1002;
 /// "Aligned": coordinates in the space of another image.
 const FORM_ALIGNED: i32 = 2;
 
-/// Everything before the first voxel.
+/// Everything before the first voxel. A voxel means its number times the slope plus the intercept, `scaling`.
 pub(crate) fn head<T: Stored>(
     data: &ArrayView4<'_, T>,
     geometry: &Geometry,
+    scaling: [f64; 2],
     options: &WriteOptions,
 ) -> Result<Vec<u8>, UnstorableFault> {
     let (channels, d, h, w) = data.dim();
@@ -53,8 +54,8 @@ pub(crate) fn head<T: Stored>(
         bitpix: 8 * size_of::<T>() as i16,
         dim,
         vox_offset: (fields.version.header_bytes() + extensions.len()) as f64,
-        slope: 1.0,
-        intercept: 0.0,
+        slope: scaling[0],
+        intercept: scaling[1],
         cal_max: if options.labels { largest(data).to_f64() } else { 0.0 },
         cal_min: 0.0,
         intent_code: if options.labels { INTENT_LABEL } else { 0 },

@@ -6,7 +6,10 @@ use std::path::Path;
 
 use crate::support::{label_file, put};
 use flate2::read::GzDecoder;
-use medseg_volume::{Dhw, Geometry, Volume, read_image, read_info, read_label, write_image_i16, write_label};
+use medseg_volume::{
+    Dhw, Geometry, ReadOptions, Volume, VolumeFile, WriteOptions, nifti_bytes, read_image, read_info, read_label,
+    write_image_i16, write_label,
+};
 use ndarray::{Array3, Axis, s};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -189,4 +192,28 @@ fn whoever_reads_the_old_file_reads_it_to_its_end() {
     let mut bytes = Vec::new();
     old.read_to_end(&mut bytes).unwrap();
     assert_eq!(bytes[352..], [1; 8]);
+}
+
+#[test]
+fn a_file_in_memory_is_the_file_on_the_disk_but_for_its_scaling() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.nii.gz");
+    let geometry = Geometry::from_spacing(Dhw { d: 2.5, h: 0.5, w: 0.75 }).unwrap();
+    let mut random = ChaCha8Rng::seed_from_u64(5);
+    let voxels = Array3::from_shape_fn((5, 6, 7), |_| random.random::<i16>());
+    let volume = Volume::new(voxels, geometry);
+    // Axes in another order than the file's too.
+    let turned = volume.data.clone().permuted_axes([2, 0, 1]);
+    for volume in [volume.clone(), Volume::new(turned, volume.geometry.clone())] {
+        write_image_i16(&path, &volume).unwrap();
+        let bytes = nifti_bytes(&volume, [1.0, 0.0], &WriteOptions::default()).unwrap();
+        assert!(bytes == fs::read(&path).unwrap());
+        let scaled = nifti_bytes(&volume, [0.25, -3.0], &WriteOptions::default()).unwrap();
+        let scaled = VolumeFile::from_bytes(scaled).unwrap();
+        let read = scaled.image(&ReadOptions::default()).unwrap();
+        assert_eq!(read.data, volume.data.mapv(|v| f32::from(v) * 0.25 - 3.0));
+    }
+    let empty = Volume::new(Array3::<u8>::zeros((0, 2, 2)), Geometry::from_spacing(Dhw::splat(1.0)).unwrap());
+    assert!(nifti_bytes(&empty, [1.0, 0.0], &WriteOptions::default()).is_err());
+    assert!(nifti_bytes(&volume, [1.0, 0.0], &WriteOptions::default().with_level(10)).is_err());
 }
