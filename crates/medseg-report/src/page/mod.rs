@@ -3,7 +3,7 @@
 mod cases;
 mod compare;
 mod figures;
-mod html;
+pub(crate) mod html;
 mod results;
 mod settings;
 
