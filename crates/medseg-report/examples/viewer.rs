@@ -9,6 +9,9 @@ use medseg_phantom::PhantomConfig;
 use medseg_report::{ViewerMask, ViewerOptions, write_viewer};
 use medseg_volume::{Volume, read_image, read_label, volume_stem};
 
+/// An image and its named masks.
+type Volumes = (Volume<f32>, Vec<(String, Volume<u8>)>);
+
 fn main() -> Result<(), Box<dyn Error>> {
     let files: Vec<PathBuf> = std::env::args().skip(1).map(PathBuf::from).collect();
     let temporary = tempfile::tempdir()?;
@@ -33,7 +36,7 @@ fn stem(path: &Path) -> String {
 }
 
 /// A case, the reference of its liver, and the same mask a little beside it.
-fn phantom() -> Result<(Volume<f32>, Vec<(String, Volume<u8>)>), Box<dyn Error>> {
+fn phantom() -> Result<Volumes, Box<dyn Error>> {
     let (image, label) = PhantomConfig::default().generate(0)?;
     let reference = label.map_data(|label| u8::from(*label != 0));
     let mut prediction = reference.clone();

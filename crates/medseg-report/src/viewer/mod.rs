@@ -63,15 +63,16 @@ impl ViewerPage {
         loop {
             let reduction = plan.reduction();
             let volumes = embed::volumes(image, masks, &reduction, &cast)?;
-            let html = document.html(&volumes, &reduction);
-            if html.len() <= options.max_bytes {
-                return Ok(Self { html, reduction });
-            }
+            // The page's size without a copy of what may be far too much.
             let embedded: usize = volumes.iter().map(String::len).sum();
-            let room = options.max_bytes.saturating_sub(html.len() - embedded);
-            if !plan.shrink(embedded, room) {
-                let least = html.len();
-                let reason = format!("the smallest page has {least} bytes, and {} are allowed", options.max_bytes);
+            let around = document.html(&vec![String::new(); volumes.len()], &reduction).len();
+            if around + embedded <= options.max_bytes {
+                return Ok(Self { html: document.html(&volumes, &reduction), reduction });
+            }
+            drop(volumes);
+            if !plan.shrink(embedded, options.max_bytes.saturating_sub(around)) {
+                let (least, most) = (around + embedded, options.max_bytes);
+                let reason = format!("the smallest page has {least} bytes, and {most} are allowed");
                 return Err(ReportError::drawing(PICTURE, reason));
             }
         }

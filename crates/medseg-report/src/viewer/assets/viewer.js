@@ -173,7 +173,7 @@
     settings.windows.forEach((window, at) => choice.add(new Option(window.name, at)));
     choice.add(new Option("own", -1));
     const numbers = [element("centre"), element("width")];
-    const rounded = (v) => Number(v.toPrecision(6));
+    const rounded = (v) => Number(v.toPrecision(5));
     function showWindow() {
       const low = image.cal_min, high = image.cal_max;
       numbers[0].value = rounded((low + high) / 2);
@@ -318,7 +318,7 @@
 
     nv.scene.crosshairPos = nv.mm2frac(settings.open_at, 0, true);
     setView(3);
-    showWindow();
+    setWindow(first.low, first.high);
     draw();
     nv.createOnLocationChange();
     showPlace();
