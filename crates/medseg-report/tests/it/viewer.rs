@@ -294,7 +294,7 @@ fn pages_for_a_browser() {
         write_viewer(folder.join(name), image, &masks, &options.clone().with_title(name)).unwrap();
     };
     let usual = ViewerOptions::default();
-    let (ct, label) = PhantomConfig { scale: 2.0, ..PhantomConfig::default() }.generate(2).unwrap();
+    let (ct, label) = PhantomConfig { scale: 1.5, ..PhantomConfig::default() }.generate(2).unwrap();
     let (image, reference) = (ct.map_data(|v| f32::from(*v)), label.map_data(|v| u8::from(*v != 0)));
     let mut prediction = reference.clone();
     prediction.data.slice_mut(s![3.., 4.., 5..]).assign(&reference.data.slice(s![..-3, ..-4, ..-5]));

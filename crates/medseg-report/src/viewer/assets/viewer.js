@@ -60,11 +60,11 @@
       crosshairWidthUnit: "percent",
       crosshairGap: 12,
       fontColor: [0.75, 0.78, 0.82, 1],
-      dragMode: 9,
-      mouseEventConfig: { leftButton: { primary: 8 }, rightButton: 9, centerButton: 3 },
       logLevel: "error",
       loadingText: "",
     });
+    // NiiVue calls this at double clicks, but at long and double touches too, which drags begin with.
+    nv.resetBriCon = (event) => { if (event.type === "dblclick") { setWindow(first.low, first.high); } };
     const canvas = element("canvas");
     await nv.attachToCanvas(canvas);
 
@@ -184,7 +184,9 @@
     function setWindow(low, high) {
       image.cal_min = low;
       image.cal_max = high;
-      nv.updateGLVolume();
+      // The image alone: the masks stay as they are.
+      nv.refreshLayers(image, 0);
+      nv.drawScene();
       showWindow();
     }
     choice.addEventListener("change", () => {
@@ -265,12 +267,33 @@
       document.querySelectorAll("[data-view]").forEach((b) => b.setAttribute("aria-pressed", Number(b.dataset.view) === view));
     }
     document.querySelectorAll("[data-view]").forEach((b) => b.addEventListener("click", () => setView(Number(b.dataset.view))));
-    element("drag").addEventListener("change", (event) => {
-      const mode = Number(event.target.value);
-      nv.opts.mouseEventConfig = { leftButton: { primary: mode }, rightButton: 9, centerButton: 3 };
+    // NiiVue's drag modes: 3 moves the picture, 5 does nothing, 8 moves the planes.
+    let drag = "planes";
+    function setDrag(next) {
+      drag = next;
+      const mode = { planes: 8, window: 5, picture: 3 }[drag];
+      nv.opts.mouseEventConfig = { leftButton: { primary: mode }, rightButton: 5, centerButton: 3 };
       nv.opts.touchEventConfig = { singleTouch: mode, doubleTouch: 3 };
+    }
+    element("drag").addEventListener("change", (event) => setDrag(event.target.value));
+    setDrag(drag);
+
+    // The window follows a drag at a pace that fits its width; NiiVue's own way is for numbers as large as CT's.
+    let last = null, pending = null;
+    const windows = (event) => event.isPrimary && (event.buttons === 2 || (event.buttons === 1 && drag === "window"));
+    canvas.addEventListener("pointerdown", (event) => { last = windows(event) ? [event.clientX, event.clientY] : null; });
+    window.addEventListener("pointerup", () => { last = null; });
+    canvas.addEventListener("pointermove", (event) => {
+      if (!last || !windows(event) || pending) { return; }
+      pending = requestAnimationFrame(() => {
+        pending = null;
+        const width = image.cal_max - image.cal_min, wider = width * Math.exp((event.clientX - last[0]) / 200);
+        const centre = image.cal_min + width / 2 - (event.clientY - last[1]) * width / 300;
+        last = [event.clientX, event.clientY];
+        setWindow(centre - wider / 2, centre + wider / 2);
+      });
     });
-    nv.opts.touchEventConfig = { singleTouch: 8, doubleTouch: 3 };
+
     /** Zooms around the crossing of the planes, or shows the whole picture. */
     function zoom(factor) {
       const [x, y, z, old] = nv.scene.pan2Dxyzmm;
@@ -310,7 +333,9 @@
     };
     window.addEventListener("keydown", (event) => {
       if (event.target === canvas) { event.stopPropagation(); }
-      if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, summary")) { return; }
+      if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input[type=number], select")) { return; }
+      // A slider has keys of its own.
+      if (event.target.closest("input[type=range]") && event.key.length > 1) { return; }
       const action = keys[event.key.toLowerCase()];
       if (action) { action(event); event.preventDefault(); }
     }, true);
