@@ -166,24 +166,29 @@ async function main() {
     for (const { plane, lit } of seen.planes) { assert(lit > 0.2, `plane ${plane} is black: ${lit}`); }
     assert(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "wider than the phone");
     await page.screenshot({ path: path.join(folder, "phone.png") });
-    // A tap moves the other planes; a slider and two fingers go through the slices.
-    let before = await slices(page);
     const [x, y] = await middle(page, 0);
-    await page.touchscreen.tap(x + 30, y + 30);
-    let now = await slices(page);
-    assert(now[0] === before[0] && now[1] !== before[1] && now[2] !== before[2], `a tap: ${before} to ${now}`);
-    await page.fill("#slices input >> nth=0", "5");
-    assert.equal((await slices(page))[0], 6);
     const touch = await page.context().newCDPSession(page);
     const finger = (type, at) => touch.send("Input.dispatchTouchEvent", { type, touchPoints: at ? [{ x: at[0], y: at[1], id: 0 }] : [] });
     const fingers = (type, gap) => touch.send("Input.dispatchTouchEvent", {
       type, touchPoints: gap === null ? [] : [{ x: x - gap, y, id: 0 }, { x: x + gap, y, id: 1 }],
     });
+    // A tap moves the other planes; a slider and two fingers go through the slices.
+    let before = await slices(page);
+    // As long as a finger's tap.
+    await finger("touchStart", [x + 30, y + 30]);
+    await page.waitForTimeout(80);
+    await finger("touchEnd");
+    await page.waitForTimeout(300);
+    let now = await slices(page);
+    assert(now[0] === before[0] && now[1] !== before[1] && now[2] !== before[2], `a tap: ${before} to ${now}`);
+    await page.fill("#slices input >> nth=0", "5");
+    assert.equal((await slices(page))[0], 6);
     before = await slices(page);
     await page.waitForTimeout(700);
     await fingers("touchStart", 20);
     for (let gap = 25; gap < 60; gap += 5) { await fingers("touchMove", gap); }
     await fingers("touchEnd", null);
+    await page.waitForTimeout(300);
     now = await slices(page);
     assert.notEqual(now[0], before[0], `two fingers: ${before} to ${now}`);
     // One finger moves the planes, without another window however long it takes; or sets the window.
@@ -195,6 +200,7 @@ async function main() {
       await finger("touchEnd");
     };
     await dragged();
+    await page.waitForTimeout(300);
     now = await slices(page);
     assert(now[0] === before[0] && now[1] !== before[1] && now[2] !== before[2], `one finger: ${before} to ${now}`);
     assert.equal(await page.inputValue("#width"), "400");

@@ -72,7 +72,16 @@
       url: await unpacked("volume-0"), name: "image.nii", colormap: "gray",
       cal_min: first.low, cal_max: first.high, trustCalMinMax: false,
     });
-    nv.addVolume(image);
+    // Exactly the window asked for, not one that fits the stored numbers.
+    [image.cal_min, image.cal_max] = [first.low, first.high];
+
+    /** Changes the volumes with one upload at the end, where NiiVue has one for each. */
+    async function together(change) {
+      nv.updateGLVolume = () => {};
+      await change();
+      delete nv.updateGLVolume;
+      nv.updateGLVolume();
+    }
 
     const labels = [];
     let header = null;
@@ -104,10 +113,11 @@
       overlay = await NVImage.loadFromUrl({ url: file, name: "masks.nii", opacity: 1 });
       nv.addVolume(overlay);
     }
-    await pack();
-
-    nv.setCustomSliceShader(settings.outline);
-    nv.updateGLVolume();
+    await together(async () => {
+      nv.addVolume(image);
+      await pack();
+      nv.setCustomSliceShader(settings.outline);
+    });
     const shader = nv.customSliceShader;
     const byLabel = masks.length === 1 && masks[0].labels.length > 1;
     const shown = masks.map((_, at) => at < CHANNELS);
@@ -160,7 +170,7 @@
           shown[gone] = false;
           element("masks").querySelectorAll("input")[gone].checked = false;
           channels.push(at);
-          await pack();
+          await together(pack);
         }
         draw();
       });
@@ -343,7 +353,7 @@
 
     nv.scene.crosshairPos = nv.mm2frac(settings.open_at, 0, true);
     setView(3);
-    setWindow(first.low, first.high);
+    showWindow();
     draw();
     nv.createOnLocationChange();
     showPlace();
