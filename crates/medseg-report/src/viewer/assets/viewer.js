@@ -287,6 +287,9 @@
     }
     element("drag").addEventListener("change", (event) => setDrag(event.target.value));
     setDrag(drag);
+    // NiiVue moves the planes to every touch; here only where drags do. The wheel's steps come this way too.
+    const click = nv.mouseClick.bind(nv);
+    nv.mouseClick = (x, y, step = 0, isDelta = true) => (step !== 0 || drag === "planes") && click(x, y, step, isDelta);
 
     // The window follows a drag at a pace that fits its width; NiiVue's own way is for numbers as large as CT's.
     let last = null, pending = null;
