@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use medseg_data::DataError;
 use medseg_metrics::MetricsError;
+use medseg_volume::VolumeError;
 
 /// An error of this crate; its message is one sentence that names the file or the picture, and leaves its cause to
 /// [`source`](std::error::Error::source).
@@ -50,6 +51,9 @@ pub enum ReportError {
     /// Scores could not be compared.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
+    /// A volume could not be read or embedded.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
 }
 
 impl ReportError {

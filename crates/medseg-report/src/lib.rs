@@ -12,6 +12,7 @@ mod run_folder;
 mod scores;
 mod summary;
 mod tensorboard;
+mod viewer;
 
 pub use case_row::CaseRow;
 pub use charts::{BoxPlot, Chart, Group, PairedPlot, StageCurves, curves_png, curves_svg};
@@ -26,3 +27,4 @@ pub use run_folder::{RunFolder, StageFolder};
 pub use scores::{Metric, Score, Scores};
 pub use summary::{RunSummary, StageSummary};
 pub use tensorboard::ScalarLog;
+pub use viewer::{ViewerMask, ViewerOptions, ViewerPage, ViewerReduction, write_viewer};

@@ -24,7 +24,7 @@ pub struct RunFolder {
 
 impl RunFolder {
     /// Everything that a run writes at the top of its folder, the phantom set apart.
-    pub const ENTRIES: [&'static str; 15] = [
+    pub const ENTRIES: [&'static str; 16] = [
         "config.json",
         "split.json",
         "data.json",
@@ -34,6 +34,7 @@ impl RunFolder {
         "bundle",
         "predictions",
         "overlays",
+        "viewers",
         "metrics.csv",
         "summary.json",
         "report.html",
@@ -136,6 +137,18 @@ impl RunFolder {
     #[must_use]
     pub fn overlay(&self, case: &str) -> PathBuf {
         self.overlays().join(format!("{case}.png"))
+    }
+
+    /// The folder of the pages on which volumes are scrolled.
+    #[must_use]
+    pub fn viewers(&self) -> PathBuf {
+        self.path.join("viewers")
+    }
+
+    /// The page of the case of this rank: `best`, `median` or `worst`.
+    #[must_use]
+    pub fn viewer(&self, rank: &str) -> PathBuf {
+        self.viewers().join(format!("{rank}.html"))
     }
 
     /// The folder of a stage's TensorBoard event file.

@@ -24,10 +24,10 @@ pub use ndarray;
 
 pub use axes::Dhw;
 pub use door::{
-    ImageOptions, ImageWarning, LabelChoice, ProbabilityBits, ReadOptions, VOLUME_ENDINGS, VolumeFile, read_channels,
-    read_image, read_image_with, read_image_with_warnings, read_info, read_label, read_label_of, read_label_values,
-    read_label_with, read_stored, volume_stem, write_channels, write_image, write_image_i16, write_label,
-    write_probabilities, write_volume,
+    ImageOptions, ImageWarning, LabelChoice, ProbabilityBits, ReadOptions, VOLUME_ENDINGS, VolumeFile, nifti_bytes,
+    read_channels, read_image, read_image_with, read_image_with_warnings, read_info, read_label, read_label_of,
+    read_label_values, read_label_with, read_stored, volume_stem, write_channels, write_image, write_image_i16,
+    write_label, write_probabilities, write_volume,
 };
 pub use error::{GeometryFault, MalformedKind, UnstorableFault, UnsupportedKind, ValueFault, VolumeError};
 pub use error_chain::error_chain;

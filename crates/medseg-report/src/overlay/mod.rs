@@ -10,7 +10,7 @@ use ndarray::Array3;
 use crate::ReportError;
 use crate::picture::Picture;
 use plane::Plane;
-use view::View;
+pub(crate) use view::View;
 
 /// Contour of the prediction: orange, thin, on top.
 pub(crate) const PREDICTION: [u8; 3] = [255, 159, 28];

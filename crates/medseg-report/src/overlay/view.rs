@@ -9,7 +9,7 @@ const MARGIN: f64 = 0.25;
 
 /// A cube of millimetres that the planes are cut from; all three show the same scale.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct View {
+pub(crate) struct View {
     /// Side of the cube.
     pub side_mm: f64,
     /// Its lower corner along every axis, from the volume's lower face; negative where the cube is larger.

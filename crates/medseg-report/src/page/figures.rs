@@ -68,7 +68,7 @@ pub(super) fn overlays(run: &RunResults) -> String {
     if ranked.is_empty() {
         return String::new();
     }
-    let chosen = [("best", 0), ("median", (ranked.len() - 1) / 2), ("worst", ranked.len() - 1)];
+    let chosen = chosen(&ranked);
     let mut page = format!(
         "<p>Axial, coronal and sagittal planes through most of the reference, in radiological orientation: the patient's \
          right (R) on the left; anterior (A) or superior (S) up; in sagittal planes anterior on the left. \
@@ -77,18 +77,27 @@ pub(super) fn overlays(run: &RunResults) -> String {
         colour(crate::overlay::REFERENCE),
         colour(crate::overlay::PREDICTION)
     );
-    let mut shown: Vec<usize> = Vec::new();
-    for (name, at) in chosen {
-        if !shown.contains(&at) {
-            shown.push(at);
-            let _ = write!(page, "{}", picture(run, ranked[at], name).unwrap_or_default());
-        }
+    for (name, at) in &chosen {
+        let _ = write!(page, "{}", picture(run, ranked[*at], name).unwrap_or_default());
     }
+    let shown: Vec<usize> = chosen.into_iter().map(|(_, at)| at).collect();
     page + &others(run, &ranked, &shown)
 }
 
+/// The ranks of the best, median and worst case among those ranked, and their places; a case takes its first rank alone.
+pub(super) fn chosen(ranked: &[&Score]) -> Vec<(&'static str, usize)> {
+    let Some(last) = ranked.len().checked_sub(1) else { return Vec::new() };
+    let mut chosen: Vec<(&str, usize)> = Vec::new();
+    for (rank, at) in [("best", 0), ("median", last / 2), ("worst", last)] {
+        if chosen.iter().all(|(_, other)| *other != at) {
+            chosen.push((rank, at));
+        }
+    }
+    chosen
+}
+
 /// The final stage's rows from the best Dice to the worst; those without one come last but are never called worst.
-fn ranked(run: &RunResults) -> Vec<&Score> {
+pub(super) fn ranked(run: &RunResults) -> Vec<&Score> {
     let Some(dice) = run.scores.index("dice") else { return Vec::new() };
     let mut rows: Vec<&Score> = run.scores.of_stage(run.final_stage()).filter(|r| r.values[dice].is_finite()).collect();
     rows.sort_by(|a, b| b.values[dice].total_cmp(&a.values[dice]));
@@ -123,10 +132,15 @@ fn picture(run: &RunResults, row: &Score, rank: &str) -> Option<String> {
     let scores = run.scores.metrics.iter().zip(&row.values).filter(|(m, _)| m.is_score && m.column != "iou");
     let scores: Vec<String> =
         scores.map(|(m, v)| format!("{} {}", escape(&m.title), number(*v, m.digits.min(3)))).collect();
+    let viewer = if !rank.is_empty() && run.folder.viewer(rank).is_file() {
+        format!(" · <a href=\"viewers/{rank}.html\">scroll through it</a>")
+    } else {
+        String::new()
+    };
     let rank = if rank.is_empty() { String::new() } else { format!("{rank}: ") };
     let case = escape(&row.case);
     Some(format!(
-        "<figure class=\"case\"><figcaption><b>{rank}{case}</b> {}</figcaption><div class=\"planes\" role=\"img\" \
+        "<figure class=\"case\"><figcaption><b>{rank}{case}</b> {}{viewer}</figcaption><div class=\"planes\" role=\"img\" \
          aria-label=\"axial, coronal and sagittal plane of {case} with the contours of reference and prediction\" \
          style=\"--p:url(data:image/png;base64,{})\"><i></i><i></i><i></i></div></figure>",
         scores.join(" · "),

@@ -3,9 +3,10 @@
 mod cases;
 mod compare;
 mod figures;
-mod html;
+pub(crate) mod html;
 mod results;
 mod settings;
+mod viewers;
 
 use std::path::{Path, PathBuf};
 
@@ -20,19 +21,24 @@ const SORT: &str = include_str!("sort.js");
 /// Writes `report.html` into a finished run's folder and returns its path. `other` is the folder of another run on the
 /// same cases, which is compared with it case by case.
 ///
+/// Beside it, `viewers/` gets a [`ViewerPage`](crate::ViewerPage) of the best, median and worst case, at most 12 MiB each and
+/// cut to 30 mm around the masks. The report links them. A case whose image or mask cannot be read where `config.json` has
+/// the data has none.
+///
 /// # Errors
 /// The file of either run that is missing or wrong, or [`ReportError::Io`].
 pub fn write_report(run: &Path, other: Option<&Path>) -> Result<PathBuf, ReportError> {
     let run = RunResults::read(run)?;
     let other = other.map(RunResults::read).transpose()?;
+    viewers::write(&run)?;
     let page = report_html(&run, other.as_ref())?;
     let path = run.folder.report();
     write(&path, page.as_bytes())?;
     Ok(path)
 }
 
-/// The page: results, comparison, training, pictures, cases, settings. Nothing is loaded from elsewhere, all text from
-/// files is escaped, and all but the sorting of the table of cases works without scripts.
+/// The page: results, comparison, training, pictures, cases, settings. It links the pages in the run's `viewers/`, if there
+/// are any. Nothing is loaded from elsewhere, all text from files is escaped, and all but the sorting of the table of cases works without scripts.
 ///
 /// # Errors
 /// [`ReportError::Drawing`] for a chart that cannot be laid out, [`ReportError::Metrics`] for a comparison that fails.

@@ -1,3 +1,4 @@
 //! Reports of folders made by hand.
 
 mod page;
+mod viewer;

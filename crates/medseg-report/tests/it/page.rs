@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use medseg_report::{Picture, write_report};
+use medseg_volume::{Dhw, Geometry, Volume, write_image, write_label};
+use ndarray::Array3;
 
 const HEADER: &str =
     "case,stage,class,dice,iou,hd95_mm,assd_mm,surface_dice,volume_ml_reference,volume_ml_predicted,seconds";
@@ -189,4 +191,62 @@ fn what_is_missing_or_wrong_is_named() {
     write_report(dir.path(), None).unwrap();
     fs::remove_file(dir.path().join("split.json")).unwrap();
     assert!(write_report(dir.path(), None).unwrap_err().to_string().contains("split.json"));
+}
+
+/// Puts an image, a reference and a mask of each case where the run's data are.
+fn write_volumes(run: &Path, cases: &[&str]) {
+    let geometry = Geometry::from_spacing(Dhw { d: 3.0, h: 1.0, w: 1.0 }).unwrap();
+    let image = Volume::new(Array3::from_shape_fn((8, 9, 10), |(z, y, x)| (z + y * x) as f32), geometry);
+    for folder in ["d/image", "d/label", "predictions"] {
+        fs::create_dir_all(run.join(folder)).unwrap();
+    }
+    for case in cases {
+        write_image(run.join(format!("d/image/{case}.nii.gz")), &image).unwrap();
+        write_label(run.join(format!("d/label/{case}.nii.gz")), &image.map_data(|v| u8::from(*v > 9.0) * 6)).unwrap();
+        write_label(run.join(format!("predictions/{case}.nii.gz")), &image.map_data(|v| u8::from(*v > 12.0))).unwrap();
+    }
+}
+
+#[test]
+fn the_best_and_the_worst_case_have_a_viewer_where_their_files_are() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), "two_stage", [0.9, 0.5]);
+    write_volumes(dir.path(), &["good", "bad, too"]);
+    let page = fs::read_to_string(write_report(dir.path(), None).unwrap()).unwrap();
+    for (rank, case) in [("best", "good"), ("worst", "bad, too")] {
+        let link = format!("<a href=\"viewers/{rank}.html\">");
+        assert_eq!(page.matches(&link).count(), 1, "{link}");
+        let viewer = fs::read_to_string(dir.path().join(format!("viewers/{rank}.html"))).unwrap();
+        assert!(viewer.contains(&format!("<title>{case}</title>")) && viewer.len() < 12 << 20);
+        assert!(!viewer.contains(dir.path().to_str().unwrap()));
+        let settings = viewer.split("id=\"settings\">").nth(1).unwrap().split("</script>").next().unwrap();
+        let settings: serde_json::Value = serde_json::from_str(settings).unwrap();
+        let masks: Vec<_> = settings["masks"].as_array().unwrap().iter().map(|m| (&m["name"], &m["labels"])).collect();
+        // The reference's only class is 1 in masks, whatever its value in the data.
+        let one = serde_json::json!([1]);
+        assert_eq!(masks, [(&serde_json::json!("reference"), &one), (&serde_json::json!("prediction"), &one)]);
+    }
+    // The median of two is the best. A case whose mask is gone loses its page, and its link.
+    assert_eq!(fs::read_dir(dir.path().join("viewers")).unwrap().count(), 2);
+    fs::remove_file(dir.path().join("predictions/good.nii.gz")).unwrap();
+    fs::write(dir.path().join("d/label/bad, too.nii.gz"), "no volume").unwrap();
+    let page = fs::read_to_string(write_report(dir.path(), None).unwrap()).unwrap();
+    assert!(!page.contains("viewers/best.html") && page.contains("viewers/worst.html"));
+    assert_eq!(fs::read_dir(dir.path().join("viewers")).unwrap().count(), 1);
+    let viewer = fs::read_to_string(dir.path().join("viewers/worst.html")).unwrap();
+    assert!(!viewer.contains("\"reference\"") && viewer.contains("\"prediction\""));
+}
+
+#[test]
+fn several_labels_of_a_reference_keep_their_values() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), "two_stage", [0.9, 0.5]);
+    write_volumes(dir.path(), &["good"]);
+    let path = dir.path().join("config.json");
+    let mut config: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    config["settings"]["data"] = serde_json::json!({ "labels": [6, 7] });
+    fs::write(&path, config.to_string()).unwrap();
+    write_report(dir.path(), None).unwrap();
+    let viewer = fs::read_to_string(dir.path().join("viewers/best.html")).unwrap();
+    assert!(viewer.contains(r#"{"name":"reference","colour":[64,156,255],"labels":[6]}"#));
 }

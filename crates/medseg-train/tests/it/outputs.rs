@@ -27,7 +27,7 @@ fn a_two_stage_run_leaves_what_its_contract_says() {
     let top = ["config.json", "split.json", "coarse", "fine", "predictions", "overlays", "metrics.csv", "summary.json"];
     // Whether files are remembered depends on their age.
     let entries = &names(&out) - &set(&["hashes.json"]);
-    assert_eq!(entries, &set(&top) | &set(&["report.html", "bundle", "data.json"]));
+    assert_eq!(entries, &set(&top) | &set(&["report.html", "bundle", "data.json", "viewers"]));
     for stage in ["coarse", "fine"] {
         assert_eq!(
             names(&out.join(stage)),
@@ -36,6 +36,7 @@ fn a_two_stage_run_leaves_what_its_contract_says() {
     }
     assert_eq!(names(&out.join("predictions")), set(&["phantom_005.nii.gz"]));
     assert_eq!(names(&out.join("overlays")), set(&["phantom_005.png"]));
+    assert_eq!(names(&out.join("viewers")), set(&["best.html"]));
 
     let metrics = fs::read_to_string(out.join("metrics.csv")).unwrap();
     let lines: Vec<&str> = metrics.lines().collect();

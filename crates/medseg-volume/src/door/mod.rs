@@ -17,4 +17,4 @@ pub use read::{
     read_label_with, read_stored,
 };
 pub use volume_file::{ReadOptions, VolumeFile};
-pub use write::{write_channels, write_image, write_image_i16, write_label, write_volume};
+pub use write::{nifti_bytes, write_channels, write_image, write_image_i16, write_label, write_volume};

@@ -7,13 +7,16 @@ use ndarray::{Array4, ArrayView4, Axis};
 
 use super::format::Format;
 use crate::error::UnstorableFault;
-use crate::file::{Framing, Grid, Output, has_extension, write_output};
+use crate::file::{Framing, Grid, Output, has_extension, pack, write_output};
 use crate::{Dhw, Geometry, Stored, Volume, VolumeError, WriteOptions, metaimage, nifti, nrrd};
 
 /// Compression of label maps: higher levels make them a sixth smaller in twice the time, level 1 three times as large.
 const LABEL_LEVEL: u32 = 2;
 /// Compression of images.
 const IMAGE_LEVEL: u32 = 4;
+/// The name of a file in memory in messages.
+const IN_MEMORY: &str = "<bytes>";
+
 /// Writes a label map as u8.
 ///
 /// The file is written under a temporary name in the same folder, synchronised, and renamed to `path` exactly as given;
@@ -99,6 +102,39 @@ pub fn write_channels<T: Stored>(
     write(path.as_ref(), data.view(), geometry, options)
 }
 
+/// Makes a gzipped NIfTI file in memory.
+///
+/// # Errors
+/// As [`write_volume`] for a name that ends in `.nii.gz`.
+///
+/// ```
+/// use medseg_volume::{Dhw, Geometry, ReadOptions, Volume, VolumeFile, WriteOptions, nifti_bytes};
+///
+/// let geometry = Geometry::from_spacing(Dhw::splat(1.0))?;
+/// let volume = Volume::new(ndarray::Array3::from_elem((2, 3, 4), 10i16), geometry);
+/// let bytes = nifti_bytes(&volume, &WriteOptions::default().with_scaling(0.5, 1.0))?;
+/// let read = VolumeFile::from_bytes(bytes)?.image(&ReadOptions::default())?;
+/// assert_eq!(read.data[[1, 2, 3]], 6.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn nifti_bytes<T: Stored>(volume: &Volume<T>, options: &WriteOptions) -> Result<Vec<u8>, VolumeError> {
+    let path = Path::new(IN_MEMORY);
+    let unstorable = |fault| VolumeError::unstorable(path, fault);
+    let data = volume.data.view().insert_axis(Axis(0));
+    let level = level(options).map_err(unstorable)?;
+    let head = nifti::head(&data, &volume.geometry, options).map_err(unstorable)?;
+    let output = Output { first: &head, packing: Some(Framing::Gzip), level, ..Output::default() };
+    let mut bytes = Vec::new();
+    pack(&mut bytes, &output, data).map_err(VolumeError::io("write", path))?;
+    Ok(bytes)
+}
+
+/// The gzip level of these options.
+fn level(options: &WriteOptions) -> Result<u32, UnstorableFault> {
+    let level = options.level.unwrap_or(if options.labels { LABEL_LEVEL } else { IMAGE_LEVEL });
+    if level > 9 { Err(UnstorableFault::Level(level)) } else { Ok(level) }
+}
+
 fn write<T: Stored>(
     path: &Path,
     data: ArrayView4<'_, T>,
@@ -108,14 +144,11 @@ fn write<T: Stored>(
     let unstorable = |fault| VolumeError::unstorable(path, fault);
     let failed = |e| VolumeError::io("write", path)(e);
     let ending = Ending::of(path).ok_or_else(|| unstorable(UnstorableFault::Ending))?;
-    let level = options.level.unwrap_or(if options.labels { LABEL_LEVEL } else { IMAGE_LEVEL });
     let (channels, d, h, w) = data.dim();
     if data.is_empty() {
         return Err(unstorable(UnstorableFault::Empty(Dhw { d, h, w })));
     }
-    if level > 9 {
-        return Err(unstorable(UnstorableFault::Level(level)));
-    }
+    let level = level(options).map_err(unstorable)?;
     if let Ending::Nifti { packed } = ending {
         let head = nifti::head(&data, geometry, options).map_err(unstorable)?;
         // The header is packed with the voxels.

@@ -31,7 +31,7 @@ pub(crate) use grid::Grid;
 pub(crate) use header::Header;
 pub(crate) use label_table::LabelTable;
 pub(crate) use names::{beside, has_extension};
-pub(crate) use output::{Output, write_output};
+pub(crate) use output::{Output, pack, write_output};
 #[cfg(feature = "dicom")]
 pub(crate) use source::Content;
 pub(crate) use source::{Input, Packing, Source};

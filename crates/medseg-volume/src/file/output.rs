@@ -27,21 +27,10 @@ pub(crate) struct Output<'a> {
 
 /// Writes a whole file or none; returns the length of what is packed.
 pub(crate) fn write_output<T: Stored>(path: &Path, output: &Output<'_>, data: ArrayView4<'_, T>) -> io::Result<u64> {
-    let data = in_file_order(data);
-    // In this order the voxels are a slice.
-    let voxels = data.as_slice().unwrap_or_default();
     let file = AtomicFile::create(path)?;
     let mut to = BufWriter::with_capacity(BLOCK, file.file());
     to.write_all(output.before)?;
-    let blocks: Vec<&[T]> = voxels.chunks(BLOCK / size_of::<T>()).collect();
-    match output.packing {
-        // What comes first is a block of its own.
-        Some(framing) => write_packed(&mut to, framing, 1 + blocks.len(), output.level, |block, bytes| match block {
-            0 => bytes.extend_from_slice(output.first),
-            n => T::append_bytes(blocks[n - 1], bytes),
-        }),
-        None => write_plain(&mut to, output.first, &blocks),
-    }?;
+    pack(&mut to, output, data)?;
     let size = to.stream_position()? - output.before.len() as u64;
     if let Some(at) = output.size_at {
         to.seek(SeekFrom::Start(at as u64))?;
@@ -51,6 +40,22 @@ pub(crate) fn write_output<T: Stored>(path: &Path, output: &Output<'_>, data: Ar
     drop(to);
     file.commit()?;
     Ok(size)
+}
+
+/// Writes what follows [`Output::before`]: the first bytes and the voxels, packed or not.
+pub(crate) fn pack<T: Stored>(to: &mut impl Write, output: &Output<'_>, data: ArrayView4<'_, T>) -> io::Result<()> {
+    let data = in_file_order(data);
+    // In this order the voxels are a slice.
+    let voxels = data.as_slice().unwrap_or_default();
+    let blocks: Vec<&[T]> = voxels.chunks(BLOCK / size_of::<T>()).collect();
+    match output.packing {
+        // What comes first is a block of its own.
+        Some(framing) => write_packed(to, framing, 1 + blocks.len(), output.level, |block, bytes| match block {
+            0 => bytes.extend_from_slice(output.first),
+            n => T::append_bytes(blocks[n - 1], bytes),
+        }),
+        None => write_plain(to, output.first, &blocks),
+    }
 }
 
 fn write_plain<T: Stored>(to: &mut impl Write, head: &[u8], blocks: &[&[T]]) -> io::Result<()> {

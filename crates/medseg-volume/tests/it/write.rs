@@ -7,8 +7,8 @@ use std::path::Path;
 use crate::support::{label_file, put};
 use flate2::read::GzDecoder;
 use medseg_volume::{
-    Datatype, Dhw, Geometry, ProbabilityBits, Volume, WriteOptions, read_image, read_info, read_label, write_image_i16,
-    write_label, write_probabilities, write_volume,
+    Datatype, Dhw, Geometry, ProbabilityBits, ReadOptions, Volume, VolumeFile, WriteOptions, nifti_bytes, read_image,
+    read_info, read_label, write_image_i16, write_label, write_probabilities, write_volume,
 };
 use ndarray::{Array3, Axis, s};
 use rand::{RngExt, SeedableRng};
@@ -223,4 +223,28 @@ fn probabilities_come_back_within_half_a_step_and_strange_values_as_the_nearest_
         let volume = Volume::new(values.clone(), geometry.clone());
         assert!(write_volume(dir.path().join("q.nii"), &volume, &options).is_err(), "{slope}");
     }
+}
+
+#[test]
+fn a_file_in_memory_is_the_file_on_the_disk_but_for_its_scaling() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.nii.gz");
+    let geometry = Geometry::from_spacing(Dhw { d: 2.5, h: 0.5, w: 0.75 }).unwrap();
+    let mut random = ChaCha8Rng::seed_from_u64(5);
+    let voxels = Array3::from_shape_fn((5, 6, 7), |_| random.random::<i16>());
+    let volume = Volume::new(voxels, geometry);
+    // Axes in another order than the file's too.
+    let turned = volume.data.clone().permuted_axes([2, 0, 1]);
+    for volume in [volume.clone(), Volume::new(turned, volume.geometry.clone())] {
+        write_image_i16(&path, &volume).unwrap();
+        let bytes = nifti_bytes(&volume, &WriteOptions::default()).unwrap();
+        assert!(bytes == fs::read(&path).unwrap());
+        let scaled = nifti_bytes(&volume, &WriteOptions::default().with_scaling(0.25, -3.0)).unwrap();
+        let scaled = VolumeFile::from_bytes(scaled).unwrap();
+        let read = scaled.image(&ReadOptions::default()).unwrap();
+        assert_eq!(read.data, volume.data.mapv(|v| f32::from(v) * 0.25 - 3.0));
+    }
+    let empty = Volume::new(Array3::<u8>::zeros((0, 2, 2)), Geometry::from_spacing(Dhw::splat(1.0)).unwrap());
+    assert!(nifti_bytes(&empty, &WriteOptions::default()).is_err());
+    assert!(nifti_bytes(&volume, &WriteOptions::default().with_level(10)).is_err());
 }
