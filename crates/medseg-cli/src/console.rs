@@ -28,6 +28,11 @@ impl Console {
         Self { quiet, bars: MultiProgress::with_draw_target(target), epochs: None, task: None }
     }
 
+    /// True if only warnings are printed.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Prints a warning.
     pub fn warning(&mut self, text: &str) {
         self.print(&format!("warning: {text}"));

@@ -80,6 +80,7 @@ failed!(
     std::io::Error,
     serde_json::Error,
     medseg_bundle::BundleError,
+    medseg_cohort::CohortError,
     medseg_files::LockError,
     medseg_metrics::MetricsError,
     medseg_nnunet::NnUnetError,

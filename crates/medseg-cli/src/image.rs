@@ -1,7 +1,9 @@
 //! Images from files and from folders of DICOM series, with the warnings of reading them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+#[cfg(feature = "dicom")]
+use medseg_volume::dicom::{SeriesOptions, SourceSeries, read_series_files, read_series_with};
 use medseg_volume::{Geometry, ImageOptions, ImageWarning, ReadOptions, Volume, VolumeFile, read_image_with_warnings};
 use ndarray::Array4;
 
@@ -34,6 +36,30 @@ pub struct SeriesArgs {
     invert_monochrome1: bool,
 }
 
+impl SeriesArgs {
+    /// The choices for a series.
+    #[cfg(feature = "dicom")]
+    pub fn options(&self) -> SeriesOptions {
+        let options = SeriesOptions::default()
+            .with_accept_tilt(self.accept_tilt)
+            .with_invert_monochrome1(self.invert_monochrome1);
+        match &self.series {
+            Some(uid) => options.with_uid(uid),
+            None => options,
+        }
+    }
+
+    /// The choices but for the series, which was chosen otherwise.
+    pub fn of_any_series(&self) -> Self {
+        Self { series: None, ..self.clone() }
+    }
+
+    /// All choices, as text.
+    pub fn describe(&self) -> String {
+        format!("{:?} {} {}", self.series, self.accept_tilt, self.invert_monochrome1)
+    }
+}
+
 /// True for the folder of a DICOM series, and for a DICOM file, which may hold a whole volume.
 pub fn is_series(path: &Path) -> bool {
     #[cfg(feature = "dicom")]
@@ -49,6 +75,13 @@ pub fn read(path: &Path, series: &SeriesArgs) -> Result<Found, CliError> {
 
 /// Reads one image and prints the warnings; an image without a finite voxel is refused.
 pub fn read_image(path: &Path, series: &SeriesArgs, console: &mut Console) -> Result<Volume<f32>, CliError> {
+    let (image, warnings) = read_volume(path, series)?;
+    warnings.iter().for_each(|warning| console.warning(&format!("{}: {warning}", path.display())));
+    Ok(image)
+}
+
+/// Reads one image, with the warnings; an image without a finite voxel is refused.
+pub fn read_volume(path: &Path, series: &SeriesArgs) -> Result<(Volume<f32>, Vec<String>), CliError> {
     if path.is_dir() && !cfg!(feature = "dicom") {
         return Err(needs_dicom(path));
     }
@@ -57,14 +90,42 @@ pub fn read_image(path: &Path, series: &SeriesArgs, console: &mut Console) -> Re
         .with_accept_tilt(series.accept_tilt)
         .with_invert_monochrome1(series.invert_monochrome1);
     let (image, warnings) = read_image_with_warnings(path, &options)?;
-    for warning in &warnings {
-        let rule = match warning {
-            ImageWarning::NotFinite { .. } => "; NaN and -inf count as the lowest value, +inf as the highest",
-            _ => "",
-        };
-        console.warning(&format!("{}: {warning}{rule}", path.display()));
+    let text = |warning: &ImageWarning| match warning {
+        ImageWarning::NotFinite { .. } => {
+            format!("{warning}; NaN and -inf count as the lowest value, +inf as the highest")
+        }
+        _ => warning.to_string(),
+    };
+    Ok((image, warnings.iter().map(text).collect()))
+}
+
+/// Reads a DICOM series from its folder, or from its files, with the warnings.
+#[cfg(feature = "dicom")]
+pub fn read_series_of(files: &[PathBuf], series: &SeriesArgs) -> Result<(Volume<f32>, Vec<String>), CliError> {
+    if let [path] = files {
+        return read_volume(path, series);
     }
-    Ok(image)
+    let (image, summary) = read_series_files(folder_of(files), files, &series.options())?;
+    Ok((image, summary.warnings.iter().map(ToString::to_string).collect()))
+}
+
+#[cfg(not(feature = "dicom"))]
+pub fn read_series_of(files: &[PathBuf], _: &SeriesArgs) -> Result<(Volume<f32>, Vec<String>), CliError> {
+    Err(needs_dicom(folder_of(files)))
+}
+
+/// The images that a DICOM object of this series refers to.
+#[cfg(feature = "dicom")]
+pub fn source_of(files: &[PathBuf], series: &SeriesArgs) -> Result<SourceSeries, CliError> {
+    Ok(match files {
+        [path] => SourceSeries::read(path, &series.options())?,
+        files => SourceSeries::read_files(folder_of(files), files, &series.options())?,
+    })
+}
+
+/// A folder that stands for these files in messages.
+fn folder_of(files: &[PathBuf]) -> &Path {
+    files.first().and_then(|file| file.parent()).unwrap_or(Path::new("."))
 }
 
 fn needs_dicom(folder: &Path) -> CliError {
@@ -95,15 +156,7 @@ pub fn format_of(file: &VolumeFile, geometry: &Geometry) -> String {
 
 #[cfg(feature = "dicom")]
 fn read_series(path: &Path, series: &SeriesArgs) -> Result<Found, CliError> {
-    use medseg_volume::dicom::{SeriesOptions, read_series_with};
-    let options = SeriesOptions::default()
-        .with_accept_tilt(series.accept_tilt)
-        .with_invert_monochrome1(series.invert_monochrome1);
-    let options = match &series.series {
-        Some(uid) => options.with_uid(uid),
-        None => options,
-    };
-    let (image, summary) = read_series_with(path, &options)?;
+    let (image, summary) = read_series_with(path, &series.options())?;
     let format = format!("DICOM series, {}, {}", summary.datatype, summary.syntax);
     let warnings = summary.warnings.iter().map(ToString::to_string).collect();
     Ok(Found { format, geometry: image.geometry, values: image.data.insert_axis(ndarray::Axis(0)), warnings })

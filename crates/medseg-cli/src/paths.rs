@@ -105,10 +105,36 @@ fn holds(folder: &Path, file: &Path) -> bool {
 /// # Errors
 /// [`CliError::Usage`] for the ending, [`CliError::Failed`] for the folder.
 pub fn check_volume_output(path: &Path) -> Result<(), CliError> {
+    check_ending(path, "a volume", &ENDINGS)
+}
+
+/// As [`check_volume_output`], for a mask, which may be a DICOM segmentation too.
+///
+/// # Errors
+/// As [`check_volume_output`].
+pub fn check_mask_output(path: &Path) -> Result<(), CliError> {
+    if is_dicom_name(path) { check_ending(path, "a DICOM segmentation", &[".dcm"]) } else { check_volume_output(path) }
+}
+
+fn is_dicom_name(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("dcm"))
+}
+
+/// True for a name that ends as a mask does.
+pub fn is_mask_name(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    if !ENDINGS.iter().any(|ending| name.ends_with(ending)) {
-        let endings = ENDINGS.join(", ");
-        return Err(CliError::Usage(format!("{}: the name of a volume ends in {endings}", path.display())));
+    ENDINGS.iter().any(|ending| name.ends_with(ending)) || is_dicom_name(path)
+}
+
+/// Refuses a name without one of these endings, or whose folder is missing.
+///
+/// # Errors
+/// [`CliError::Usage`] for the ending, [`CliError::Failed`] for the folder.
+pub fn check_ending(path: &Path, what: &str, endings: &[&str]) -> Result<(), CliError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    if !endings.iter().any(|ending| name.ends_with(ending)) {
+        let endings = endings.join(", ");
+        return Err(CliError::Usage(format!("{}: the name of {what} ends in {endings}", path.display())));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {

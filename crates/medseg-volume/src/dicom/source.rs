@@ -1,7 +1,7 @@
 //! The series that a new object is derived from.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
@@ -95,7 +95,23 @@ impl SourceSeries {
     /// UIDs that a derived object refers to.
     pub fn read(folder: impl AsRef<Path>, options: &SeriesOptions) -> Result<Self, DicomError> {
         let folder = folder.as_ref();
-        let slices = Contents::of(folder)?.choose(folder, options)?;
+        Self::from_contents(folder, Contents::of(folder)?, options)
+    }
+
+    /// As [`read`](Self::read), of a series of these files; messages name `folder`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_files(
+        folder: impl AsRef<Path>,
+        files: &[PathBuf],
+        options: &SeriesOptions,
+    ) -> Result<Self, DicomError> {
+        Self::from_contents(folder.as_ref(), Contents::of_files(files.to_vec()), options)
+    }
+
+    fn from_contents(folder: &Path, contents: Contents, options: &SeriesOptions) -> Result<Self, DicomError> {
+        let slices = contents.choose(folder, options)?;
         let stack = series::stack(folder, slices, options)?;
         let Some(first) = stack.slices.first() else {
             return Err(DicomError::NoSeries { folder: folder.to_path_buf(), passed_over: Vec::new() });

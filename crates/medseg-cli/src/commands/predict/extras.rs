@@ -2,19 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use half::f16;
 use medseg_bundle::Wanted;
 use medseg_files::plain_name;
 use medseg_inference::Certainty;
 use medseg_train::Observer;
-use medseg_volume::{Geometry, Volume, write_image, write_probabilities};
+use medseg_volume::{Geometry, ProbabilityBits, write_probabilities};
 use ndarray::Array4;
 
 use super::Args;
+use super::cohort::FileKind;
+use super::found::ClassScores;
 use crate::console::Console;
 use crate::{CliError, paths};
 
 /// The classes of a network's probabilities: label and name of each, in order.
+#[derive(Clone, Debug)]
 pub struct Classes(pub Vec<(usize, String)>);
 
 impl Classes {
@@ -35,26 +37,30 @@ impl Classes {
 pub fn wanted(args: &Args) -> Wanted {
     let certainty = args.uncertainty.certainty;
     Wanted {
-        probabilities: args.nnunet.save_probabilities.is_some(),
-        entropy: args.uncertainty.save_entropy.is_some(),
+        probabilities: args.wants_probabilities(),
+        entropy: args.uncertainty.save_entropy.is_some() || args.cohort.wants(FileKind::Entropy),
         spread: certainty,
         certainty,
     }
 }
 
-/// Files that are written beside the mask.
-pub fn files(args: &Args, classes: &Classes) -> Vec<PathBuf> {
-    let volumes = args.nnunet.save_probabilities.iter().flat_map(|folder| classes.files(folder));
+/// Files that are written beside the mask, where the classes are known.
+pub fn files(args: &Args, classes: Option<&Classes>) -> Vec<PathBuf> {
+    let folder = args.nnunet.save_probabilities.as_deref();
+    let volumes = folder.zip(classes).map(|(folder, classes)| classes.files(folder)).unwrap_or_default();
     args.uncertainty.save_entropy.iter().cloned().chain(volumes).collect()
 }
 
 /// Refuses a file beside the mask that would replace the mask, the image, or a file of the model.
-pub fn check(args: &Args, classes: &Classes) -> Result<(), CliError> {
+pub fn check(args: &Args, classes: Option<&Classes>, inputs: &[&Path]) -> Result<(), CliError> {
     if let Some(path) = &args.uncertainty.save_entropy {
         paths::check_volume_output(path)?;
     }
+    if let Some(folder) = args.nnunet.save_probabilities.as_deref().filter(|_| args.image.is_dir()) {
+        paths::refuse_folder_over_input(folder, &args.image)?;
+    }
     for path in files(args, classes) {
-        paths::refuse_output_over_input(&path, &[&args.image])?;
+        paths::refuse_output_over_input(&path, inputs)?;
         if path.exists() {
             paths::refuse_output_over_input(&path, &[&args.model])?;
         }
@@ -65,23 +71,36 @@ pub fn check(args: &Args, classes: &Classes) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Writes the files that were asked for.
-pub fn write(
-    args: &Args,
-    classes: &Classes,
-    probabilities: Option<&Array4<f16>>,
-    entropy: Option<&Volume<f32>>,
+/// Makes the folder of probabilities, before hours are spent.
+///
+/// # Errors
+/// The system's.
+pub fn make_folder(folder: &Path) -> Result<(), CliError> {
+    let made = std::fs::create_dir_all(folder);
+    made.map_err(|error| CliError::Failed(format!("cannot write {}: {error}", folder.display())))
+}
+
+/// Writes probabilities, a file for each class.
+pub fn write_classes(
+    files: &[PathBuf],
+    scores: &ClassScores,
     geometry: &Geometry,
+    bits: ProbabilityBits,
 ) -> Result<(), CliError> {
-    if let (Some(path), Some(entropy)) = (&args.uncertainty.save_entropy, entropy) {
-        write_image(path, entropy)?;
+    match scores {
+        ClassScores::F16(scores) => each(files, scores, geometry, bits),
+        ClassScores::F32(scores) => each(files, scores, geometry, bits),
     }
-    if let (Some(folder), Some(probabilities)) = (&args.nnunet.save_probabilities, probabilities) {
-        let made = std::fs::create_dir_all(folder);
-        made.map_err(|error| CliError::Failed(format!("cannot write {}: {error}", folder.display())))?;
-        for (path, values) in classes.files(folder).into_iter().zip(probabilities.outer_iter()) {
-            write_probabilities(path, values, geometry, args.uncertainty.bits())?;
-        }
+}
+
+fn each<T: Copy + Into<f32>>(
+    files: &[PathBuf],
+    scores: &Array4<T>,
+    geometry: &Geometry,
+    bits: ProbabilityBits,
+) -> Result<(), CliError> {
+    for (path, values) in files.iter().zip(scores.outer_iter()) {
+        write_probabilities(path, values, geometry, bits)?;
     }
     Ok(())
 }

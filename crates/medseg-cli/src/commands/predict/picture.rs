@@ -5,9 +5,10 @@ use std::path::Path;
 use medseg_files::write_atomic;
 use medseg_report::{display_window, overlay};
 use medseg_train::Observer;
-use medseg_volume::{Orientation, Volume, read_label};
+use medseg_volume::{Orientation, Volume};
 
 use super::Args;
+use super::found::MaskVolume;
 use crate::console::Console;
 use crate::{CliError, image, paths};
 
@@ -23,16 +24,14 @@ pub fn check(args: &Args) -> Result<(), CliError> {
         return Err(CliError::Usage(format!("{}: the name of a picture ends in .png", path.display())));
     }
     paths::refuse_output_over_input(path, &[&args.image, &args.model])?;
-    if args.mask.is_dir() {
-        return Err(CliError::Usage("--picture is for one image, not for a folder of cases".into()));
-    }
     Ok(())
 }
 
-/// Draws three planes with the outlines of the mask that was written.
-pub fn write(args: &Args, path: &Path, console: &mut Console) -> Result<(), CliError> {
+/// Draws three planes with the outlines of the mask.
+pub fn write(args: &Args, path: &Path, mask: &MaskVolume, console: &mut Console) -> Result<(), CliError> {
     let image = image::read_image(&args.image, &args.series, console)?;
-    let mask = read_label(&args.mask)?;
+    // Outlines do not tell labels above 255 apart.
+    let mask = mask.as_u8();
     // A mask may be stored with its axes in another order.
     let (image, mask) = (upright(image), upright(mask));
     let window = if image.data.iter().any(|v| *v < AIR) { ABDOMEN } else { display_window(&image.data) };

@@ -9,7 +9,7 @@ use medseg_nnunet::{
 };
 use medseg_train::Observer;
 
-use super::NnUnetArgs;
+use super::{CaseMasks, NnUnetArgs};
 use crate::CliError;
 use crate::console::Console;
 use crate::memory::check_host_memory;
@@ -33,7 +33,7 @@ impl Segmenter {
             let folds = (!args.folds.is_empty()).then_some(args.folds.as_slice());
             return Ok(Self::One(Model::open_with(path, folds, &args.checkpoint, device)?));
         }
-        if !args.folds.is_empty() || args.save_probabilities.is_some() || args.region.is_some() {
+        if !args.folds.is_empty() || args.probabilities || args.region.is_some() {
             let reason =
                 "--folds, --region and --save-probabilities are for one model; a list has \"folds\" of its own";
             return Err(CliError::Usage(reason.into()));
@@ -64,6 +64,14 @@ impl Segmenter {
         first.map_or(".nii.gz", |model| &model.folder().dataset.file_ending)
     }
 
+    /// Names of the classes of its probabilities; a list of models has none.
+    pub fn class_names(&self) -> Option<Vec<String>> {
+        match self {
+            Self::One(model) => Some(model.folder().dataset.class_names()),
+            Self::List(_) => None,
+        }
+    }
+
     pub fn label_name(&self, label: u16) -> Option<&str> {
         match self {
             Self::One(model) => model.label_name(label),
@@ -74,7 +82,7 @@ impl Segmenter {
     /// Copies of all probabilities that a prediction takes.
     fn probabilities(&self, args: &NnUnetArgs) -> u64 {
         match self {
-            Self::One(_) => u64::from(args.save_probabilities.is_some()),
+            Self::One(_) => u64::from(args.probabilities),
             // The sum, and a model's own.
             Self::List(list) if list.combine() == Combine::Mean => 2,
             Self::List(_) => 0,
@@ -86,22 +94,29 @@ impl Segmenter {
         &self,
         image: CaseImage,
         args: &NnUnetArgs,
+        masks: &CaseMasks,
         console: &mut Console,
     ) -> Result<Vec<ModelPlan>, CliError> {
         let settings = args.settings();
         let plans = match self {
-            Self::One(model) => vec![model.plan(&prepared(model, image, args)?, &settings)?],
-            Self::List(list) => list.plans(&image, args.previous.as_deref(), &settings)?,
+            Self::One(model) => vec![model.plan(&prepared(model, image, masks)?, &settings)?],
+            Self::List(list) => list.plans(&image, masks.previous.as_deref(), &settings)?,
         };
         plans.into_iter().map(|plan| announce(plan, self.probabilities(args), console)).collect()
     }
 
     /// Segments a case.
-    pub fn segment(&self, image: CaseImage, args: &NnUnetArgs, console: &mut Console) -> Result<Found, CliError> {
+    pub fn segment(
+        &self,
+        image: CaseImage,
+        args: &NnUnetArgs,
+        masks: &CaseMasks,
+        console: &mut Console,
+    ) -> Result<Found, CliError> {
         let copies = self.probabilities(args);
         let found = match self {
-            Self::One(model) => one(model, &prepared(model, image, args)?, args, copies, console)?,
-            Self::List(list) => several(list, image, args, copies, console)?,
+            Self::One(model) => one(model, &prepared(model, image, masks)?, args, copies, console)?,
+            Self::List(list) => several(list, image, args, masks, copies, console)?,
         };
         console.end();
         Ok(found)
@@ -109,9 +124,9 @@ impl Segmenter {
 }
 
 /// Brings a case to the network's grid, within the region if there is one.
-fn prepared(model: &Model, image: CaseImage, args: &NnUnetArgs) -> Result<PreparedCase, CliError> {
-    let case = model.prepare(image, args.previous.as_deref())?;
-    Ok(match &args.region {
+fn prepared(model: &Model, image: CaseImage, masks: &CaseMasks) -> Result<PreparedCase, CliError> {
+    let case = model.prepare(image, masks.previous.as_deref())?;
+    Ok(match &masks.region {
         Some(region) => case.within(region)?,
         None => case,
     })
@@ -139,7 +154,7 @@ fn one(
         console.advance(done, "");
         ControlFlow::Continue(())
     };
-    let (segmentation, probabilities) = if args.save_probabilities.is_some() {
+    let (segmentation, probabilities) = if args.probabilities {
         let (found, probabilities) = model.segment_with_probabilities(case, settings, &mut progress)?;
         (found, Some(probabilities))
     } else {
@@ -152,11 +167,12 @@ fn several(
     list: &ModelList,
     image: CaseImage,
     args: &NnUnetArgs,
+    masks: &CaseMasks,
     copies: u64,
     console: &mut Console,
 ) -> Result<Found, CliError> {
     let (mut plans, mut refused) = (Vec::new(), None);
-    let segmentation = list.segment(image, args.previous.as_deref(), &args.settings(), &mut |at| {
+    let segmentation = list.segment(image, masks.previous.as_deref(), &args.settings(), &mut |at| {
         if at.done == 0 {
             match announce(*at.plan, copies, console) {
                 Ok(plan) => plans.push(plan),

@@ -1,29 +1,10 @@
-//! Files of cases in nnU-Net's naming.
+//! Files of an image of several channels, in nnU-Net's naming.
 
 use std::path::{Path, PathBuf};
 
 use medseg_volume::VOLUME_ENDINGS;
 
 use crate::CliError;
-
-/// Names and first channels of the cases in a folder, `NAME_0000` with the ending of a volume; none for anything else.
-pub fn cases_in(folder: &Path) -> Result<Vec<(String, PathBuf)>, CliError> {
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let mut cases = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if let Some((stem, _)) = split_ending(&name)
-            && let Some(case) = stem.strip_suffix("_0000").filter(|case| !case.starts_with('.'))
-        {
-            cases.push((case.to_string(), path.clone()));
-        }
-    }
-    cases.sort();
-    Ok(cases)
-}
 
 /// A file's name without the ending of a volume, and the ending.
 fn split_ending(name: &str) -> Option<(&str, &str)> {
