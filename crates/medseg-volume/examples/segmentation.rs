@@ -5,14 +5,20 @@
 //!   `binary-full` (with empty frames) or `labelmap-short` (without). Answers with the number of frames.
 //! - `read FILE MASK TABLE [SERIES]`: reads a segmentation, on the grid of a series if one is given, and writes mask and
 //!   table. Answers with the number of references.
+//! - `segment FILE LABEL MASK`: reads one segment by its label value. Answers with its name.
 
 use std::error::Error;
 use std::io::{BufRead, Write};
 
 use medseg_volume::dicom::segmentation::{self, Form, ReadOptions, WriteOptions};
 use medseg_volume::dicom::{SeriesOptions, SourceSeries};
-use medseg_volume::segments::SegmentTable;
+use medseg_volume::segments::{SegmentChoice, SegmentTable};
 use medseg_volume::{Volume, WriteOptions as VolumeOptions, error_chain, read_label_values, write_volume};
+
+/// Reads one segment by its label value.
+fn one(label: &str) -> Result<ReadOptions, Box<dyn Error>> {
+    Ok(ReadOptions::default().with_segments(SegmentChoice::Labels(vec![label.parse()?])))
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     for line in std::io::stdin().lock().lines() {
@@ -52,6 +58,11 @@ fn answer(parts: &[&str]) -> Result<String, Box<dyn Error>> {
             write_volume(mask, &found.mask, &VolumeOptions::default().with_labels(true))?;
             found.table.write_csv(table)?;
             Ok(found.references.len().to_string())
+        }
+        ["segment", file, label, mask] => {
+            let found = segmentation::read(file, &one(label)?)?;
+            write_volume(mask, &found.mask, &VolumeOptions::default().with_labels(true))?;
+            Ok(found.table.segments()[0].name.clone())
         }
         _ => Err("unknown command".into()),
     }
