@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use dicom_core::Tag;
+use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 
 use super::content_date::ContentDate;
@@ -55,29 +55,29 @@ pub struct SourceSlice {
     pub position: [f64; 3],
 }
 
-/// Attributes that a derived object repeats: of the patient, the patient's study, the study, the frame of reference, and of
-/// lossy compression.
-const REPEATED: [Tag; 20] = [
-    tags::SPECIFIC_CHARACTER_SET,
-    tags::STUDY_DATE,
-    tags::STUDY_TIME,
-    tags::ACCESSION_NUMBER,
-    tags::REFERRING_PHYSICIAN_NAME,
-    tags::STUDY_DESCRIPTION,
-    tags::PATIENT_NAME,
-    tags::PATIENT_ID,
-    tags::PATIENT_BIRTH_DATE,
-    tags::PATIENT_SEX,
-    tags::PATIENT_AGE,
-    tags::PATIENT_SIZE,
-    tags::PATIENT_WEIGHT,
-    tags::STUDY_INSTANCE_UID,
-    tags::STUDY_ID,
-    tags::FRAME_OF_REFERENCE_UID,
-    tags::POSITION_REFERENCE_INDICATOR,
-    tags::LOSSY_IMAGE_COMPRESSION,
-    tags::LOSSY_IMAGE_COMPRESSION_RATIO,
-    tags::LOSSY_IMAGE_COMPRESSION_METHOD,
+/// Attributes that a derived object repeats, with their representation: of the patient, the patient's study, the study,
+/// the frame of reference, and of lossy compression.
+const REPEATED: [(Tag, VR); 20] = [
+    (tags::SPECIFIC_CHARACTER_SET, VR::CS),
+    (tags::STUDY_DATE, VR::DA),
+    (tags::STUDY_TIME, VR::TM),
+    (tags::ACCESSION_NUMBER, VR::SH),
+    (tags::REFERRING_PHYSICIAN_NAME, VR::PN),
+    (tags::STUDY_DESCRIPTION, VR::LO),
+    (tags::PATIENT_NAME, VR::PN),
+    (tags::PATIENT_ID, VR::LO),
+    (tags::PATIENT_BIRTH_DATE, VR::DA),
+    (tags::PATIENT_SEX, VR::CS),
+    (tags::PATIENT_AGE, VR::AS),
+    (tags::PATIENT_SIZE, VR::DS),
+    (tags::PATIENT_WEIGHT, VR::DS),
+    (tags::STUDY_INSTANCE_UID, VR::UI),
+    (tags::STUDY_ID, VR::SH),
+    (tags::FRAME_OF_REFERENCE_UID, VR::UI),
+    (tags::POSITION_REFERENCE_INDICATOR, VR::LO),
+    (tags::LOSSY_IMAGE_COMPRESSION, VR::CS),
+    (tags::LOSSY_IMAGE_COMPRESSION_RATIO, VR::DS),
+    (tags::LOSSY_IMAGE_COMPRESSION_METHOD, VR::CS),
 ];
 /// Longest of their values.
 const LONGEST_VALUE: u64 = 1 << 12;
@@ -228,10 +228,18 @@ fn attributes(path: &Path) -> Result<Object, DicomError> {
         return Err(DicomError::header(path, "the file is no image any more"));
     };
     let bounds = Bounds {
-        wanted: &|tag| REPEATED.contains(&tag),
+        wanted: &|tag| REPEATED.iter().any(|(repeated, _)| *repeated == tag),
         longest: LONGEST_VALUE,
         memory: MEMORY,
         encoding: start.syntax.encoding,
     };
-    object::read(&mut start.elements, bounds).map(|(object, _)| object).map_err(|error| error.of_file(path))
+    let (found, _) = object::read(&mut start.elements, bounds).map_err(|error| error.of_file(path))?;
+    // Representations are those of the standard, whatever the file says.
+    let mut attributes = Object::default();
+    for (tag, vr) in REPEATED {
+        if let Some(bytes) = found.bytes(tag) {
+            attributes.put_bytes(tag, vr, bytes);
+        }
+    }
+    Ok(attributes)
 }

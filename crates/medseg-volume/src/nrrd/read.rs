@@ -103,7 +103,7 @@ pub(crate) fn key_values(source: &Source) -> Result<Vec<(String, String)>, Volum
     Ok(found)
 }
 
-/// A value in which `\\n` stands for a new line, and `\\\\` for a backslash.
+/// A value in which `\n` stands for a new line, and `\\` for a backslash.
 fn unescaped(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
     let mut characters = value.chars();

@@ -10,6 +10,8 @@ mod dicom_found;
 #[cfg(feature = "dicom")]
 mod dicom_kinds;
 #[cfg(feature = "dicom")]
+mod dicom_segmentation;
+#[cfg(feature = "dicom")]
 mod dicom_series;
 #[cfg(feature = "dicom")]
 mod dicom_support;
@@ -23,6 +25,10 @@ mod kinds;
 mod mutations;
 mod reorient;
 mod roundings;
+mod seg_nrrd;
+mod segment_table;
+#[cfg(feature = "dicom")]
+mod segmentation_damage;
 #[cfg(feature = "dicom")]
 mod structure_set;
 #[cfg(feature = "dicom")]
