@@ -1,13 +1,16 @@
 """Makes DICOM segmentations with highdicom, and compares those of medseg-volume with what peers read and write.
 
-    pip install highdicom SimpleITK numpy; apt-get install dcmtk dicom3tools
+    pip install highdicom SimpleITK numpy dcmqi slicerio; apt-get install dcmtk dicom3tools
     python benches/peers/segmentation.py golden crates/medseg-volume/tests/golden/segmentation
     python benches/peers/segmentation.py compare [FOLDER_OF_A_SERIES MASK]
+    python benches/peers/segmentation.py files SEGMENTATION...
+    python benches/peers/segmentation.py slicer
 
 `golden` makes the small files that the crate's tests read. `compare` writes random masks, with axes of all 48 orders and
 directions, as segmentations of straight, oblique and reversed series, and reads them by highdicom; has dciodvfy check
 them; and has the crate read what highdicom writes. With a series and a mask of one label value it does the same with
-these. `cargo build --release -p medseg-volume --features dicom --example segmentation` comes first.
+these. `files` reads each segment of any files and holds its voxels against the frames as pydicom decodes them. `slicer` reads 3D Slicer's own `.seg.nrrd` files that
+slicerio has with it, and writes such files for it. `cargo build --release -p medseg-volume --features dicom --example segmentation` comes first.
 """
 
 import itertools
@@ -228,6 +231,13 @@ def compare_real(rust, folder, scan, label):
         back = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(folder / "back.nrrd")))
         print(f"{form}: {frames} frames, {path.stat().st_size} bytes, {int(got.sum())} voxels; highdicom equal: {same}; "
               f"back equal: {(back == wanted).all()}; dciodvfy: {validity(path, form)}")
+        if shutil.which("segimage2itkimage"):
+            subprocess.run(["segimage2itkimage", "--inputDICOM", path, "--outputDirectory", folder, "--outputType", "nrrd"],
+                           check=True, capture_output=True)
+            image = SimpleITK.ReadImage(str(label))
+            found = SimpleITK.Resample(SimpleITK.ReadImage(str(folder / "1.nrrd")), image, SimpleITK.Transform(),
+                                       SimpleITK.sitkNearestNeighbor)
+            print(f"{form}: dcmqi equal: {((SimpleITK.GetArrayFromImage(found) > 0) == (wanted > 0)).all()}")
     order = sorted(range(len(datasets)), key=lambda n: float(datasets[n].ImagePositionPatient[2]))
     theirs = highdicom_segmentation([datasets[n] for n in order], wanted, "BINARY", 0)
     theirs.save_as(folder / "theirs.dcm")
@@ -236,9 +246,96 @@ def compare_real(rust, folder, scan, label):
     print(f"highdicom's binary read by medseg-volume: equal: {(back == wanted).all()}")
 
 
+def voxels(path, label):
+    """LPS millimetres of a segment's voxels, by its frames; FRACTIONAL from a half on."""
+    ds = pydicom.dcmread(path)
+    shared = ds.SharedFunctionalGroupsSequence[0]
+    frames = ds.pixel_array.reshape(-1, ds.Rows, ds.Columns)
+    points = []
+    for frame, own in zip(frames, ds.PerFrameFunctionalGroupsSequence, strict=True):
+        group = lambda name: (own if name in own else shared)[name][0]
+        if ds.SegmentationType == "LABELMAP":
+            inside = frame == label
+        elif int(group("SegmentIdentificationSequence").ReferencedSegmentNumber) != label:
+            continue
+        else:
+            most = ds.MaximumFractionalValue if ds.SegmentationType == "FRACTIONAL" else 1
+            inside = frame * 2.0 >= most
+        row, column = numpy.array(group("PlaneOrientationSequence").ImageOrientationPatient, float).reshape(2, 3)
+        between_rows, between_columns = map(float, group("PixelMeasuresSequence").PixelSpacing)
+        start = numpy.array(group("PlanePositionSequence").ImagePositionPatient, float)
+        r, c = numpy.nonzero(inside)
+        points.append(start + c[:, None] * row * between_columns + r[:, None] * column * between_rows)
+    return numpy.concatenate(points or [numpy.zeros((0, 3))])
+
+
+def compare_files(rust, folder, paths):
+    for path in paths:
+        ds = pydicom.dcmread(path, stop_before_pixels=True)
+        if "SegmentSequence" not in ds:
+            continue
+        counts, total = [], 0
+        background = ds.get("PixelPaddingValue", 0) if ds.SegmentationType == "LABELMAP" else 0
+        for segment in ds.SegmentSequence:
+            label = int(segment.SegmentNumber)
+            if label in (0, background):
+                continue
+            try:
+                rust.ask("segment", path, label, folder / "one.nrrd")
+            except AssertionError as refused:
+                counts.append(str(refused))
+                break
+            image = SimpleITK.ReadImage(str(folder / "one.nrrd"))
+            array = SimpleITK.GetArrayFromImage(image)
+            wanted = voxels(path, label)
+            linear = numpy.array(image.GetDirection()).reshape(3, 3) * numpy.array(image.GetSpacing())
+            index = (wanted - numpy.array(image.GetOrigin())) @ numpy.linalg.inv(linear).T
+            whole = numpy.rint(index).astype(int)
+            near = len(index) == 0 or numpy.abs(index - whole).max() < 0.1
+            here = {tuple(i) for i in whole}
+            same = near and len(here) == int((array == label).sum()) and all(array[k, j, i] == label for i, j, k in here)
+            counts.append("equal" if same else f"segment {label} DIFFERS")
+            total += len(here)
+        print(f"{Path(path).name}: {ds.SegmentationType}, {len(counts)} segments, {total} voxels:", *sorted(set(counts)))
+
+
+def compare_slicer(rust, folder):
+    import slicerio
+
+    for path in (Path(slicerio.__file__).parent / "data").glob("*.seg.nrrd"):
+        theirs = slicerio.read_segmentation(str(path))
+        rust.ask("read-nrrd", path, folder / "all.nrrd", folder / "all.csv", "last")
+        rows = (folder / "all.csv").read_text().splitlines()[1:]
+        same = []
+        for row, segment in zip(rows, theirs["segments"], strict=True):
+            label, name = row.split(",")[:2]
+            assert rust.ask("segment", path, label, folder / "one.nrrd") == segment["name"] == name
+            ours = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(folder / "one.nrrd"))).transpose(2, 1, 0)
+            same.append(bool((slicerio.segment_mask(theirs, segment) == (ours > 0)).all()))
+        print(f"{path.name}: {len(same)} segments, equal: {all(same)}")
+    rng = numpy.random.default_rng(3)
+    mask = rng.integers(0, 4, (5, 6, 7)).astype(numpy.uint8)
+    image = SimpleITK.GetImageFromArray(mask)
+    image.SetSpacing((0.5, 0.75, 2.5))
+    image.SetOrigin((-10.0, 3.0, 7.0))
+    SimpleITK.WriteImage(image, str(folder / "mask.nrrd"))
+    (folder / "table.csv").write_text("label,name,colour\n1,liver,#dd8265\n2,spleen,\n3,kidney_left,\n")
+    rust.ask("write-nrrd", folder / "mask.nrrd", folder / "table.csv", folder / "ours.seg.nrrd")
+    theirs = slicerio.read_segmentation(str(folder / "ours.seg.nrrd"))
+    for number, segment in enumerate(theirs["segments"], start=1):
+        assert (slicerio.segment_mask(theirs, segment) == (mask.transpose(2, 1, 0) == number)).all()
+    print("read by slicerio: equal;", theirs["segments"][2])
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "golden":
         golden(Path(sys.argv[2]))
+    elif sys.argv[1] == "slicer":
+        with tempfile.TemporaryDirectory() as temporary:
+            compare_slicer(Rust(), Path(temporary))
+    elif sys.argv[1] == "files":
+        with tempfile.TemporaryDirectory() as temporary:
+            compare_files(Rust(), Path(temporary), sys.argv[2:])
     else:
         with tempfile.TemporaryDirectory() as temporary:
             if len(sys.argv) > 3:

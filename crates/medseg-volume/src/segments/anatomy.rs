@@ -1,8 +1,9 @@
 //! Codes of SNOMED CT for names of structures.
 //!
 //! The codes and meanings are those of the context groups of PS3.16 that CID 7150 leads to (as pydicom lists them), or of
-//! DCMQI's and 3D Slicer's lists of terminology; `benches/peers/segmentation_codes.py` compares them. Sides are modifiers,
-//! as DCMQI has them, except where the standard has a code for one side.
+//! the terminologies of DCMQI and of 3D Slicer and its extension for TotalSegmentator;
+//! `benches/peers/segmentation_codes.py` compares them. Left and right are modifiers, as DCMQI has them, except where the
+//! standard has a code for one of both.
 
 use super::Code;
 

@@ -161,16 +161,16 @@ fn files_that_describe_no_segments_are_refused() {
     }
 }
 
-#[test]
-fn damaged_files_never_panic() {
+/// Damages files; how many were read, and how many refused.
+fn damaged_files(rounds: usize, seed: u64) -> (usize, usize) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.seg.nrrd");
     let mask = Array3::from_shape_fn((3, 4, 5), |(d, h, w)| [0_u16, 1, 2, 4][(d * 7 + h * 3 + w) % 4]);
     write_seg_nrrd(&path, &Volume::new(mask, oblique()), &table()).unwrap();
     let files = [fs::read(&path).unwrap(), slicer(TWO_LAYERS, 2, &[0, 0, 1, 0, 1, 0, 2, 0])];
-    let mut random = ChaCha8Rng::seed_from_u64(21);
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
     let (mut read_anyway, mut refused) = (0, 0);
-    for round in 0..4000 {
+    for round in 0..rounds {
         let mut bytes = files[round % 2].clone();
         damage(&mut bytes, &mut random);
         fs::write(&path, bytes).unwrap();
@@ -182,7 +182,19 @@ fn damaged_files_never_panic() {
             Err(error) => refused += usize::from(!error.to_string().is_empty()),
         }
     }
+    (read_anyway, refused)
+}
+
+#[test]
+fn damaged_files_never_panic() {
+    let (read_anyway, refused) = damaged_files(4000, 21);
     assert!(read_anyway > 300 && refused > 300, "{read_anyway} read, {refused} refused");
+}
+
+#[test]
+#[ignore = "minutes; run once in a while, under a memory limit"]
+fn a_million_damaged_files() {
+    println!("{:?} of 1,000,000 files read and refused", damaged_files(1_000_000, 22));
 }
 
 fn damage(bytes: &mut Vec<u8>, random: &mut impl Rng) {

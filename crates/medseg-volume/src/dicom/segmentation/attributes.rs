@@ -32,7 +32,7 @@ const MAY_BE_EMPTY: [(Tag, VR); 9] = [
     (tags::ACCESSION_NUMBER, VR::SH),
 ];
 
-/// What the attributes are made of.
+/// The sources of the attributes.
 pub(super) struct Content<'a> {
     pub source: &'a SourceSeries,
     pub table: &'a SegmentTable,
@@ -160,7 +160,7 @@ impl Content<'_> {
         series
     }
 
-    /// What all frames share: orientation and spacing.
+    /// The groups that all frames share: orientation and spacing.
     fn shared_groups(&self) -> Object {
         let mut orientation = Object::default();
         let directions = decimal_strings(self.source.orientation().as_flattened());
@@ -176,7 +176,7 @@ impl Content<'_> {
         groups
     }
 
-    /// What each frame has of its own: its place in the order and in the patient, its source and its segment.
+    /// The groups of each frame: its place in the order and in the patient, its source and its segment.
     fn frame_groups(&self) -> Vec<Object> {
         // The number of each slice among those that have a frame, from 1.
         let mut positions = vec![0_u32; self.source.slices().len()];

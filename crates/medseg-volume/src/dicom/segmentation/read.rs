@@ -91,7 +91,7 @@ const MEMORY: u64 = 1 << 30;
 ///
 /// Frames are put at their places; where there is none, the mask is background. The result has the object's own grid, from
 /// its first frame to its last, or the one that the options give: then each frame must lie on it, with axes of any order
-/// and direction. Label values are the segments' numbers (see the [module](self) for those that this crate wrote). A voxel
+/// and direction. Label values are the segments' numbers (see the [module](crate::dicom::segmentation) for those that this crate wrote). A voxel
 /// of a FRACTIONAL segmentation belongs to its segment from half of the largest value on.
 ///
 /// # Errors

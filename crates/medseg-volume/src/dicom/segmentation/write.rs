@@ -104,7 +104,8 @@ pub fn write_for_series<T: Copy + Into<u16>>(
     path: impl AsRef<Path>,
     mask: &Volume<T>,
     table: &SegmentTable,
-    (folder, series): (&Path, &SeriesOptions),
+    folder: impl AsRef<Path>,
+    series: &SeriesOptions,
     options: &WriteOptions,
 ) -> Result<Written, SegmentationError> {
     write(path, mask, table, &SourceSeries::read(folder, series)?, options)
