@@ -15,12 +15,13 @@
 //!
 //! # Outlines
 //! An outline runs inside the boundary pixels, [`INSET`] pixels from their outer faces. Pixels that share a face have one
-//! outline; pixels that touch at a corner have two. Outlines are simple polygons, do not touch each other, and have a
-//! vertex only where they turn. Seen with columns to the right and rows downwards, they run clockwise.
+//! outline; pixels that touch at a corner have two. Outlines do not cross or touch, and have a vertex only where they turn
+//! or a channel begins. Seen with columns to the right and rows downwards, they run clockwise.
 //!
 //! No outline comes nearer than 0.375 pixels to the centre of a pixel. So rounded coordinates enclose the same centres,
 //! and so does a reader that takes each vertex to the nearest pixel and counts the boundary as inside, as rt-utils does.
-//! The enclosed area is smaller than the pixels' by a strip of [`INSET`] pixels.
+//! The channel of a keyhole runs to and fro on one line through pixels of the mask, 0.25 pixels from their centres. The
+//! enclosed area is smaller than the pixels' by a strip of [`INSET`] pixels.
 //!
 //! # Pixels within polygons
 //! A pixel is inside if the polygons together go round its centre an odd number of times (even-odd rule, exclusive or of

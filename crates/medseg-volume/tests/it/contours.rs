@@ -196,7 +196,7 @@ fn a_reader_that_takes_vertices_to_pixels_and_fills_the_boundary_finds_the_mask(
 }
 
 #[test]
-fn outlines_turn_at_every_vertex_and_stay_away_from_pixel_centres() {
+fn outlines_turn_at_every_vertex() {
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     for _ in 0..100 {
         let mask = random_mask(&mut rng, (15, 16), 0.6);
@@ -210,6 +210,26 @@ fn outlines_turn_at_every_vertex_and_stay_away_from_pixel_centres() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn outlines_and_channels_stay_away_from_pixel_centres() {
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    for (holes, nearest) in [(Holes::ExclusiveOr, 0.375), (Holes::Keyhole, 0.25)] {
+        let mut found = f64::INFINITY;
+        for _ in 0..10 {
+            let mask = random_mask(&mut rng, (9, 10), 0.7);
+            for polygon in trace_contours(&mask.view(), &true, holes) {
+                let points = &polygon.points;
+                for (a, b) in points.iter().zip(points.iter().cycle().skip(1)) {
+                    for ((row, column), _) in mask.indexed_iter() {
+                        found = found.min(distance(*a, *b, row as f64, column as f64));
+                    }
+                }
+            }
+        }
+        assert_eq!(found, nearest, "{holes:?}");
     }
 }
 

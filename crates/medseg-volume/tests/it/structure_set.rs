@@ -235,6 +235,37 @@ fn a_file_refers_to_its_series_and_copies_nothing_else() {
 }
 
 #[test]
+fn contours_on_an_image_of_several_frames_name_the_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut image = open_file("tests/golden/dicom_kinds/enhanced_ct.dcm").unwrap();
+    image.put(DataElement::new(tags::STUDY_INSTANCE_UID, VR::UI, PrimitiveValue::from("1.2.6")));
+    image.write_to_file(folder.path().join("image.dcm")).unwrap();
+    let source = SourceSeries::read(folder.path(), &SeriesOptions::default()).unwrap();
+    let shape = source.shape();
+    let data = Array3::from_shape_fn(shape.to_array(), |(d, h, w)| u16::from(h == 2 * d && w == 3));
+    let mask = Volume::new(data, source.geometry().clone());
+    let path = folder.path().join("rtstruct");
+    structure_set::write(&path, &mask, &table(2), &source, &WriteOptions::default()).unwrap();
+    let file = open(&path);
+    let contours = item(&file, tags::ROI_CONTOUR_SEQUENCE, 0);
+    let contours = contours.element(tags::CONTOUR_SEQUENCE).unwrap().items().unwrap().to_vec();
+    let frames: Vec<String> = contours
+        .iter()
+        .map(|contour| text(&item(contour, tags::CONTOUR_IMAGE_SEQUENCE, 0), tags::REFERENCED_FRAME_NUMBER))
+        .collect();
+    let wanted: Vec<String> = source.slices().iter().map(|slice| slice.frame.unwrap().to_string()).collect();
+    assert_eq!((frames.len(), frames), (4, wanted));
+    let frame = item(&file, tags::REFERENCED_FRAME_OF_REFERENCE_SEQUENCE, 0);
+    let series = item(&item(&frame, tags::RT_REFERENCED_STUDY_SEQUENCE, 0), tags::RT_REFERENCED_SERIES_SEQUENCE, 0);
+    assert_eq!(series.element(tags::CONTOUR_IMAGE_SEQUENCE).unwrap().items().unwrap().len(), 1);
+    // The structure set in the folder is no image of the series.
+    let again = SourceSeries::read(folder.path(), &SeriesOptions::default()).unwrap();
+    let set = structure_set::read(&path).unwrap();
+    let read = set.rasterise(again.geometry(), again.shape(), &RasteriseOptions::default()).unwrap();
+    assert_eq!(read.mask, mask);
+}
+
+#[test]
 fn equal_masks_give_equal_files() {
     let (_scan, source) = series(AXIAL);
     let [a, b] = [0, 1].map(|_| tempfile::tempdir().unwrap());

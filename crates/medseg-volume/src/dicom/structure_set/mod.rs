@@ -22,8 +22,8 @@
 //! # From voxels to contours
 //! Each segment becomes a region with closed contours on the slices' own planes, and each contour refers to its image. The
 //! contours are those of [`contours`](crate::contours): a hole is connected with the contour around it by a keyhole, which
-//! readers fill alike, whatever they combine contours by. No vertex comes nearer than 0.375 pixels to a pixel's centre, so
-//! that the numbers' rounding, to 10⁻⁶ mm or less, changes no voxel. What is written is read back voxel for voxel.
+//! readers fill alike, whatever they combine contours by. No contour comes nearer than a quarter of a pixel to a pixel's
+//! centre, so that the numbers' rounding, to 10⁻⁶ mm or less, changes no voxel. What is written is read back voxel for voxel.
 //!
 //! The transfer syntax is implicit little endian, because an explicit one limits the text of a contour to 65,534 bytes.
 //! Patient and study are those of the series; UIDs and dates follow from the content, so equal masks give equal files.
