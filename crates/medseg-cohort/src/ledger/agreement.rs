@@ -69,3 +69,63 @@ fn outputs_agree(folder: &CohortFolder, outputs: &[OutputDigest], verify: Verify
         FileDigest { bytes: output.bytes, sha256: output.sha256.clone() }.check(&path).is_ok()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CaseImage, TableRow};
+
+    #[test]
+    fn files_with_the_times_of_the_record_are_not_read_unless_that_is_wanted() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a.nii");
+        std::fs::write(&path, "voxels").unwrap();
+        let case = Case::new("a", CaseImage::Channels(vec![path.clone()])).unwrap();
+        let folder = CohortFolder::new(place.path().join("out"));
+        let mut input = digest_inputs(&case).unwrap();
+        assert_eq!(input.stamp, None, "it was written just now");
+        // A digest that is wrong shows whether the file was read.
+        input.sha256 = "0".repeat(64);
+        let mut record = Record {
+            schema: SCHEMA,
+            row: TableRow::new("a", CaseStatus::Done, "a.nii"),
+            input: Some(input),
+            identity: RunIdentity::new("m"),
+            outputs: Vec::new(),
+            worker: String::new(),
+            finished_unix: 0,
+        };
+        let is_done = |record: &Record, verify| {
+            let path = folder.record_path("a");
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, serde_json::to_vec(record).unwrap()).unwrap();
+            let options = RunOptions::default().with_verify(verify);
+            matches!(verdict(&folder, &case, &RunIdentity::new("m"), &options, None), Ok(Verdict::Done(_)))
+        };
+        assert!(!is_done(&record, Verify::Times) && !is_done(&record, Verify::Content));
+        record.input.as_mut().unwrap().stamp = Some(stamp_of(&case).unwrap());
+        assert!(is_done(&record, Verify::Times) && !is_done(&record, Verify::Content));
+        std::fs::write(&path, "others").unwrap();
+        assert!(!is_done(&record, Verify::Times));
+    }
+
+    #[test]
+    fn the_digest_of_one_file_is_its_sha256_and_voxels_beside_a_header_count() {
+        let place = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(place.path().join(name), text).unwrap();
+        write("a.nii", "abc");
+        let digest = |name: &str| {
+            let files = vec![place.path().join(name)];
+            digest_inputs(&Case::new("a", CaseImage::Channels(files)).unwrap()).unwrap()
+        };
+        assert!(digest("a.nii").sha256.starts_with("ba7816bf"));
+        let header = "ObjectType = Image\nNDims = 3\nDimSize = 2 2 1\nElementSpacing = 1 1 1\nElementType = MET_UCHAR\n\
+                      ElementDataFile = v.raw\n";
+        write("v.mhd", header);
+        write("v.raw", "1234");
+        let before = digest("v.mhd");
+        assert_eq!(before.files, 2);
+        write("v.raw", "1235");
+        assert!(!digest("v.mhd").agrees(&before));
+    }
+}

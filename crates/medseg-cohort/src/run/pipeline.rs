@@ -275,7 +275,9 @@ impl<'a, F: CaseFiles> Pipeline<'a, F> {
 
     /// Records a case that failed.
     fn fail(&self, case: &Case, row: TableRow, digest: Option<InputDigest>) -> Result<(), CohortError> {
-        let digest = digest.or_else(|| digest_inputs(case).ok());
+        // A file that changes has no content that a later run could compare.
+        let changed = row.failure == Some(FailureKind::Changed);
+        let digest = digest.or_else(|| digest_inputs(case).ok()).filter(|_| !changed);
         let record = self.record(row.clone(), digest, Vec::new());
         write_record(self.worker, &record)
             .map_err(|error| self.fatal(error, &self.worker.cohort.record_path(&case.id)))?;
