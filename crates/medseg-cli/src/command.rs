@@ -4,7 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::CliError;
 use crate::commands::{
-    calibrate, completions, convert, devices, export, import, inspect, man, metrics, predict, prepare, report, train,
+    calibrate, completions, convert, devices, export, import, inspect, man, metrics, predict, prepare, report, table,
+    train, view,
 };
 use crate::console::Console;
 
@@ -14,6 +15,9 @@ Examples:
   medseg train two-stage                             train on a synthetic set, in minutes, without any data
   medseg train one-stage --data DIR --labels 1,2     train on image/ and label/, or on an MSD folder
   medseg predict runs/one_stage ct.nii.gz mask.nii.gz
+  medseg predict runs/one_stage DICOM_FOLDER mask.dcm   a DICOM segmentation for the PACS
+  medseg predict runs/one_stage IMAGES MASKS         a folder of images, also of DICOM studies
+  medseg view ct.nii.gz mask.nii.gz -o page.html     scroll through them in a browser
   medseg metrics reference.nii.gz mask.nii.gz
   medseg inspect ct.nii.gz
   medseg convert DICOM_FOLDER ct.nii.gz
@@ -41,6 +45,8 @@ enum Command {
     Predict(predict::Args),
     Metrics(metrics::Args),
     Report(report::Args),
+    Table(table::Args),
+    View(view::Args),
     Prepare(prepare::Args),
     Import(import::Args),
     Export(export::Args),
@@ -61,6 +67,8 @@ impl Cli {
             Command::Predict(args) => predict::run(&args, console),
             Command::Metrics(args) => metrics::run(&args),
             Command::Report(args) => report::run(&args),
+            Command::Table(args) => table::run(&args, console),
+            Command::View(args) => view::run(&args, console),
             Command::Prepare(args) => prepare::run(&args, console),
             Command::Import(args) => import::run(&args, console),
             Command::Calibrate(args) => calibrate::run(&args, console),

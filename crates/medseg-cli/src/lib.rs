@@ -6,6 +6,7 @@ mod console;
 mod device;
 mod error;
 mod image;
+mod mask;
 mod memory;
 mod monai;
 mod output;

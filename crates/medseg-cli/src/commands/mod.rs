@@ -12,4 +12,6 @@ pub mod metrics;
 pub mod predict;
 pub mod prepare;
 pub mod report;
+pub mod table;
 pub mod train;
+pub mod view;

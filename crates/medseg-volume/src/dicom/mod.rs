@@ -59,6 +59,7 @@ mod functional_groups;
 mod header;
 mod mask_axes;
 mod object;
+mod object_kind;
 mod pixels;
 pub mod segmentation;
 mod series;
@@ -80,6 +81,7 @@ use rayon::prelude::*;
 
 pub use content_date::ContentDate;
 pub use error::DicomError;
+pub use object_kind::{ObjectKind, object_kind};
 pub use source::{SourceSeries, SourceSlice};
 pub use start::is_dicom;
 pub use summary::{FolderSummary, PassedOver, PassedOverReason, SeriesSummary, SeriesWarning, VolumeSummary};

@@ -21,7 +21,7 @@ use super::input::{Input, InputKind};
 use super::model::{Model, Predicted, name_of};
 use super::model_digest::model_digest;
 use super::nnunet::CaseMasks;
-use super::output::{Naming, OutputArgs, Outputs};
+use super::output::{Naming, OutputArgs};
 use crate::console::Console;
 use crate::{CliError, output, paths};
 
@@ -266,7 +266,7 @@ impl Files<'_> {
     fn write_case(&self, done: &Done, staging: &Staging) -> Result<(), CliError> {
         let Done { found, series, .. } = done;
         let choice = self.args.series.of_any_series();
-        let outputs = Outputs::of(&self.args.output, self.naming, series, &choice, found)?;
+        let outputs = self.naming.writer(&self.args.output, (series, &choice), found)?;
         if let Some(ending) = &self.mask_ending {
             return outputs.write_mask(&staging.file(ending), &found.mask);
         }
@@ -276,7 +276,7 @@ impl Files<'_> {
                 FileKind::Rtstruct => outputs.write_structure_set(&path, &found.mask)?,
                 // A mask without a voxel has no surface; the case is none the worse.
                 FileKind::Stl | FileKind::Obj if found.volumes_ml.is_empty() => {}
-                FileKind::Stl | FileKind::Obj => outputs.write_surface(&path, found)?,
+                FileKind::Stl | FileKind::Obj => outputs.write_surface(&path, &found.mask)?,
                 FileKind::Entropy => {
                     if let Some(entropy) = &found.entropy {
                         write_image(&path, entropy)?;

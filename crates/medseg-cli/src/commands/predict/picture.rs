@@ -8,8 +8,8 @@ use medseg_train::Observer;
 use medseg_volume::{Orientation, Volume};
 
 use super::Args;
-use super::found::MaskVolume;
 use crate::console::Console;
+use crate::mask::MaskVolume;
 use crate::{CliError, image, paths};
 
 /// Intensities that show the organs of an abdomen, in Hounsfield units.

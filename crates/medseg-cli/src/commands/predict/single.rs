@@ -7,12 +7,13 @@ use medseg_train::Observer;
 use medseg_volume::{error_chain, write_image};
 use serde_json::{Map, Value};
 
-use super::found::{Found, MaskVolume};
+use super::found::Found;
 use super::model::{Model, Predicted, name_of};
 use super::nnunet::CaseMasks;
-use super::output::{Naming, Outputs};
+use super::output::Naming;
 use super::{Args, extras, picture};
 use crate::console::Console;
+use crate::mask::{MaskVolume, MaskWriter};
 use crate::{CliError, image, output, paths};
 
 /// Segments the image.
@@ -51,7 +52,7 @@ pub fn run(args: &Args, device: &Chosen, console: &mut Console) -> Result<(), Cl
         Predicted::Found(found) => found,
     };
     found.warnings.iter().for_each(|warning| console.warning(warning));
-    let outputs = Outputs::of(&args.output, &naming, &input.series, &args.series, &found)?;
+    let outputs = naming.writer(&args.output, (&input.series, &args.series), &found)?;
     save(&args.mask, &found.mask, &outputs)?;
     for path in &args.output.also {
         outputs.write_mask(path, &found.mask)?;
@@ -60,7 +61,7 @@ pub fn run(args: &Args, device: &Chosen, console: &mut Console) -> Result<(), Cl
         outputs.write_structure_set(path, &found.mask)?;
     }
     if let Some(path) = &args.output.surface {
-        outputs.write_surface(path, &found)?;
+        outputs.write_surface(path, &found.mask)?;
     }
     if let (Some(path), Some(entropy)) = (&args.uncertainty.save_entropy, &found.entropy) {
         write_image(path, entropy)?;
@@ -83,7 +84,7 @@ pub fn run(args: &Args, device: &Chosen, console: &mut Console) -> Result<(), Cl
 
 /// Writes the mask; where that fails, on a full disk for example, beside the system's temporary files, so that the work is
 /// not lost.
-fn save(path: &Path, mask: &MaskVolume, outputs: &Outputs<'_>) -> Result<(), CliError> {
+fn save(path: &Path, mask: &MaskVolume, outputs: &MaskWriter<'_>) -> Result<(), CliError> {
     let Err(error) = outputs.write_mask(path, mask) else { return Ok(()) };
     let (CliError::Usage(error) | CliError::Failed(error)) = error;
     let name = format!("{}-{}.nii.gz", std::process::id(), super::file_name(path));

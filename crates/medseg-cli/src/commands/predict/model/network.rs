@@ -17,8 +17,9 @@ use super::Predicted;
 use crate::CliError;
 use crate::commands::predict::Args;
 use crate::commands::predict::extras::{self, Classes};
-use crate::commands::predict::found::{ClassScores, Found, MaskVolume};
+use crate::commands::predict::found::{ClassScores, Found};
 use crate::console::Console;
+use crate::mask::MaskVolume;
 use crate::memory::check_host_memory;
 use crate::monai::open_monai;
 

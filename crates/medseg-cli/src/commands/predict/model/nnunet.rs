@@ -15,10 +15,11 @@ use super::Predicted;
 use crate::CliError;
 use crate::commands::predict::Args;
 use crate::commands::predict::extras::Classes;
-use crate::commands::predict::found::{ClassScores, Found, MaskVolume};
+use crate::commands::predict::found::{ClassScores, Found};
 use crate::commands::predict::input::InputKind;
 use crate::commands::predict::nnunet::{CaseMasks, NnUnetArgs, Segmenter};
 use crate::console::Console;
+use crate::mask::MaskVolume;
 
 /// A model, or a list of several, with the steps that clean its masks.
 pub struct NnUnetModel {

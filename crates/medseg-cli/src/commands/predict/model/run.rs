@@ -14,8 +14,9 @@ use serde_json::{Map, Value};
 use super::Predicted;
 use crate::commands::predict::Args;
 use crate::commands::predict::extras::{self, Classes};
-use crate::commands::predict::found::{ClassScores, Found, MaskVolume};
+use crate::commands::predict::found::{ClassScores, Found};
 use crate::console::Console;
+use crate::mask::MaskVolume;
 use crate::memory::check_host_memory;
 use crate::{CliError, image};
 

@@ -1,0 +1,66 @@
+//! `medseg view`: a page that shows an image and its masks.
+
+use std::path::{Path, PathBuf};
+
+use medseg_report::{ViewerMask, ViewerOptions, write_viewer};
+use medseg_train::Observer;
+use medseg_volume::{Volume, volume_stem};
+
+use crate::console::Console;
+use crate::image::{self, SeriesArgs};
+use crate::mask::{Grid, read_mask};
+use crate::{CliError, paths};
+
+/// Write one HTML page on which an image is scrolled in three planes, with the outlines of masks; it needs no network
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Volume file, or a DICOM file or the folder of a DICOM series
+    image: PathBuf,
+    /// Masks: volumes on the image's grid, DICOM segmentations, structure sets, .seg.nrrd
+    masks: Vec<PathBuf>,
+    /// Page to write
+    #[arg(short, long, value_name = "PAGE.html", default_value = "view.html")]
+    output: PathBuf,
+    /// Title of the page (default: the image's name)
+    #[arg(long)]
+    title: Option<String>,
+    /// Largest page; a larger volume is cut and reduced, and the page says so
+    #[arg(long, value_name = "MIB", default_value_t = 32)]
+    size: usize,
+    /// Cut the image to the masks and so many millimetres around them
+    #[arg(long, value_name = "MM")]
+    crop: Option<f64>,
+    #[command(flatten)]
+    series: SeriesArgs,
+}
+
+pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
+    paths::check_ending(&args.output, "a page", &[".html", ".htm"])?;
+    let inputs: Vec<&Path> = std::iter::once(&args.image).chain(&args.masks).map(PathBuf::as_path).collect();
+    paths::refuse_output_over_input(&args.output, &inputs)?;
+    let image = image::read_image(&args.image, &args.series, console)?;
+    let grid = Grid { shape: image.shape(), geometry: image.geometry.clone() };
+    let mut masks: Vec<(String, Volume<u8>)> = Vec::new();
+    for path in &args.masks {
+        let read = read_mask(path, Some(&grid), console)?;
+        masks.push((name_of(path), read.mask.as_u8()));
+    }
+    let mut options = ViewerOptions::default().with_max_bytes(args.size.saturating_mul(1 << 20));
+    options = options.with_title(args.title.clone().unwrap_or_else(|| name_of(&args.image)));
+    if let Some(margin) = args.crop {
+        options = options.with_crop_margin_mm(margin);
+    }
+    let masks: Vec<ViewerMask<'_>> = masks.iter().map(|(name, mask)| ViewerMask::new(name, mask)).collect();
+    let held = write_viewer(&args.output, &image, &masks, &options)?;
+    let bytes = std::fs::metadata(&args.output)?.len();
+    let shown = if held.is_whole() { String::new() } else { format!(", reduced to {} voxels", held.shape()) };
+    console.message(&format!("{}: {:.1} MB{shown}", args.output.display(), bytes as f64 / 1e6));
+    Ok(())
+}
+
+/// A file's name without the ending of a volume, and without the folders above it.
+fn name_of(path: &Path) -> String {
+    let resolved = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let name = resolved.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    volume_stem(&name).map_or(name.clone(), str::to_owned)
+}
