@@ -30,11 +30,16 @@
 
 mod attributes;
 mod cielab;
+mod described;
 mod frames;
 mod grid;
+mod header;
+mod paint;
 mod read;
 mod read_options;
 mod segments;
+mod stored_frames;
+mod target;
 mod write;
 mod write_options;
 
