@@ -550,6 +550,13 @@ fn another_grid_is_refused_or_takes_the_nearest_voxels() {
     let nearest = segmentation::read(golden("labelmap.dcm"), &options.with_nearest(true)).unwrap();
     let doubled = Array3::from_shape_fn((d, h, 2 * w), |(d, h, w)| found.mask.data[[d, h, w / 2]]);
     assert_eq!((nearest.mask.data, nearest.mask.geometry), (doubled, fine));
+    // A large grid is refused before memory is taken.
+    let large = ReadOptions::default().with_grid(Dhw::splat(100_000), found.mask.geometry.cropped(Dhw::splat(1)));
+    let straight = medseg_volume::Geometry::from_spacing(Dhw::splat(1.0)).unwrap();
+    for options in [large, ReadOptions::default().with_grid(Dhw::splat(100_000), straight).with_nearest(true)] {
+        let refused = segmentation::read(golden("labelmap.dcm"), &options).unwrap_err();
+        assert!(matches!(refused, SegmentationError::Volume(VolumeError::Limit { .. })), "{refused}");
+    }
     // A part of the grid: what lies beyond is an error unless nearest voxels are asked for.
     let part = ReadOptions::default().with_grid(Dhw { d: 2, h, w }, found.mask.geometry.clone());
     let refused = segmentation::read(golden("labelmap.dcm"), &part).unwrap_err();
@@ -573,6 +580,12 @@ fn files_that_are_no_segmentation_are_refused_by_name() {
     );
     assert!(segmentation::read(golden("expected.json"), &ReadOptions::default()).is_err());
     assert!(segmentation::read(golden("none.dcm"), &ReadOptions::default()).is_err());
+    for (name, wanted) in
+        [("series/00.dcm", false), ("expected.json", false), ("none.dcm", false), ("binary.dcm", true)]
+    {
+        assert_eq!(segmentation::is_segmentation(golden(name)), wanted, "{name}");
+    }
+    assert!(segmentation::is_segmentation(golden("labelmap.dcm")));
     let limited = segmentation::read(golden("binary.dcm"), &ReadOptions::default().with_max_bytes(1000));
     assert!(limited.is_err());
 }

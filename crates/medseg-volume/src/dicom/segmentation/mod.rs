@@ -30,15 +30,20 @@
 
 mod attributes;
 mod cielab;
+mod described;
 mod frames;
 mod grid;
+mod header;
+mod paint;
 mod read;
 mod read_options;
 mod segments;
+mod stored_frames;
+mod target;
 mod write;
 mod write_options;
 
-pub use read::{Reference, Segmentation, read};
+pub use read::{Reference, Segmentation, is_segmentation, read};
 pub use read_options::ReadOptions;
 pub use write::{Written, write, write_for_series};
 pub use write_options::{Form, WriteOptions};
