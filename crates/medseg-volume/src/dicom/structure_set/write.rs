@@ -11,7 +11,7 @@ use crate::dicom::object::Object;
 use crate::dicom::syntax::Encoding;
 use crate::dicom::uid::DerivedUid;
 use crate::dicom::write_file::write_file_as;
-use crate::dicom::{SourceSeries, SourceSlice};
+use crate::dicom::{SeriesOptions, SourceSeries, SourceSlice};
 use crate::segments::{AlgorithmKind, Code, Segment, SegmentTable, SegmentationError};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
@@ -79,6 +79,20 @@ pub fn write<L: Copy + Into<u16> + Sync>(
     };
     write_file_as(path.as_ref(), &object, Encoding::ImplicitLittle)?;
     Ok(written)
+}
+
+/// Writes a mask as the structure set of a series in a folder: [`SourceSeries::read`], then [`write()`].
+///
+/// # Errors
+/// As these.
+pub fn write_for_series<L: Copy + Into<u16> + Sync>(
+    path: impl AsRef<Path>,
+    mask: &Volume<L>,
+    segments: &SegmentTable,
+    (folder, series): (&Path, &SeriesOptions),
+    options: &WriteOptions,
+) -> Result<Written, StructureSetError> {
+    write(path, mask, segments, &SourceSeries::read(folder, series)?, options)
 }
 
 /// The data set without the UIDs of the new series and instance.
