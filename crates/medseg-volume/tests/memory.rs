@@ -38,6 +38,20 @@ fn bad_files_take_no_memory() {
         assert!(read_image(&path).is_err() && read_channels(&path).is_err());
         assert!(peak() < before + (64 << 10), "{}: {} KiB", path.display(), peak() - before);
     }
+    #[cfg(feature = "dicom")]
+    {
+        // A label map of few bytes in RLE that claims 20,000 rows and columns.
+        let mut bytes = fs::read("tests/golden/segmentation/labelmap_rle.dcm").unwrap();
+        for element in [b"\x28\x00\x10\x00US\x02\x00", b"\x28\x00\x11\x00US\x02\x00"] {
+            let at = bytes.windows(8).position(|part| part == element).unwrap();
+            bytes[at + 8..at + 10].copy_from_slice(&20_000_u16.to_le_bytes());
+        }
+        let path = huge.path().join("huge.dcm");
+        fs::write(&path, bytes).unwrap();
+        let options = medseg_volume::dicom::segmentation::ReadOptions::default();
+        let refused = medseg_volume::dicom::segmentation::read(&path, &options).unwrap_err().to_string();
+        assert!(refused.contains("RLE") && peak() < before + (64 << 10), "{refused}: {} KiB", peak() - before);
+    }
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let _ = (read_image(&path), read_label(&path), read_channels(&path));

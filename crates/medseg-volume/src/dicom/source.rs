@@ -237,8 +237,11 @@ fn attributes(path: &Path) -> Result<Object, DicomError> {
     // Representations are those of the standard, whatever the file says.
     let mut attributes = Object::default();
     for (tag, vr) in REPEATED {
-        if let Some(bytes) = found.bytes(tag) {
-            attributes.put_bytes(tag, vr, bytes);
+        match found.bytes(tag) {
+            // A UID has another padding than texts.
+            Some(_) if vr == VR::UI => attributes.put_text(tag, vr, &found.text(tag)),
+            Some(bytes) => attributes.put_bytes(tag, vr, bytes),
+            None => {}
         }
     }
     Ok(attributes)

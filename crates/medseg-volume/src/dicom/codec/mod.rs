@@ -6,7 +6,7 @@ mod jpeg2000;
 mod jpeg_dct;
 mod jpeg_lossless;
 mod jpeg_ls;
-mod rle;
+pub(super) mod rle;
 
 use std::io::Read;
 use std::path::Path;
@@ -76,6 +76,15 @@ fn decode_scaled(slice: StoredSlice<'_>, max_bytes: u64, scale: &Scale, plane: &
 }
 
 impl PixelSource {
+    /// Bytes that the frame takes in the file, with what is around it; of a packed file the most that they can be.
+    pub(super) fn length(&self) -> u64 {
+        match &self.place {
+            Place::Native(_, length) => *length,
+            Place::Encapsulated(start, end) => end - start,
+            Place::Fragments(parts) => parts.iter().fold(0, |sum, (_, length)| sum.saturating_add(*length)),
+        }
+    }
+
     /// The frame's bytes; of the only one of encapsulated pixels with the items around them, to the file's end.
     pub(super) fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, DicomError> {
         let parts: &[(u64, u64)] = match &self.place {
@@ -83,7 +92,7 @@ impl PixelSource {
             Place::Encapsulated(start, end) => &[(*start, end - start)],
             Place::Fragments(parts) => parts,
         };
-        let length = parts.iter().fold(0_u64, |sum, (_, length)| sum.saturating_add(*length));
+        let length = self.length();
         if length > limit {
             return Err(DicomError::limit(path, length, limit));
         }

@@ -3,6 +3,11 @@
 /// Bytes of the header: the number of segments and 15 offsets.
 const HEADER: usize = 64;
 
+/// Bytes of pixels that a frame of so many bytes has at most: a run of 128 takes two.
+pub(in crate::dicom) fn longest(packed: u64) -> u64 {
+    packed.saturating_mul(64)
+}
+
 /// Unpacks `count` pixels of `width` bytes, least significant byte first.
 pub(super) fn decode(frame: &[u8], count: usize, width: usize) -> Result<Vec<u8>, String> {
     let header = frame.get(..HEADER).ok_or("an RLE frame is shorter than its header")?;
@@ -10,6 +15,9 @@ pub(super) fn decode(frame: &[u8], count: usize, width: usize) -> Result<Vec<u8>
     let word = |index: usize| u32::from_le_bytes(words[index]) as usize;
     if word(0) != width {
         return Err(format!("an RLE frame has {} segments, pixels of {width} bytes have {width}", word(0)));
+    }
+    if count.saturating_mul(width) > longest(frame.len() as u64) as usize {
+        return Err("an RLE frame is too short for its pixels".into());
     }
     let mut pixels = Vec::new();
     pixels.try_reserve_exact(count * width).map_err(|_| "no memory for an RLE frame")?;

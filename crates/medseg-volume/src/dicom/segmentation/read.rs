@@ -10,7 +10,7 @@ use super::grid::{Placement, Planes};
 use super::read_options::ReadOptions;
 use super::segments::{self, Numbered};
 use crate::dicom::charset::Charset;
-use crate::dicom::codec::{StoredSlice, decode_stored};
+use crate::dicom::codec::{StoredSlice, decode_stored, rle};
 use crate::dicom::object::{self, Bounds, Object, PixelPlace};
 use crate::dicom::pixels::{PixelSource, Pixels, Place, places};
 use crate::dicom::series::VARYING;
@@ -161,6 +161,20 @@ pub fn read(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Segmentatio
     })
 }
 
+/// True for a DICOM segmentation by its SOPClassUID; false also for a file that cannot be read.
+#[must_use]
+pub fn is_segmentation(path: impl AsRef<Path>) -> bool {
+    let path = path.as_ref();
+    let Ok(start::Found::DataSet(mut start)) = start::open(path) else { return false };
+    let encoding = start.syntax.encoding;
+    let bounds = Bounds { wanted: &|tag| tag == tags::SOP_CLASS_UID, longest: 64, memory: 1 << 12, encoding };
+    let class = object::read(&mut start.elements, bounds).map(|(object, _)| object.text(tags::SOP_CLASS_UID));
+    class.is_ok_and(|class| CLASSES.contains(&class.as_str()))
+}
+
+/// SOP classes of segmentations.
+const CLASSES: [&str; 2] = [uids::SEGMENTATION_STORAGE, uids::LABEL_MAP_SEGMENTATION_STORAGE];
+
 /// Kinds of segmentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -184,7 +198,7 @@ impl<'a> Checked<'a> {
         let header = |reason: String| DicomError::header(path, reason);
         let unsupported = |kind, reason: String| DicomError::unsupported(path, kind, reason);
         let class = object.text(tags::SOP_CLASS_UID);
-        if ![uids::SEGMENTATION_STORAGE, uids::LABEL_MAP_SEGMENTATION_STORAGE].contains(&class.as_str()) {
+        if !CLASSES.contains(&class.as_str()) {
             let reason = format!("no DICOM segmentation: its SOPClassUID is {class:?}");
             return Err(unsupported(UnsupportedKind::Format, reason));
         }
@@ -400,6 +414,9 @@ impl Target {
         if needed > limit {
             return Err(DicomError::limit(path, needed, limit));
         }
+        let refused = || DicomError::limit(path, needed, limit);
+        // Refused instead of aborted where the system has no such memory; nothing is touched yet.
+        Vec::<u8>::new().try_reserve_exact(needed as usize).map_err(|_| refused())?;
         let Dhw { d, h, w } = self.shape;
         Ok(Array3::zeros((d, h, w)))
     }
@@ -448,7 +465,13 @@ impl<'a> FrameReader<'a> {
             let bytes = PixelSource { source: start.source.clone(), place }.read(path, options.max_bytes)?;
             StoredFrames::Bits(bytes)
         } else {
-            StoredFrames::Places(places(path, start, &pixels, (at, length), frames)?)
+            let places = places(path, start, &pixels, (at, length), frames)?;
+            let needed = (pixels.count() * pixels.width()) as u64;
+            let short = |place: &PixelSource| rle::longest(place.length()) < needed;
+            if syntax.compression == Compression::Rle && places.iter().any(short) {
+                return Err(DicomError::header(path, "an RLE frame is too short for its pixels"));
+            }
+            StoredFrames::Places(places)
         };
         let threshold = match file.kind {
             Kind::Fractional { most } => (options.fraction * f64::from(most)) as f32,
