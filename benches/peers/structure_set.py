@@ -181,7 +181,6 @@ def write_by_rt_utils(scan, mask, order, path, **options):
     builder = RTStructBuilder.create_new(dicom_series_path=str(scan))
     by_uid = {uid: index for index, uid in enumerate(order)}
     stack = np.stack([mask[by_uid[image.SOPInstanceUID]] for image in builder.series_data], axis=2)
-    # Its finder of outlines fails on slices without any.
     builder.add_roi(mask=stack, name="label 1", **options)
     builder.save(str(path))
     return path

@@ -42,7 +42,7 @@ fn read(scan: &str, file: &str, out: &str) -> Result<(), Box<dyn Error>> {
     for roi in &set.rois {
         println!("{} {:?}: {} contours", roi.number, roi.name, roi.contours.len());
     }
-    let read = set.rasterise(source.geometry(), source.shape(), &RasteriseOptions::default())?;
+    let read = set.rasterise_on_series(&source, &RasteriseOptions::default())?;
     read.warnings.iter().for_each(|warning| println!("{warning}"));
     let labels = read.mask.data.iter().map(|label| u8::try_from(*label)).collect::<Result<Vec<u8>, _>>()?;
     let labels = medseg_volume::ndarray::Array3::from_shape_vec(read.mask.data.dim(), labels)?;

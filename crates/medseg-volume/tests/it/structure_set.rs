@@ -478,6 +478,24 @@ fn overlapping_regions_are_refused_by_name_or_read_one_by_one() {
 }
 
 #[test]
+fn contours_of_another_frame_of_reference_are_refused() {
+    let (scan, source) = series(AXIAL);
+    let mask = random_mask(&mut ChaCha8Rng::seed_from_u64(26), &source, 4, 0.5);
+    let path = scan.path().join("rtstruct");
+    let options = SeriesOptions::default();
+    let written =
+        structure_set::write_for_series(&path, &mask, &table(4), (scan.path(), &options), &WriteOptions::default());
+    assert_eq!(written.unwrap().contours.len(), 3);
+    let mut set = structure_set::read(&path).unwrap();
+    assert_eq!(set.rasterise_on_series(&source, &RasteriseOptions::default()).unwrap().mask, mask);
+    set.frame_of_reference = "1.2.5".into();
+    let error = set.rasterise_on_series(&source, &RasteriseOptions::default()).unwrap_err();
+    assert_eq!(error.to_string(), "the contours lie in the frame of reference 1.2.5, the series in 1.2.4");
+    set.frame_of_reference.clear();
+    assert!(set.rasterise_on_series(&source, &RasteriseOptions::default()).is_ok());
+}
+
+#[test]
 fn numbers_that_are_no_label_values_are_replaced_by_places() {
     let (geometry, shape) = grid();
     let region = |number, row: f64| Region {

@@ -39,6 +39,14 @@ pub enum StructureSetError {
         /// The name.
         name: String,
     },
+    /// The contours count their millimetres in another frame of reference than the series: they may be of another patient.
+    #[error("the contours lie in the frame of reference {structure_set}, the series in {series}")]
+    OtherFrameOfReference {
+        /// `FrameOfReferenceUID` of the structure set.
+        structure_set: String,
+        /// That of the series.
+        series: String,
+    },
     /// No region with closed contours is to be rasterised.
     #[error("no ROI has a closed contour")]
     NoContours,

@@ -14,7 +14,7 @@
 //! structure_set::write("rtstruct.dcm", &mask, &table, &source, &WriteOptions::default())?;
 //!
 //! let set = structure_set::read("rtstruct.dcm")?;
-//! let read = set.rasterise(source.geometry(), source.shape(), &RasteriseOptions::default())?;
+//! let read = set.rasterise_on_series(&source, &RasteriseOptions::default())?;
 //! assert_eq!(read.mask.data, mask.data.mapv(u16::from)); // if the mask's axes are the series'
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -55,5 +55,5 @@ pub use read::{ReadOptions, read, read_with};
 pub use roi::{Roi, RoiContour, StructureSet};
 pub use shared::SharedVoxels;
 pub use warning::StructureSetWarning;
-pub use write::{Written, write};
+pub use write::{Written, write, write_for_series};
 pub use write_options::WriteOptions;

@@ -7,6 +7,7 @@ use ndarray::Array3;
 use super::planes::{assign, parallel_axis};
 use super::{Roi, SharedVoxels, StructureSet, StructureSetError, StructureSetWarning};
 use crate::contours::{PathRule, PlaneFill};
+use crate::dicom::SourceSeries;
 use crate::segments::{AlgorithmKind, Code, Overlap, Segment, SegmentTable, SegmentationError, text};
 use crate::{Dhw, Geometry, Volume};
 
@@ -74,6 +75,24 @@ pub struct RoiMask {
 }
 
 impl StructureSet {
+    /// Makes a mask of regions on the grid of a series, in whose frame of reference the contours must lie.
+    ///
+    /// # Errors
+    /// [`StructureSetError::OtherFrameOfReference`] if both files name one and they differ; else as
+    /// [`rasterise`](Self::rasterise).
+    pub fn rasterise_on_series(
+        &self,
+        source: &SourceSeries,
+        options: &RasteriseOptions,
+    ) -> Result<RoiMask, StructureSetError> {
+        let (own, series) = (&self.frame_of_reference, source.frame_of_reference_uid());
+        if !own.is_empty() && own != series {
+            let (structure_set, series) = (own.clone(), series.to_string());
+            return Err(StructureSetError::OtherFrameOfReference { structure_set, series });
+        }
+        self.rasterise(source.geometry(), source.shape(), options)
+    }
+
     /// Makes a mask of regions on a grid of `shape` voxels `[depth, height, width]`, such as that of the series that the
     /// contours were drawn on. The [module](super) states the rules.
     ///

@@ -11,7 +11,7 @@ use crate::dicom::object::Object;
 use crate::dicom::syntax::Encoding;
 use crate::dicom::uid::DerivedUid;
 use crate::dicom::write_file::write_file_as;
-use crate::dicom::{SourceSeries, SourceSlice};
+use crate::dicom::{SeriesOptions, SourceSeries, SourceSlice};
 use crate::segments::{AlgorithmKind, Code, Segment, SegmentTable, SegmentationError};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
@@ -69,16 +69,25 @@ pub fn write<L: Copy + Into<u16> + Sync>(
     let axes = axes_to_series(mask, source)?;
     let place = |voxel: [usize; 3]| place_before(&axes, voxel, source.shape());
     let outlines = outlines(&axes.view(mask.data.view()), segments, source, options, place)?;
-    let mut object = structure_set(segments, source, options, &outlines)?;
+    let (contours, points) = (outlines.rois.iter().map(Vec::len).collect(), outlines.points);
+    let mut object = structure_set(segments, source, options, outlines)?;
     let (series_uid, instance_uid) = put_uids(&mut object, options);
-    let written = Written {
-        series_uid,
-        instance_uid,
-        contours: outlines.rois.iter().map(Vec::len).collect(),
-        points: outlines.points,
-    };
     write_file_as(path.as_ref(), &object, Encoding::ImplicitLittle)?;
-    Ok(written)
+    Ok(Written { series_uid, instance_uid, contours, points })
+}
+
+/// Writes a mask as the structure set of a series in a folder: [`SourceSeries::read`], then [`write()`].
+///
+/// # Errors
+/// As these.
+pub fn write_for_series<L: Copy + Into<u16> + Sync>(
+    path: impl AsRef<Path>,
+    mask: &Volume<L>,
+    segments: &SegmentTable,
+    (folder, series): (&Path, &SeriesOptions),
+    options: &WriteOptions,
+) -> Result<Written, StructureSetError> {
+    write(path, mask, segments, &SourceSeries::read(folder, series)?, options)
 }
 
 /// The data set without the UIDs of the new series and instance.
@@ -86,7 +95,7 @@ fn structure_set(
     segments: &SegmentTable,
     source: &SourceSeries,
     options: &WriteOptions,
-    outlines: &Outlines,
+    outlines: Outlines,
 ) -> Result<Object, StructureSetError> {
     let mut object = source.attributes().clone();
     // Of images alone.
@@ -126,7 +135,7 @@ fn structure_set(
     put(tags::APPROVAL_STATUS, VR::CS, "UNAPPROVED")?;
     object.put_items(tags::REFERENCED_FRAME_OF_REFERENCE_SEQUENCE, vec![references(source)]);
     let (mut rois, mut contours, mut observations) = (Vec::new(), Vec::new(), Vec::new());
-    for (segment, outlines) in segments.segments().iter().zip(&outlines.rois) {
+    for (segment, outlines) in segments.segments().iter().zip(outlines.rois) {
         rois.push(roi(segment, source, &characters)?);
         contours.push(roi_contours(segment, source, outlines));
         observations.push(observation(segment, &characters)?);
@@ -210,21 +219,21 @@ fn roi(segment: &Segment, source: &SourceSeries, characters: &Charset) -> Result
 }
 
 /// An item of `ROIContourSequence`.
-fn roi_contours(segment: &Segment, source: &SourceSeries, outlines: &[Outline]) -> Object {
+fn roi_contours(segment: &Segment, source: &SourceSeries, outlines: Vec<Outline>) -> Object {
     let mut item = Object::default();
     let [red, green, blue] = segment.colour;
     item.put_text(tags::ROI_DISPLAY_COLOR, VR::IS, &format!("{red}\\{green}\\{blue}"));
     item.put_text(tags::REFERENCED_ROI_NUMBER, VR::IS, &segment.label.to_string());
-    let contour = |outline: &Outline| {
+    let contour = |outline: Outline| {
         let mut contour = Object::default();
         contour.put_items(tags::CONTOUR_IMAGE_SEQUENCE, vec![image(&source.slices()[outline.slice], true)]);
         contour.put_text(tags::CONTOUR_GEOMETRIC_TYPE, VR::CS, "CLOSED_PLANAR");
         contour.put_text(tags::NUMBER_OF_CONTOUR_POINTS, VR::IS, &outline.points.to_string());
-        contour.put_text(tags::CONTOUR_DATA, VR::DS, &outline.data);
+        contour.put_bytes(tags::CONTOUR_DATA, VR::DS, outline.data);
         contour
     };
     if !outlines.is_empty() {
-        item.put_items(tags::CONTOUR_SEQUENCE, outlines.iter().map(contour).collect());
+        item.put_items(tags::CONTOUR_SEQUENCE, outlines.into_iter().map(contour).collect());
     }
     item
 }

@@ -25,8 +25,8 @@ pub struct WriteOptions {
     pub model_name: String,
     /// Encoding of holes; keyholes by default.
     pub holes: Holes,
-    /// Most points of all contours together, 20 million by default. A point takes some 30 bytes of the file, and a contour
-    /// 400 bytes of memory.
+    /// Most points of all contours together, 20 million by default. A point takes some 40 bytes, in memory and in the file; a
+    /// contour takes some 800 more in memory.
     pub max_points: u64,
 }
 
