@@ -580,12 +580,16 @@ fn files_that_are_no_segmentation_are_refused_by_name() {
     );
     assert!(segmentation::read(golden("expected.json"), &ReadOptions::default()).is_err());
     assert!(segmentation::read(golden("none.dcm"), &ReadOptions::default()).is_err());
-    for (name, wanted) in
-        [("series/00.dcm", false), ("expected.json", false), ("none.dcm", false), ("binary.dcm", true)]
-    {
-        assert_eq!(segmentation::is_segmentation(golden(name)), wanted, "{name}");
+    for (name, wanted) in [
+        ("series/00.dcm", ObjectKind::Other),
+        ("expected.json", ObjectKind::Other),
+        ("binary.dcm", ObjectKind::Segmentation),
+        ("labelmap.dcm", ObjectKind::Segmentation),
+        ("../structure_set/axial_keyhole.dcm", ObjectKind::StructureSet),
+    ] {
+        assert_eq!(object_kind(golden(name)).unwrap(), wanted, "{name}");
     }
-    assert!(segmentation::is_segmentation(golden("labelmap.dcm")));
+    assert!(object_kind(golden("none.dcm")).is_err());
     let limited = segmentation::read(golden("binary.dcm"), &ReadOptions::default().with_max_bytes(1000));
     assert!(limited.is_err());
 }

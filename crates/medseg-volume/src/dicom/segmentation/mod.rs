@@ -43,7 +43,7 @@ mod target;
 mod write;
 mod write_options;
 
-pub use read::{Reference, Segmentation, is_segmentation, read};
+pub use read::{Reference, Segmentation, read};
 pub use read_options::ReadOptions;
 pub use write::{Written, write, write_for_series};
 pub use write_options::{Form, WriteOptions};

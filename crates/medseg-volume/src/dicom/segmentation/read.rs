@@ -144,14 +144,3 @@ pub fn read(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Segmentatio
         warnings,
     })
 }
-
-/// True for a DICOM segmentation by its SOPClassUID; false also for a file that cannot be read.
-#[must_use]
-pub fn is_segmentation(path: impl AsRef<Path>) -> bool {
-    let path = path.as_ref();
-    let Ok(start::Found::DataSet(mut start)) = start::open(path) else { return false };
-    let encoding = start.syntax.encoding;
-    let bounds = Bounds { wanted: &|tag| tag == tags::SOP_CLASS_UID, longest: 64, memory: 1 << 12, encoding };
-    let class = object::read(&mut start.elements, bounds).map(|(object, _)| object.text(tags::SOP_CLASS_UID));
-    class.is_ok_and(|class| CLASSES.contains(&class.as_str()))
-}
