@@ -71,6 +71,41 @@ fn a_claim_without_a_worker_and_one_that_is_damaged_are_no_obstacle() {
 }
 
 #[test]
+fn a_claim_that_names_a_strange_place_harms_nothing_there() {
+    let place = Place::new(1);
+    let claim = elsewhere(&place, "site_0/case_00", 0);
+    let text = fs::read_to_string(&claim).unwrap();
+    let precious = place.folder.path().join("precious");
+    fs::create_dir(&precious).unwrap();
+    for strange in ["../../../precious".to_string(), precious.to_string_lossy().into_owned(), String::new(), ".".into()]
+    {
+        fs::write(&claim, text.replace("feedfeedfeedfeed", &strange)).unwrap();
+        let identity = medseg_cohort::RunIdentity::new(&strange);
+        assert!(place.run(&identity, quick()).0.is_complete(), "{strange}");
+        assert!(precious.is_dir() && place.out().root().join(".medseg/workers").is_dir());
+    }
+}
+
+#[test]
+fn a_death_after_a_stop_was_asked_for_does_not_count() {
+    let identity = serde_json::to_string(&model()).unwrap();
+    for (asked, failed) in [(false, 1), (true, 0)] {
+        let place = Place::new(2);
+        let claim = elsewhere(&place, "site_0/case_00", 100);
+        let text: serde_json::Value = serde_json::from_str(&fs::read_to_string(&claim).unwrap()).unwrap();
+        let mut text = text;
+        (text["deaths"], text["identity"]) = (2.into(), identity.clone().into());
+        fs::write(&claim, text.to_string()).unwrap();
+        if asked {
+            fs::write(claim.with_extension("asked"), "").unwrap();
+        }
+        let (report, worked) = place.run(&model(), quick().with_most_deaths(3));
+        assert_eq!((report.count(CaseStatus::Failed), worked.len()), (failed, 2 - failed));
+        assert!(place.leftovers().is_empty());
+    }
+}
+
+#[test]
 fn many_workers_in_one_process_do_every_case_once() {
     let place = Place::new(40);
     let found = find(&[place.input()], &FindOptions::default()).unwrap();
