@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use medseg_cohort::{Busy, CaseStatus, Cohort, FindOptions, RunReport, find};
+use medseg_cohort::{
+    Busy, Case, CaseError, CaseFiles, CaseStatus, CaseSummary, Cohort, FindOptions, RunReport, Staging, find,
+};
 
 use crate::support::{Place, Sum, model, quick, sum};
 
@@ -67,6 +69,41 @@ fn a_claim_without_a_worker_and_one_that_is_damaged_are_no_obstacle() {
     File::open(&claim).unwrap().set_modified(SystemTime::now() - Duration::from_secs(100)).unwrap();
     let (report, worked) = place.run(&medseg_cohort::RunIdentity::new("model 2"), quick());
     assert!(report.is_complete() && worked.len() == 2);
+    assert!(place.leftovers().is_empty());
+}
+
+/// Lets another worker do everything between the look at a case's record and the claim.
+struct Overtaken<'a>(&'a Place);
+
+impl CaseFiles for Overtaken<'_> {
+    type Input = Vec<u8>;
+    type Output = u64;
+
+    fn endings(&self) -> Vec<String> {
+        Sum.endings()
+    }
+
+    fn bytes(&self, _case: &Case) -> u64 {
+        assert!(self.0.run(&model(), quick()).0.is_complete());
+        1
+    }
+
+    fn read(&self, case: &Case) -> Result<Vec<u8>, CaseError> {
+        Sum.read(case)
+    }
+
+    fn write(&self, case: &Case, sum: u64, staging: &Staging) -> Result<CaseSummary, CaseError> {
+        Sum.write(case, sum, staging)
+    }
+}
+
+#[test]
+fn a_case_that_was_done_just_before_the_claim_is_not_done_again() {
+    let place = Place::new(1);
+    let found = find(&[place.input()], &FindOptions::default()).unwrap();
+    let cohort = Cohort::new(place.out(), model()).with_options(quick());
+    let report = cohort.run(&found, &Overtaken(&place), |_, _| panic!("it is done")).unwrap();
+    assert_eq!(report.count(CaseStatus::Skipped), 1);
     assert!(place.leftovers().is_empty());
 }
 
