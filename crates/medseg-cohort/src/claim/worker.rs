@@ -146,7 +146,7 @@ impl Worker {
             let Some(name) = folder.file_name().and_then(|name| name.to_str()) else { continue };
             if name.contains(DEAD) {
                 let _ = fs::remove_dir_all(&folder);
-            } else if name != self.token {
+            } else if is_token(name) {
                 self.is_dead(name);
             }
         }
@@ -157,6 +157,10 @@ impl Worker {
     pub fn is_dead(&self, token: &str) -> bool {
         if token == self.token {
             return false;
+        }
+        // Claims are files that anyone may have written: no other name is ever a path.
+        if !is_token(token) {
+            return true;
         }
         let folder = self.cohort.hidden("workers").join(token);
         match self.lives(&folder) {
@@ -198,7 +202,8 @@ impl Worker {
     /// The worker of a token, in words.
     pub(super) fn describe(&self, token: &str) -> String {
         let path = self.cohort.hidden("workers").join(token).join(IDENTITY);
-        read_json::<ProcessIdentity>(&path).map_or_else(|| "another worker".into(), |identity| identity.to_string())
+        let identity = is_token(token).then(|| read_json::<ProcessIdentity>(&path)).flatten();
+        identity.map_or_else(|| "another worker".into(), |identity| identity.to_string())
     }
 }
 
@@ -241,6 +246,11 @@ fn token(identity: &ProcessIdentity) -> String {
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), count);
     format!("{:016x}", xxh3_64(format!("{identity:?} {now} {count} {seed}").as_bytes()))
+}
+
+/// True for the names that [`token`] gives.
+fn is_token(name: &str) -> bool {
+    name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The content of a small JSON file.

@@ -19,15 +19,6 @@ pub(super) struct VolumeFound {
     pub path: PathBuf,
 }
 
-/// Files that series are looked for in together.
-#[cfg(feature = "dicom")]
-#[derive(Debug, Default)]
-pub(super) struct SeriesFolder {
-    /// The folder that they lie in or below.
-    pub folder: PathBuf,
-    pub files: Vec<PathBuf>,
-}
-
 /// All that is found.
 #[derive(Debug)]
 pub(super) struct Collector<'a> {
@@ -35,9 +26,9 @@ pub(super) struct Collector<'a> {
     /// The folder of results, if it exists, without links.
     pub output: Option<PathBuf>,
     volumes: Vec<VolumeFound>,
-    /// By the id of the folder.
+    /// Files that series are looked for in together, by id and path of the folder that they lie in or below.
     #[cfg(feature = "dicom")]
-    series: std::collections::BTreeMap<String, SeriesFolder>,
+    series: std::collections::BTreeMap<(String, PathBuf), Vec<PathBuf>>,
     /// Cases with ids of their own.
     named: Vec<Case>,
     passed_over: Vec<PassedOverInput>,
@@ -139,9 +130,8 @@ impl<'a> Collector<'a> {
         #[cfg(feature = "dicom")]
         if medseg_volume::dicom::is_dicom(path) {
             if self.seen.insert(path.to_path_buf()) {
-                let folder = self.series.entry(unit.into()).or_default();
-                folder.folder = unit_folder.to_path_buf();
-                folder.files.push(path.to_path_buf());
+                let unit = (unit.to_string(), unit_folder.to_path_buf());
+                self.series.entry(unit).or_default().push(path.to_path_buf());
             }
             return true;
         }
@@ -155,7 +145,7 @@ impl<'a> Collector<'a> {
         let options = FindOptions { part: None, ..self.options.clone() };
         let mut alone = Collector { options: &options, ..Collector::new(&options).map_err(NamedError::Other)? };
         if path.is_dir() {
-            tree::walk(&mut alone, path, "").map_err(NamedError::Other)?;
+            tree::walk(&mut alone, path, "", tree::Together::All).map_err(NamedError::Other)?;
         } else if path.exists() {
             alone.file(path, "").map_err(NamedError::Other)?;
         }
@@ -186,9 +176,9 @@ impl<'a> Collector<'a> {
         let mut cases = std::mem::take(&mut self.named);
         channels::cases(volumes, self.options.channels, &mut cases, &mut self.passed_over)?;
         #[cfg(feature = "dicom")]
-        for (id, folder) in std::mem::take(&mut self.series) {
+        for ((id, folder), files) in std::mem::take(&mut self.series) {
             if self.options.part.is_none_or(|part| part.holds(&id)) {
-                super::dicom::cases(&id, folder, &mut cases, &mut self.passed_over)?;
+                super::dicom::cases(&id, folder, files, &mut cases, &mut self.passed_over)?;
             }
         }
         cases.sort_by(|a, b| (&a.id, &a.input).cmp(&(&b.id, &b.input)));

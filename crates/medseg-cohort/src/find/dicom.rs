@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use medseg_volume::dicom::{DicomError, PassedOverReason, SeriesSummary, describe_files};
 use medseg_volume::error_chain;
 
-use super::collector::SeriesFolder;
 use super::{PassedOverCause, PassedOverInput, below, id_of, plain};
 use crate::{Case, CaseImage, CohortError};
 
@@ -23,23 +22,25 @@ struct Volume {
 /// Makes a case of each series that makes a volume.
 pub(super) fn cases(
     id: &str,
-    folder: SeriesFolder,
+    folder: PathBuf,
+    files: Vec<PathBuf>,
     cases: &mut Vec<Case>,
     passed_over: &mut Vec<PassedOverInput>,
 ) -> Result<(), CohortError> {
-    if folder.files.len() > MOST_FILES {
+    if files.len() > MOST_FILES {
         let what = "DICOM files; name the folders of the patients as inputs, or by a pattern";
-        return Err(CohortError::Limit { path: folder.folder, what, limit: MOST_FILES as u64 });
+        return Err(CohortError::Limit { path: folder, what, limit: MOST_FILES as u64 });
     }
-    let mut unit = Unit { id, folder: folder.folder, volumes: Vec::new(), passed_over };
-    unit.describe(folder.files);
+    let mut unit = Unit { id, folder, volumes: Vec::new(), passed_over };
+    unit.describe(files);
     let mut at_home: BTreeMap<String, usize> = BTreeMap::new();
     for volume in &unit.volumes {
         *at_home.entry(volume.home.0.clone()).or_default() += 1;
     }
     for volume in unit.volumes {
         let (home, input) = volume.home;
-        let alone = at_home.get(&home) == Some(&1);
+        // A file that is an input itself has no folder.
+        let alone = at_home.get(&home) == Some(&1) && !home.is_empty();
         let case_id = if alone { home } else { below(&home, &file_id(&volume.files)) };
         let mut case = Case::of(case_id, CaseImage::Series(volume.files), input);
         case.part_key = id.to_string();

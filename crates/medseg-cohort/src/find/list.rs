@@ -10,6 +10,9 @@ use crate::{CohortError, ListFault};
 /// Bytes of a line; no system has longer paths.
 const LONGEST_LINE: u64 = 1 << 16;
 
+/// Bytes of a CSV file: a quote without an end makes one row of it.
+const LARGEST_CSV: u64 = 1 << 30;
+
 /// One entry of a list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -32,16 +35,16 @@ pub(super) fn is_list(path: &Path) -> bool {
 /// A file that cannot be read, a line that makes no case, and those of `take`.
 pub(super) fn each_entry(list: &Path, take: impl FnMut(Entry) -> Result<(), CohortError>) -> Result<(), CohortError> {
     let file = File::open(list).map_err(CohortError::io("read", list))?;
+    let csv = list.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
+    if csv && file.metadata().map_err(CohortError::io("read", list))?.len() > LARGEST_CSV {
+        return Err(CohortError::Limit { path: list.into(), what: "bytes", limit: LARGEST_CSV });
+    }
     let mut input = BufReader::with_capacity(1 << 16, file);
     // Windows's editors put a mark at the beginning.
     if input.fill_buf().map_err(CohortError::io("read", list))?.starts_with(b"\xef\xbb\xbf") {
         input.consume(3);
     }
-    if list.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) {
-        rows(list, input, take)
-    } else {
-        lines(list, input, take)
-    }
+    if csv { rows(list, input, take) } else { lines(list, input, take) }
 }
 
 fn lines(
@@ -72,7 +75,7 @@ fn lines(
 
 fn rows(
     list: &Path,
-    input: impl Read,
+    input: impl BufRead,
     mut take: impl FnMut(Entry) -> Result<(), CohortError>,
 ) -> Result<(), CohortError> {
     let at = |line, source| CohortError::List { list: list.to_path_buf(), line, source };

@@ -23,6 +23,7 @@ pub(crate) use id::{below, checked_id, shortened};
 use crate::{Case, CohortError, ListFault, Part};
 use collector::Collector;
 use id::{id_of, plain};
+use tree::Together;
 
 /// The cases of a cohort.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,9 +73,9 @@ impl From<Vec<Case>> for Found {
 /// [`Found::passed_over`]. Other links are followed.
 ///
 /// # DICOM
-/// The files of each folder directly below the input (or of each folder that a pattern matches) are looked at together, so
-/// that a series may be spread over folders in it. A series that lies there twice is two cases. The files directly in the
-/// input are looked at together, too.
+/// The files of each folder directly below the input are looked at together, so that a series may be spread over folders in
+/// it; so are the files directly in the input, and those of a folder that a pattern matches or a list names. A series that
+/// lies there twice is two cases.
 ///
 /// # Errors
 /// An input that is missing or of no known kind, two inputs of one id, a line of a list that makes no case, an output folder
@@ -99,7 +100,7 @@ pub fn find<P: AsRef<Path>>(inputs: &[P], options: &FindOptions) -> Result<Found
         if input.is_dir() {
             collector.refuse_in_output(input)?;
             let prefix = if inputs.len() > 1 { name_of(input) } else { String::new() };
-            tree::walk(&mut collector, input, &prefix)?;
+            tree::walk(&mut collector, input, &prefix, Together::EachBelow)?;
         } else if input.is_file() {
             if volume_stem(&input.to_string_lossy()).is_none() && list::is_list(input) {
                 listed(&mut collector, input)?;
@@ -143,7 +144,7 @@ fn matching(collector: &mut Collector<'_>, pattern: &Path) -> Result<(), CohortE
         if path.is_dir() {
             if !collector.in_output(&path) {
                 any = true;
-                tree::walk(collector, &path, &id_of(relative))?;
+                tree::walk(collector, &path, &id_of(relative), Together::All)?;
             }
         } else {
             let folder = id_of(relative.parent().unwrap_or(Path::new("")));
@@ -173,7 +174,7 @@ fn listed(collector: &mut Collector<'_>, list: &Path) -> Result<(), CohortError>
             let Some((path, written)) = paths.first().zip(entry.paths.first()) else { return Ok(()) };
             let relative = written.strip_prefix(&absolute_home).unwrap_or(written);
             if volume_stem(&path.to_string_lossy()).is_none() && path.is_dir() {
-                return tree::walk(collector, path, &id_of(relative));
+                return tree::walk(collector, path, &id_of(relative), Together::All);
             }
             let folder = id_of(relative.parent().unwrap_or(Path::new("")));
             if collector.file(path, &folder)? {

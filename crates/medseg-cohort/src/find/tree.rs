@@ -14,14 +14,29 @@ struct Place<'a> {
     id: &'a str,
     /// Id and path of the folder whose DICOM files are looked at together with those here.
     unit: (&'a str, &'a Path),
+    together: Together,
     depth: usize,
 }
 
+/// The DICOM files that are looked at together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Together {
+    /// All of the folder.
+    All,
+    /// Those of each folder directly below it, and those directly in it.
+    EachBelow,
+}
+
 /// Takes the images below `folder`, whose ids begin with `prefix`.
-pub(super) fn walk(collector: &mut Collector<'_>, folder: &Path, prefix: &str) -> Result<(), CohortError> {
+pub(super) fn walk(
+    collector: &mut Collector<'_>,
+    folder: &Path,
+    prefix: &str,
+    together: Together,
+) -> Result<(), CohortError> {
     let resolved = fs::canonicalize(folder).map_err(CohortError::io("list", folder))?;
     let name = if prefix.is_empty() { name_of(folder) } else { prefix.to_string() };
-    let place = Place { path: folder, id: prefix, unit: (&name, folder), depth: 0 };
+    let place = Place { path: folder, id: prefix, unit: (&name, folder), together, depth: 0 };
     enter(collector, &place, &mut vec![resolved])
 }
 
@@ -79,10 +94,14 @@ fn enter(collector: &mut Collector<'_>, place: &Place<'_>, ancestors: &mut Vec<P
             let reason = PassedOverCause::TooDeep(collector.options.max_depth);
             collector.pass_over(id, path, reason);
         } else {
-            // The folders directly below the input are looked at each by itself.
-            let unit = if place.depth == 0 { (id.as_str(), path.as_path()) } else { place.unit };
+            let unit = if place.depth == 0 && place.together == Together::EachBelow {
+                (id.as_str(), path.as_path())
+            } else {
+                place.unit
+            };
             ancestors.push(resolved);
-            let entered = enter(collector, &Place { path: &path, id: &id, unit, depth: place.depth + 1 }, ancestors);
+            let entered =
+                enter(collector, &Place { path: &path, id: &id, unit, depth: place.depth + 1, ..*place }, ancestors);
             ancestors.pop();
             entered?;
         }

@@ -10,7 +10,7 @@ use crate::TableRow;
 /// Version of the records' layout.
 pub(crate) const SCHEMA: u32 = 1;
 
-/// The record of a finished case: written last, so that it means that the outputs are there.
+/// The outcome of a case: written last, so that a record means that its outputs are there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Record {

@@ -171,8 +171,15 @@ fn refuse_same_outputs(cases: &[Case], endings: &[String]) -> Result<(), CohortE
     Ok(())
 }
 
+/// Bytes of a reason in the table.
+const LONGEST_REASON: usize = 4000;
+
 /// The row of a case that failed.
-pub(super) fn failed(case: &Case, failure: FailureKind, error: String) -> TableRow {
+pub(super) fn failed(case: &Case, failure: FailureKind, mut error: String) -> TableRow {
+    if error.len() > LONGEST_REASON {
+        error.truncate(error.floor_char_boundary(LONGEST_REASON));
+        error.push_str(" …");
+    }
     let mut row = TableRow::new(&case.id, CaseStatus::Failed, case.input.to_string_lossy());
     (row.failure, row.error) = (Some(failure), Some(error));
     row

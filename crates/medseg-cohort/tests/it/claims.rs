@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use medseg_cohort::{Busy, CaseStatus, Cohort, FindOptions, RunReport, find};
+use medseg_cohort::{
+    Busy, Case, CaseError, CaseFiles, CaseStatus, CaseSummary, Cohort, FindOptions, RunReport, Staging, find,
+};
 
 use crate::support::{Place, Sum, model, quick, sum};
 
@@ -68,6 +70,76 @@ fn a_claim_without_a_worker_and_one_that_is_damaged_are_no_obstacle() {
     let (report, worked) = place.run(&medseg_cohort::RunIdentity::new("model 2"), quick());
     assert!(report.is_complete() && worked.len() == 2);
     assert!(place.leftovers().is_empty());
+}
+
+/// Lets another worker do everything between the look at a case's record and the claim.
+struct Overtaken<'a>(&'a Place);
+
+impl CaseFiles for Overtaken<'_> {
+    type Input = Vec<u8>;
+    type Output = u64;
+
+    fn endings(&self) -> Vec<String> {
+        Sum.endings()
+    }
+
+    fn bytes(&self, _case: &Case) -> u64 {
+        assert!(self.0.run(&model(), quick()).0.is_complete());
+        1
+    }
+
+    fn read(&self, case: &Case) -> Result<Vec<u8>, CaseError> {
+        Sum.read(case)
+    }
+
+    fn write(&self, case: &Case, sum: u64, staging: &Staging) -> Result<CaseSummary, CaseError> {
+        Sum.write(case, sum, staging)
+    }
+}
+
+#[test]
+fn a_case_that_was_done_just_before_the_claim_is_not_done_again() {
+    let place = Place::new(1);
+    let found = find(&[place.input()], &FindOptions::default()).unwrap();
+    let cohort = Cohort::new(place.out(), model()).with_options(quick());
+    let report = cohort.run(&found, &Overtaken(&place), |_, _| panic!("it is done")).unwrap();
+    assert_eq!(report.count(CaseStatus::Skipped), 1);
+    assert!(place.leftovers().is_empty());
+}
+
+#[test]
+fn a_claim_that_names_a_strange_place_harms_nothing_there() {
+    let place = Place::new(1);
+    let claim = elsewhere(&place, "site_0/case_00", 0);
+    let text = fs::read_to_string(&claim).unwrap();
+    let precious = place.folder.path().join("precious");
+    fs::create_dir(&precious).unwrap();
+    for strange in ["../../../precious".to_string(), precious.to_string_lossy().into_owned(), String::new(), ".".into()]
+    {
+        fs::write(&claim, text.replace("feedfeedfeedfeed", &strange)).unwrap();
+        let identity = medseg_cohort::RunIdentity::new(&strange);
+        assert!(place.run(&identity, quick()).0.is_complete(), "{strange}");
+        assert!(precious.is_dir() && place.out().root().join(".medseg/workers").is_dir());
+    }
+}
+
+#[test]
+fn a_death_after_a_stop_was_asked_for_does_not_count() {
+    let identity = serde_json::to_string(&model()).unwrap();
+    for (asked, failed) in [(false, 1), (true, 0)] {
+        let place = Place::new(2);
+        let claim = elsewhere(&place, "site_0/case_00", 100);
+        let text: serde_json::Value = serde_json::from_str(&fs::read_to_string(&claim).unwrap()).unwrap();
+        let mut text = text;
+        (text["deaths"], text["identity"]) = (2.into(), identity.clone().into());
+        fs::write(&claim, text.to_string()).unwrap();
+        if asked {
+            fs::write(claim.with_extension("asked"), "").unwrap();
+        }
+        let (report, worked) = place.run(&model(), quick().with_most_deaths(3));
+        assert_eq!((report.count(CaseStatus::Failed), worked.len()), (failed, 2 - failed));
+        assert!(place.leftovers().is_empty());
+    }
 }
 
 #[test]

@@ -119,11 +119,11 @@ fn an_output_that_is_no_longer_made_is_removed() {
     let place = Place::new(2);
     place.run(&model(), quick());
     // A record that was made to name a stranger's file.
-    let stranger = place.out().root().join("precious.txt");
+    let stranger = place.out().root().join("site_0/precious.txt");
     fs::write(&stranger, "x").unwrap();
     let record = place.out().record_path("site_0/case_00");
     let text = fs::read_to_string(&record).unwrap();
-    fs::write(&record, text.replace("site_0/case_00.large.bin", "precious.txt")).unwrap();
+    fs::write(&record, text.replace("site_0/case_00.large.bin", "site_0/precious.txt")).unwrap();
     let found = find(&[place.input()], &FindOptions::default()).unwrap();
     let identity = model().with_option("large", false);
     let report = Cohort::new(place.out(), identity).run(&found, &Short, |_, input| Ok(sum(&input))).unwrap();

@@ -94,6 +94,11 @@ fn a_series_over_two_folders_is_one_case_and_a_copy_is_another() {
     }
     volume(&path("q/one"), "1.2.2");
     volume(&path("q/copy"), "1.2.2");
+    // By a pattern the folders that match are looked at as a whole.
+    let found = find(&[path("*/study")], &FindOptions::default()).unwrap();
+    assert_eq!(ids(&found), ["p/study"]);
+    let found = find(&[path("p/study/A/1")], &FindOptions::default()).unwrap();
+    assert_eq!((ids(&found), found.cases[0].files().len()), (vec!["1"], 1));
     let found = find(&[folder.path()], &FindOptions::default()).unwrap();
     assert_eq!(ids(&found), ["p/study", "q/copy", "q/one"]);
     assert_eq!(found.cases[0].files().len(), 6);

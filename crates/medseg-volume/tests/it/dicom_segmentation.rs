@@ -8,7 +8,7 @@ use dicom_dictionary_std::tags;
 use dicom_object::open_file;
 use medseg_volume::dicom::segmentation::{self, Form, ReadOptions, Segmentation, WriteOptions};
 use medseg_volume::dicom::{
-    ContentDate, DicomError, SeriesOptions, SourceSeries, describe_folder, read_series, read_series_with,
+    ContentDate, DicomError, ObjectKind, SeriesOptions, SourceSeries, describe_folder, object_kind, read_series, read_series_with,
 };
 use medseg_volume::segments::{AlgorithmKind, Code, Overlap, Segment, SegmentChoice, SegmentTable, SegmentationError};
 use medseg_volume::{Dhw, Orientation, UnsupportedKind, Volume, VolumeError};
@@ -585,7 +585,7 @@ fn files_that_are_no_segmentation_are_refused_by_name() {
         ("expected.json", ObjectKind::Other),
         ("binary.dcm", ObjectKind::Segmentation),
         ("labelmap.dcm", ObjectKind::Segmentation),
-        ("../structure_set/axial_keyhole.dcm", ObjectKind::StructureSet),
+        ("../structure_set/axial_disc.dcm", ObjectKind::StructureSet),
     ] {
         assert_eq!(object_kind(golden(name)).unwrap(), wanted, "{name}");
     }

@@ -7,8 +7,8 @@ use std::path::Path;
 use crate::dicom_support::{COLUMNS, ROWS, SECRET, Slice, folder};
 use dicom_dictionary_std::{tags, uids};
 use medseg_volume::dicom::{
-    DicomError, PassedOverReason, SeriesOptions, SeriesWarning, VolumeSummary, describe_folder, read_series,
-    read_series_with,
+    DicomError, PassedOverReason, SeriesOptions, SeriesWarning, VolumeSummary, describe_files, describe_folder,
+    read_series, read_series_files, read_series_with,
 };
 use medseg_volume::{Dhw, Volume, VolumeError};
 
@@ -196,6 +196,29 @@ fn of_several_series_one_is_chosen() {
     assert_eq!(image.shape().d, 2);
     let unknown = read_series_with(folder.path(), &choose("9")).unwrap_err();
     assert!(matches!(unknown, DicomError::UnknownSeries { .. }));
+}
+
+#[test]
+fn a_series_is_read_by_its_files_alone() {
+    let folder = folder(&five());
+    let path = |name: &str| folder.path().join(name);
+    Slice::at(50.0, 0).text(tags::SERIES_INSTANCE_UID, "5").write(path("other"));
+    let summary = describe_folder(folder.path()).unwrap();
+    let (other, series): (Vec<_>, Vec<_>) = summary.series.iter().partition(|series| series.uid == "5");
+    assert_eq!((other[0].paths.clone(), series[0].files), (vec![path("other")], 5));
+    let mut paths = series[0].paths.clone();
+    // Their order is not that of the slices.
+    paths.reverse();
+    let described = describe_files(folder.path(), paths.clone());
+    assert_eq!(described.series.len(), 1);
+    assert_eq!(described.series[0].paths, series[0].paths);
+    let (image, _) = read_series_files(folder.path(), &paths, &SeriesOptions::default()).unwrap();
+    assert_eq!(image, read(&five()).unwrap().0);
+    paths.push(path("other"));
+    let several = read_series_files(folder.path(), &paths, &SeriesOptions::default());
+    assert!(matches!(several, Err(DicomError::SeveralSeries { .. })));
+    let none = read_series_files(folder.path(), &[], &SeriesOptions::default());
+    assert!(matches!(none, Err(DicomError::NoSeries { .. })));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
 use super::described::Described;
-use super::header::{CLASSES, Header, Kind};
+use super::header::{Header, Kind};
 use super::paint::FrameValues;
 use super::read_options::ReadOptions;
 use super::segments;
