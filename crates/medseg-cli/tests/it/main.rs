@@ -1,6 +1,9 @@
 //! The program as a user runs it.
 
+mod cohort;
 mod files;
+#[cfg(feature = "dicom")]
+mod masks;
 mod network;
 mod other_programs;
 mod predict;

@@ -219,7 +219,7 @@ fn a_model_of_nnunet_segments_a_case_and_a_folder_of_cases() {
     fs::remove_file(images.join("b_0001.nii.gz")).unwrap();
     let output = predict(&images, &data.path("again"), &["--disable-tta"]);
     assert_fails(&output, 1, "1 of 2");
-    assert!(stderr(&output).contains("b_0001.nii.gz"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("b_0000.nii.gz is passed over: 1 of 2 channels"), "{}", stderr(&output));
     assert!(data.path("again/a.nii.gz").is_file() && !data.path("again/b.nii.gz").exists());
 
     // The largest component of each label stays.

@@ -278,7 +278,9 @@ impl<'a, F: CaseFiles> Pipeline<'a, F> {
         // A file that changes has no content that a later run could compare.
         let changed = row.failure == Some(FailureKind::Changed);
         let digest = digest.or_else(|| digest_inputs(case).ok()).filter(|_| !changed);
-        let record = self.record(row.clone(), digest, Vec::new());
+        // Files of an earlier success stay the case's own, so that a later one may replace them.
+        let before = self.worker.cohort.record(&case.id).map(|record| record.outputs).unwrap_or_default();
+        let record = self.record(row.clone(), digest, before);
         write_record(self.worker, &record)
             .map_err(|error| self.fatal(error, &self.worker.cohort.record_path(&case.id)))?;
         self.add(row);

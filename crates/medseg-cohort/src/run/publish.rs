@@ -13,6 +13,9 @@ use crate::{Case, CaseError};
 
 /// Gives the files of `staging` their names and writes the record, if this worker still has the case.
 ///
+/// A file in the way that no record of the case lists is somebody else's, an image for example: it stays, and the case fails.
+/// A worker that died at the case may have left one that its record was to list.
+///
 /// `Ok(false)` if it has lost the case; nothing is published then. What the record before lists and is no longer made is
 /// removed.
 pub(super) fn publish(
@@ -44,6 +47,16 @@ pub(super) fn publish(
         return Ok(false);
     }
     let before = worker.cohort.record(&case.id);
+    let own = |name: &str| before.iter().flat_map(|record| &record.outputs).any(|old| old.path.ends_with(name));
+    for (name, digest) in files.iter().filter(|(name, _)| claim.deaths == 0 && !own(name)) {
+        let path = folder.join(name);
+        if fs::symlink_metadata(&path).is_ok() && FileDigest::of(&path).ok().as_ref() != Some(digest) {
+            let path = path.display();
+            return Err(
+                format!("{path} is there already and was not made by an earlier run, so it is not replaced").into()
+            );
+        }
+    }
     let mut outputs = Vec::new();
     for (name, digest) in files {
         let path = folder.join(&name);

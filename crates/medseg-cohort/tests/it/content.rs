@@ -61,6 +61,39 @@ fn a_changed_input_model_option_or_output_is_done_again() {
 }
 
 #[test]
+fn a_file_of_somebody_else_stays_and_the_case_fails() {
+    let place = Place::new(3);
+    let foreign = place.out().root().join("site_1/case_01.sum.txt");
+    fs::create_dir_all(foreign.parent().unwrap()).unwrap();
+    fs::write(&foreign, "an image").unwrap();
+    for _ in 0..2 {
+        let (report, _) = place.run(&model(), quick());
+        assert_eq!((report.count(CaseStatus::Failed), report.is_complete()), (1, false));
+        assert_eq!(fs::read(&foreign).unwrap(), b"an image");
+    }
+    let error = place.run(&model(), quick()).0.table.rows.into_iter().find_map(|row| row.error).unwrap();
+    assert!(error.contains("case_01.sum.txt") && error.contains("not replaced"), "{error}");
+    fs::remove_file(&foreign).unwrap();
+    assert!(place.run(&model(), quick()).0.is_complete());
+    assert_eq!(fs::read(&foreign).unwrap(), b"2002");
+}
+
+#[test]
+fn files_of_an_earlier_success_are_replaced_after_a_failure_in_between() {
+    let place = Place::new(3);
+    place.run(&model(), quick());
+    let image = place.input().join("site_1/case_01.nii");
+    let good = fs::read(&image).unwrap();
+    fs::write(&image, "no image").unwrap();
+    assert_eq!(place.run(&model(), quick()).0.count(CaseStatus::Failed), 1);
+    let mut other = good;
+    other[500] += 1;
+    fs::write(&image, other).unwrap();
+    assert!(place.run(&model(), quick()).0.is_complete());
+    assert_eq!(fs::read(place.out().root().join("site_1/case_01.sum.txt")).unwrap(), b"2003");
+}
+
+#[test]
 fn a_copy_with_other_times_is_not_done_again() {
     let place = Place::new(3);
     place.run(&model(), quick());

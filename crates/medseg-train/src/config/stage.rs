@@ -208,7 +208,9 @@ impl StageConfig {
         supervision.weights(levels).map_err(named)?;
         let multiple = self.network.size_multiple();
         if self.size.to_array().into_iter().zip(multiple).any(|(n, of)| n % of != 0) {
-            return Err(format!("size must be multiples of {multiple:?} with deep supervision"));
+            return Err(format!(
+                "size must be multiples of {multiple:?}, as deep_supervision_weights weigh several outputs"
+            ));
         }
         Ok(())
     }

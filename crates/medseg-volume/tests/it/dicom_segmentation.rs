@@ -8,7 +8,8 @@ use dicom_dictionary_std::tags;
 use dicom_object::open_file;
 use medseg_volume::dicom::segmentation::{self, Form, ReadOptions, Segmentation, WriteOptions};
 use medseg_volume::dicom::{
-    ContentDate, DicomError, ObjectKind, SeriesOptions, SourceSeries, describe_folder, object_kind, read_series, read_series_with,
+    ContentDate, DicomError, ObjectKind, SeriesOptions, SourceSeries, describe_folder, object_kind, read_series,
+    read_series_with,
 };
 use medseg_volume::segments::{AlgorithmKind, Code, Overlap, Segment, SegmentChoice, SegmentTable, SegmentationError};
 use medseg_volume::{Dhw, Orientation, UnsupportedKind, Volume, VolumeError};

@@ -9,10 +9,10 @@ use medseg_cohort::{
     Case, CaseError, CaseFiles, CaseImage, CaseStatus, CaseSummary, Channels, Cohort, CohortFolder, FindOptions, Part,
     PassedOverCause, Retry, RunIdentity, RunOptions, RunReport, Staging, TableRow, Verify, find, merge,
 };
-use medseg_device::Chosen;
+use medseg_device::{Chosen, host_memory};
 use medseg_files::{FileDigest, plain_name};
 use medseg_train::Observer;
-use medseg_volume::write_image;
+use medseg_volume::{read_info, write_image};
 
 use super::Args;
 use super::extras::{self, Classes};
@@ -24,6 +24,9 @@ use super::nnunet::CaseMasks;
 use super::output::{Naming, OutputArgs};
 use crate::console::Console;
 use crate::{CliError, output, paths};
+
+/// Images that were read ahead take no more than this part of the computer's memory.
+const READ_AHEAD_SHARE: u64 = 4;
 
 /// Options for a folder of masks.
 #[derive(Clone, Debug, clap::Args)]
@@ -201,10 +204,14 @@ pub fn run(args: &Args, device: &Chosen, console: &mut Console) -> Result<(), Cl
     listen(&stop)?;
     let (count, quiet) = (AtomicUsize::new(0), console.is_quiet());
     let progress = |row: &TableRow| {
-        let number = count.fetch_add(1, Ordering::Relaxed) + 1;
+        let is_case = usize::from(row.status != CaseStatus::PassedOver);
+        let number = count.fetch_add(is_case, Ordering::Relaxed) + is_case;
         announce(row, number, cases, quiet);
     };
     let mut settings = RunOptions::default().with_read_ahead(options.read_ahead);
+    if let Some(host) = host_memory() {
+        settings = settings.with_input_bytes(host.total / READ_AHEAD_SHARE);
+    }
     if options.verify {
         settings = settings.with_verify(Verify::Content);
     }
@@ -215,9 +222,7 @@ pub fn run(args: &Args, device: &Chosen, console: &mut Console) -> Result<(), Cl
     let cohort = cohort.with_stop(Arc::clone(&stop)).with_progress(&progress);
     // Windows of one image are no news among many.
     let silent = &mut Console::new(true);
-    let ending = files.mask_ending.clone().unwrap_or_else(|| ".nii.gz".into());
     let report = cohort.run(&found, &files, |case, input: (Input, CaseMasks)| {
-        let _ = &ending;
         let (input, masks) = input;
         match model.predict(args, &masks, input.voxels, silent).map_err(case_error)? {
             Predicted::Found(found) => Ok(Done { found, series: input.series, warnings: input.warnings }),
@@ -307,6 +312,15 @@ impl CaseFiles for Files<'_> {
         }
     }
 
+    fn bytes(&self, case: &Case) -> u64 {
+        let of_file = |path: &PathBuf| match read_info(path) {
+            Ok(info) => 4 * info.shape.voxels() as u64,
+            // DICOM, which has two bytes a voxel or fewer; a damaged file fails when it is read.
+            Err(_) => 2 * path.metadata().map_or(0, |found| found.len()),
+        };
+        case.files().iter().map(of_file).fold(0, u64::saturating_add)
+    }
+
     fn read(&self, case: &Case) -> Result<Self::Input, CaseError> {
         self.read_case(case).map_err(case_error)
     }
@@ -323,7 +337,13 @@ impl CaseFiles for Files<'_> {
 
 fn case_error(error: CliError) -> CaseError {
     let (CliError::Usage(text) | CliError::Failed(text)) = error;
-    text.into()
+    // No space, no quota, a file system for reading only: as the system's error they end the run, which every other case
+    // would fail for too.
+    let full = [28, 122, 30].into_iter().find(|code| text.ends_with(&format!("(os error {code})")));
+    match full {
+        Some(code) if cfg!(target_os = "linux") => std::io::Error::from_raw_os_error(code).into(),
+        _ => text.into(),
+    }
 }
 
 /// The things besides an image that decide about its files.

@@ -86,7 +86,7 @@ mod tests {
         std::fs::write(&path, serde_json::to_string(&vnet).unwrap()).unwrap();
         assert_eq!(network(name, None, 1).unwrap(), vnet);
         assert!(network(name, Some(&[2, 4]), 1).unwrap_err().to_string().contains("--channels"));
-        for bad in ["{}", "{\"stages\": []}", "[", "null"] {
+        for bad in ["{\"stages\": []}", "{\"levels\": 3}", "[", "null"] {
             std::fs::write(&path, bad).unwrap();
             assert!(network(name, None, 1).unwrap_err().to_string().contains("net.json"), "{bad}");
         }
