@@ -83,12 +83,13 @@ fn files_of_an_earlier_success_are_replaced_after_a_failure_in_between() {
     let place = Place::new(3);
     place.run(&model(), quick());
     let image = place.input().join("site_1/case_01.nii");
-    let good = fs::read(&image).unwrap();
-    fs::write(&image, "no image").unwrap();
-    assert_eq!(place.run(&model(), quick()).0.count(CaseStatus::Failed), 1);
-    let mut other = good;
+    let mut other = fs::read(&image).unwrap();
     other[500] += 1;
     fs::write(&image, other).unwrap();
+    let found = find(&[place.input()], &FindOptions::default().with_output(place.out().root())).unwrap();
+    let failing = Cohort::new(place.out(), model()).with_options(quick());
+    let report = failing.run(&found, &Sum, |_, _| Err("no memory".into())).unwrap();
+    assert_eq!((report.count(CaseStatus::Failed), report.count(CaseStatus::Skipped)), (1, 2));
     assert!(place.run(&model(), quick()).0.is_complete());
     assert_eq!(fs::read(place.out().root().join("site_1/case_01.sum.txt")).unwrap(), b"2003");
 }
