@@ -77,11 +77,11 @@ impl Client {
             .tls_config(access.tls())
             .timeout_resolve(Some(options.connect_timeout))
             .timeout_connect(Some(options.connect_timeout))
-            .timeout_send_request(Some(options.stall_timeout))
+            .timeout_send_request(Some(options.transfer_timeout))
             .timeout_send_body(Some(options.transfer_timeout))
-            .timeout_recv_response(Some(options.answer_timeout))
+            .timeout_recv_response(Some(options.transfer_timeout))
             .timeout_recv_body(Some(options.transfer_timeout))
-            .timeout_per_read(Some(options.stall_timeout.max(options.answer_timeout)))
+            .timeout_per_read(Some(options.stall_timeout))
             .timeout_per_write(Some(options.stall_timeout));
         if address.is_loopback() {
             // A proxy would be another machine, and gets no credentials in the clear.

@@ -8,9 +8,8 @@ use std::time::Duration;
 pub struct ClientOptions {
     /// Longest wait for a connection, TLS included.
     pub connect_timeout: Duration,
-    /// Longest wait for the head of an answer; archives may fetch a series from slow storage first.
-    pub answer_timeout: Duration,
-    /// Longest pause within a transfer.
+    /// Longest wait for the next bytes, those of an answer's beginning too: archives may fetch a series from slow storage
+    /// first.
     pub stall_timeout: Duration,
     /// Longest duration of one transfer.
     pub transfer_timeout: Duration,
@@ -31,13 +30,12 @@ pub struct ClientOptions {
 }
 
 impl Default for ClientOptions {
-    /// 10 s to connect, 2 min for an answer, 1 min of stalling, 1 h a transfer; 4 GiB a file, 16 GiB and 50,000 instances a
-    /// series; 4 repetitions after 0.5, 1, 2 and 4 s, none longer than 30 s; no credentials without encryption.
+    /// 10 s to connect, 2 min for the next bytes, 1 h a transfer; 4 GiB a file, 16 GiB and 50,000 instances a series; 4
+    /// repetitions after 0.5, 1, 2 and 4 s, none later than 30 s; no credentials without encryption.
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(10),
-            answer_timeout: Duration::from_secs(120),
-            stall_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_secs(120),
             transfer_timeout: Duration::from_secs(3600),
             max_file_bytes: 4 << 30,
             max_series_bytes: 16 << 30,
@@ -58,14 +56,7 @@ impl ClientOptions {
         self
     }
 
-    /// Sets the longest wait for the head of an answer.
-    #[must_use]
-    pub fn with_answer_timeout(mut self, timeout: Duration) -> Self {
-        self.answer_timeout = timeout;
-        self
-    }
-
-    /// Sets the longest pause within a transfer.
+    /// Sets the longest wait for the next bytes.
     #[must_use]
     pub fn with_stall_timeout(mut self, timeout: Duration) -> Self {
         self.stall_timeout = timeout;

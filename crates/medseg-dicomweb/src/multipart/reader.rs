@@ -30,13 +30,15 @@ pub struct PartHeaders {
 /// Reads the parts of a multipart body one after the other, in 64 KiB of memory.
 ///
 /// ```
+/// use std::io::Write;
+///
 /// use medseg_dicomweb::multipart::{MultipartError, MultipartReader};
 /// let body = b"--b\r\nContent-Type: application/dicom\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--";
 /// let mut reader = MultipartReader::new(&body[..], "b", 1000)?;
 /// let mut parts = Vec::new();
 /// while let Some(_headers) = reader.next_part()? {
 ///     let mut part = Vec::new();
-///     reader.read_body(|bytes| Ok::<_, MultipartError>(part.extend_from_slice(bytes)))?;
+///     reader.read_body(|bytes| part.write_all(bytes).map_err(MultipartError::Io))?;
 ///     parts.push(part);
 /// }
 /// assert_eq!(parts, [b"one", b"two"]);

@@ -151,6 +151,8 @@ fn changed() -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
     use crate::multipart::{MultipartError, MultipartReader, boundary_of};
 
@@ -175,7 +177,7 @@ mod tests {
         for bytes in &contents {
             assert_eq!(reader.next_part().unwrap().unwrap().content_length, Some(bytes.len() as u64));
             let mut found = Vec::new();
-            reader.read_body(|piece| Ok::<_, MultipartError>(found.extend_from_slice(piece))).unwrap();
+            reader.read_body(|piece| found.write_all(piece).map_err(MultipartError::Io)).unwrap();
             assert!(found == *bytes);
         }
         assert_eq!(reader.next_part().unwrap(), None);
@@ -190,6 +192,6 @@ mod tests {
         std::fs::write(&path, "short").unwrap();
         assert!(parts.reader().read_to_end(&mut Vec::new()).is_err());
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(FileParts::new(&[path.clone()]).unwrap_err().0, path);
+        assert_eq!(FileParts::new(std::slice::from_ref(&path)).unwrap_err().0, path);
     }
 }
