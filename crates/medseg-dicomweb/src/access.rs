@@ -96,7 +96,7 @@ impl Access {
         Ok(Self { authorization, authorities, certificate })
     }
 
-    /// Whether there are credentials.
+    /// Says whether there are credentials.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
         self.authorization.is_some()

@@ -74,12 +74,12 @@ impl Address {
         &self.host
     }
 
-    /// Whether the connection is encrypted.
+    /// Says whether the connection is encrypted.
     pub fn is_encrypted(&self) -> bool {
         self.encrypted
     }
 
-    /// Whether the host is this machine, by name or number.
+    /// Says whether the host is this machine, by name or number.
     pub fn is_loopback(&self) -> bool {
         let number = self.host.trim_start_matches('[').trim_end_matches(']');
         self.host == "localhost" || number.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())

@@ -168,7 +168,7 @@ fn is_busy(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE
 }
 
-/// Whether no connection was made at all.
+/// Says whether no connection was made at all.
 fn never_connected(error: &ureq::Error) -> bool {
     match error {
         ureq::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
@@ -177,9 +177,12 @@ fn never_connected(error: &ureq::Error) -> bool {
     }
 }
 
-/// Whether the connection failed before the head of an answer was there.
+/// Says whether the connection failed before the head of an answer was there. Certificates that do not fit are no such failure:
+/// they stay so.
 fn is_connection_failure(error: &ureq::Error) -> bool {
-    matches!(error, ureq::Error::Io(_)) || never_connected(error)
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
+    let broken = |kind| matches!(kind, ConnectionReset | ConnectionAborted | BrokenPipe | NotConnected | UnexpectedEof);
+    matches!(error, ureq::Error::Io(error) if broken(error.kind())) || never_connected(error)
 }
 
 /// A header's text; `None` if it is missing or not ASCII.

@@ -170,7 +170,7 @@ fn at(path: &Path, source: io::Error) -> DicomWebError {
     DicomWebError::Io { path: path.into(), source }
 }
 
-/// Whether something other than an empty folder has this path.
+/// Says whether something other than an empty folder has this path.
 fn occupied(folder: &Path) -> io::Result<bool> {
     match folder.read_dir() {
         Ok(mut entries) => Ok(entries.next().is_some()),

@@ -16,7 +16,7 @@ pub fn boundary_of(content_type: &str) -> Option<String> {
     parameters.remove("boundary")
 }
 
-/// Whether a media type is `application/dicom`, with any parameters.
+/// Says whether a media type is `application/dicom`, with any parameters.
 pub fn is_dicom(content_type: &str) -> bool {
     parse(content_type).is_some_and(|(media, _)| media == "application/dicom")
 }

@@ -69,7 +69,7 @@ impl FileParts {
     }
 }
 
-/// Whether a stream has a text in it.
+/// Says whether a stream has a text in it.
 fn contains(mut stream: impl Read, text: &str) -> io::Result<bool> {
     let finder = Finder::new(text);
     let mut buffer = vec![0; 64 << 10];
