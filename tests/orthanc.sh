@@ -133,6 +133,19 @@ round "$small" 2
 
 last=$small
 
+echo "every form of segmentation"
+mkdir "$work/forms"
+for form in binary fractional fractional_rle labelmap labelmap_rle; do
+  pacs store "$small/../$form.dcm" > /dev/null
+done
+for uid in $(pacs series "$study" | sed -n 's/^\([0-9.]*\): SEG,.*/\1/p'); do
+  pacs fetch "$study" "$uid" "$work/forms/$uid" > /dev/null
+done
+for form in binary fractional fractional_rle labelmap labelmap_rle; do
+  grep -q "$(sha256sum < "$small/../$form.dcm" | cut -d ' ' -f 1)" <(sums "$work/forms") || failed "$form came back differently"
+  echo "  $form: equal byte for byte"
+done
+
 if [ -n "${SERIES:-}" ]; then
   echo "the further series"
   round "$SERIES" "${VALUE:-200}"
