@@ -83,11 +83,11 @@ impl Server {
     }
 }
 
-/// Options that do not wait long.
+/// Options that do not wait long before a repetition, but for a busy machine.
 pub fn options() -> ClientOptions {
     ClientOptions::default()
         .with_connect_timeout(Duration::from_secs(5))
-        .with_stall_timeout(Duration::from_millis(400))
+        .with_stall_timeout(Duration::from_secs(15))
         .with_transfer_timeout(Duration::from_secs(20))
         .with_retries(2, Duration::from_millis(5))
 }
