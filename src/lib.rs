@@ -11,6 +11,7 @@
 //! | [`metrics`] | `medseg-metrics` | Dice, IoU, HD95, ASSD, surface Dice |
 //! | [`data`] | `medseg-data` | cases, splits, cache, loader |
 //! | [`cohort`] | `medseg-cohort` | thousands of cases: found, shared out, resumed, tabled |
+//! | `dicomweb` | `medseg-dicomweb` | series out of a PACS, segmentations into it (feature `dicomweb`) |
 //! | [`phantom`] | `medseg-phantom` | synthetic abdominal CTs |
 //! | [`device`] | `medseg-device` | the device that runs the networks |
 //! | [`kernels`] | `medseg-kernels` | CPU kernels without a framework |
@@ -35,6 +36,7 @@
 //! `cpu` (default): Burn's Flex backend with this project's kernels. `cuda`: Burn's CUDA backend. `ndarray`: Burn's
 //! ndarray backend, slow. `webgpu`: Burn's WebGPU backend. `persistence`: a GPU's tuning results on the disk.
 //! `fusion`: for programs in which Burn's fusion is on. `dicom`: DICOM series in [`volume`] as `volume::dicom`.
+//! `dicomweb`: the module `dicomweb`, with an HTTP client.
 //!
 //! # A network over an image of any size
 //! ```
@@ -63,6 +65,8 @@ pub use medseg_bundle as bundle;
 pub use medseg_cohort as cohort;
 pub use medseg_data as data;
 pub use medseg_device as device;
+#[cfg(feature = "dicomweb")]
+pub use medseg_dicomweb as dicomweb;
 pub use medseg_files as files;
 pub use medseg_inference as inference;
 pub use medseg_kernels as kernels;
