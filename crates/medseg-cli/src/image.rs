@@ -54,6 +54,12 @@ impl SeriesArgs {
         Self { series: None, ..self.clone() }
     }
 
+    /// The series that was chosen.
+    #[cfg(feature = "dicomweb")]
+    pub fn uid(&self) -> Option<&str> {
+        self.series.as_deref()
+    }
+
     /// All choices, as text.
     pub fn describe(&self) -> String {
         format!("{:?} {} {}", self.series, self.accept_tilt, self.invert_monochrome1)

@@ -9,6 +9,8 @@ mod model;
 mod model_digest;
 mod nnunet;
 mod output;
+#[cfg(feature = "dicomweb")]
+mod pacs;
 mod picture;
 mod single;
 mod uncertainty;
@@ -21,6 +23,20 @@ use crate::image::SeriesArgs;
 use crate::{CliError, paths};
 use model::ModelKind;
 
+/// The image and the mask.
+#[derive(Clone, Debug, clap::Args)]
+struct PathArgs {
+    /// Image to segment: a volume file, a DICOM file or the folder of a DICOM series; with a folder as output also a folder
+    /// of images, a pattern or a list
+    #[arg(value_name = "IMAGE")]
+    first: PathBuf,
+    /// Mask to write: .nii, .nii.gz, .nrrd, .seg.nrrd, .nhdr, .mha, .mhd or .dcm (DICOM segmentation); or a folder
+    #[arg(value_name = "MASK")]
+    #[cfg_attr(feature = "dicomweb", arg(required_unless_present = "dicomweb"))]
+    #[cfg_attr(not(feature = "dicomweb"), arg(required = true))]
+    second: Option<PathBuf>,
+}
+
 /// Segment an image, or all images of a folder, with a trained run, a bundle or a model of nnU-Net
 ///
 /// Masks have the geometry of their images. With a folder as output every image of IMAGE becomes a mask there: a folder,
@@ -31,10 +47,11 @@ pub struct Args {
     /// The output folder of `medseg train` or a bundle, also one of MONAI; a model that nnU-Net v2 trained, as folder,
     /// exported zip or bundle; a list of such models, MODELS.json
     model: PathBuf,
-    /// Image to segment: a volume file, a DICOM file or the folder of a DICOM series; with a folder as output also a folder
-    /// of images, a pattern or a list
+    #[command(flatten)]
+    paths: PathArgs,
+    #[arg(skip)]
     image: PathBuf,
-    /// Mask to write: .nii, .nii.gz, .nrrd, .seg.nrrd, .nhdr, .mha, .mhd or .dcm (DICOM segmentation); or a folder
+    #[arg(skip)]
     mask: PathBuf,
     #[command(flatten)]
     series: SeriesArgs,
@@ -55,6 +72,9 @@ pub struct Args {
     nnunet: nnunet::NnUnetArgs,
     #[command(flatten)]
     cohort: cohort::CohortArgs,
+    #[cfg(feature = "dicomweb")]
+    #[command(flatten)]
+    pacs: pacs::PacsArgs,
     /// Draw three planes of the image with the outlines of the mask
     #[arg(long, value_name = "FILE.png", help_heading = "Outputs")]
     picture: Option<PathBuf>,
@@ -67,6 +87,29 @@ pub struct Args {
 }
 
 impl Args {
+    /// The options with image and mask in their places.
+    fn with_paths(&self) -> Result<Self, CliError> {
+        let PathArgs { first, second } = self.paths.clone();
+        let (image, mask) = match (second, self.pacs_address()) {
+            (Some(mask), None) => (first, mask),
+            // The image comes from the PACS, so that the mask is named alone.
+            (None, Some(address)) => (PathBuf::from(address), first),
+            (Some(_), Some(_)) => {
+                return Err(CliError::Usage("--dicomweb takes the place of IMAGE: predict MODEL MASK --dicomweb URL".into()));
+            }
+            (None, None) => return Err(CliError::Usage("no MASK to write".into())),
+        };
+        Ok(Self { image, mask, ..self.clone() })
+    }
+
+    /// The PACS that the image comes from.
+    fn pacs_address(&self) -> Option<&str> {
+        #[cfg(feature = "dicomweb")]
+        return self.pacs.dicomweb.as_deref();
+        #[cfg(not(feature = "dicomweb"))]
+        None
+    }
+
     /// True if probabilities are to be written.
     fn wants_probabilities(&self) -> bool {
         self.nnunet.save_probabilities.is_some() || self.cohort.wants(cohort::FileKind::Probabilities)
@@ -76,8 +119,12 @@ impl Args {
 /// # Errors
 /// A mask that cannot be written or would replace an input, a model that cannot be opened, and what prediction fails with.
 pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
+    let args = &args.with_paths()?;
     let kind = ModelKind::of(&args.model);
     let is_cohort = cohort::is_folder(&args.mask);
+    if is_cohort && args.pacs_address().is_some() {
+        return Err(CliError::Usage("--dicomweb is for one series, and the output is a folder".into()));
+    }
     if is_cohort {
         cohort::check(args)?;
     } else {
@@ -93,6 +140,10 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
     refuse_options(args, kind)?;
     let device = choose_device(args.device.as_deref().unwrap_or("auto"), args.device.is_some(), console)?;
     within_memory_of(&device, || {
+        #[cfg(feature = "dicomweb")]
+        if let Some(address) = args.pacs_address() {
+            return pacs::run(args, address, &device, console);
+        }
         if is_cohort { cohort::run(args, &device, console) } else { single::run(args, &device, console) }
     })
 }
