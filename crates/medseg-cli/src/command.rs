@@ -41,8 +41,8 @@ pub struct Cli {
 /// The subcommands. A new one is a file in `commands/`, a variant here and an arm in [`Cli::run`].
 #[derive(Debug, Subcommand)]
 enum Command {
-    Train(train::Args),
-    Predict(predict::Args),
+    Train(Box<train::Args>),
+    Predict(Box<predict::Args>),
     Metrics(metrics::Args),
     Report(report::Args),
     Table(table::Args),

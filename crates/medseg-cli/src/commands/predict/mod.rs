@@ -95,7 +95,9 @@ impl Args {
             // The image comes from the PACS, so that the mask is named alone.
             (None, Some(address)) => (PathBuf::from(address), first),
             (Some(_), Some(_)) => {
-                return Err(CliError::Usage("--dicomweb takes the place of IMAGE: predict MODEL MASK --dicomweb URL".into()));
+                return Err(CliError::Usage(
+                    "--dicomweb takes the place of IMAGE: predict MODEL MASK --dicomweb URL".into(),
+                ));
             }
             (None, None) => return Err(CliError::Usage("no MASK to write".into())),
         };
