@@ -55,7 +55,6 @@ impl SeriesArgs {
     }
 
     /// The series that was chosen.
-    #[cfg(feature = "dicomweb")]
     pub fn uid(&self) -> Option<&str> {
         self.series.as_deref()
     }

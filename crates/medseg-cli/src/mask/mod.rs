@@ -8,4 +8,5 @@ mod writer;
 pub use form::MaskForm;
 pub use read::{Grid, ReadMask, read_mask};
 pub use volume::MaskVolume;
+pub(crate) use volume::with_mask;
 pub use writer::MaskWriter;

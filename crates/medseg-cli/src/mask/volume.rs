@@ -13,7 +13,6 @@ pub enum MaskVolume {
 }
 
 /// Calls a generic function with the volume of a [`MaskVolume`].
-#[macro_export]
 macro_rules! with_mask {
     ($mask:expr, $volume:ident => $call:expr) => {
         match $mask {
@@ -22,6 +21,7 @@ macro_rules! with_mask {
         }
     };
 }
+pub(crate) use with_mask;
 
 impl MaskVolume {
     pub fn geometry(&self) -> &Geometry {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use medseg_surface::{Smoothing, Space, Surface, SurfaceError};
 use medseg_volume::segments::{SegmentTable, write_seg_nrrd};
 
-use super::{MaskForm, MaskVolume};
+use super::{MaskForm, MaskVolume, with_mask};
+use crate::CliError;
 use crate::image::SeriesArgs;
-use crate::{CliError, with_mask};
 
 /// Writes a mask in all its forms.
 pub struct MaskWriter<'a> {

@@ -213,6 +213,8 @@ fn options_and_places_that_do_not_fit_are_refused_before_anything_is_written() {
     for (more, what) in [
         (&["--also", "a.nii"][..], "--also"),
         (&["--picture", "a.png"], "--picture"),
+        (&["--certainty"], "--certainty"),
+        (&["--series", "1.2"], "--series"),
         (&["--save-entropy", "a.nii"], "--save-entropy"),
         (&["--previous", "a.nii"], "a.nii is no folder"),
     ] {
@@ -224,6 +226,8 @@ fn options_and_places_that_do_not_fit_are_refused_before_anything_is_written() {
     };
     assert_fails(&single(&["--outputs", "nii"]), 2, "--outputs");
     assert_fails(&single(&["--verify"]), 2, "--verify");
+    let dotted = cohort.predict("masks.d", &[]);
+    assert_fails(&dotted, 2, "a folder of masks exists, or its name has no dot");
     assert_fails(&cohort.predict("images", &[]), 2, "nothing is written");
     // A mask never replaces an image that lies where it would.
     fs::copy(cohort.path("images/one.nii.gz"), cohort.path("images/study/two.nii.gz")).unwrap();

@@ -136,10 +136,14 @@ pub fn is_folder(output: &Path) -> bool {
 pub fn check(args: &Args) -> Result<(), CliError> {
     let OutputArgs { also, rtstruct, surface, .. } = &args.output;
     let single = !also.is_empty() || rtstruct.is_some() || surface.is_some() || args.picture.is_some();
+    let single = single || args.uncertainty.certainty;
     if single || args.uncertainty.save_entropy.is_some() || args.nnunet.save_probabilities.is_some() {
-        let options = "--also, --rtstruct, --surface, --picture, --save-entropy and --save-probabilities";
+        let options = "--also, --rtstruct, --surface, --picture, --certainty, --save-entropy and --save-probabilities";
         let reason = "are for a single image; for a folder of masks name the files by --outputs";
         return Err(CliError::Usage(format!("{options} {reason}")));
+    }
+    if args.series.uid().is_some() {
+        return Err(CliError::Usage("--series is for a single image; of many images every series is segmented".into()));
     }
     for masks in [&args.nnunet.previous, &args.nnunet.region].into_iter().flatten() {
         if !masks.is_dir() {

@@ -79,10 +79,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE.png", help_heading = "Outputs")]
     picture: Option<PathBuf>,
     /// Print windows, operations and memory, and stop
-    #[arg(long)]
+    #[arg(long, help_heading = "Options")]
     dry_run: bool,
     /// Print one JSON object on standard output
-    #[arg(long)]
+    #[arg(long, help_heading = "Options")]
     json: bool,
 }
 
@@ -131,7 +131,12 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
         cohort::check(args)?;
     } else {
         args.cohort.refuse_any()?;
-        paths::check_mask_output(&args.mask)?;
+        paths::check_mask_output(&args.mask).map_err(|error| match error {
+            CliError::Usage(text) => {
+                CliError::Usage(format!("{text}; a folder of masks exists, or its name has no dot"))
+            }
+            error => error,
+        })?;
         paths::refuse_output_over_input(&args.mask, &[&args.image])?;
         picture::check(args)?;
     }

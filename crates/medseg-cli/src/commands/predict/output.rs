@@ -26,7 +26,8 @@ pub struct OutputArgs {
     /// Smooth surfaces by so many rounds; volumes stay about the same
     #[arg(long, value_name = "ROUNDS", default_value_t = 0)]
     pub smooth: u32,
-    /// Names, codes and colours of the labels: a table as `medseg segments` writes it (default: by the model's names)
+    /// Names, codes and colours of the labels: a table as `medseg convert --save-segments` writes it
+    /// (default: by the model's names)
     #[arg(long, value_name = "TABLE.csv")]
     pub segments: Option<PathBuf>,
     /// Write DICOM segmentations as label maps, smaller, but unknown to readers before 2024

@@ -9,7 +9,7 @@ use medseg_volume::ProbabilityBits;
 #[command(next_help_heading = "Probabilities")]
 pub struct UncertaintyArgs {
     /// Bits of a stored probability: 8 (steps of 1/255) or 16 (1/65535), scaled to 0..1 by the file's header
-    #[arg(long, value_name = "BITS", value_parser = ["8", "16"], default_value = "16", requires = "save_probabilities")]
+    #[arg(long, value_name = "BITS", value_parser = ["8", "16"], default_value = "16")]
     probability_bits: String,
     /// Write the entropy of the class probabilities, in nats, as a volume on the image's grid
     #[arg(long, value_name = "FILE")]
