@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use medseg_train::Observer;
 use medseg_volume::segments::{SegNrrdOptions, Segment, SegmentTable, read_seg_nrrd};
 use medseg_volume::{Dhw, Geometry, Volume, read_label_values};
 
@@ -11,6 +10,7 @@ use crate::CliError;
 use crate::console::Console;
 
 /// The grid that a mask is wanted on.
+#[cfg_attr(not(feature = "dicom"), expect(dead_code, reason = "DICOM objects alone are put on a grid"))]
 pub struct Grid {
     pub shape: Dhw<usize>,
     pub geometry: Geometry,
@@ -53,6 +53,7 @@ pub fn read_mask(path: &Path, grid: Option<&Grid>, console: &mut Console) -> Res
 
 #[cfg(feature = "dicom")]
 fn read_dicom(path: &Path, grid: Option<&Grid>, console: &mut Console) -> Result<ReadMask, CliError> {
+    use medseg_train::Observer;
     use medseg_volume::dicom::structure_set::RasteriseOptions;
     use medseg_volume::dicom::{ObjectKind, object_kind, segmentation, structure_set};
 
