@@ -7,40 +7,19 @@
 //! threshold phantoms IN CASES
 //! ```
 
+#[path = "shared/threshold_files.rs"]
+mod threshold_files;
+
 use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use medseg_cohort::{
-    Case, CaseError, CaseFiles, CaseStatus, CaseSummary, Cohort, CohortFolder, FindOptions, Part, RunIdentity, Staging,
-    find, merge,
-};
+use medseg_cohort::{CaseStatus, Cohort, CohortFolder, FindOptions, Part, RunIdentity, find, merge};
 use medseg_files::FileDigest;
 use medseg_volume::ndarray::Array3;
-use medseg_volume::{Dhw, Geometry, Volume, read_image, write_image, write_label};
-
-/// A "model": voxels above a threshold are the organ.
-struct Threshold;
-
-impl CaseFiles for Threshold {
-    type Input = Volume<f32>;
-    type Output = Volume<u8>;
-
-    fn endings(&self) -> Vec<String> {
-        vec![".nii.gz".into()]
-    }
-
-    fn read(&self, case: &Case) -> Result<Volume<f32>, CaseError> {
-        Ok(read_image(&case.files()[0])?)
-    }
-
-    fn write(&self, _case: &Case, mask: Volume<u8>, staging: &Staging) -> Result<CaseSummary, CaseError> {
-        write_label(staging.file(".nii.gz"), &mask)?;
-        let voxels = mask.data.iter().filter(|value| **value == 1).count() as f64;
-        Ok(CaseSummary::default().with_volume_ml("organ", voxels * mask.geometry.voxel_volume_mm3() / 1000.0))
-    }
-}
+use medseg_volume::{Dhw, Geometry, Volume, write_image};
+use threshold_files::Threshold;
 
 fn predict(model: &Path, input: &Path, out: &Path, part: Option<Part>, slow: Duration) -> Result<bool, Box<dyn Error>> {
     let threshold: f32 = fs::read_to_string(model)?.trim().parse()?;

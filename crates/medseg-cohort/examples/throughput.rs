@@ -4,39 +4,19 @@
 //! cargo run --release -p medseg-cohort --example throughput [CASES [START_MS [WORK_MS]]]
 //! ```
 
+#[path = "shared/threshold_files.rs"]
+mod threshold_files;
+
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use medseg_cohort::{
-    Case, CaseError, CaseFiles, CaseStatus, CaseSummary, Cohort, CohortFolder, FindOptions, RunIdentity, RunOptions,
-    Staging, Verify, find,
-};
+use medseg_cohort::{CaseStatus, Cohort, CohortFolder, FindOptions, RunIdentity, RunOptions, Verify, find};
 use medseg_volume::ndarray::Array3;
 use medseg_volume::{Dhw, Geometry, Volume, read_image, write_image, write_label};
-
-/// Masks of what is above a threshold.
-struct Threshold;
-
-impl CaseFiles for Threshold {
-    type Input = Volume<f32>;
-    type Output = Volume<u8>;
-
-    fn endings(&self) -> Vec<String> {
-        vec![".nii.gz".into()]
-    }
-
-    fn read(&self, case: &Case) -> Result<Volume<f32>, CaseError> {
-        Ok(read_image(&case.files()[0])?)
-    }
-
-    fn write(&self, _case: &Case, mask: Volume<u8>, staging: &Staging) -> Result<CaseSummary, CaseError> {
-        write_label(staging.file(".nii.gz"), &mask)?;
-        Ok(CaseSummary::default())
-    }
-}
+use threshold_files::Threshold;
 
 /// Waits as the processor does for a GPU.
 fn process(image: Volume<f32>, work: Duration) -> Volume<u8> {

@@ -28,7 +28,7 @@ impl Folds<'_> {
     /// Averaged scores of windows: logits, or probabilities if these are averaged or windows are mirrored here; then the spread,
     /// if asked for.
     ///
-    /// Where the sliding window averages mirrored windows, averaged probabilities are given as the logits that have them.
+    /// Averaged probabilities become the logits that have them, where the sliding window averages mirrored windows.
     ///
     /// The spread is the standard deviation, over folds and mirror images, of the probability that a voxel is not background.
     pub fn predict(&self, windows: &Tensor<5>) -> Tensor<5> {

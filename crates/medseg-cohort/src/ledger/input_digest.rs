@@ -100,17 +100,23 @@ pub(crate) fn stamp<P: AsRef<Path>>(files: &[P]) -> io::Result<String> {
     Ok(format!("{:032x}", hash.digest128()))
 }
 
+/// The last time that content or name of a file changed.
+fn last_change(found: &fs::Metadata) -> io::Result<SystemTime> {
+    let modified = found.modified()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let seconds = u64::try_from(found.ctime()).unwrap_or_default();
+        Ok(modified.max(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)))
+    }
+    #[cfg(not(unix))]
+    Ok(modified)
+}
+
 fn settled(files: &[PathBuf]) -> io::Result<bool> {
     for file in files {
         let found = fs::metadata(file)?;
-        #[allow(unused_mut)]
-        let mut changed = found.modified()?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt;
-            let seconds = u64::try_from(found.ctime()).unwrap_or_default();
-            changed = changed.max(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-        }
+        let changed = last_change(&found)?;
         if changed.elapsed().map_or(true, |age| age < SETTLED) {
             return Ok(false);
         }

@@ -116,7 +116,7 @@ impl Place {
         files(self.out().root()).into_iter().filter(|(path, _)| !path.starts_with(".medseg")).collect()
     }
 
-    /// What is left in the hidden folder beside the records.
+    /// Files in the hidden folder beside the records.
     pub fn leftovers(&self) -> Vec<PathBuf> {
         let hidden = self.out().root().join(".medseg");
         let mut left: Vec<PathBuf> = ["claims", "workers"]

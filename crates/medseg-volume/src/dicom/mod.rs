@@ -60,6 +60,7 @@ mod header;
 mod mask_axes;
 mod object;
 mod object_kind;
+mod option_checks;
 mod pixels;
 pub mod segmentation;
 mod series;

@@ -110,7 +110,7 @@ impl SegmentTable {
     /// Writes a CSV file with all columns, whole or not at all.
     ///
     /// # Errors
-    /// What the system says; the old file, if any, is left as it was.
+    /// The system's; the old file, if any, is left as it was.
     pub fn write_csv(&self, path: impl AsRef<Path>) -> Result<(), SegmentTableError> {
         let path = path.as_ref();
         let failed = |source| SegmentTableError::Io { action: "write", path: path.to_path_buf(), source };

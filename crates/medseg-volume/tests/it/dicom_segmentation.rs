@@ -27,7 +27,7 @@ fn golden(name: &str) -> PathBuf {
     Path::new(GOLDEN).join(name)
 }
 
-/// What highdicom was given, and what it should mean.
+/// The input of highdicom, and its meaning.
 fn expected() -> BTreeMap<String, Value> {
     serde_json::from_slice(&fs::read(golden("expected.json")).unwrap()).unwrap()
 }

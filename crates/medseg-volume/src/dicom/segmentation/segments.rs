@@ -126,7 +126,7 @@ pub(super) struct Numbered {
 
 /// The segment of an item; none without a number above 0.
 ///
-/// What a segment table cannot hold is made to fit: texts are cut, missing codes become the general ones.
+/// Texts that a segment table cannot hold are cut, and missing codes become the general ones.
 pub(super) fn from_item(item: &Object, charset: &Charset) -> Option<Numbered> {
     let number = item.short(tags::SEGMENT_NUMBER).filter(|number| *number > 0)?;
     let decoded = |tag: Tag| charset.decode(item.bytes(tag).unwrap_or_default());

@@ -1,8 +1,8 @@
 //! Choices of writing a segmentation.
 
-use crate::dicom::uid::is_uid;
+use crate::dicom::option_checks::{check_texts, check_uids};
 use crate::dicom::{ContentDate, DicomError};
-use crate::segments::{SegmentFault, text};
+use crate::segments::text;
 
 /// Forms of a segmentation that are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -118,25 +118,17 @@ impl WriteOptions {
 
     /// Checks what a file can hold.
     pub(super) fn check(&self) -> Result<(), DicomError> {
-        let bad = |option: &'static str, reason: &str| Err(DicomError::Option { option, reason: reason.into() });
-        for (option, uid) in [("the series' UID", &self.series_uid), ("the instance's UID", &self.instance_uid)] {
-            if uid.as_ref().is_some_and(|uid| !is_uid(uid)) {
-                return bad(option, "is no UID");
-            }
-        }
+        check_uids(self.series_uid.as_deref(), self.instance_uid.as_deref())?;
         let code = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == ' ' || c == '_';
         let label = &self.content_label;
         if label.trim().is_empty() || label.len() > text::SHORT || !label.chars().all(code) {
-            return bad("the content's label", "is not up to 16 capital letters, digits, spaces and underscores");
+            let reason = "is not up to 16 capital letters, digits, spaces and underscores".into();
+            return Err(DicomError::Option { option: "the content's label", reason });
         }
-        let texts = [
-            ("the series' description", &self.series_description),
-            ("the model's name", &self.model_name),
-            ("the algorithm's version", &self.algorithm_version),
-        ];
-        texts.into_iter().try_for_each(|(option, value)| {
-            let fault = |fault: SegmentFault| DicomError::Option { option, reason: format!("is refused: {fault}") };
-            text::check(option, value, text::LONG).map_err(fault)
-        })
+        check_texts([
+            ("the series' description", &self.series_description, text::LONG),
+            ("the model's name", &self.model_name, text::LONG),
+            ("the algorithm's version", &self.algorithm_version, text::LONG),
+        ])
     }
 }

@@ -1,9 +1,9 @@
 //! Choices of writing a structure set.
 
 use crate::contours::Holes;
-use crate::dicom::uid::is_uid;
+use crate::dicom::option_checks::{check_texts, check_uids};
 use crate::dicom::{ContentDate, DicomError};
-use crate::segments::{SegmentFault, text};
+use crate::segments::text;
 
 /// The texts, the UIDs and the form of a structure set to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,19 +105,11 @@ impl WriteOptions {
 
     /// Checks what a file can hold.
     pub(super) fn check(&self) -> Result<(), DicomError> {
-        for (option, uid) in [("the series' UID", &self.series_uid), ("the instance's UID", &self.instance_uid)] {
-            if uid.as_ref().is_some_and(|uid| !is_uid(uid)) {
-                return Err(DicomError::Option { option, reason: "is no UID".into() });
-            }
-        }
-        let texts = [
+        check_uids(self.series_uid.as_deref(), self.instance_uid.as_deref())?;
+        check_texts([
             ("the label", &self.label, text::SHORT),
             ("the series' description", &self.series_description, text::LONG),
             ("the model's name", &self.model_name, text::LONG),
-        ];
-        texts.into_iter().try_for_each(|(option, value, most)| {
-            let fault = |fault: SegmentFault| DicomError::Option { option, reason: format!("is refused: {fault}") };
-            text::check(option, value, most).map_err(fault)
-        })
+        ])
     }
 }
