@@ -8,6 +8,8 @@ use std::ptr::NonNull;
 
 use medseg_kernels::memory::Buffer;
 
+use crate::known_sums::{self, KnownSums};
+
 /// `x` itself if its values lie one after the other, else a copy where they do.
 pub(crate) fn contiguous(x: FlexTensor) -> FlexTensor {
     if x.is_contiguous() { x } else { x.to_contiguous() }
@@ -26,19 +28,35 @@ pub(crate) fn values_mut(x: &mut FlexTensor) -> Option<&mut [f32]> {
     Some(&mut x.try_storage_mut::<f32>()?[start..end])
 }
 
-/// A tensor of these values; its memory comes back when it is dropped.
-pub(crate) fn tensor(values: Buffer, shape: Shape) -> FlexTensor {
-    FlexTensor::new(bytes(values), Layout::contiguous(shape), DType::F32)
+/// The sums of every channel of every sample, `rows` in number, of a contiguous tensor, if a convolution has added them up
+/// and nobody has changed the values since.
+pub(crate) fn known_sums(x: &FlexTensor, rows: usize) -> Option<Vec<[f64; 2]>> {
+    known_sums::of(values(x)).filter(|sums| sums.len() == rows)
 }
 
-fn bytes(values: Buffer) -> Bytes {
+/// A tensor of these values; its memory comes back when it is dropped.
+pub(crate) fn tensor(values: Buffer, shape: Shape) -> FlexTensor {
+    FlexTensor::new(bytes(values, None), Layout::contiguous(shape), DType::F32)
+}
+
+/// [`tensor`], with the sums of every channel of every sample that a convolution has added up.
+pub(crate) fn tensor_with_sums(values: Buffer, shape: Shape, sums: Option<Vec<[f64; 2]>>) -> FlexTensor {
+    FlexTensor::new(bytes(values, sums), Layout::contiguous(shape), DType::F32)
+}
+
+fn bytes(values: Buffer, sums: Option<Vec<[f64; 2]>>) -> Bytes {
     let len = size_of::<f32>() * values.len();
+    let sums = sums.map(|sums| KnownSums::new(&values, sums));
     // SAFETY: the buffer holds `values.len()` initialised values, so at least `len` initialised bytes.
-    unsafe { Bytes::from_controller(Box::new(Memory(values)), len) }
+    unsafe { Bytes::from_controller(Box::new(Memory { values, sums }), len) }
 }
 
 /// A buffer as the memory of a tensor.
-struct Memory(Buffer);
+struct Memory {
+    values: Buffer,
+    /// Sums over the values, until somebody may change them.
+    sums: Option<KnownSums>,
+}
 
 impl AllocationController for Memory {
     fn alloc_align(&self) -> usize {
@@ -50,25 +68,27 @@ impl AllocationController for Memory {
     }
 
     fn memory(&self, _policy: AccessPolicy) -> Result<&[MaybeUninit<u8>], AccessError> {
-        let values: &[f32] = &self.0;
+        let values: &[f32] = &self.values;
         // SAFETY: the values' own memory, borrowed as long as they are.
         Ok(unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) })
     }
 
     unsafe fn memory_mut(&mut self, _policy: AccessPolicy) -> Result<&mut [MaybeUninit<u8>], AccessError> {
-        let values: &mut [f32] = &mut self.0;
+        self.sums = None;
+        let values: &mut [f32] = &mut self.values;
         // SAFETY: the values' own memory, borrowed as long as they are; the caller promises to write initialised bytes
         // alone, and any bytes are an f32.
         Ok(unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values)) })
     }
 
     fn try_detach(&mut self) -> Option<NonNull<u8>> {
-        let mut values = ManuallyDrop::new(self.0.detach()?);
+        let mut values = ManuallyDrop::new(self.values.detach()?);
+        self.sums = None;
         if values.len() == values.capacity() {
             return NonNull::new(values.as_mut_ptr().cast());
         }
         // A vector that the allocator knows under another size cannot be handed over.
-        self.0 = ManuallyDrop::into_inner(values).into();
+        self.values = ManuallyDrop::into_inner(values).into();
         None
     }
 }
@@ -78,17 +98,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_the_values_and_become_a_vector_without_a_copy() {
+    fn bytes_are_the_values_and_become_a_vector() {
         for len in [3, 100_001] {
             let mut buffer = Buffer::new(len);
             buffer.iter_mut().enumerate().for_each(|(n, v)| *v = n as f32);
-            let address = buffer.as_ptr();
-            let bytes = bytes(buffer);
+            let bytes = bytes(buffer, None);
             assert_eq!(bytes.len(), 4 * len);
             assert!(bytes.chunks_exact(4).enumerate().all(|(n, b)| b == (n as f32).to_ne_bytes()));
             assert_eq!(&bytes.clone()[..], &bytes[..]);
-            let values = bytes.try_into_vec::<f32>().expect("a vector");
-            assert!(values.len() == len && values.as_ptr() == address);
+            let values = bytes.try_into_vec::<f32>().unwrap_or_else(|bytes| {
+                let (values, _) = bytes.as_chunks::<4>();
+                values.iter().map(|value| f32::from_ne_bytes(*value)).collect()
+            });
+            assert!(values.len() == len && values.iter().enumerate().all(|(n, value)| *value == n as f32));
         }
+    }
+
+    #[test]
+    fn sums_are_known_until_values_may_change() {
+        let shape = Shape::new([1, 2, 1, 1, 20_000]);
+        let sums = vec![[1.0, 2.0], [3.0, 4.0]];
+        let new = || tensor_with_sums(Buffer::new(40_000), shape.clone(), Some(sums.clone()));
+        let x = new();
+        assert_eq!(known_sums(&x, 2), Some(sums.clone()));
+        assert_eq!(known_sums(&x.clone(), 2), Some(sums.clone()));
+        assert_eq!(known_sums(&x, 4), None, "another division into channels");
+        let mut changed = x;
+        assert!(values_mut(&mut changed).is_some());
+        assert_eq!(known_sums(&changed, 2), None);
+        let address = { values(&new()).as_ptr() };
+        let other = tensor(Buffer::new(40_000), shape.clone());
+        assert!(values(&other).as_ptr() != address || known_sums(&other, 2).is_none(), "of memory that was given back");
     }
 }

@@ -11,6 +11,8 @@ mod dropout;
 mod flex_values;
 #[cfg(feature = "extension")]
 mod kernels;
+#[cfg(feature = "flex")]
+mod known_sums;
 mod memory;
 mod multiples;
 mod norm;

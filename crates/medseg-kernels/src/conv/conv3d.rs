@@ -13,7 +13,7 @@ use crate::memory::Buffer;
 pub enum Algorithm {
     /// A product of a small matrix with every voxel: kernel 1×1×1, stride 1, no padding.
     Pointwise,
-    /// Winograd's F(2, 3) along depth and height: kernel 3×3×3 or, along height alone, 1×3×3; stride 1, a padding that the
+    /// Winograd's F(4, 3), of small maps F(2, 3), along depth and height: kernel 3×3×3 or, along height alone, 1×3×3; stride 1, a padding that the
     /// kernel reaches beyond. Gradients of a 1×3×3 kernel's weights are summed as by [`Im2col`](Self::Im2col).
     Winograd,
     /// A matrix product with copies of the receptive fields, a few rows at a time: any kernel, stride and padding.
@@ -110,7 +110,7 @@ impl Conv3d {
     pub fn algorithm(&self) -> Algorithm {
         let fastest = match self.kernel {
             [1, 1, 1] if self.stride == [1; 3] && self.padding == [0; 3] => Algorithm::Pointwise,
-            _ if self.tile().is_some() => Algorithm::Winograd,
+            _ if self.shares_products() => Algorithm::Winograd,
             _ => Algorithm::Im2col,
         };
         let algorithm = self.algorithm.unwrap_or(fastest);
@@ -118,10 +118,10 @@ impl Conv3d {
         algorithm
     }
 
-    /// The tile of Winograd's algorithm, where it suits kernel, stride and padding.
-    fn tile(&self) -> Option<Tile> {
+    /// True if Winograd's algorithm suits kernel, stride and padding.
+    fn shares_products(&self) -> bool {
         let reached = (0..3).all(|a| self.padding[a] < self.kernel[a]);
-        Tile::of(self.kernel).filter(|_| self.stride == [1; 3] && reached)
+        !Tile::all(self.kernel).is_empty() && self.stride == [1; 3] && reached
     }
 
     /// Output shape for an input of this shape: `(size + 2 padding - kernel) / stride + 1`, rounded down.
@@ -142,16 +142,20 @@ impl Conv3d {
         self.check_weight(weight);
         assert_eq!(x.channels(), self.in_channels, "input channels");
         check_sink(out, [x.batch(), self.out_channels], geometry.output);
+        // A single channel would leave half of every word empty.
+        let arithmetic = if self.in_channels > 1 { self.arithmetic } else { Arithmetic::F32 };
         let few = |tile: &Tile| self.in_channels <= tile.few_channels() && self.arithmetic == Arithmetic::F32;
-        let tile = self.tile().filter(|tile| self.algorithm.is_some() || !few(tile));
-        match (self.algorithm(), tile) {
+        let tile = match arithmetic {
+            Arithmetic::F32 => Tile::fastest(self.kernel, geometry.output),
+            // Larger tiles would lose more than the products' rounding does.
+            Arithmetic::Bf16 | Arithmetic::Bf16Tiles => Tile::all(self.kernel).first().copied(),
+        };
+        match (self.algorithm(), tile.filter(|tile| self.algorithm.is_some() || !few(tile))) {
             (Algorithm::Pointwise, _) => {
                 let weight = pointwise_weights(weight, self.out_channels, self.in_channels, Pass::Forward);
                 pointwise(self.isa, x, &weight, out);
             }
             (Algorithm::Winograd, Some(tile)) => {
-                // A single channel would leave half of every word empty.
-                let arithmetic = if self.in_channels > 1 { self.arithmetic } else { Arithmetic::F32 };
                 let weight = transformed(tile, weight, self.out_channels, self.in_channels, Pass::Forward, arithmetic);
                 winograd(self.isa, arithmetic, tile, x, &weight, self.padding, out);
             }
@@ -179,7 +183,7 @@ impl Conv3d {
     #[must_use]
     pub fn prepare_input_grad<'a>(&self, weight: &'a [f32], shape: [usize; 3]) -> InputGrad<'a> {
         self.check_weight(weight);
-        let prepared = match (self.algorithm(), self.tile()) {
+        let prepared = match (self.algorithm(), Tile::fastest(self.kernel, shape)) {
             (Algorithm::Pointwise, _) => {
                 Prepared::Pointwise(pointwise_weights(weight, self.out_channels, self.in_channels, Pass::InputGrad))
             }
@@ -203,9 +207,9 @@ impl Conv3d {
         assert_eq!(x.channels(), self.in_channels, "input channels");
         let voxels: usize = geometry.output.iter().product();
         assert_eq!(grad.len(), x.batch() * self.out_channels * voxels, "gradient values");
-        match (self.algorithm(), self.tile()) {
-            (Algorithm::Pointwise, _) => pointwise_weight_grad(self.isa, x, grad, self.out_channels),
-            (Algorithm::Winograd, Some(Tile::Deep)) => {
+        match self.algorithm() {
+            Algorithm::Pointwise => pointwise_weight_grad(self.isa, x, grad, self.out_channels),
+            Algorithm::Winograd if self.kernel == Tile::DEEP_TWO.kernel() => {
                 winograd_weight_grad(self.isa, x, grad, self.out_channels, self.padding)
             }
             _ => im2col_weight_grad(self.isa, &x.dense(), grad, &geometry, self.in_channels, self.out_channels),

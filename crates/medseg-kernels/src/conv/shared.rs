@@ -9,7 +9,8 @@ pub(crate) struct SharedSlice<'a> {
     slice: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: `part` is the only access, and its callers promise that no two tasks use the same values.
+// SAFETY: `part` and what is reached from `start` are the only accesses, by callers that promise that no two tasks use the
+// same values.
 unsafe impl Send for SharedSlice<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for SharedSlice<'_> {}
@@ -18,6 +19,16 @@ impl<'a> SharedSlice<'a> {
     /// Takes the slice for as long as the tasks run.
     pub fn new(slice: &'a mut [f32]) -> Self {
         Self { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
+    }
+
+    /// Where the values from `at` lie, of which there are `len` at least.
+    ///
+    /// # Panics
+    /// If they are not inside the slice.
+    pub fn start(&self, at: usize, len: usize) -> *mut f32 {
+        assert!(at <= self.len && len <= self.len - at, "outside the shared slice");
+        // SAFETY: inside the slice by the assertion.
+        unsafe { self.start.add(at) }
     }
 
     /// `len` values from `at`.
@@ -29,8 +40,7 @@ impl<'a> SharedSlice<'a> {
     /// If they are not inside the slice.
     #[allow(clippy::mut_from_ref, reason = "disjointness is the caller's promise")]
     pub unsafe fn part(&self, at: usize, len: usize) -> &mut [f32] {
-        assert!(at <= self.len && len <= self.len - at, "outside the shared slice");
-        // SAFETY: inside the slice by the assertion, exclusive by the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(self.start.add(at), len) }
+        // SAFETY: inside the slice, as `start` asserts, and exclusive by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.start(at, len), len) }
     }
 }

@@ -196,20 +196,6 @@ impl<'a> Channel<'a> {
         }
     }
 
-    /// Loads a row into the cache before it is needed.
-    pub fn prefetch(&self, z: usize, y: usize) {
-        #[cfg(target_arch = "x86_64")]
-        if !matches!(self.read, ChannelRead::Upsampled(_)) {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            for line in self.stored(z, y, 1).chunks(16) {
-                // SAFETY: a prefetch has no effect but on the cache, whatever the address; this one is valid.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-            }
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = (z, y);
-    }
-
     fn stored(&self, z: usize, y: usize, rows: usize) -> &'a [f32] {
         let [_, height, width] = self.shape;
         &self.values[(z * height + y) * width..][..rows * width]

@@ -4,6 +4,7 @@ mod lanes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
+mod prefetch;
 mod vectorised;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -15,6 +16,7 @@ pub(crate) use lanes::Lanes;
 #[cfg(target_arch = "aarch64")]
 pub(crate) use neon::Neon;
 pub(crate) use portable::Portable;
+pub(crate) use prefetch::{LINE, ahead_of};
 pub(crate) use vectorised::vectorised;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use vectorised::{Unit, unit};

@@ -1,7 +1,6 @@
 //! Large regions of memory, and the blocks that they are divided into.
 
 use std::collections::BTreeMap;
-use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 use super::large_pages;
@@ -30,10 +29,12 @@ struct Region {
     free: BTreeMap<usize, usize>,
 }
 
-/// A vector of values whose parts others write to.
-struct Memory {
+/// Values whose parts others write to, from the start of a cache line on: vectors that straddle lines cost twice.
+pub(super) struct Memory {
     start: NonNull<f32>,
     len: usize,
+    /// The first value of the vector that they lie in, and its length.
+    vector: (NonNull<f32>, usize),
 }
 
 /// A part of a region that one buffer has for itself.
@@ -55,31 +56,20 @@ unsafe impl Sync for Block {}
 
 impl Memory {
     fn new(len: usize) -> Self {
-        let mut values = vec![0.0; len];
+        let mut values = vec![0.0; len + STEP];
         large_pages::prefer(&mut values);
         let values = Box::leak(values.into_boxed_slice());
-        Self { start: NonNull::from(values).cast(), len }
-    }
-
-    /// The vector that it was made of.
-    fn into_vec(self) -> Vec<f32> {
-        // SAFETY: it is not dropped, so the vector is the only owner.
-        unsafe { ManuallyDrop::new(self).as_vec() }
-    }
-
-    /// # Safety
-    /// Only one such vector may be made.
-    unsafe fn as_vec(&self) -> Vec<f32> {
-        // SAFETY: `new` leaked a boxed slice of this start and length. Memory that is given up has no blocks but, at most, the
-        // one whose owner asks for this.
-        unsafe { Vec::from_raw_parts(self.start.as_ptr(), self.len, self.len) }
+        let vector = (NonNull::from(&mut *values).cast(), values.len());
+        let skipped = values.as_ptr().align_offset(STEP * size_of::<f32>()).min(STEP);
+        Self { start: NonNull::from(&mut values[skipped..]).cast(), len, vector }
     }
 }
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // SAFETY: what is dropped was not made a vector.
-        drop(unsafe { self.as_vec() });
+        let (start, len) = self.vector;
+        // SAFETY: `new` leaked a boxed slice of this start and length, and memory that is given up has no blocks.
+        drop(unsafe { Vec::from_raw_parts(start.as_ptr(), len, len) });
     }
 }
 
@@ -94,10 +84,6 @@ impl Region {
 
     fn is_free(&self) -> bool {
         self.free.get(&0) == Some(&self.len())
-    }
-
-    fn into_vec(self) -> Vec<f32> {
-        self.memory.into_vec()
     }
 
     /// Joins a block with its free neighbours.
@@ -124,7 +110,7 @@ impl Arena {
     /// grow beyond their limit; the caller then takes memory of its own and notes it.
     ///
     /// The second value is memory to be freed once the arena is unlocked.
-    pub fn take(&mut self, len: usize) -> (Option<Block>, Vec<Vec<f32>>) {
+    pub fn take(&mut self, len: usize) -> (Option<Block>, Vec<Memory>) {
         let len = len.next_multiple_of(STEP);
         self.used += len;
         self.peak = self.peak.max(self.used);
@@ -167,14 +153,6 @@ impl Arena {
         }
     }
 
-    /// The whole region of a block that takes all of it, out of the arena for good.
-    pub fn detach(&mut self, block: &Block) -> Option<Vec<f32>> {
-        let whole = self.regions.get(&block.region).is_some_and(|region| region.len() == block.len);
-        let region = if whole { self.regions.remove(&block.region) } else { None }?;
-        self.used -= block.len;
-        Some(region.into_vec())
-    }
-
     /// Notes memory outside of the arena that is in use.
     pub fn note(&mut self, len: usize) {
         self.used += len;
@@ -189,18 +167,18 @@ impl Arena {
     }
 
     /// The regions without a block, taken out; what is in use counts as the most there ever was.
-    pub fn release(&mut self) -> Vec<Vec<f32>> {
+    pub fn release(&mut self) -> Vec<Memory> {
         self.peak = self.used;
         let idle: Vec<u64> = self.regions.iter().filter(|(_, region)| region.is_free()).map(|(id, _)| *id).collect();
-        idle.into_iter().filter_map(|id| self.regions.remove(&id)).map(Region::into_vec).collect()
+        idle.into_iter().filter_map(|id| self.regions.remove(&id)).map(|region| region.memory).collect()
     }
 
     /// Takes out regions without a block, the oldest first, until `len` more values keep within the peak.
-    fn make_room(&mut self, len: usize) -> Vec<Vec<f32>> {
+    fn make_room(&mut self, len: usize) -> Vec<Memory> {
         let mut dropped = Vec::new();
         while self.total() + len > self.peak {
             let Some(id) = self.regions.iter().find(|(_, region)| region.is_free()).map(|(id, _)| *id) else { break };
-            dropped.extend(self.regions.remove(&id).map(Region::into_vec));
+            dropped.extend(self.regions.remove(&id).map(|region| region.memory));
         }
         dropped
     }
@@ -234,8 +212,16 @@ mod tests {
         assert!(arena.regions.values().all(Region::is_free));
         let again = arena.take(1008).0.unwrap();
         assert_eq!((again.start, arena.used, arena.peak), (large.start, 1008, 1008));
-        assert_eq!(arena.detach(&again).unwrap().len(), 1008);
-        assert_eq!((sizes(&arena).len(), arena.used), (0, 0));
+        arena.put(&again);
+        assert_eq!((arena.release().len(), arena.used), (1, 0));
+    }
+
+    #[test]
+    fn blocks_begin_with_a_cache_line() {
+        let mut arena = Arena::new();
+        for len in [1, 17, 1000, 3 << 20] {
+            assert!(arena.take(len).0.unwrap().start.addr().get().is_multiple_of(64));
+        }
     }
 
     #[test]
@@ -245,7 +231,6 @@ mod tests {
         blocks.iter().for_each(|block| arena.put(block));
         let (small, middle) = (arena.take(100).0.unwrap(), arena.take(200).0.unwrap());
         assert_eq!([small.start, middle.start], [blocks[1].start, blocks[2].start]);
-        assert!(arena.detach(&small).is_none(), "it has a part of its region only");
     }
 
     #[test]

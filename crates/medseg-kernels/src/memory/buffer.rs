@@ -57,7 +57,7 @@ impl Buffer {
         }
     }
 
-    /// Takes a vector of the values out, or nothing where their memory belongs to others too.
+    /// Takes the vector out that the buffer was made of, or nothing where its memory is used again.
     pub fn detach(&mut self) -> Option<Vec<f32>> {
         // Out of the buffer first: a block that is left in it would be given back twice.
         let values = match std::mem::replace(&mut self.memory, Memory::Small(Vec::new())) {
@@ -66,15 +66,9 @@ impl Buffer {
                 arena().forget(values.len());
                 values
             }
-            Memory::Shared(block) => {
-                let values = arena().detach(&block);
-                let Some(mut values) = values else {
-                    self.memory = Memory::Shared(block);
-                    return None;
-                };
-                values.truncate(self.len);
-                values.shrink_to_fit();
-                values
+            memory @ Memory::Shared(_) => {
+                self.memory = memory;
+                return None;
             }
         };
         self.len = 0;

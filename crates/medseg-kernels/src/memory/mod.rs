@@ -3,5 +3,6 @@
 mod arena;
 mod buffer;
 mod large_pages;
+pub(crate) mod stream;
 
 pub use buffer::{Buffer, release};

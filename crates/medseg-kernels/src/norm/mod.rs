@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+pub(crate) use rows::row_sums;
 pub use rows::{Affine, Moments};
 use rows::{Branch, GradMoments};
 pub use scale::scale_rows;
@@ -26,7 +27,8 @@ const PART: usize = 1 << 14;
 ///
 /// let norm = InstanceNorm3d::new(2).with_eps(0.0);
 /// let (x, mut y) = ([1.0, 3.0, 5.0, 5.5], [0.0; 4]);
-/// let moments = norm.forward(&x, &[Affine::IDENTITY], &mut y);
+/// let moments = norm.moments(&x);
+/// norm.forward(&x, &moments, &[Affine::IDENTITY], &mut y);
 /// assert_eq!(y, [-1.0, 1.0, -1.0, 1.0]);
 /// assert_eq!(moments[1].mean(), 5.25);
 /// ```
@@ -72,16 +74,23 @@ impl InstanceNorm3d {
         x.par_chunks(self.len).map(|row| rows.moments(row, self.eps)).collect()
     }
 
-    /// Writes the normalised `x` to `out`; returns the moments of its rows, which [`backward`](Self::backward) takes.
+    /// The moments of every row, from the sums of its values and of their squares that the convolution which wrote them
+    /// has added up: [`Sink::sums`](crate::conv::Sink::sums).
+    #[must_use]
+    pub fn moments_of_sums(&self, sums: &[[f64; 2]]) -> Vec<Moments> {
+        sums.iter().map(|sums| Moments::new(0.0, *sums, self.len, self.eps)).collect()
+    }
+
+    /// Writes the normalised `x` to `out`.
     ///
     /// # Panics
     /// If the lengths do not agree.
-    pub fn forward(&self, x: &[f32], affine: &[Affine], out: &mut [f32]) -> Vec<Moments> {
+    pub fn forward(&self, x: &[f32], moments: &[Moments], affine: &[Affine], out: &mut [f32]) {
         let rows = self.rows(x, affine);
-        assert_eq!(out.len(), x.len(), "output values");
-        let mut moments = Vec::with_capacity(rows.count);
-        let work = out.par_chunks_mut(self.len).zip(x.par_chunks(self.len)).enumerate().map(|(row, (out, x))| {
-            let (moments, affine) = (rows.moments(x, self.eps), affine[row % affine.len()]);
+        assert_eq!((out.len(), moments.len()), (x.len(), rows.count), "output values and moments");
+        let work = out.par_chunks_mut(self.len).zip(x.par_chunks(self.len)).zip(moments).enumerate();
+        work.for_each(|(row, ((out, x), &moments))| {
+            let affine = affine[row % affine.len()];
             rows.each_part_mut(out, |out, start| {
                 let x = &x[start..start + out.len()];
                 match self.slope {
@@ -89,20 +98,18 @@ impl InstanceNorm3d {
                     None => rows::apply::<false>(x, out, moments, affine, 0.0),
                 }
             });
-            moments
         });
-        work.collect_into_vec(&mut moments);
-        moments
     }
 
     /// Replaces `x` by its normalised values.
     ///
     /// # Panics
     /// If the lengths do not agree.
-    pub fn forward_in_place(&self, x: &mut [f32], affine: &[Affine]) {
+    pub fn forward_in_place(&self, x: &mut [f32], moments: &[Moments], affine: &[Affine]) {
         let rows = self.rows(x, affine);
-        x.par_chunks_mut(self.len).enumerate().for_each(|(row, x)| {
-            let (moments, affine) = (rows.moments(x, self.eps), affine[row % affine.len()]);
+        assert_eq!(moments.len(), rows.count, "moments");
+        x.par_chunks_mut(self.len).zip(moments).enumerate().for_each(|(row, (x, &moments))| {
+            let affine = affine[row % affine.len()];
             rows.each_part_mut(x, |x, _| match self.slope {
                 Some(slope) => rows::apply_in_place::<true>(x, moments, affine, slope),
                 None => rows::apply_in_place::<false>(x, moments, affine, 0.0),
@@ -129,39 +136,32 @@ impl InstanceNorm3d {
         .collect()
     }
 
-    /// Writes `relu(norm(a) + norm(b))` to `out`, the end of a residual block; returns the moments of the rows of both.
-    /// Each `affine` holds that of `a` and that of `b`.
+    /// Writes `relu(norm(a) + norm(b))` to `out`, the end of a residual block. Each `affine` holds that of `a` and that of
+    /// `b`.
     ///
     /// # Panics
     /// If the lengths do not agree.
-    pub fn add_relu(&self, a: &[f32], b: &[f32], affine: &[[Affine; 2]], out: &mut [f32]) -> Vec<[Moments; 2]> {
-        let rows = self.rows(a, affine);
-        assert_eq!((b.len(), out.len()), (a.len(), a.len()), "values of the second branch and of the output");
-        let mut moments = Vec::with_capacity(rows.count);
-        out.par_chunks_mut(self.len)
-            .zip(a.par_chunks(self.len).zip(b.par_chunks(self.len)))
-            .enumerate()
-            .map(|(row, (out, (a, b)))| {
-                let branches = rows.branches([a, b], affine[row % affine.len()], self.eps);
-                rows.each_part_mut(out, |out, start| {
-                    let part = start..start + out.len();
-                    rows::add_relu(&a[part.clone()], &b[part], out, branches, self.slope.unwrap_or(0.0));
-                });
-                branches.map(|of| of.moments)
-            })
-            .collect_into_vec(&mut moments);
-        moments
+    pub fn add_relu(&self, [a, b]: [&[f32]; 2], moments: [&[Moments]; 2], affine: &[[Affine; 2]], out: &mut [f32]) {
+        let rows = self.branches(a, b, moments, affine);
+        assert_eq!(out.len(), a.len(), "output values");
+        let branches = out.par_chunks_mut(self.len).zip(a.par_chunks(self.len).zip(b.par_chunks(self.len)));
+        branches.enumerate().for_each(|(row, (out, (a, b)))| {
+            let branches = branches_of(row, moments, affine);
+            rows.each_part_mut(out, |out, start| {
+                let part = start..start + out.len();
+                rows::add_relu(&a[part.clone()], &b[part], out, branches, self.slope.unwrap_or(0.0));
+            });
+        });
     }
 
     /// [`add_relu`](Self::add_relu), written over `a`.
     ///
     /// # Panics
     /// If the lengths do not agree.
-    pub fn add_relu_in_place(&self, a: &mut [f32], b: &[f32], affine: &[[Affine; 2]]) {
-        let rows = self.rows(a, affine);
-        assert_eq!(b.len(), a.len(), "values of the second branch");
+    pub fn add_relu_in_place(&self, a: &mut [f32], b: &[f32], moments: [&[Moments]; 2], affine: &[[Affine; 2]]) {
+        let rows = self.branches(a, b, moments, affine);
         a.par_chunks_mut(self.len).zip(b.par_chunks(self.len)).enumerate().for_each(|(row, (a, b))| {
-            let branches = rows.branches([a, b], affine[row % affine.len()], self.eps);
+            let branches = branches_of(row, moments, affine);
             rows.each_part_mut(a, |a, start| {
                 let b = &b[start..start + a.len()];
                 rows::add_relu_in_place(a, b, branches, self.slope.unwrap_or(0.0));
@@ -182,23 +182,25 @@ impl InstanceNorm3d {
         moments: [&[Moments]; 2],
         affine: &[[Affine; 2]],
     ) -> Vec<[f64; 3]> {
-        let rows = self.rows(a, affine);
-        assert_eq!(
-            [b.len(), grad.len(), grad_b.len()],
-            [a.len(); 3],
-            "values of the second branch and of the gradients"
-        );
-        assert_eq!(moments.map(<[_]>::len), [rows.count; 2], "moments");
+        let rows = self.branches(a, b, moments, affine);
+        assert_eq!([grad.len(), grad_b.len()], [a.len(); 2], "gradient values");
         grad.par_chunks_mut(self.len)
             .zip(grad_b.par_chunks_mut(self.len))
             .zip(a.par_chunks(self.len).zip(b.par_chunks(self.len)))
             .enumerate()
             .map(|(row, ((grad, grad_b), (a, b)))| {
-                let affine = affine[row % affine.len()];
-                let branch = |of: usize| Branch { moments: moments[of][row], affine: affine[of] };
-                rows.backward_branches([a, b], grad, grad_b, [branch(0), branch(1)], self.slope.unwrap_or(0.0))
+                let branches = branches_of(row, moments, affine);
+                rows.backward_branches([a, b], grad, grad_b, branches, self.slope.unwrap_or(0.0))
             })
             .collect()
+    }
+
+    /// The rows of two branches.
+    fn branches(&self, a: &[f32], b: &[f32], moments: [&[Moments]; 2], affine: &[[Affine; 2]]) -> Rows {
+        let rows = self.rows(a, affine);
+        assert_eq!(b.len(), a.len(), "values of the second branch");
+        assert_eq!(moments.map(<[_]>::len), [rows.count; 2], "moments");
+        rows
     }
 
     /// The rows of `x`.
@@ -208,6 +210,12 @@ impl InstanceNorm3d {
         assert!(!affine.is_empty() && count.is_multiple_of(affine.len()), "{} affines for {count} rows", affine.len());
         Rows { count, len: self.len, split: self.len > PART && count < 2 * rayon::current_num_threads() }
     }
+}
+
+/// Both branches of a row.
+fn branches_of(row: usize, moments: [&[Moments]; 2], affine: &[[Affine; 2]]) -> [Branch; 2] {
+    let affine = affine[row % affine.len()];
+    std::array::from_fn(|of| Branch { moments: moments[of][row], affine: affine[of] })
 }
 
 /// A tensor seen as one row a channel of a sample.
@@ -246,12 +254,6 @@ impl Rows {
     fn moments(self, row: &[f32], eps: f64) -> Moments {
         let origin = row[0];
         Moments::new(origin, self.sum(|part| rows::sums(&row[part], origin)), self.len, eps)
-    }
-
-    /// Both branches of a row.
-    fn branches(self, rows: [&[f32]; 2], [affine_a, affine_b]: [Affine; 2], eps: f64) -> [Branch; 2] {
-        let [a, b] = rows.map(|row| self.moments(row, eps));
-        [Branch { moments: a, affine: affine_a }, Branch { moments: b, affine: affine_b }]
     }
 
     /// Replaces the gradient of a row; returns the sums for the gradients of bias and weight.

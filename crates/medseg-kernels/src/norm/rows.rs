@@ -1,9 +1,9 @@
 //! The loops of instance norm over one channel of one sample, or a part of it.
 
-use crate::isa::vectorised;
+use crate::isa::{LINE, ahead_of, vectorised};
 
 /// Values one step of a sum takes: enough partial sums to fill the vector units.
-const LANES: usize = 16;
+const LANES: usize = LINE;
 
 /// Mean and standard deviation of a row: it is normalised as `((x - shift) - rest) * scale`.
 ///
@@ -114,24 +114,29 @@ fn fold(lanes: [f64; LANES]) -> f64 {
     lanes[0]
 }
 
+/// Sums of the values and of their squares over a row of voxels.
+pub(crate) fn row_sums(row: &[f32]) -> [f64; 2] {
+    sums(row, 0.0)
+}
+
 vectorised! {
     /// Sums of `x - origin` and of its square.
     pub(crate) fn sums(x: &[f32], origin: f32) -> [f64; 2] {
         let origin = f64::from(origin);
         let (mut sum, mut squares) = ([0.0; LANES], [0.0; LANES]);
-        let mut add = |lane: usize, x: f32| {
-            let difference = f64::from(x) - origin;
-            sum[lane] += difference;
-            squares[lane] += difference * difference;
-        };
         let (chunks, tail) = x.as_chunks::<LANES>();
         for chunk in chunks {
-            for (lane, &x) in chunk.iter().enumerate() {
-                add(lane, x);
+            ahead_of(chunk);
+            let differences: [f64; LANES] = std::array::from_fn(|lane| f64::from(chunk[lane]) - origin);
+            for lane in 0..LANES {
+                sum[lane] += differences[lane];
+                squares[lane] += differences[lane] * differences[lane];
             }
         }
         for (lane, &x) in tail.iter().enumerate() {
-            add(lane, x);
+            let difference = f64::from(x) - origin;
+            sum[lane] += difference;
+            squares[lane] += difference * difference;
         }
         [fold(sum), fold(squares)]
     }
@@ -145,19 +150,31 @@ vectorised! {
         slope: f32,
     ) {
         let scale = moments.scale * affine.weight;
-        for (out, &x) in out.iter_mut().zip(x) {
+        let apply = |out: &mut f32, x: f32| {
             let y = moments.centred(x) * scale + affine.bias;
             *out = if RELU { relu(y, slope) } else { y };
+        };
+        let ((x, x_tail), (out, out_tail)) = (x.as_chunks::<LINE>(), out.as_chunks_mut::<LINE>());
+        for (out, x) in out.iter_mut().zip(x) {
+            ahead_of(x);
+            out.iter_mut().zip(x).for_each(|(out, &x)| apply(out, x));
         }
+        out_tail.iter_mut().zip(x_tail).for_each(|(out, &x)| apply(out, x));
     }
 
     /// [`apply`] in place.
     pub(crate) fn apply_in_place<const RELU: bool>(x: &mut [f32], moments: Moments, affine: Affine, slope: f32) {
         let scale = moments.scale * affine.weight;
-        for x in x {
+        let apply = |x: &mut f32| {
             let y = moments.centred(*x) * scale + affine.bias;
             *x = if RELU { relu(y, slope) } else { y };
+        };
+        let (lines, tail) = x.as_chunks_mut::<LINE>();
+        for line in lines {
+            ahead_of(line);
+            line.iter_mut().for_each(apply);
         }
+        tail.iter_mut().for_each(apply);
     }
 
     /// Sums of the gradient behind the ReLU (if `RELU`) and of its product with the normalised channel.
@@ -178,6 +195,8 @@ vectorised! {
         };
         let ((xs, x_tail), (grads, grad_tail)) = (x.as_chunks::<LANES>(), grad.as_chunks::<LANES>());
         for (x, grad) in xs.iter().zip(grads) {
+            ahead_of(x);
+            ahead_of(grad);
             for lane in 0..LANES {
                 add(lane, x[lane], grad[lane]);
             }
@@ -198,25 +217,43 @@ vectorised! {
         means: GradMoments,
     ) {
         let scale = moments.scale * affine.weight;
-        for (grad, &x) in grad.iter_mut().zip(x) {
+        let apply = |grad: &mut f32, x: f32| {
             let centred = moments.centred(x);
             let through = if RELU { relu_grad(centred * scale + affine.bias, *grad, slope) } else { *grad };
             *grad = (through - means.grad - centred * moments.scale * means.grad_xhat) * scale;
+        };
+        let ((x, x_tail), (grad, grad_tail)) = (x.as_chunks::<LINE>(), grad.as_chunks_mut::<LINE>());
+        for (grad, x) in grad.iter_mut().zip(x) {
+            ahead_of(x);
+            ahead_of(grad);
+            grad.iter_mut().zip(x).for_each(|(grad, &x)| apply(grad, x));
         }
+        grad_tail.iter_mut().zip(x_tail).for_each(|(grad, &x)| apply(grad, x));
     }
 
     /// ReLU of the sum of two normalised channels.
     pub(crate) fn add_relu(a: &[f32], b: &[f32], out: &mut [f32], branches: [Branch; 2], slope: f32) {
-        for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
-            *out = relu(branches[0].of(a)[1] + branches[1].of(b)[1], slope);
+        let add = |out: &mut f32, a: f32, b: f32| *out = relu(branches[0].of(a)[1] + branches[1].of(b)[1], slope);
+        let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<LINE>(), b.as_chunks::<LINE>());
+        let (out, out_tail) = out.as_chunks_mut::<LINE>();
+        for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
+            ahead_of(a);
+            ahead_of(b);
+            out.iter_mut().zip(a).zip(b).for_each(|((out, &a), &b)| add(out, a, b));
         }
+        out_tail.iter_mut().zip(a_tail).zip(b_tail).for_each(|((out, &a), &b)| add(out, a, b));
     }
 
     /// [`add_relu`], written over `a`.
     pub(crate) fn add_relu_in_place(a: &mut [f32], b: &[f32], branches: [Branch; 2], slope: f32) {
-        for (a, &b) in a.iter_mut().zip(b) {
-            *a = relu(branches[0].of(*a)[1] + branches[1].of(b)[1], slope);
+        let add = |a: &mut f32, b: f32| *a = relu(branches[0].of(*a)[1] + branches[1].of(b)[1], slope);
+        let ((a, a_tail), (b, b_tail)) = (a.as_chunks_mut::<LINE>(), b.as_chunks::<LINE>());
+        for (a, b) in a.iter_mut().zip(b) {
+            ahead_of(a);
+            ahead_of(b);
+            a.iter_mut().zip(b).for_each(|(a, &b)| add(a, b));
         }
+        a_tail.iter_mut().zip(b_tail).for_each(|(a, &b)| add(a, b));
     }
 
     /// Sums of the gradient behind the ReLU and of its products with both normalised channels.
@@ -238,6 +275,9 @@ vectorised! {
         let ((xs, a_tail), (ys, b_tail)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
         let (grads, grad_tail) = grad.as_chunks::<LANES>();
         for ((a, b), grad) in xs.iter().zip(ys).zip(grads) {
+            ahead_of(a);
+            ahead_of(b);
+            ahead_of(grad);
             for lane in 0..LANES {
                 add(lane, a[lane], b[lane], grad[lane]);
             }
@@ -259,11 +299,25 @@ vectorised! {
         means: [GradMoments; 2],
     ) {
         let scales = branches.map(|of| of.moments.scale * of.affine.weight);
-        for (((grad, grad_b), &a), &b) in grad.iter_mut().zip(grad_b).zip(a).zip(b) {
+        let apply = |grad: &mut f32, grad_b: &mut f32, a: f32, b: f32| {
             let ([a, of_a], [b, of_b]) = (branches[0].of(a), branches[1].of(b));
             let through = relu_grad(of_a + of_b, *grad, slope);
             *grad = (through - means[0].grad - a * means[0].grad_xhat) * scales[0];
             *grad_b = (through - means[1].grad - b * means[1].grad_xhat) * scales[1];
+        };
+        let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<LINE>(), b.as_chunks::<LINE>());
+        let (grads, grad_tail) = grad.as_chunks_mut::<LINE>();
+        let (grads_b, grad_b_tail) = grad_b.as_chunks_mut::<LINE>();
+        for (((grad, grad_b), a), b) in grads.iter_mut().zip(grads_b).zip(a).zip(b) {
+            ahead_of(a);
+            ahead_of(b);
+            ahead_of(grad);
+            for lane in 0..LINE {
+                apply(&mut grad[lane], &mut grad_b[lane], a[lane], b[lane]);
+            }
+        }
+        for (((grad, grad_b), &a), &b) in grad_tail.iter_mut().zip(grad_b_tail).zip(a_tail).zip(b_tail) {
+            apply(grad, grad_b, a, b);
         }
     }
 }

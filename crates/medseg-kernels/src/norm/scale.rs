@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::conv::Scale;
-use crate::isa::vectorised;
+use crate::isa::{LINE, ahead_of, vectorised};
 
 /// Voxels that one task changes.
 const PART: usize = 1 << 16;
@@ -40,9 +40,15 @@ pub fn scale_rows(x: &mut [f32], rows: &[Scale]) {
 
 vectorised! {
     fn apply(x: &mut [f32], scale: Scale) {
-        for x in x {
+        let apply = |x: &mut f32| {
             let y = ((*x - scale.shift) - scale.rest) * scale.scale + scale.bias;
             *x = if y > 0.0 { y } else { y * scale.slope };
+        };
+        let (lines, tail) = x.as_chunks_mut::<LINE>();
+        for line in lines {
+            ahead_of(line);
+            line.iter_mut().for_each(apply);
         }
+        tail.iter_mut().for_each(apply);
     }
 }

@@ -5,7 +5,7 @@
 //! that voxel within its window is wanted too.
 
 use super::MaxPool3d;
-use crate::isa::vectorised;
+use crate::isa::{LINE, ahead_of, vectorised};
 
 /// Pools the planes of one channel, remembering those of the last window.
 pub(crate) struct PlanePool<'a, const NUMBERED: bool> {
@@ -125,6 +125,7 @@ vectorised! {
     /// Pools one row along the width.
     fn row_maxima<const NUMBERED: bool>(row: &[f32], best: &mut [f32], at: &mut [u8], window: MaxPool3d) {
         let MaxPool3d { kernel, stride, padding } = window;
+        row.as_chunks::<LINE>().0.iter().for_each(ahead_of);
         // Windows wholly inside the row; those before and after reach into the padding.
         let end = if row.len() + padding >= kernel { (row.len() + padding - kernel) / stride + 1 } else { 0 };
         let end = end.min(best.len());

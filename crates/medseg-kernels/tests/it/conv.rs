@@ -102,3 +102,53 @@ fn bf16_products_are_exact_on_small_numbers_where_there_are_any() {
     };
     assert!(run(bf16) == run(Arithmetic::F32));
 }
+
+#[test]
+fn large_maps_round_little() {
+    // Numbers that no sum of f32 has exactly, in maps that tiles of four rows suit.
+    let (shape, channels) = ([21, 22, 35], [12, 9]);
+    let (voxels, taps) = (21 * 22 * 35, 27);
+    let fractions =
+        |count, seed| -> Vec<f32> { numbers(count, seed).iter().map(|n| (n * 0.37 + 0.11).sin()).collect() };
+    let (x, weight) = (fractions(channels[0] * voxels, 1), fractions(channels[1] * channels[0] * taps, 2));
+    let conv = Conv3d::new(channels[0], channels[1], [3; 3]).with_padding([1; 3]);
+    let run = |conv: Conv3d| {
+        let mut y = vec![0.0; channels[1] * voxels];
+        conv.forward(&Source::new(&x, 1, channels[0], shape), &weight, &Sink::new(&mut y, 1, channels[1], voxels));
+        y
+    };
+    let (got, direct) = (run(conv), run(conv.with_algorithm(Algorithm::Im2col)));
+    assert!(got != direct, "Winograd's algorithm is not used");
+    let largest = direct.iter().fold(0.0f32, |largest, y| largest.max(y.abs()));
+    let worst = got.iter().zip(&direct).map(|(got, want)| (got - want).abs()).fold(0.0, f32::max);
+    assert!(worst < 2e-6 * largest, "{worst} of {largest}");
+}
+
+#[test]
+fn sums_of_the_output_are_those_of_its_values() {
+    let (shape, voxels) = ([18, 20, 33], 18 * 20 * 33);
+    let (x, parts) = (numbers(2 * 9 * voxels, 1), [3, 8]);
+    for kernel in [[3; 3], [1, 3, 3], [1; 3]] {
+        let weight = numbers(11 * 9 * kernel.iter().product::<usize>(), 2);
+        let conv = Conv3d::new(9, 11, kernel).with_padding(kernel.map(|size| size / 2));
+        let mut outs = parts.map(|channels| vec![0.0; 2 * channels * voxels]);
+        let [first, second] = &mut outs;
+        let sink = Sink::from_parts(2, voxels, [(first, 3), (second, 8)]).with_sums(33);
+        assert_eq!(sink.sums(), None, "nothing is written");
+        conv.forward(&Source::new(&x, 2, 9, shape), &weight, &sink);
+        let sums = sink.sums().expect("whole rows");
+        assert_eq!(sums.len(), 22);
+        for (n, [sum, squares]) in sums.into_iter().enumerate() {
+            let (sample, channel) = (n / 11, n % 11);
+            let of_part = |values: &[f32], at: usize| values[at * voxels..][..voxels].to_vec();
+            let values = if channel < 3 {
+                of_part(&outs[0], sample * 3 + channel)
+            } else {
+                of_part(&outs[1], sample * 8 + channel - 3)
+            };
+            let direct: f64 = values.iter().map(|y| f64::from(*y)).sum();
+            let direct_squares: f64 = values.iter().map(|y| f64::from(*y).powi(2)).sum();
+            assert!((sum - direct).abs() < 1e-6 && (squares - direct_squares).abs() < 1e-9 * direct_squares, "{n}");
+        }
+    }
+}

@@ -47,7 +47,7 @@ fn an_algorithm_for_another_kernel() {
 #[test]
 #[should_panic(expected = "2 affines for 3 rows")]
 fn affines_that_fit_no_channel() {
-    InstanceNorm3d::new(4).forward_in_place(&mut [0.0; 12], &[Affine::IDENTITY; 2]);
+    InstanceNorm3d::new(4).forward_in_place(&mut [0.0; 12], &[], &[Affine::IDENTITY; 2]);
 }
 
 #[test]

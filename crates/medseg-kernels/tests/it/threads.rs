@@ -16,7 +16,8 @@ fn results_are_the_same_bits_for_any_number_of_threads() {
         conv.forward(&source, &weight, &Sink::new(&mut y, 1, 5, voxels));
         conv.input_grad(&y, &weight, shape, &Sink::new(&mut x_grad, 1, 3, voxels));
         let (norm, mut out, mut grad) = (InstanceNorm3d::new(voxels), vec![0.0; y.len()], y.clone());
-        let moments = norm.forward(&y, &[Affine::IDENTITY], &mut out);
+        let moments = norm.moments(&y);
+        norm.forward(&y, &moments, &[Affine::IDENTITY], &mut out);
         let sums = norm.backward(&y, &mut grad, &moments, &[Affine::IDENTITY]);
         (conv.weight_grad(&source, &y), x_grad, out, grad, sums, y)
     };

@@ -12,7 +12,7 @@ use medseg_kernels::norm::{Moments, scale_rows};
 use super::{ChannelMap, Mapped};
 use crate::ConvOptions;
 use crate::conv::flex::convolve;
-use crate::flex_values::{contiguous, tensor, values, values_mut};
+use crate::flex_values::{contiguous, known_sums, tensor, values, values_mut};
 use crate::norm::flex::statistics;
 
 /// The change with which a tensor is read.
@@ -73,9 +73,9 @@ impl ChannelMapBackend for Flex {
 
     fn stretch_moments(x: FloatTensor<Self>, stretches: Stretches) -> FloatTensor<Self> {
         let x = contiguous(x);
-        let values = values(&x);
-        let norm = InstanceNorm3d::new(values.len() / stretches.rows).with_eps(stretches.eps);
-        statistics(&norm.moments(values))
+        let norm = InstanceNorm3d::new(values(&x).len() / stretches.rows).with_eps(stretches.eps);
+        let sums = known_sums(&x, stretches.rows);
+        statistics(&sums.map_or_else(|| norm.moments(values(&x)), |sums| norm.moments_of_sums(&sums)))
     }
 
     fn conv3d_mapped(x: FloatTensor<Self>, weight: FloatTensor<Self>, conv: MappedConv) -> FloatTensor<Self> {

@@ -10,7 +10,7 @@ use medseg_kernels::{Arithmetic, Conv3d, upsample_trilinear2x_grad};
 
 use super::extension::{ConvBackend, ConvGradBackend};
 use super::{ConvOptions, Precision};
-use crate::flex_values::{contiguous, tensor, values};
+use crate::flex_values::{contiguous, tensor, tensor_with_sums, values};
 use crate::norm::extension::{NormParams, NormSaved};
 use crate::norm::flex::{affine_rows, moments, restored, statistics};
 
@@ -200,8 +200,11 @@ pub(crate) fn convolve(x: &Source<'_>, weight: FlexTensor, options: ConvOptions)
 pub(super) fn forward(conv: &Conv3d, x: &Source<'_>, weight: &FlexTensor) -> FlexTensor {
     let ([d, h, w], out_channels) = (conv.output_shape(x.shape()), weight.layout().shape()[0]);
     let mut out = Buffer::new(x.batch() * out_channels * d * h * w);
-    conv.forward(x, values(weight), &Sink::new(&mut out, x.batch(), out_channels, d * h * w));
-    tensor(out, Shape::new([x.batch(), out_channels, d, h, w]))
+    let sink = Sink::new(&mut out, x.batch(), out_channels, d * h * w).with_sums(w);
+    conv.forward(x, values(weight), &sink);
+    let sums = sink.sums();
+    drop(sink);
+    tensor_with_sums(out, Shape::new([x.batch(), out_channels, d, h, w]), sums)
 }
 
 /// The gradient of the weights.

@@ -9,7 +9,7 @@ use medseg_kernels::memory::Buffer;
 use medseg_kernels::norm::{Affine, Moments};
 
 use super::extension::{BranchSaved, NormBackend, NormGradBackend, NormParams, NormSaved};
-use crate::flex_values::{contiguous, tensor, values, values_mut};
+use crate::flex_values::{contiguous, known_sums, tensor, values, values_mut};
 
 impl NormBackend for Flex {
     fn instance_norm(
@@ -21,11 +21,12 @@ impl NormBackend for Flex {
     ) -> FloatTensor<Self> {
         let mut x = contiguous(x);
         let (norm, affines) = (norm(&x, params), affine_rows(weight, bias, factors));
+        let moments = moments(&x, params.eps);
         if let Some(values) = values_mut(&mut x) {
-            norm.forward_in_place(values, &affines);
+            norm.forward_in_place(values, &moments, &affines);
             return x;
         }
-        normalised(&x, &affines, params).0
+        normalised(&x, &moments, &affines, params)
     }
 
     fn norm_add_relu(
@@ -39,17 +40,21 @@ impl NormBackend for Flex {
     ) -> FloatTensor<Self> {
         let (mut a, mut b) = (contiguous(a), contiguous(b));
         let norm = norm(&a, params);
+        // Before the values may be overwritten, which makes their sums unknown.
+        let mut of_branches = [&a, &b].map(|x| moments(x, params.eps));
         let mut affines = branch_affines([weight_a, bias_a, weight_b, bias_b]);
         // A sum has no order: the result takes the place of either branch.
         if values_mut(&mut a).is_none() {
             std::mem::swap(&mut a, &mut b);
+            of_branches.reverse();
             affines.iter_mut().for_each(|of| of.reverse());
         }
+        let moments = of_branches.each_ref().map(Vec::as_slice);
         if let Some(into) = values_mut(&mut a) {
-            norm.add_relu_in_place(into, values(&b), &affines);
+            norm.add_relu_in_place(into, values(&b), moments, &affines);
             return a;
         }
-        added(&a, &b, &affines, params).0
+        added([&a, &b], moments, &affines, params)
     }
 }
 
@@ -61,8 +66,9 @@ impl NormGradBackend for Flex {
         factors: FloatTensor<Self>,
         params: NormParams,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let (out, moments) = normalised(&contiguous(x), &affine_rows(weight, bias, factors), params);
-        (out, statistics(&moments))
+        let x = contiguous(x);
+        let moments = moments(&x, params.eps);
+        (normalised(&x, &moments, &affine_rows(weight, bias, factors), params), statistics(&moments))
     }
 
     fn instance_norm_grad(
@@ -92,9 +98,11 @@ impl NormGradBackend for Flex {
         params: NormParams,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let affines = branch_affines([weight_a, bias_a, weight_b, bias_b]);
-        let (out, moments) = added(&contiguous(a), &contiguous(b), &affines, params);
-        let of = |branch: usize| statistics(&moments.iter().map(|of| of[branch]).collect::<Vec<_>>());
-        (out, of(0), of(1))
+        let branches = [contiguous(a), contiguous(b)];
+        let moments = branches.each_ref().map(|x| moments(x, params.eps));
+        let out = added(branches.each_ref(), moments.each_ref().map(Vec::as_slice), &affines, params);
+        let [a, b] = moments.map(|moments| statistics(&moments));
+        (out, a, b)
     }
 
     fn norm_add_relu_grad(
@@ -130,29 +138,30 @@ fn norm(x: &FlexTensor, params: NormParams) -> InstanceNorm3d {
     params.slope.map_or(norm, |slope| norm.with_relu(slope))
 }
 
-/// Normalised `x` in a new tensor, and the moments of its rows.
-fn normalised(x: &FlexTensor, affines: &[Affine], params: NormParams) -> (FlexTensor, Vec<Moments>) {
+/// Normalised `x` in a new tensor.
+fn normalised(x: &FlexTensor, moments: &[Moments], affines: &[Affine], params: NormParams) -> FlexTensor {
     let mut out = Buffer::new(values(x).len());
-    let moments = norm(x, params).forward(values(x), affines, &mut out);
-    (tensor(out, x.layout().shape().clone()), moments)
+    norm(x, params).forward(values(x), moments, affines, &mut out);
+    tensor(out, x.layout().shape().clone())
 }
 
-/// ReLU of the sum of normalised `a` and `b` in a new tensor, and the moments of their rows; `affines` has both branches'
-/// for each channel.
+/// ReLU of the sum of two normalised tensors in a new one; `affines` has both branches' for each channel.
 fn added(
-    a: &FlexTensor,
-    b: &FlexTensor,
+    branches: [&FlexTensor; 2],
+    moments: [&[Moments]; 2],
     affines: &[[Affine; 2]],
     params: NormParams,
-) -> (FlexTensor, Vec<[Moments; 2]>) {
-    let mut out = Buffer::new(values(a).len());
-    let moments = norm(a, params).add_relu(values(a), values(b), affines, &mut out);
-    (tensor(out, a.layout().shape().clone()), moments)
+) -> FlexTensor {
+    let mut out = Buffer::new(values(branches[0]).len());
+    norm(branches[0], params).add_relu(branches.map(values), moments, affines, &mut out);
+    tensor(out, branches[0].layout().shape().clone())
 }
 
 /// The moments of every channel of a contiguous tensor.
 pub(crate) fn moments(x: &FlexTensor, eps: f64) -> Vec<Moments> {
-    norm(x, NormParams { eps, slope: None }).moments(values(x))
+    let [batch, channels, ..] = x.layout().shape().dims::<5>();
+    let norm = norm(x, NormParams { eps, slope: None });
+    known_sums(x, batch * channels).map_or_else(|| norm.moments(values(x)), |sums| norm.moments_of_sums(&sums))
 }
 
 /// The sums of every channel over the samples.

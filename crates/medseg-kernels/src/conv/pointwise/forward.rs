@@ -35,15 +35,20 @@ pub(crate) fn pointwise(isa: Isa, x: &Source<'_>, weights: &[f32], out: &Sink<'_
     let out_channels = out.channels();
     let of_block = x.channels() * BLOCK;
     assert_eq!(weights.len(), out_channels.div_ceil(BLOCK) * of_block, "packed weights");
-    Tile::all(x.batch(), x.shape()).par_iter().for_each_init(Vec::new, |scratch, tile| {
+    Tile::all(x.batch(), x.shape()).par_iter().for_each_init(Default::default, |(scratch, sums), tile| {
+        let sums: &mut Vec<f32> = sums;
         let channels = tile.channels(x, scratch);
         let (count, first) = tile.voxels(x.shape());
+        sums.resize(BLOCK * count, 0.0);
         for (block, weights) in weights.chunks_exact(of_block).enumerate() {
             let lanes = BLOCK.min(out_channels - block * BLOCK);
-            // SAFETY: tiles differ in sample, plane or rows, so no other task writes these voxels.
-            let mut outs: Vec<&mut [f32]> =
-                (0..lanes).map(|lane| unsafe { out.part(tile.sample, block * BLOCK + lane, first, count) }).collect();
+            let mut outs: Vec<&mut [f32]> = sums.chunks_exact_mut(count).take(lanes).collect();
             gemm(isa, &channels, weights, &mut outs, count);
+            for (lane, values) in outs.iter().enumerate() {
+                // SAFETY: tiles differ in sample, plane or rows, so no other task writes these voxels.
+                unsafe { out.write(tile.sample, block * BLOCK + lane, first, values) };
+            }
         }
+        out.finish();
     });
 }

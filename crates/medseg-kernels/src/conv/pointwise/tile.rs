@@ -1,6 +1,7 @@
 //! The tiles the volume is worked on in: a few whole rows of a plane.
 
 use crate::conv::source::Source;
+use crate::isa::{LINE, ahead_of};
 
 /// Voxels that a tile should have: those of all its channels stay in the second-level cache.
 const VOXELS: usize = 1024;
@@ -39,6 +40,8 @@ impl Tile {
         let width = x.shape()[2];
         let channels: Vec<_> = (0..x.channels()).map(|c| x.channel(self.sample, c)).collect();
         let in_place = |c: usize| channels[c].in_place(self.plane, self.row, self.rows);
+        // The next tile follows in memory.
+        (0..channels.len()).filter_map(in_place).flat_map(|x| x.as_chunks::<LINE>().0).for_each(ahead_of);
         let changed: Vec<usize> = (0..channels.len()).filter(|c| in_place(*c).is_none()).collect();
         scratch.resize(changed.len() * self.rows * width, 0.0);
         let mut half = Vec::new();

@@ -16,10 +16,13 @@ pub enum Arithmetic {
 }
 
 impl Arithmetic {
-    /// The fastest way of this processor to multiply in bf16, if it has one.
+    /// The way of this processor to multiply in bf16 that is faster than f32, if it has one: tiles.
+    ///
+    /// By vectors of bf16 at most twice as many products are made in a time (as many on Intel's processors). In f32 tiles of
+    /// four rows make 1.8 times fewer, which lose too much in bf16.
     #[must_use]
     pub fn fastest_bf16() -> Option<Self> {
-        [Self::Bf16Tiles, Self::Bf16].into_iter().find(|way| way.available())
+        Some(Self::Bf16Tiles).filter(|way| way.available())
     }
 
     /// True if this processor has the instructions.

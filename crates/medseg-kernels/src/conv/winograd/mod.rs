@@ -1,12 +1,13 @@
-//! Convolutions of 3×3×3 and 1×3×3 taps and stride 1 with fewer multiplications: Winograd's F(2, 3) along depth and height,
-//! or along height alone.
+//! Convolutions of 3×3×3 and 1×3×3 taps and stride 1 with fewer multiplications: Winograd's F(4, 3) and F(2, 3) along depth
+//! and height, or along height alone.
 //!
-//! Two neighbouring outputs of a 3-tap filter cost 6 multiplications; of sums of inputs with sums of weights they cost 4
+//! Four neighbouring outputs of a 3-tap filter cost 12 multiplications; of sums of inputs with sums of weights they cost 6
 //! (Winograd 1980; Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016). Along two axes a tile
-//! of 2×2 output rows needs 16 products of rows where 36 were: 2.25 times fewer, along one 1.5 times. The width keeps its three taps, so rows
-//! stay rows: every step runs over vectors of consecutive voxels, and nothing is shuffled.
+//! of 4×4 output rows needs 36 products of rows where 144 were: 4 times fewer, along one twice. Tiles of 2×2 rows need 16
+//! where 36 were, 2.25 times fewer; they have fewer weights to read, which pays where maps are small. The width keeps its
+//! three taps, so rows stay rows: every step runs over vectors of consecutive voxels, and nothing is shuffled.
 //!
-//! With d the four input rows of a tile along an axis, w the taps and y the two output rows:
+//! With d the four input rows of a tile of two along an axis, w the taps and y the two output rows:
 //!
 //! ```text
 //! inputs   v = [d0 - d2, d1 + d2, d2 - d1, d1 - d3]
@@ -15,7 +16,8 @@
 //! outputs  y = [m0 + m1 + m2, m1 - m2 - m3]
 //! ```
 //!
-//! Sums of whole numbers below 2^22 stay exact; otherwise the rounding error is about twice that of the direct sum.
+//! Those of a tile of four are in `axis`. By tiles of two, sums of whole numbers below 2^22 stay exact; the rounding error is
+//! about that of the direct sum. By tiles of four it is two to three times as large.
 //!
 //! # Layout of the work
 //! A task makes a box of output tiles. Its rows are copied, padded with zeros, so that a tile's rows lie at one offset
@@ -23,6 +25,7 @@
 //! or odd shape, and what was computed between the rows is left out when the rows are copied out.
 
 mod arithmetic;
+mod axis;
 mod correlation;
 mod forward;
 mod grad_rows;
@@ -42,10 +45,10 @@ pub(crate) use tile::Tile;
 pub(crate) use weight_grad::winograd_weight_grad;
 pub(crate) use weights::{Pass, transformed};
 
-/// Products of rows a tile of a 3×3×3 kernel: 4 along depth times 4 along height.
-const POINTS: usize = Tile::Deep.points();
+/// Products of rows a tile of the weights' gradient: 4 along depth times 4 along height.
+const POINTS: usize = Tile::DEEP_TWO.points();
 /// Taps of that kernel for one pair of channels.
-const KERNEL: usize = Tile::Deep.weights();
+const KERNEL: usize = Tile::DEEP_TWO.weights();
 /// Taps along the width.
 const TAPS: usize = 3;
 /// Output channels computed together.

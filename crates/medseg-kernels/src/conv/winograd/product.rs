@@ -1,6 +1,7 @@
 //! The products: where the time goes.
 
 use super::arithmetic::Arithmetic;
+use super::regions::Vectors;
 use super::{BLOCK, TAPS};
 #[cfg(target_arch = "x86_64")]
 use crate::isa::Avx512Bf16;
@@ -9,7 +10,8 @@ use crate::isa::{Isa, Lanes, WIDEST, on_isa};
 /// Vectors of flat positions computed together.
 const VECTORS: usize = 3;
 
-/// `m[lane][f] = Σ over channels and taps of weight · v[channel][f + tap]` for one point and `flat` positions f.
+/// `m[lane][n] = Σ over channels and taps of weight · v[channel][f + tap]` for one point and the positions f of all
+/// `vectors`, one after the other.
 ///
 /// In half arithmetic a channel is a word of two. `v` holds `channels` rows, `v_stride` from one to the next; `weights`
 /// [channel][tap][BLOCK]; `m` BLOCK rows, `m_stride` from one to the next. Only the first `lanes` rows of `m` are needed.
@@ -20,27 +22,27 @@ pub(crate) fn products(
     v: &[f32],
     v_stride: usize,
     weights: &[f32],
-    flat: usize,
+    vectors: Vectors,
     m: &mut [f32],
     m_stride: usize,
     lanes: usize,
 ) {
     let channels = weights.len() / (TAPS * BLOCK);
-    // The last vector begins below `flat`, so it ends less than its width past it; at the last tap two further.
-    assert!((channels - 1) * v_stride + flat + WIDEST + 2 <= v.len());
-    assert!(flat + WIDEST <= m_stride && BLOCK * m_stride <= m.len() && lanes <= BLOCK);
+    let last = vectors.position(vectors.count() - 1);
+    assert!((channels - 1) * v_stride + last + WIDEST + TAPS - 1 <= v.len());
+    assert!(vectors.len() <= m_stride && BLOCK * m_stride <= m.len() && lanes <= BLOCK);
     let (v, weights, m) = (v.as_ptr(), weights.as_ptr(), m.as_mut_ptr());
     #[cfg(target_arch = "x86_64")]
     if arithmetic == Arithmetic::Bf16 {
         // SAFETY: the reach is asserted above, and there are words only where the processor has the instructions.
-        unsafe { words(v, v_stride, channels, weights, flat, m, m_stride, lanes) };
+        unsafe { words(v, v_stride, channels, weights, vectors, m, m_stride, lanes) };
         return;
     }
     on_isa!(
         isa,
         rows(
             v: *const f32, v_stride: usize, channels: usize, weights: *const f32,
-            flat: usize, m: *mut f32, m_stride: usize, lanes: usize,
+            vectors: Vectors, m: *mut f32, m_stride: usize, lanes: usize,
         )
     );
 }
@@ -57,13 +59,13 @@ unsafe fn words(
     v_stride: usize,
     channels: usize,
     weights: *const f32,
-    flat: usize,
+    vectors: Vectors,
     m: *mut f32,
     m_stride: usize,
     lanes: usize,
 ) {
     // SAFETY: the caller's promises.
-    unsafe { rows::<Avx512Bf16>(v, v_stride, channels, weights, flat, m, m_stride, lanes) }
+    unsafe { rows::<Avx512Bf16>(v, v_stride, channels, weights, vectors, m, m_stride, lanes) }
 }
 
 /// All chunks of the flat range.
@@ -77,27 +79,36 @@ unsafe fn rows<V: Lanes>(
     v_stride: usize,
     channels: usize,
     weights: *const f32,
-    flat: usize,
+    vectors: Vectors,
     m: *mut f32,
     m_stride: usize,
     lanes: usize,
 ) {
-    let mut at = 0;
-    while at < flat {
-        let left = (flat - at).div_ceil(V::WIDTH);
+    let (mut done, all) = (0, vectors.count());
+    while done < all {
         // Four vectors are better done as two and two than as three and one.
-        let count = if left == 4 { 2 } else { left.min(VECTORS) };
-        // SAFETY: a chunk begins below `flat` and ends less than a vector past it.
+        let count = if all - done == 4 { 2 } else { (all - done).min(VECTORS) };
+        // SAFETY: every vector lies where `products` asserts.
         unsafe {
-            let (v, m) = (v.add(at), m.add(at));
+            let m = m.add(done * V::WIDTH);
             match count {
-                1 => lanes_of::<V, 1>(v, v_stride, channels, weights, m, m_stride, lanes),
-                2 => lanes_of::<V, 2>(v, v_stride, channels, weights, m, m_stride, lanes),
-                _ => lanes_of::<V, VECTORS>(v, v_stride, channels, weights, m, m_stride, lanes),
+                1 => lanes_of::<V, 1>(at(v, vectors, done), v_stride, channels, weights, m, m_stride, lanes),
+                2 => lanes_of::<V, 2>(at(v, vectors, done), v_stride, channels, weights, m, m_stride, lanes),
+                _ => lanes_of::<V, VECTORS>(at(v, vectors, done), v_stride, channels, weights, m, m_stride, lanes),
             }
         }
-        at += count * V::WIDTH;
+        done += count;
     }
+}
+
+/// The first values of N vectors.
+///
+/// # Safety
+/// They lie where `v` is readable.
+#[inline(always)]
+unsafe fn at<const N: usize>(v: *const f32, vectors: Vectors, first: usize) -> [*const f32; N] {
+    // SAFETY: the caller's promise.
+    std::array::from_fn(|n| unsafe { v.add(vectors.position(first + n)) })
 }
 
 /// The lanes of a chunk: together where the registers hold them, else in halves.
@@ -106,7 +117,7 @@ unsafe fn rows<V: Lanes>(
 /// As [`rows`].
 #[inline(always)]
 unsafe fn lanes_of<V: Lanes, const N: usize>(
-    v: *const f32,
+    v: [*const f32; N],
     v_stride: usize,
     channels: usize,
     weights: *const f32,
@@ -140,7 +151,7 @@ unsafe fn lanes_of<V: Lanes, const N: usize>(
 /// As [`rows`].
 #[inline(always)]
 unsafe fn chunk<V: Lanes, const N: usize, const L: usize>(
-    mut v: *const f32,
+    mut v: [*const f32; N],
     v_stride: usize,
     channels: usize,
     mut weights: *const f32,
@@ -153,8 +164,8 @@ unsafe fn chunk<V: Lanes, const N: usize, const L: usize>(
         for _ in 0..channels {
             for tap in 0..TAPS {
                 let mut x = [V::zero(); N];
-                for (i, x) in x.iter_mut().enumerate() {
-                    *x = V::load(v.add(tap + i * V::WIDTH));
+                for (x, v) in x.iter_mut().zip(v) {
+                    *x = V::load(v.add(tap));
                 }
                 for (lane, sums) in sums.iter_mut().enumerate() {
                     let w = V::splat(*weights.add(tap * BLOCK + lane));
@@ -163,7 +174,7 @@ unsafe fn chunk<V: Lanes, const N: usize, const L: usize>(
                     }
                 }
             }
-            v = v.wrapping_add(v_stride);
+            v = v.map(|v| v.wrapping_add(v_stride));
             weights = weights.add(TAPS * BLOCK);
         }
         for (lane, sums) in sums.iter().enumerate() {

@@ -4,9 +4,10 @@ use rayon::prelude::*;
 
 use super::correlation::correlate;
 use super::grad_rows;
-use super::input::{self, Scratch};
+use super::input::{self, Carried, Scratch};
 use super::regions::{Cut, Region};
 use super::{KERNEL, POINTS, TAPS, Tile};
+use crate::conv::shared::SharedSlice;
 use crate::conv::source::Source;
 use crate::isa::Isa;
 use crate::memory::Buffer;
@@ -36,7 +37,7 @@ pub(crate) fn winograd_weight_grad(
 ) -> Vec<f32> {
     let isa = isa.narrowed(out_channels);
     let channels = x.channels();
-    let cut = Cut::new(Tile::Deep, x.shape(), padding, (channels + out_channels).div_ceil(2));
+    let cut = Cut::new(Tile::DEEP_TWO, x.shape(), padding, (channels + out_channels).div_ceil(2));
     assert_eq!(grad.len(), x.batch() * out_channels * cut.output.iter().product::<usize>(), "gradient values");
     let work = Work { isa, cut, x, channels, grad, out_channels };
     let regions = cut.regions(x.batch());
@@ -110,7 +111,7 @@ impl Work<'_> {
 
     /// Adds the sums over a few regions.
     fn add(&self, regions: &[Region], together: bool, sums: &mut [f32]) {
-        let mut v = Buffer::new(self.channels * self.cut.channel_len());
+        let mut v = Buffer::new(self.cut.len(self.channels));
         let most = regions.iter().map(|of| self.positions(of)).max().unwrap_or(0);
         let mut g = Buffer::new(self.blocks() * POINTS * most * self.block());
         for of in regions {
@@ -127,8 +128,10 @@ impl Work<'_> {
         let of_block = POINTS * positions * self.block();
         let g = &mut g[..self.blocks() * of_block];
         let (mut scratch, mut rows) = (Scratch::default(), Vec::new());
-        for (c, v) in v.chunks_exact_mut(self.cut.channel_len()).enumerate() {
-            self.input(of, c, &mut scratch, v);
+        let shared = SharedSlice::new(v);
+        for c in 0..self.channels {
+            // SAFETY: nobody else has the buffer.
+            unsafe { self.input(of, c, &mut scratch, &shared) };
         }
         for (block, g) in g.chunks_exact_mut(of_block).enumerate() {
             self.grad_rows(of, block, &mut rows, g);
@@ -142,9 +145,11 @@ impl Work<'_> {
         let positions = self.positions(of);
         let of_block = POINTS * positions * self.block();
         let g = &mut g[..self.blocks() * of_block];
-        v.par_chunks_exact_mut(self.cut.channel_len())
-            .enumerate()
-            .for_each_init(Scratch::default, |scratch, (c, v)| self.input(of, c, scratch, v));
+        let shared = SharedSlice::new(v);
+        (0..self.channels).into_par_iter().for_each_init(Scratch::default, |scratch, c| {
+            // SAFETY: each task has a channel of its own.
+            unsafe { self.input(of, c, scratch, &shared) };
+        });
         g.par_chunks_exact_mut(of_block)
             .enumerate()
             .for_each_init(Vec::new, |rows, (block, g)| self.grad_rows(of, block, rows, g));
@@ -154,9 +159,16 @@ impl Work<'_> {
         });
     }
 
-    fn input(&self, of: &Region, c: usize, scratch: &mut Scratch, v: &mut [f32]) {
-        let next = (c + 1 < self.channels).then(|| self.x.channel(of.sample, c + 1));
-        input::transform(self.isa, &self.cut, of, self.x.channel(of.sample, c), next, scratch, v);
+    /// One channel of transformed input.
+    ///
+    /// # Safety
+    /// No other task uses this channel of any point.
+    unsafe fn input(&self, of: &Region, c: usize, scratch: &mut Scratch, v: &SharedSlice<'_>) {
+        let (channel, point_len) = (self.x.channel(of.sample, c), self.cut.point_len(self.channels));
+        // SAFETY: the caller's promise.
+        unsafe {
+            input::transform(self.isa, &self.cut, of, channel, &mut Carried::nothing(), scratch, v, c, point_len)
+        };
     }
 
     fn grad_rows(&self, of: &Region, block: usize, scratch: &mut Vec<f32>, g: &mut [f32]) {
@@ -171,8 +183,8 @@ impl Work<'_> {
 
     /// Adds the products of one block and point.
     fn correlate(&self, task: usize, v: &[f32], g: &[f32], sums: &mut [f32]) {
-        let v = &v[task % POINTS * self.cut.flat_stride()..];
-        correlate(self.isa, v, self.cut.channel_len(), self.channels, g, sums);
+        let v = &v[task % POINTS * self.cut.point_len(self.channels)..];
+        correlate(self.isa, v, self.cut.row_len(), self.channels, g, sums);
     }
 
     /// Transforms the sums back to `[out_channels, channels, 27]`.

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::arithmetic::Arithmetic;
-use super::{BLOCK, TAPS, Tile, half, tiles};
+use super::{BLOCK, TAPS, Tile, axis, half, tiles};
 use crate::isa::vectorised;
 use crate::memory::Buffer;
 
@@ -52,10 +52,10 @@ pub(crate) fn transformed(
 
 type Lanes = [f32; BLOCK];
 
-/// Points of the larger tile; of the smaller one the first are used.
-const POINTS: usize = Tile::Deep.points();
+/// Points of the largest tile; of smaller ones the first are used.
+const POINTS: usize = Tile::DEEP_FOUR.points();
 
-static ZEROS: [f32; Tile::Deep.weights()] = [0.0; Tile::Deep.weights()];
+static ZEROS: [f32; Tile::DEEP_FOUR.weights()] = [0.0; Tile::DEEP_FOUR.weights()];
 
 /// The kernels of every pair of channels, and the pass they are for.
 #[derive(Clone, Copy)]
@@ -86,16 +86,19 @@ impl Kernels<'_> {
             let at = if self.pass == Pass::Forward { at } else { len - 1 - at };
             lanes.map(|kernel| kernel[at])
         };
-        let plane = |z: usize| along([row(z, 0), row(z, 1), row(z, 2)]);
         let mut points = [[0.0; BLOCK]; POINTS];
-        if self.tile == Tile::Flat {
-            points[..4].copy_from_slice(&plane(0));
-            return points;
-        }
-        let [top, middle, bottom] = [plane(0), plane(1), plane(2)];
-        for y in 0..4 {
-            for (z, value) in along([top[y], middle[y], bottom[y]]).into_iter().enumerate() {
-                points[z * 4 + y] = value;
+        let planes = self.tile.kernel()[0];
+        match self.tile.rows() {
+            2 => {
+                let plane = |z: usize| axis::weights_of_two([row(z, 0), row(z, 1), row(z, 2)]);
+                write_points(&mut points, planes, plane, axis::weights_of_two, |value| value);
+            }
+            _ => {
+                let row = |z: usize, y: usize| row(z, y).map(f64::from);
+                let plane = |z: usize| axis::weights_of_four([row(z, 0), row(z, 1), row(z, 2)]);
+                write_points(&mut points, planes, plane, axis::weights_of_four, |value| {
+                    value.map(|value| value as f32)
+                });
             }
         }
         points
@@ -146,9 +149,23 @@ vectorised! {
     }
 }
 
-/// The 4 transformed weights of 3 taps.
+/// Writes the points of a tile: the transformed rows of one plane, or those of three `planes` transformed along depth.
 #[inline(always)]
-fn along([a, b, c]: [Lanes; 3]) -> [Lanes; 4] {
-    let ends: Lanes = std::array::from_fn(|i| a[i] + c[i]);
-    [a, std::array::from_fn(|i| 0.5 * (ends[i] + b[i])), std::array::from_fn(|i| 0.5 * (ends[i] - b[i])), c]
+fn write_points<T: Copy, const N: usize>(
+    points: &mut [Lanes; POINTS],
+    planes: usize,
+    plane: impl Fn(usize) -> [T; N],
+    along_depth: impl Fn([T; 3]) -> [T; N],
+    rounded: impl Fn(T) -> Lanes,
+) {
+    if planes == 1 {
+        points.iter_mut().zip(plane(0)).for_each(|(point, value)| *point = rounded(value));
+        return;
+    }
+    let [top, middle, bottom] = [plane(0), plane(1), plane(2)];
+    for y in 0..N {
+        for (z, value) in along_depth([top[y], middle[y], bottom[y]]).into_iter().enumerate() {
+            points[z * N + y] = rounded(value);
+        }
+    }
 }
