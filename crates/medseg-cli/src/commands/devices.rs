@@ -52,21 +52,29 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             }
         }
     }
-    let (cpu, threads) = (medseg_kernels::Isa::detect().name().to_string(), rayon::current_num_threads());
+    let isa = medseg_kernels::Isa::detect();
+    if !isa.self_check() {
+        return Err(CliError::Failed(format!("the CPU's {isa} instructions give wrong convolutions: do not use it")));
+    }
+    let (cpu, threads, peak) = (isa.name(), rayon::current_num_threads(), isa.measured_peak());
+    let tiles = medseg_kernels::Arithmetic::fastest_bf16().is_some();
     if args.json {
         let found = serde_json::json!({
             "devices": usable, "unusable": unusable, "cpu_instructions": cpu, "cpu_threads": threads,
+            "cpu_peak_flops_of_a_thread": peak, "cpu_bf16_tiles": tiles,
         });
         return output::result(found);
     }
+    let bf16 = if tiles { ", bf16 by tiles" } else { "" };
+    let kernels = format!("{cpu} kernels{bf16}, {threads} threads of {:.0} GFLOP/s", peak / 1e9);
     let mut lines = Vec::new();
     for Usable { name, memory_free_bytes, memory_total_bytes } in usable {
         let memory = memory_free_bytes.zip(memory_total_bytes);
         let memory =
             memory.map_or_else(String::new, |(f, t)| format!(", {} of {} MiB of memory free", f >> 20, t >> 20));
-        let kernels =
-            if name.starts_with("cpu") { format!(", {cpu} kernels, {threads} threads") } else { String::new() };
-        lines.push(format!("{name} works{kernels}{memory}"));
+        let cpu =
+            if name.starts_with("cpu") { format!(", {kernels}") } else { String::new() };
+        lines.push(format!("{name} works{cpu}{memory}"));
     }
     lines.extend(unusable);
     output::result(lines.join("\n"))

@@ -210,7 +210,8 @@ impl Conv3d {
         match self.algorithm() {
             Algorithm::Pointwise => pointwise_weight_grad(self.isa, x, grad, self.out_channels),
             Algorithm::Winograd if self.kernel == Tile::DEEP_TWO.kernel() => {
-                winograd_weight_grad(self.isa, x, grad, self.out_channels, self.padding)
+                let tile = Tile::fastest(self.kernel, geometry.output).unwrap_or(Tile::DEEP_TWO);
+                winograd_weight_grad(self.isa, tile, x, grad, self.out_channels, self.padding)
             }
             _ => im2col_weight_grad(self.isa, &x.dense(), grad, &geometry, self.in_channels, self.out_channels),
         }

@@ -12,6 +12,7 @@ mod dots;
 mod gemm;
 mod im2col;
 mod pointwise;
+mod self_check;
 mod shared;
 mod sink;
 mod source;

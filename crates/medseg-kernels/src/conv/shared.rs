@@ -21,7 +21,7 @@ impl<'a> SharedSlice<'a> {
         Self { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
     }
 
-    /// Where the values from `at` lie, of which there are `len` at least.
+    /// Address of the values from `at` on, of which there are `len` at least.
     ///
     /// # Panics
     /// If they are not inside the slice.

@@ -3,6 +3,7 @@
 mod lanes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod peak;
 mod portable;
 mod prefetch;
 mod vectorised;

@@ -46,7 +46,7 @@ pub enum Precision {
     F32,
     /// bf16 (7 bits of mantissa). The error of an output is below 0.5 % of the layer's largest.
     ///
-    /// On the CPU where it has AMX (on Linux) or AVX512-BF16, and the kernel is 3×3×3 with stride 1 and more than one input
+    /// On the CPU where it has AMX (on Linux), and the kernel is 3×3×3 with stride 1 and more than one input
     /// channel; on a GPU that has bf16, any convolution that is not transposed; else f32.
     Bf16,
 }

@@ -58,7 +58,7 @@ pub struct Args {
     /// auto, cpu, ndarray, cuda, cuda:N, webgpu or webgpu:N (default: auto)
     #[arg(long)]
     device: Option<String>,
-    /// Compute products of convolutions in bf16: faster on a CPU with AVX512-BF16 or AMX, nearly the same mask
+    /// Compute products of convolutions in bf16 where that is faster: on a GPU, or a CPU with AMX; nearly the same mask
     #[arg(long)]
     bf16: bool,
     /// Memory that may be used, in MiB: fewer windows at once, or an error with the number needed

@@ -15,6 +15,10 @@ const A: f32 = 0.625;
 const B: f32 = 1.5;
 const A2: f32 = A * A;
 const B2: f32 = B * B;
+/// One over the product of each number's differences from the others, for 0, ±a and ±b.
+const OF_ZERO: f64 = 1.0 / (A2 as f64 * B2 as f64);
+const OF_A: f64 = 1.0 / (2.0 * A2 as f64 * (A2 as f64 - B2 as f64));
+const OF_B: f64 = 1.0 / (2.0 * B2 as f64 * (B2 as f64 - A2 as f64));
 
 /// The N = m + 2 input rows of a tile, transformed.
 ///
@@ -71,6 +75,53 @@ pub(super) unsafe fn output<V: Lanes, const N: usize, const M: usize>(m: [V; N])
     }
 }
 
+/// The M output rows of a tile in the domain of the products: the transpose of [`output`], for the weights' gradient.
+///
+/// # Safety
+/// The processor has V's instructions.
+#[inline(always)]
+pub(super) unsafe fn gradient<V: Lanes, const N: usize, const M: usize>(y: [V; M]) -> [V; N] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut m = [V::zero(); N];
+        m[0] = y[0];
+        if N == 4 {
+            m[1] = y[0].add(y[1]);
+            m[2] = y[0].sub(y[1]);
+            m[3] = V::zero().sub(y[1]);
+            return m;
+        }
+        let splat = |value: f32| V::splat(value);
+        let zero = V::zero();
+        for (n, point, square) in [(1, A, A2), (3, B, B2)] {
+            let even = y[0].add_product(splat(square), y[2]);
+            let odd = zero.add_product(splat(point), y[1]).add_product(splat(square * point), y[3]);
+            m[n] = even.add(odd);
+            m[n + 1] = even.sub(odd);
+        }
+        m[5] = y[3];
+        m
+    }
+}
+
+/// The gradients of three taps from those of the N transformed ones of F(2, 3) or F(4, 3), of several kernels at once.
+#[inline(always)]
+pub(super) fn weights_grad<const N: usize, const L: usize>(u: [[f64; L]; N]) -> [[f64; L]; 3] {
+    let of = |sum: &dyn Fn(usize) -> f64| -> [f64; L] { std::array::from_fn(sum) };
+    if N == 4 {
+        let half = |i: usize| 0.5 * (u[1][i] + u[2][i]);
+        return [of(&|i| u[0][i] + half(i)), of(&|i| 0.5 * (u[1][i] - u[2][i])), of(&|i| half(i) + u[3][i])];
+    }
+    let (a, b) = (f64::from(A), f64::from(B));
+    let even = |i: usize| [OF_A * (u[1][i] + u[2][i]), OF_B * (u[3][i] + u[4][i])];
+    let odd = |i: usize| [OF_A * (u[1][i] - u[2][i]), OF_B * (u[3][i] - u[4][i])];
+    [
+        of(&|i| OF_ZERO * u[0][i] + even(i)[0] + even(i)[1]),
+        of(&|i| a * odd(i)[0] + b * odd(i)[1]),
+        of(&|i| a * a * even(i)[0] + b * b * even(i)[1] + u[5][i]),
+    ]
+}
+
 /// Transformed weights of F(2, 3), of several kernels at once.
 #[inline(always)]
 pub(super) fn weights_of_two<const L: usize>([a, b, c]: [[f32; L]; 3]) -> [[f32; L]; 4] {
@@ -83,10 +134,6 @@ pub(super) fn weights_of_two<const L: usize>([a, b, c]: [[f32; L]; 3]) -> [[f32;
 pub(super) fn weights_of_four<const L: usize>([x, y, z]: [[f64; L]; 3]) -> [[f64; L]; 6] {
     const A: f64 = self::A as f64;
     const B: f64 = self::B as f64;
-    // One over the product of a number's differences from the others.
-    const OF_ZERO: f64 = 1.0 / (A * A * B * B);
-    const OF_A: f64 = 1.0 / (2.0 * A * A * (A * A - B * B));
-    const OF_B: f64 = 1.0 / (2.0 * B * B * (B * B - A * A));
     let at = |point: f64, factor: f64| -> [f64; L] {
         std::array::from_fn(|i| factor * (x[i] + point * point * z[i] + point * y[i]))
     };

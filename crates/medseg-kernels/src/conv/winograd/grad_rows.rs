@@ -1,11 +1,11 @@
 //! The output's gradient in the transformed domain, with channels side by side.
 
-use super::POINTS;
+use super::axis;
 use super::regions::{Cut, Region};
 use crate::isa::{Isa, Lanes, on_isa};
 
 /// Transforms the gradients of one block of output channels, as many as a vector has values, into
-/// `to` [POINTS][positions][block]: zeros for channels beyond the last, outside the volume and between the rows. `block`
+/// `to` [point][positions][block]: zeros for channels beyond the last, outside the volume and between the rows. `block`
 /// holds the channels' volumes; `scratch` is a buffer.
 pub(crate) fn transform(
     isa: Isa,
@@ -17,14 +17,15 @@ pub(crate) fn transform(
     to: &mut [f32],
 ) {
     let (lanes, stride, [depth, height, width]) = (isa.lanes(), cut.stride(), cut.output);
-    assert!(block.len() <= lanes && to.len() >= POINTS * positions * lanes);
+    let (size, points) = (cut.tile.rows(), cut.tile.points());
+    assert!(cut.tile.deep() && block.len() <= lanes && to.len() >= points * positions * lanes);
     assert!(cut.rows(of) <= positions && width <= stride);
     scratch.clear();
-    scratch.resize(4 * width * lanes, 0.0);
+    scratch.resize(size * size * width * lanes, 0.0);
     for tile in 0..of.tiles[0] * of.tiles[1] {
-        let first = [of.first[0] + tile / of.tiles[1] * 2, of.first[1] + tile % of.tiles[1] * 2];
-        for (half, rows) in scratch.chunks_exact_mut(width * lanes).enumerate() {
-            let (z, y) = (first[0] + half / 2, first[1] + half % 2);
+        let first = [of.first[0] + tile / of.tiles[1] * size, of.first[1] + tile % of.tiles[1] * size];
+        for (place, rows) in scratch.chunks_exact_mut(width * lanes).enumerate() {
+            let (z, y) = (first[0] + place / size, first[1] + place % size);
             if z >= depth || y >= height {
                 rows.fill(0.0);
                 continue;
@@ -37,11 +38,18 @@ pub(crate) fn transform(
             }
         }
         let (from, to) = (scratch.as_ptr(), to[tile * stride * lanes..].as_mut_ptr());
-        on_isa!(isa, transform_rows(from: *const f32, width: usize, stride: usize, to: *mut f32, positions: usize));
+        match size {
+            2 => {
+                on_isa!(isa, rows_of_two(from: *const f32, width: usize, stride: usize, to: *mut f32, positions: usize))
+            }
+            _ => {
+                on_isa!(isa, rows_of_four(from: *const f32, width: usize, stride: usize, to: *mut f32, positions: usize))
+            }
+        }
     }
     // What lies after the last row.
     let end = cut.rows(of) * lanes;
-    for point in to.chunks_exact_mut(positions * lanes).take(POINTS) {
+    for point in to.chunks_exact_mut(positions * lanes).take(points) {
         point[end..].fill(0.0);
     }
 }
@@ -49,22 +57,31 @@ pub(crate) fn transform(
 /// Transforms one tile's rows and writes the positions between this row and the next as zeros.
 ///
 /// # Safety
-/// `from` is readable for 4 · `width` vectors; `to` writable for `stride` vectors, `width` of them values, at each of 16
-/// points, `positions` vectors from one to the next; the processor has V's instructions.
+/// `from` is readable for M · M · `width` vectors; `to` writable for `stride` vectors, `width` of them values, at each of
+/// N · N points, `positions` vectors from one to the next; the processor has V's instructions.
 #[inline(always)]
-unsafe fn transform_rows<V: Lanes>(from: *const f32, width: usize, stride: usize, to: *mut f32, positions: usize) {
+unsafe fn transform_rows<V: Lanes, const N: usize, const M: usize>(
+    from: *const f32,
+    width: usize,
+    stride: usize,
+    to: *mut f32,
+    positions: usize,
+) {
     // SAFETY: the pointers' reach is the caller's promise.
     unsafe {
         for x in 0..width {
             let row = |n: usize| V::load(from.add((n * width + x) * V::WIDTH));
-            let (low, high) = (along(row(0), row(1)), along(row(2), row(3)));
-            for y in 0..4 {
-                for (z, value) in along(low[y], high[y]).into_iter().enumerate() {
-                    value.store(to.add(((z * 4 + y) * positions + x) * V::WIDTH));
+            let planes: [[V; N]; M] =
+                std::array::from_fn(|z| axis::gradient::<V, N, M>(std::array::from_fn(|y| row(z * M + y))));
+            #[allow(clippy::needless_range_loop, reason = "a column, of which each plane has a value")]
+            for y in 0..N {
+                let column = axis::gradient::<V, N, M>(std::array::from_fn(|z| planes[z][y]));
+                for (z, value) in column.into_iter().enumerate() {
+                    value.store(to.add(((z * N + y) * positions + x) * V::WIDTH));
                 }
             }
         }
-        for point in 0..POINTS {
+        for point in 0..N * N {
             for x in width..stride {
                 V::zero().store(to.add((point * positions + x) * V::WIDTH));
             }
@@ -73,9 +90,17 @@ unsafe fn transform_rows<V: Lanes>(from: *const f32, width: usize, stride: usize
 }
 
 /// # Safety
-/// The processor has V's instructions.
+/// As [`transform_rows`], of tiles of two rows.
 #[inline(always)]
-unsafe fn along<V: Lanes>(a: V, b: V) -> [V; 4] {
+unsafe fn rows_of_two<V: Lanes>(from: *const f32, width: usize, stride: usize, to: *mut f32, positions: usize) {
     // SAFETY: the caller's promise.
-    unsafe { [a, a.add(b), a.sub(b), V::zero().sub(b)] }
+    unsafe { transform_rows::<V, 4, 2>(from, width, stride, to, positions) }
+}
+
+/// # Safety
+/// As [`transform_rows`], of tiles of four rows.
+#[inline(always)]
+unsafe fn rows_of_four<V: Lanes>(from: *const f32, width: usize, stride: usize, to: *mut f32, positions: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { transform_rows::<V, 6, 4>(from, width, stride, to, positions) }
 }

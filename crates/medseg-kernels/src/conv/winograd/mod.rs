@@ -45,10 +45,6 @@ pub(crate) use tile::Tile;
 pub(crate) use weight_grad::winograd_weight_grad;
 pub(crate) use weights::{Pass, transformed};
 
-/// Products of rows a tile of the weights' gradient: 4 along depth times 4 along height.
-const POINTS: usize = Tile::DEEP_TWO.points();
-/// Taps of that kernel for one pair of channels.
-const KERNEL: usize = Tile::DEEP_TWO.weights();
 /// Taps along the width.
 const TAPS: usize = 3;
 /// Output channels computed together.

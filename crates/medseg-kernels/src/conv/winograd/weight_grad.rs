@@ -6,7 +6,7 @@ use super::correlation::correlate;
 use super::grad_rows;
 use super::input::{self, Carried, Scratch};
 use super::regions::{Cut, Region};
-use super::{KERNEL, POINTS, TAPS, Tile};
+use super::{TAPS, Tile, axis};
 use crate::conv::shared::SharedSlice;
 use crate::conv::source::Source;
 use crate::isa::Isa;
@@ -21,15 +21,16 @@ const FEW_PARTS: usize = 8;
 /// Regions summed in f32 before the sums are added up in f64.
 const IN_SINGLE: usize = 16;
 
-/// Gradient of the weights `[out_channels, in_channels, 3, 3, 3]` of a convolution of stride 1, from its input and its out_channels's
+/// Gradient of the weights `[out_channels, in_channels, 3, 3, 3]` of a convolution of stride 1, from its input and its output's
 /// gradient `[batch, out_channels, output shape]`.
 ///
 /// Sums are in f32 within a few regions and in f64 over them; which sums belong together depends on the shapes alone.
 ///
 /// # Panics
-/// If the lengths do not agree or the kernel is larger than the padded input.
+/// If the lengths do not agree, the kernel is larger than the padded input or the tile is not deep.
 pub(crate) fn winograd_weight_grad(
     isa: Isa,
+    tile: Tile,
     x: &Source<'_>,
     grad: &[f32],
     out_channels: usize,
@@ -37,7 +38,7 @@ pub(crate) fn winograd_weight_grad(
 ) -> Vec<f32> {
     let isa = isa.narrowed(out_channels);
     let channels = x.channels();
-    let cut = Cut::new(Tile::DEEP_TWO, x.shape(), padding, (channels + out_channels).div_ceil(2));
+    let cut = Cut::new(tile, x.shape(), padding, (channels + out_channels).div_ceil(2));
     assert_eq!(grad.len(), x.batch() * out_channels * cut.output.iter().product::<usize>(), "gradient values");
     let work = Work { isa, cut, x, channels, grad, out_channels };
     let regions = cut.regions(x.batch());
@@ -87,12 +88,17 @@ impl Work<'_> {
         self.channels * TAPS * self.block()
     }
 
-    /// Sums of all: [block of out_channels channels][point][channel][tap][block].
-    fn sums_len(&self) -> usize {
-        self.blocks() * POINTS * self.point_len()
+    /// Products of rows a tile.
+    fn points(&self) -> usize {
+        self.cut.tile.points()
     }
 
-    /// Positions of a region: the flat ones, out_channels even.
+    /// Sums of all: [block of output channels][point][channel][tap][block].
+    fn sums_len(&self) -> usize {
+        self.blocks() * self.points() * self.point_len()
+    }
+
+    /// Positions of a region: the flat ones, made even.
     fn positions(&self, of: &Region) -> usize {
         self.cut.rows(of).next_multiple_of(2)
     }
@@ -113,7 +119,7 @@ impl Work<'_> {
     fn add(&self, regions: &[Region], together: bool, sums: &mut [f32]) {
         let mut v = Buffer::new(self.cut.len(self.channels));
         let most = regions.iter().map(|of| self.positions(of)).max().unwrap_or(0);
-        let mut g = Buffer::new(self.blocks() * POINTS * most * self.block());
+        let mut g = Buffer::new(self.blocks() * self.points() * most * self.block());
         for of in regions {
             if together {
                 self.region_together(of, &mut v, &mut g, sums);
@@ -125,7 +131,7 @@ impl Work<'_> {
 
     fn region(&self, of: &Region, v: &mut [f32], g: &mut [f32], sums: &mut [f32]) {
         let positions = self.positions(of);
-        let of_block = POINTS * positions * self.block();
+        let of_block = self.points() * positions * self.block();
         let g = &mut g[..self.blocks() * of_block];
         let (mut scratch, mut rows) = (Scratch::default(), Vec::new());
         let shared = SharedSlice::new(v);
@@ -143,7 +149,7 @@ impl Work<'_> {
 
     fn region_together(&self, of: &Region, v: &mut [f32], g: &mut [f32], sums: &mut [f32]) {
         let positions = self.positions(of);
-        let of_block = POINTS * positions * self.block();
+        let of_block = self.points() * positions * self.block();
         let g = &mut g[..self.blocks() * of_block];
         let shared = SharedSlice::new(v);
         (0..self.channels).into_par_iter().for_each_init(Scratch::default, |scratch, c| {
@@ -183,24 +189,32 @@ impl Work<'_> {
 
     /// Adds the products of one block and point.
     fn correlate(&self, task: usize, v: &[f32], g: &[f32], sums: &mut [f32]) {
-        let v = &v[task % POINTS * self.cut.point_len(self.channels)..];
+        let v = &v[task % self.points() * self.cut.point_len(self.channels)..];
         correlate(self.isa, v, self.cut.row_len(), self.channels, g, sums);
     }
 
     /// Transforms the sums back to `[out_channels, channels, 27]`.
     fn weights<T: Copy + Into<f64> + Sync>(&self, sums: &[T]) -> Vec<f32> {
+        match self.cut.tile.rows() {
+            2 => self.weights_by::<4, T>(sums),
+            _ => self.weights_by::<6, T>(sums),
+        }
+    }
+
+    /// [`weights`](Self::weights) of a tile of N · N points.
+    fn weights_by<const N: usize, T: Copy + Into<f64> + Sync>(&self, sums: &[T]) -> Vec<f32> {
         let (width, point_len) = (self.block(), self.point_len());
         let mut weights = vec![0.0; self.out_channels * self.channels * KERNEL];
         weights.par_chunks_mut(width * self.channels * KERNEL).enumerate().for_each(|(block, weights)| {
-            let sums = &sums[block * POINTS * point_len..][..POINTS * point_len];
+            let sums = &sums[block * N * N * point_len..][..N * N * point_len];
             for c in 0..self.channels {
-                // Four out_channels channels at a time, whose sums lie side by side.
+                // Four output channels at a time, whose sums lie side by side.
                 for (group, weights) in weights.chunks_mut(4 * self.channels * KERNEL).enumerate() {
                     let at = |point: usize, tap: usize| -> [f64; 4] {
                         let sums = &sums[point * point_len + (c * TAPS + tap) * width + 4 * group..][..4];
                         std::array::from_fn(|lane| sums[lane].into())
                     };
-                    let kernels = kernels(at);
+                    let kernels = kernels::<N>(at);
                     for (lane, weights) in weights.chunks_exact_mut(self.channels * KERNEL).enumerate() {
                         let to = &mut weights[c * KERNEL..][..KERNEL];
                         to.iter_mut().zip(&kernels).for_each(|(to, lanes)| *to = lanes[lane] as f32);
@@ -212,27 +226,20 @@ impl Work<'_> {
     }
 }
 
+/// Taps of a kernel for one pair of channels.
+const KERNEL: usize = Tile::DEEP_TWO.weights();
+
 /// The gradients of four kernels from their sums by point and tap.
-fn kernels(sum: impl Fn(usize, usize) -> [f64; 4]) -> [[f64; 4]; KERNEL] {
+fn kernels<const N: usize>(sum: impl Fn(usize, usize) -> [f64; 4]) -> [[f64; 4]; KERNEL] {
     let mut kernels = [[0.0; 4]; KERNEL];
     for tap in 0..TAPS {
-        let rows: [[[f64; 4]; 3]; 4] = std::array::from_fn(|z| along(std::array::from_fn(|y| sum(z * 4 + y, tap))));
+        let rows: [[[f64; 4]; 3]; N] =
+            std::array::from_fn(|z| axis::weights_grad::<N, 4>(std::array::from_fn(|y| sum(z * N + y, tap))));
         for y in 0..3 {
-            for (z, value) in along(rows.map(|row| row[y])).into_iter().enumerate() {
+            for (z, value) in axis::weights_grad::<N, 4>(rows.map(|row| row[y])).into_iter().enumerate() {
                 kernels[(z * 3 + y) * 3 + tap] = value;
             }
         }
     }
     kernels
-}
-
-/// Gradients of 3 taps from those of the 4 transformed ones.
-#[inline(always)]
-fn along([a, b, c, d]: [[f64; 4]; 4]) -> [[f64; 4]; 3] {
-    let half: [f64; 4] = std::array::from_fn(|i| 0.5 * (b[i] + c[i]));
-    [
-        std::array::from_fn(|i| a[i] + half[i]),
-        std::array::from_fn(|i| 0.5 * (b[i] - c[i])),
-        std::array::from_fn(|i| half[i] + d[i]),
-    ]
 }
