@@ -70,13 +70,22 @@ unsafe fn transform_rows<V: Lanes, const N: usize, const M: usize>(
     // SAFETY: the pointers' reach is the caller's promise.
     unsafe {
         for x in 0..width {
-            let row = |n: usize| V::load(from.add((n * width + x) * V::WIDTH));
-            let planes: [[V; N]; M] =
-                std::array::from_fn(|z| axis::gradient::<V, N, M>(std::array::from_fn(|y| row(z * M + y))));
+            let from = from.add(x * V::WIDTH);
+            let mut planes = [[V::zero(); N]; M];
+            for (z, plane) in planes.iter_mut().enumerate() {
+                let mut rows = [V::zero(); M];
+                for (y, row) in rows.iter_mut().enumerate() {
+                    *row = V::load(from.add((z * M + y) * width * V::WIDTH));
+                }
+                *plane = axis::gradient::<V, N, M>(rows);
+            }
             #[allow(clippy::needless_range_loop, reason = "a column, of which each plane has a value")]
             for y in 0..N {
-                let column = axis::gradient::<V, N, M>(std::array::from_fn(|z| planes[z][y]));
-                for (z, value) in column.into_iter().enumerate() {
+                let mut column = [V::zero(); M];
+                for (value, plane) in column.iter_mut().zip(&planes) {
+                    *value = plane[y];
+                }
+                for (z, value) in axis::gradient::<V, N, M>(column).into_iter().enumerate() {
                     value.store(to.add(((z * N + y) * positions + x) * V::WIDTH));
                 }
             }

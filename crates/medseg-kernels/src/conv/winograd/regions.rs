@@ -6,8 +6,6 @@ use super::Tile;
 
 /// Transformed values of a region that should stay in the second-level cache.
 const CACHED: usize = 1 << 17;
-/// Positions below which a region takes in more rows and planes, so that the weights are not read for a few vectors alone.
-const ENOUGH: usize = 64;
 /// Values after the last row that are read with weights other than zero: two by its last taps; and one more with a
 /// gradient of zero, where an odd number of positions is made even.
 pub(crate) const TAIL: usize = 3;
@@ -73,11 +71,12 @@ impl Vectors {
 }
 
 impl Cut {
-    /// Cuts for `channels` transformed channels that are held together.
+    /// Cuts for `channels` transformed channels that are held together. A region takes in more rows and planes until it has
+    /// `enough` positions.
     ///
     /// # Panics
     /// If the kernel is larger than the padded input or lies wholly in the padding.
-    pub fn new(tile: Tile, input: [usize; 3], padding: [usize; 3], channels: usize) -> Self {
+    pub fn new(tile: Tile, input: [usize; 3], padding: [usize; 3], channels: usize, enough: usize) -> Self {
         let kernel = tile.kernel();
         let reached = (0..3).all(|a| padding[a] < kernel[a]);
         assert!(reached, "a padding of {padding:?} voxels is more than a kernel of {kernel:?} reaches");
@@ -87,8 +86,8 @@ impl Cut {
         let [depth, height] = [output[0].div_ceil(tile.planes()), output[1].div_ceil(tile.rows())];
         let stride = input[2] + padding[2];
         let fitting = CACHED / (tile.points() * channels * stride);
-        let rows = fitting.max(ENOUGH.div_ceil(stride)).clamp(1, height);
-        let planes = (ENOUGH / (rows * stride)).clamp(1, depth);
+        let rows = fitting.max(enough.div_ceil(stride)).clamp(1, height);
+        let planes = (enough / (rows * stride)).clamp(1, depth);
         Self { tile, input, padding, output, tiles: [planes, rows] }
     }
 

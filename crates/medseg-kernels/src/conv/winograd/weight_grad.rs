@@ -12,6 +12,8 @@ use crate::conv::source::Source;
 use crate::isa::Isa;
 use crate::memory::Buffer;
 
+/// Positions of a region from which reading and writing its sums takes little of the time.
+const ENOUGH: usize = 512;
 /// Bytes that the sums of all parts may take.
 const PARTS_BYTES: usize = 16 << 20;
 /// Most parts that the regions are summed in.
@@ -38,7 +40,7 @@ pub(crate) fn winograd_weight_grad(
 ) -> Vec<f32> {
     let isa = isa.narrowed(out_channels);
     let channels = x.channels();
-    let cut = Cut::new(tile, x.shape(), padding, (channels + out_channels).div_ceil(2));
+    let cut = Cut::new(tile, x.shape(), padding, (channels + out_channels).div_ceil(2), ENOUGH);
     assert_eq!(grad.len(), x.batch() * out_channels * cut.output.iter().product::<usize>(), "gradient values");
     let work = Work { isa, cut, x, channels, grad, out_channels };
     let regions = cut.regions(x.batch());
