@@ -48,14 +48,15 @@ fn bytes(values: Buffer, sums: Option<Vec<[f64; 2]>>) -> Bytes {
     let len = size_of::<f32>() * values.len();
     let sums = sums.map(|sums| KnownSums::new(&values, sums));
     // SAFETY: the buffer holds `values.len()` initialised values, so at least `len` initialised bytes.
-    unsafe { Bytes::from_controller(Box::new(Memory { values, sums }), len) }
+    unsafe { Bytes::from_controller(Box::new(Memory { sums, values }), len) }
 }
 
 /// A buffer as the memory of a tensor.
 struct Memory {
-    values: Buffer,
-    /// Sums over the values, until somebody may change them.
+    /// Sums over the values, until somebody may change them. First, so that it is dropped before the values: their place may
+    /// be another tensor's at once.
     sums: Option<KnownSums>,
+    values: Buffer,
 }
 
 impl AllocationController for Memory {
@@ -82,8 +83,8 @@ impl AllocationController for Memory {
     }
 
     fn try_detach(&mut self) -> Option<NonNull<u8>> {
-        let mut values = ManuallyDrop::new(self.values.detach()?);
         self.sums = None;
+        let mut values = ManuallyDrop::new(self.values.detach()?);
         if values.len() == values.capacity() {
             return NonNull::new(values.as_mut_ptr().cast());
         }
@@ -129,5 +130,25 @@ mod tests {
         let address = { values(&new()).as_ptr() };
         let other = tensor(Buffer::new(40_000), shape.clone());
         assert!(values(&other).as_ptr() != address || known_sums(&other, 2).is_none(), "of memory that was given back");
+    }
+
+    #[test]
+    fn sums_are_never_those_of_a_tensor_that_was_there_before() {
+        let shape = Shape::new([1, 1, 1, 1, 20_000]);
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let shape = &shape;
+                scope.spawn(move || {
+                    for round in 0..20_000 {
+                        let own = vec![[f64::from(thread), f64::from(round)]];
+                        let sums = (round % 2 == 0).then(|| own.clone());
+                        let x = tensor_with_sums(Buffer::new(20_000), shape.clone(), sums.clone());
+                        // Its entry may be lost to another thread's, but is never another tensor's.
+                        let known = known_sums(&x, 1);
+                        assert!(known.is_none() || known == sums, "{known:?} and not {sums:?}");
+                    }
+                });
+            }
+        });
     }
 }

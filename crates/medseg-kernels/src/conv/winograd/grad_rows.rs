@@ -2,7 +2,7 @@
 
 use super::axis;
 use super::regions::{Cut, Region};
-use crate::isa::{Isa, Lanes, on_isa};
+use crate::isa::{Isa, Lanes, WIDEST, on_isa};
 
 /// Transforms the gradients of one block of output channels, as many as a vector has values, into
 /// `to` [point][positions][block]: zeros for channels beyond the last, outside the volume and between the rows. `block`
@@ -30,10 +30,15 @@ pub(crate) fn transform(
                 rows.fill(0.0);
                 continue;
             }
-            for (lane, channel) in block.iter().enumerate() {
-                let row = &channel[(z * height + y) * width..][..width];
-                for (slot, value) in rows[lane..].iter_mut().step_by(lanes).zip(row) {
-                    *slot = *value;
+            let at = (z * height + y) * width;
+            // Some positions of all channels at a time, which stay in the first-level cache.
+            for (part, rows) in rows.chunks_mut(WIDEST * lanes).enumerate() {
+                let first = at + part * WIDEST;
+                for (lane, channel) in block.iter().enumerate() {
+                    let row = &channel[first..][..rows.len() / lanes];
+                    for (slot, value) in rows[lane..].iter_mut().step_by(lanes).zip(row) {
+                        *slot = *value;
+                    }
                 }
             }
         }
