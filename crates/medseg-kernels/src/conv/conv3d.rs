@@ -1,6 +1,6 @@
 //! A convolution by the algorithm that suits it.
 
-use super::im2col::{Geometry, im2col, im2col_weight_grad, packed_weights, transposed};
+use super::direct::{Geometry, direct, transposed, weight_grad};
 use super::pointwise::{pointwise, pointwise_weight_grad, pointwise_weights};
 use super::winograd::{Pass, Tile, transformed, winograd, winograd_weight_grad};
 use super::{Arithmetic, Sink, Source};
@@ -14,10 +14,10 @@ pub enum Algorithm {
     /// A product of a small matrix with every voxel: kernel 1×1×1, stride 1, no padding.
     Pointwise,
     /// Winograd's F(2, 3) along depth and height: kernel 3×3×3 or, along height alone, 1×3×3; stride 1, a padding that the
-    /// kernel reaches beyond. Gradients of a 1×3×3 kernel's weights are summed as by [`Im2col`](Self::Im2col).
+    /// kernel reaches beyond. Gradients of a 1×3×3 kernel's weights are summed as by [`Direct`](Self::Direct).
     Winograd,
-    /// A matrix product with copies of the receptive fields, a few rows at a time: any kernel, stride and padding.
-    Im2col,
+    /// The sums of the definition, a region at a time: any kernel, stride and padding.
+    Direct,
 }
 
 /// A 3D cross-correlation with zero padding, as PyTorch's `Conv3d`, without bias.
@@ -102,7 +102,7 @@ impl Conv3d {
     }
 
     /// The algorithm that computes this convolution; of few input channels the forward pass takes
-    /// [`Im2col`](Algorithm::Im2col) all the same, unless another was asked for.
+    /// [`Direct`](Algorithm::Direct) all the same, unless another was asked for.
     ///
     /// # Panics
     /// If one was asked for that does not suit kernel, stride and padding.
@@ -111,10 +111,10 @@ impl Conv3d {
         let fastest = match self.kernel {
             [1, 1, 1] if self.stride == [1; 3] && self.padding == [0; 3] => Algorithm::Pointwise,
             _ if self.tile().is_some() => Algorithm::Winograd,
-            _ => Algorithm::Im2col,
+            _ => Algorithm::Direct,
         };
         let algorithm = self.algorithm.unwrap_or(fastest);
-        assert!(algorithm == fastest || algorithm == Algorithm::Im2col, "{algorithm:?} does not compute {self:?}");
+        assert!(algorithm == fastest || algorithm == Algorithm::Direct, "{algorithm:?} does not compute {self:?}");
         algorithm
     }
 
@@ -156,7 +156,7 @@ impl Conv3d {
                 winograd(self.isa, arithmetic, tile, x, &weight, self.padding, out);
             }
             _ => {
-                im2col(self.isa, &x.dense(), &geometry, &packed_weights(weight, self.out_channels), out);
+                direct(self.isa, x, &geometry, weight, out);
             }
         }
     }
@@ -188,7 +188,7 @@ impl Conv3d {
                 let weight = transformed(tile, weight, out_channels, in_channels, Pass::InputGrad, Arithmetic::F32);
                 Prepared::Winograd(tile, weight)
             }
-            _ => Prepared::Im2col(weight),
+            _ => Prepared::Direct(weight),
         };
         InputGrad { conv: *self, geometry: self.geometry(shape), prepared }
     }
@@ -208,7 +208,7 @@ impl Conv3d {
             (Algorithm::Winograd, Some(Tile::Deep)) => {
                 winograd_weight_grad(self.isa, x, grad, self.out_channels, self.padding)
             }
-            _ => im2col_weight_grad(self.isa, &x.dense(), grad, &geometry, self.in_channels, self.out_channels),
+            _ => weight_grad(self.isa, x, grad, &geometry, self.out_channels),
         }
     }
 
@@ -235,7 +235,7 @@ pub struct InputGrad<'a> {
 enum Prepared<'a> {
     Pointwise(Vec<f32>),
     Winograd(Tile, Buffer),
-    Im2col(&'a [f32]),
+    Direct(&'a [f32]),
 }
 
 impl InputGrad<'_> {
@@ -253,7 +253,7 @@ impl InputGrad<'_> {
                 let padding = std::array::from_fn(|a| conv.kernel[a] - 1 - conv.padding[a]);
                 winograd(conv.isa, Arithmetic::F32, *tile, &source, weight, padding, out);
             }
-            Prepared::Im2col(weight) => transposed(conv.isa, grad, geometry, weight, out),
+            Prepared::Direct(weight) => transposed(conv.isa, &source, geometry, weight, out),
         }
     }
 }

@@ -56,20 +56,20 @@ fn every_algorithm_agrees_with_the_definition() {
     let base = Case { batch: 2, channels: [3, 5], kernel: [3; 3], stride: [1; 3], padding: [1; 3], shape: [4, 5, 9] };
     for isa in Isa::available() {
         base.check(isa, None);
-        base.check(isa, Some(Algorithm::Im2col));
+        base.check(isa, Some(Algorithm::Direct));
         Case { padding: [2, 0, 1], ..base }.check(isa, None);
         Case { kernel: [1; 3], padding: [0; 3], ..base }.check(isa, None);
         for padding in [[0, 1, 1], [0, 0, 2], [0, 2, 0], [1, 1, 1]] {
             Case { kernel: [1, 3, 3], padding, ..base }.check(isa, None);
         }
-        Case { kernel: [1; 3], padding: [0; 3], ..base }.check(isa, Some(Algorithm::Im2col));
+        Case { kernel: [1; 3], padding: [0; 3], ..base }.check(isa, Some(Algorithm::Direct));
         Case { kernel: [2; 3], stride: [2; 3], padding: [0; 3], ..base }.check(isa, None);
         Case { kernel: [3, 1, 2], stride: [1, 2, 3], padding: [1, 0, 1], ..base }.check(isa, None);
     }
 }
 
 #[test]
-fn im2col_reads_changed_inputs_too() {
+fn direct_sums_read_changed_inputs_too() {
     let (shape, voxels) = ([2, 4, 6], 48);
     let (a, b, c) = (numbers(voxels, 1), numbers(voxels, 2), vec![2.0; voxels / 8]);
     let scale = Scale { shift: 1.0, rest: 0.0, scale: 2.0, bias: 1.0, slope: 0.5 };

@@ -1,7 +1,8 @@
 //! Every instruction isa against sums written out, for every kernel, stride and padding of a few.
 
-use super::{Geometry, im2col, im2col_weight_grad, packed_weights, transposed};
+use super::{Geometry, direct, transposed, weight_grad};
 use crate::conv::sink::Sink;
+use crate::conv::source::Source;
 use crate::conv::tests::numbers;
 use crate::isa::Isa;
 
@@ -45,12 +46,14 @@ impl Case {
             grad_x[i] += gradient[o] * weights[w];
             grad_weight[w] += gradient[o] * x[i];
         });
+        let source = Source::new(&x, self.batch, self.channels, self.geometry.input);
+        let spread = Source::new(&gradient, self.batch, self.output, self.geometry.output);
         let (mut got_y, mut got_x) = (vec![f32::NAN; y.len()], vec![f32::NAN; x.len()]);
         let sink = Sink::new(&mut got_y, self.batch, self.output, out_voxels);
-        im2col(isa, &x, &self.geometry, &packed_weights(&weights, self.output), &sink);
+        direct(isa, &source, &self.geometry, &weights, &sink);
         let sink = Sink::new(&mut got_x, self.batch, self.channels, voxels);
-        transposed(isa, &gradient, &self.geometry, &weights, &sink);
-        let got = im2col_weight_grad(isa, &x, &gradient, &self.geometry, self.channels, self.output);
+        transposed(isa, &spread, &self.geometry, &weights, &sink);
+        let got = weight_grad(isa, &source, &gradient, &self.geometry, self.output);
         assert!(got_y == y, "output, {isa:?} {:?}", self.geometry);
         assert!(got_x == grad_x, "input, {isa:?} {:?}", self.geometry);
         assert!(got == grad_weight, "weights, {isa:?} {:?}", self.geometry);

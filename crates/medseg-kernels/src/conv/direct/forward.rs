@@ -1,0 +1,139 @@
+//! The convolution.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::geometry::Geometry;
+use super::layout::{Layout, Scratch};
+use super::product::{BLOCK, Places, Product};
+use super::region::Region;
+use super::threads::{many, ranges};
+use crate::conv::sink::Sink;
+use crate::conv::source::Source;
+use crate::isa::{Isa, WIDEST};
+use crate::memory::Buffer;
+
+/// Convolves `x` with weights `[out_channels, channels, kernel]`; writes all of `out`.
+///
+/// # Panics
+/// If the lengths do not agree.
+pub(crate) fn direct(isa: Isa, x: &Source<'_>, geometry: &Geometry, weights: &[f32], out: &Sink<'_>) {
+    let (channels, out_channels) = (x.channels(), out.channels());
+    assert_eq!(weights.len(), out_channels * channels * geometry.taps(), "weights");
+    let layout = Layout::new(isa, geometry, x.batch(), channels, out_channels, false);
+    let taps = layout.taps();
+    let regions = Region::all(x.batch(), geometry.output, layout.size);
+    let at_once = layout.channels_at_once(channels);
+    let work = Work { isa, x, geometry, layout, taps, at_once, weights, out };
+    if many(regions.len()) {
+        regions.par_iter().for_each_init(|| work.buffers(), |buffers, region| work.alone(region, buffers));
+    } else {
+        let mut v = Buffer::new(channels * work.layout.channel_len());
+        regions.iter().for_each(|region| work.together(region, &mut v));
+    }
+}
+
+struct Work<'a> {
+    isa: Isa,
+    x: &'a Source<'a>,
+    geometry: &'a Geometry,
+    layout: Layout,
+    taps: Vec<Places>,
+    /// Channels whose values are held together.
+    at_once: usize,
+    weights: &'a [f32],
+    out: &'a Sink<'a>,
+}
+
+/// Buffers of a region at work.
+struct Buffers {
+    scratch: Scratch,
+    /// Input of the channels at work.
+    v: Buffer,
+    sums: Vec<f32>,
+}
+
+impl Work<'_> {
+    fn buffers(&self) -> Buffers {
+        let v = Buffer::new(self.at_once * self.layout.channel_len());
+        Buffers { scratch: Scratch::default(), v, sums: Vec::new() }
+    }
+
+    fn blocks(&self) -> Range<usize> {
+        0..self.out.channels().div_ceil(BLOCK)
+    }
+
+    /// Groups of channels whose values are held together.
+    fn groups(&self) -> impl Iterator<Item = Range<usize>> {
+        let channels = self.x.channels();
+        (0..channels).step_by(self.at_once).map(move |first| first..channels.min(first + self.at_once))
+    }
+
+    /// One thread makes a region.
+    fn alone(&self, region: &Region, Buffers { scratch, v, sums }: &mut Buffers) {
+        let len = self.layout.channel_len();
+        for group in self.groups() {
+            for (c, v) in group.clone().zip(v.chunks_exact_mut(len)) {
+                let next = (c + 1 < self.x.channels()).then(|| self.x.channel(region.sample, c + 1));
+                self.layout.fill(self.x.channel(region.sample, c), next, region, scratch, v);
+            }
+            self.multiply(region, v, group, self.blocks(), sums);
+        }
+    }
+
+    /// All threads make a region: its input channel by channel, then its output block by block.
+    fn together(&self, region: &Region, v: &mut [f32]) {
+        let len = self.layout.channel_len();
+        v.par_chunks_exact_mut(len).enumerate().for_each_init(Scratch::default, |scratch, (c, v)| {
+            self.layout.fill(self.x.channel(region.sample, c), None, region, scratch, v);
+        });
+        let v = &*v;
+        ranges(self.blocks().len()).into_par_iter().for_each_init(Vec::new, |sums, blocks| {
+            for group in self.groups() {
+                self.multiply(region, &v[group.start * len..], group, blocks.clone(), sums);
+            }
+        });
+    }
+
+    /// Adds the products of a group of channels to the output of some blocks.
+    fn multiply(&self, region: &Region, v: &[f32], group: Range<usize>, blocks: Range<usize>, sums: &mut Vec<f32>) {
+        let (count, at) = region.positions(self.geometry.output);
+        let (exact, padded) = (self.layout.exact(region), count.next_multiple_of(WIDEST));
+        let of_output = self.x.channels() * self.geometry.taps();
+        let product = Product {
+            values: v,
+            weights: &[],
+            lane: of_output,
+            channels: group.len(),
+            step: Places { value: self.layout.channel_len(), weight: self.geometry.taps() },
+            taps: &self.taps,
+            vectors: &self.layout.vectors(region),
+            add: group.start > 0,
+        };
+        if !exact {
+            sums.resize(blocks.len() * BLOCK * padded, 0.0);
+        }
+        let last = group.end == self.x.channels();
+        for (n, block) in blocks.enumerate() {
+            let channels = block * BLOCK..self.out.channels().min((block + 1) * BLOCK);
+            let first = block * BLOCK * of_output + group.start * self.geometry.taps();
+            let product = Product { weights: &self.weights[first..], ..product };
+            let part = |o: usize| {
+                // SAFETY: tasks differ in sample, rows or channels, so no other one writes these voxels.
+                unsafe { self.out.part(region.sample, o, at, count) }
+            };
+            if exact {
+                let mut outs: Vec<&mut [f32]> = channels.map(part).collect();
+                product.write(self.isa, &mut outs);
+                continue;
+            }
+            let sums = &mut sums[n * BLOCK * padded..][..channels.len() * padded];
+            let mut outs: Vec<&mut [f32]> = sums.chunks_exact_mut(padded).collect();
+            product.write(self.isa, &mut outs);
+            if last {
+                channels.zip(outs).for_each(|(o, sums)| part(o).copy_from_slice(&sums[..count]));
+            }
+        }
+    }
+}

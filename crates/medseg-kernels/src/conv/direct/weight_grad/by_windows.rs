@@ -1,0 +1,152 @@
+//! Vectors of weights, with copies of the window of every position, multiplied with single values of the gradient.
+
+use std::ops::Range;
+
+use super::{Sums, Way};
+use crate::conv::direct::geometry::Geometry;
+use crate::conv::direct::layout::{Layout, Scratch};
+use crate::conv::direct::product::{BLOCK, Places, Product, Vector};
+use crate::conv::direct::region::{Region, region_size};
+use crate::conv::source::Source;
+use crate::isa::{Isa, vectorised};
+
+/// Weights of an output channel that are summed together.
+const WEIGHTS: usize = 512;
+/// Values of the windows of a region.
+const CACHED: usize = 1 << 17;
+/// Most positions of a region.
+const POSITIONS: usize = 1024;
+/// Values that a window's row of three is copied with.
+const COPIED: usize = 4;
+
+pub(super) struct ByWindows<'a> {
+    isa: Isa,
+    x: &'a Source<'a>,
+    grad: &'a [f32],
+    geometry: &'a Geometry,
+    out_channels: usize,
+    /// Planes and rows of a region.
+    size: [usize; 2],
+    regions: Vec<Region>,
+}
+
+impl<'a> ByWindows<'a> {
+    pub fn new(isa: Isa, x: &'a Source<'a>, grad: &'a [f32], geometry: &'a Geometry, out_channels: usize) -> Self {
+        let weights = (x.channels() * geometry.taps()).min(WEIGHTS.max(geometry.taps()));
+        let size = region_size(geometry.output, (CACHED / (weights + COPIED)).min(POSITIONS), 1);
+        let regions = Region::all(x.batch(), geometry.output, size);
+        Self { isa, x, grad, geometry, out_channels, size, regions }
+    }
+
+    /// Weights of so many channels, filled up to whole vectors.
+    fn padded(&self, channels: usize) -> usize {
+        (channels * self.geometry.taps() + COPIED).next_multiple_of(self.isa.lanes())
+    }
+
+    /// The layout of what all windows of a region meet: padded, with a stride of 1.
+    fn met(&self) -> Layout {
+        let Geometry { input, kernel, stride, padding, output } = *self.geometry;
+        let met = [self.size[0], self.size[1], output[2]];
+        let met: [usize; 3] = std::array::from_fn(|a| (met[a] - 1) * stride[a] + kernel[a]);
+        let geometry = Geometry { input, kernel: [1; 3], stride: [1; 3], padding, output: met };
+        Layout::of_box(self.isa, &geometry)
+    }
+}
+
+impl Way for ByWindows<'_> {
+    fn regions(&self) -> usize {
+        self.regions.len()
+    }
+
+    fn channels_at_once(&self) -> usize {
+        (WEIGHTS / self.geometry.taps()).max(1)
+    }
+
+    fn sum(&self, channels: Range<usize>, regions: Range<usize>) -> Sums {
+        let (layout, padded, taps) = (self.met(), self.padded(channels.len()), self.geometry.taps());
+        let mut sums = Sums::new(self.out_channels * padded);
+        let (mut values, mut windows) = (vec![0.0; layout.channel_len()], Vec::new());
+        let mut scratch = Scratch::default();
+        let lanes = self.isa.lanes();
+        let vectors: Vec<Vector> =
+            (0..channels.len() * taps).step_by(lanes).map(|at| Vector { from: at, to: at }).collect();
+        let voxels: usize = self.geometry.output.iter().product();
+        for region in &self.regions[regions] {
+            let (count, at) = region.positions(self.geometry.output);
+            windows.resize(count * padded, 0.0);
+            let Geometry { kernel, stride, .. } = *self.geometry;
+            let met = Region {
+                sample: region.sample,
+                first: std::array::from_fn(|a| region.first[a] * stride[a]),
+                size: std::array::from_fn(|a| (region.size[a] - 1) * stride[a] + kernel[a]),
+            };
+            let window = Window { geometry: self.geometry, region, extent: layout.extent(), padded };
+            for (n, c) in channels.clone().enumerate() {
+                layout.fill(self.x.channel(region.sample, c), None, &met, &mut scratch, &mut values);
+                copy_windows(&window, &values, &mut windows[n * taps..]);
+            }
+            let taps: Vec<Places> = (0..count).map(|n| Places { value: n * padded, weight: n }).collect();
+            let sums = sums.single(count);
+            for (block, sums) in sums.chunks_mut(BLOCK * padded).enumerate() {
+                let first = region.sample * self.out_channels + block * BLOCK;
+                let product = Product {
+                    values: &windows,
+                    weights: &self.grad[first * voxels + at..],
+                    channels: 1,
+                    step: Places::default(),
+                    lane: voxels,
+                    taps: &taps,
+                    vectors: &vectors,
+                    add: true,
+                };
+                let mut outs: Vec<&mut [f32]> = sums.chunks_exact_mut(padded).collect();
+                product.write(self.isa, &mut outs);
+            }
+        }
+        sums
+    }
+
+    fn weights(&self, channels: &Range<usize>, sums: &Sums, out_channel: usize, to: &mut [f32]) {
+        let first = out_channel * self.padded(channels.len());
+        to.iter_mut().enumerate().for_each(|(n, to)| *to = sums.get(first + n));
+    }
+}
+
+/// The windows of a region's positions.
+struct Window<'a> {
+    geometry: &'a Geometry,
+    region: &'a Region,
+    /// Planes, rows and values of a row of what they meet.
+    extent: [usize; 3],
+    /// From one position's window to the next.
+    padded: usize,
+}
+
+vectorised! {
+    /// Copies one channel of the window of every position. Rows of three values take another one with them, in the place of
+    /// what is copied next or of nothing.
+    fn copy_windows(window: &Window<'_>, from: &[f32], to: &mut [f32]) {
+        let Window { geometry: Geometry { kernel, stride, output, .. }, region, extent, padded } = *window;
+        let mut at = 0;
+        for (z, y) in (0..region.size[0]).flat_map(|z| (0..region.size[1]).map(move |y| (z, y))) {
+            for x in 0..output[2] {
+                let from = &from[(z * stride[0] * extent[1] + y * stride[1]) * extent[2] + x * stride[2]..];
+                let to = &mut to[at..];
+                let mut run = 0;
+                for kz in 0..kernel[0] {
+                    for ky in 0..kernel[1] {
+                        let from = &from[(kz * extent[1] + ky) * extent[2]..];
+                        let to = &mut to[run..];
+                        match kernel[2] {
+                            1 => to[0] = from[0],
+                            3 => to[..COPIED].copy_from_slice(&from[..COPIED]),
+                            width => to[..width].copy_from_slice(&from[..width]),
+                        }
+                        run += kernel[2];
+                    }
+                }
+                at += padded;
+            }
+        }
+    }
+}
