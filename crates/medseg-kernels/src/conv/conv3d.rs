@@ -101,8 +101,8 @@ impl Conv3d {
         Self { isa, ..self }
     }
 
-    /// The algorithm that computes this convolution; of few input channels the forward pass takes
-    /// [`Direct`](Algorithm::Direct) all the same, unless another was asked for.
+    /// The algorithm that computes this convolution; of few input channels the forward pass and the
+    /// gradient of the weights take [`Direct`](Algorithm::Direct) all the same, unless another was asked for.
     ///
     /// # Panics
     /// If one was asked for that does not suit kernel, stride and padding.
@@ -133,6 +133,11 @@ impl Conv3d {
         self.geometry(shape).output
     }
 
+    /// True if Winograd's algorithm saves nothing for so few input channels, unless it was asked for.
+    fn few(&self, tile: &Tile) -> bool {
+        self.algorithm.is_none() && self.in_channels <= tile.few_channels()
+    }
+
     /// Writes the convolution of `x` to `out` `[batch, out_channels, output shape]`.
     ///
     /// # Panics
@@ -142,8 +147,7 @@ impl Conv3d {
         self.check_weight(weight);
         assert_eq!(x.channels(), self.in_channels, "input channels");
         check_sink(out, [x.batch(), self.out_channels], geometry.output);
-        let few = |tile: &Tile| self.in_channels <= tile.few_channels() && self.arithmetic == Arithmetic::F32;
-        let tile = self.tile().filter(|tile| self.algorithm.is_some() || !few(tile));
+        let tile = self.tile().filter(|tile| !self.few(tile) || self.arithmetic != Arithmetic::F32);
         match (self.algorithm(), tile) {
             (Algorithm::Pointwise, _) => {
                 let weight = pointwise_weights(weight, self.out_channels, self.in_channels, Pass::Forward);
@@ -203,7 +207,7 @@ impl Conv3d {
         assert_eq!(x.channels(), self.in_channels, "input channels");
         let voxels: usize = geometry.output.iter().product();
         assert_eq!(grad.len(), x.batch() * self.out_channels * voxels, "gradient values");
-        match (self.algorithm(), self.tile()) {
+        match (self.algorithm(), self.tile().filter(|tile| !self.few(tile))) {
             (Algorithm::Pointwise, _) => pointwise_weight_grad(self.isa, x, grad, self.out_channels),
             (Algorithm::Winograd, Some(Tile::Deep)) => {
                 winograd_weight_grad(self.isa, x, grad, self.out_channels, self.padding)

@@ -9,7 +9,7 @@ pub(crate) struct SharedSlice<'a> {
     slice: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: `part` is the only access, and its callers promise that no two tasks use the same values.
+// SAFETY: whoever gets to values, by `part` or `pointer`, promises that no other task uses the same ones.
 unsafe impl Send for SharedSlice<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for SharedSlice<'_> {}
@@ -18,6 +18,16 @@ impl<'a> SharedSlice<'a> {
     /// Takes the slice for as long as the tasks run.
     pub fn new(slice: &'a mut [f32]) -> Self {
         Self { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
+    }
+
+    /// The place of `len` values from `at`.
+    ///
+    /// # Panics
+    /// If they are not inside the slice.
+    pub fn pointer(&self, at: usize, len: usize) -> *mut f32 {
+        assert!(at <= self.len && len <= self.len - at, "outside the shared slice");
+        // SAFETY: inside the slice by the assertion.
+        unsafe { self.start.add(at) }
     }
 
     /// `len` values from `at`.

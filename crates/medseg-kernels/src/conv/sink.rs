@@ -57,6 +57,20 @@ impl<'a> Sink<'a> {
         self.voxels
     }
 
+    /// The [`voxels`](Self::voxels) values of one channel of one sample, for tasks that write some of them each.
+    ///
+    /// # Panics
+    /// If there is no such channel.
+    pub(crate) fn channel(&self, sample: usize, mut channel: usize) -> *mut f32 {
+        for (values, channels) in &self.parts {
+            if channel < *channels {
+                return values.pointer((sample * channels + channel) * self.voxels, self.voxels);
+            }
+            channel -= channels;
+        }
+        panic!("no such channel");
+    }
+
     /// `len` values of one channel of one sample, from `at`.
     ///
     /// # Safety

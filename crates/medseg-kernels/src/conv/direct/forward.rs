@@ -98,41 +98,46 @@ impl Work<'_> {
 
     /// Adds the products of a group of channels to the output of some blocks.
     fn multiply(&self, region: &Region, v: &[f32], group: Range<usize>, blocks: Range<usize>, sums: &mut Vec<f32>) {
-        let (count, at) = region.positions(self.geometry.output);
-        let (exact, padded) = (self.layout.exact(region), count.next_multiple_of(WIDEST));
-        let of_output = self.x.channels() * self.geometry.taps();
+        let (output, taps) = (self.geometry.output, self.geometry.taps());
+        let (count, of_output) = (region.positions(output[2]), self.x.channels() * taps);
+        let padded = count.next_multiple_of(WIDEST);
+        let in_place = self.layout.vectors_in_place(region);
+        let vectors = in_place.clone().unwrap_or_else(|| self.layout.vectors(region));
         let product = Product {
             values: v,
             weights: &[],
-            lane: of_output,
             channels: group.len(),
-            step: Places { value: self.layout.channel_len(), weight: self.geometry.taps() },
+            step: Places { value: self.layout.channel_len(), weight: taps },
+            lane: of_output,
             taps: &self.taps,
-            vectors: &self.layout.vectors(region),
+            vectors: &vectors,
             add: group.start > 0,
         };
-        if !exact {
+        if in_place.is_none() {
             sums.resize(blocks.len() * BLOCK * padded, 0.0);
         }
-        let last = group.end == self.x.channels();
         for (n, block) in blocks.enumerate() {
             let channels = block * BLOCK..self.out.channels().min((block + 1) * BLOCK);
-            let first = block * BLOCK * of_output + group.start * self.geometry.taps();
-            let product = Product { weights: &self.weights[first..], ..product };
-            let part = |o: usize| {
+            let weights = &self.weights[channels.start * of_output + group.start * taps..];
+            let product = Product { weights, ..product };
+            if in_place.is_some() {
+                let outs: Vec<*mut f32> = channels.map(|o| self.out.channel(region.sample, o)).collect();
                 // SAFETY: tasks differ in sample, rows or channels, so no other one writes these voxels.
-                unsafe { self.out.part(region.sample, o, at, count) }
-            };
-            if exact {
-                let mut outs: Vec<&mut [f32]> = channels.map(part).collect();
-                product.write(self.isa, &mut outs);
+                unsafe { product.write_to(self.isa, &outs, self.out.voxels()) };
                 continue;
             }
             let sums = &mut sums[n * BLOCK * padded..][..channels.len() * padded];
             let mut outs: Vec<&mut [f32]> = sums.chunks_exact_mut(padded).collect();
             product.write(self.isa, &mut outs);
-            if last {
-                channels.zip(outs).for_each(|(o, sums)| part(o).copy_from_slice(&sums[..count]));
+            if group.end < self.x.channels() {
+                continue;
+            }
+            let len = region.size[1] * output[2];
+            for (o, sums) in channels.zip(outs) {
+                for (at, sums) in region.planes(output).zip(sums.chunks_exact(len)) {
+                    // SAFETY: as above.
+                    unsafe { self.out.part(region.sample, o, at, len) }.copy_from_slice(sums);
+                }
             }
         }
     }

@@ -68,7 +68,8 @@ impl Layout {
         let least = if whole { ENOUGH / 4 } else { ENOUGH };
         let mut most = MOST.min(total / MANY).max(ENOUGH);
         loop {
-            let mut layout = Self::of(isa, geometry, most, if filled { Rows::Apart } else { Rows::Joined });
+            let rows = if filled { Rows::Apart } else { Rows::Joined };
+            let mut layout = Self::of(isa, geometry, most, rows);
             if !filled && reaches {
                 layout.rows = Rows::Copied(layout.positions().next_multiple_of(WIDEST));
             }
@@ -101,7 +102,10 @@ impl Layout {
     }
 
     fn of(isa: Isa, geometry: &Geometry, most: usize, rows: Rows) -> Self {
-        let size = region_size(geometry.output, most, if rows == Rows::Apart { 1 } else { isa.lanes() });
+        let along = |axis: usize| (geometry.kernel[axis].saturating_sub(geometry.stride[axis]), geometry.stride[axis]);
+        let ((reach_z, step_z), (reach_y, step_y)) = (along(0), along(1));
+        let joined = (rows != Rows::Apart).then_some(isa.lanes());
+        let size = region_size(geometry.output, most, [reach_z, reach_y], [step_z, step_y], joined);
         let phases = std::array::from_fn(|a| geometry.stride[a].min(geometry.kernel[a]));
         let whole = [size[0], size[1], geometry.output[2]];
         let extent = std::array::from_fn(|a| whole[a] + (geometry.kernel[a] - 1) / geometry.stride[a]);
@@ -158,7 +162,7 @@ impl Layout {
         self.extent
     }
 
-    /// The vectors of a region. They write to positions in the order of the volume.
+    /// The vectors of a region. They write to its positions one after the other.
     pub fn vectors(&self, region: &Region) -> Vec<Vector> {
         let ([planes, rows], width, lanes) = (region.size, self.geometry.output[2], self.lanes);
         if self.rows != Rows::Apart {
@@ -175,9 +179,17 @@ impl Layout {
         (0..planes).flat_map(|z| (0..rows).flat_map(move |y| of_row(z, y))).collect()
     }
 
-    /// True if the vectors of a region write to its positions alone, so that no sums are needed besides the output.
-    pub fn exact(&self, region: &Region) -> bool {
-        self.rows == Rows::Apart || region.positions(self.geometry.output).0.is_multiple_of(self.lanes)
+    /// The vectors of a region such that they write to its places in the volume, if they write to nothing else.
+    pub fn vectors_in_place(&self, region: &Region) -> Option<Vec<Vector>> {
+        let (output, rows) = (self.geometry.output, region.size[1] * self.geometry.output[2]);
+        let aligned = region.consecutive(output) && region.positions(output[2]).is_multiple_of(self.lanes);
+        if self.rows != Rows::Apart && !aligned {
+            return None;
+        }
+        let mut vectors = self.vectors(region);
+        let first: Vec<usize> = region.planes(output).collect();
+        vectors.iter_mut().for_each(|vector| vector.to = first[vector.to / rows] + vector.to % rows);
+        Some(vectors)
     }
 
     /// Stores one channel of a region's input; `to` has [`channel_len`](Self::channel_len) values.

@@ -41,11 +41,25 @@ pub(crate) struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// Writes the sums of up to [`BLOCK`] lanes, whose weights begin at `lanes`, each to its slice of `outs`.
+    /// Writes the sums of up to [`BLOCK`] lanes, each to its slice of `outs`.
     ///
     /// # Panics
     /// If a place lies outside its slice.
     pub fn write(&self, isa: Isa, outs: &mut [&mut [f32]]) {
+        let len = outs.iter().map(|out| out.len()).min().unwrap_or(0);
+        let outs: Vec<*mut f32> = outs.iter_mut().map(|out| out.as_mut_ptr()).collect();
+        // SAFETY: the slices have so many values at least, and are borrowed.
+        unsafe { self.write_to(isa, &outs, len) }
+    }
+
+    /// As [`write`](Self::write), to `len` values from each of `outs`.
+    ///
+    /// # Safety
+    /// The values that the vectors write to are valid, and nobody else uses them meanwhile.
+    ///
+    /// # Panics
+    /// If a place lies outside its slice or beyond `len`.
+    pub unsafe fn write_to(&self, isa: Isa, outs: &[*mut f32], len: usize) {
         assert!((1..=BLOCK).contains(&outs.len()), "lanes");
         let width = isa.lanes();
         let last = self.channels.saturating_sub(1);
@@ -61,11 +75,11 @@ impl Product<'_> {
             let lane = (outs.len() - 1) * self.lane;
             assert!(last * self.step.weight + tap.weight + lane < self.weights.len(), "weights");
         }
-        assert!(outs.iter().all(|out| to <= out.len()), "sums");
+        assert!(to <= len, "sums");
         let sums = Sums {
             values: self.values.as_ptr(),
             weights: self.weights.as_ptr(),
-            to: std::array::from_fn(|l| outs.get_mut(l).map_or(std::ptr::null_mut(), |out| out.as_mut_ptr())),
+            to: std::array::from_fn(|l| outs.get(l).map_or(std::ptr::null_mut(), |out| *out)),
             lanes: outs.len(),
             product: self,
         };
@@ -86,7 +100,7 @@ struct Sums<'a> {
 /// All vectors.
 ///
 /// # Safety
-/// All places lie inside of what [`Product::write`] asserts for vectors of V, and the processor has V's instructions.
+/// All places lie inside of what [`Product::write_to`] asserts for vectors of V, and the processor has V's instructions.
 #[inline(always)]
 unsafe fn all<V: Lanes>(sums: &Sums<'_>) {
     let mut vectors = sums.product.vectors;

@@ -133,6 +133,15 @@ fn phases([planes, rows, columns]: &[Axis; 3], geometry: &Geometry, layout: &Lay
     phases
 }
 
+/// The place of a tap among the packed weights of a block.
+struct PackedTap {
+    tap: usize,
+    /// Of the first channel read.
+    to: usize,
+    /// From one channel read to the next.
+    step: usize,
+}
+
 struct Work<'a> {
     isa: Isa,
     x: &'a Source<'a>,
@@ -174,18 +183,20 @@ impl Work<'_> {
     fn pack(&self, block: usize, to: &mut [f32]) {
         let (channels, of_pair, out_channels) = (self.x.channels(), self.geometry.taps(), self.out.channels());
         let lanes = BLOCK.min(out_channels - block * BLOCK);
+        let from = &self.weights[block * BLOCK * of_pair..];
+        let mut taps = Vec::new();
         for phase in self.phases.iter().flat_map(|phases| &phases.columns) {
-            let to = &mut to[channels * phase.before * BLOCK..][..channels * phase.taps.len() * BLOCK];
-            for (c, to) in to.chunks_exact_mut(phase.taps.len().max(1) * BLOCK).enumerate() {
-                let from = &self.weights[(c * out_channels + block * BLOCK) * of_pair..][..lanes * of_pair];
-                pack_taps(from, of_pair, &phase.taps, to);
+            for (n, tap) in phase.taps.iter().enumerate() {
+                let to = (channels * phase.before + n) * BLOCK;
+                taps.push(PackedTap { tap: *tap, to, step: phase.taps.len() * BLOCK });
             }
         }
+        pack_taps(from, [channels, out_channels * of_pair, of_pair, lanes], &taps, to);
     }
 
     /// Writes a block of channels of all phases.
     fn block(&self, region: &Region, v: &[f32], block: usize, packed: &[f32], sums: &mut Vec<f32>) {
-        let (count, _) = region.positions(self.positions);
+        let count = region.positions(self.positions[2]);
         let (channels, padded) = (self.x.channels(), count.next_multiple_of(WIDEST));
         let vectors: &[Vector] = &self.layout.vectors(region);
         let lanes = BLOCK.min(self.out.channels() - block * BLOCK);
@@ -229,11 +240,19 @@ impl Work<'_> {
 }
 
 vectorised! {
-    /// Packs the weights of some taps: `from` [lane][of_pair], `to` [tap][BLOCK].
-    fn pack_taps(from: &[f32], of_pair: usize, taps: &[usize], to: &mut [f32]) {
-        for (tap, to) in taps.iter().zip(to.chunks_exact_mut(BLOCK)) {
-            for (to, from) in to.iter_mut().zip(from.chunks_exact(of_pair)) {
-                *to = from[*tap];
+    /// Packs weights `[channel][lane][tap]`, `step` apart from one channel to the next, for BLOCK lanes side by side.
+    fn pack_taps(from: &[f32], sizes: [usize; 4], taps: &[PackedTap], to: &mut [f32]) {
+        let [channels, step, of_pair, lanes] = sizes;
+        for c in 0..channels {
+            let from = &from[c * step..][..lanes * of_pair];
+            for PackedTap { tap, to: at, step } in taps {
+                let to: &mut [f32] = &mut to[at + c * step..][..BLOCK];
+                if lanes == BLOCK {
+                    let packed: [f32; BLOCK] = std::array::from_fn(|lane| from[lane * of_pair + tap]);
+                    to.copy_from_slice(&packed);
+                } else {
+                    to.iter_mut().zip(from.chunks_exact(of_pair)).for_each(|(to, from)| *to = from[*tap]);
+                }
             }
         }
     }

@@ -41,10 +41,13 @@ impl<'a> ByChannels<'a> {
     /// Stores the gradient of a region as [position][padded].
     fn gradient(&self, region: &Region, to: &mut Vec<f32>) {
         let voxels = self.geometry.output.iter().product::<usize>();
-        let (count, at) = region.positions(self.geometry.output);
-        to.resize(count * self.padded, 0.0);
+        let width = self.geometry.output[2];
+        to.resize(region.positions(width) * self.padded, 0.0);
         let of_sample = &self.grad[region.sample * self.out_channels * voxels..][..self.out_channels * voxels];
-        transpose(of_sample, voxels, at, self.padded, to);
+        let of_plane = to.chunks_exact_mut(region.size[1] * width * self.padded);
+        for (at, to) in region.planes(self.geometry.output).zip(of_plane) {
+            transpose(of_sample, voxels, at, self.padded, to);
+        }
     }
 }
 
@@ -70,7 +73,7 @@ impl Way for ByChannels<'_> {
             }
             let positions = self.layout.region_positions(region).enumerate();
             let taps: Vec<Places> = positions.map(|(n, at)| Places { value: n * padded, weight: at }).collect();
-            let sums = sums.single(taps.len());
+            let (sums, add) = sums.single(taps.len());
             for (place, sums) in places.iter().zip(sums.chunks_exact_mut(channels.len() * padded)) {
                 for (block, sums) in sums.chunks_mut(BLOCK * padded).enumerate() {
                     let product = Product {
@@ -81,7 +84,7 @@ impl Way for ByChannels<'_> {
                         lane: len,
                         taps: &taps,
                         vectors: &self.vectors,
-                        add: true,
+                        add,
                     };
                     let mut outs: Vec<&mut [f32]> = sums.chunks_exact_mut(padded).collect();
                     product.write(self.isa, &mut outs);
@@ -92,10 +95,9 @@ impl Way for ByChannels<'_> {
     }
 
     fn weights(&self, channels: &Range<usize>, sums: &Sums, out_channel: usize, to: &mut [f32]) {
+        let of_tap = channels.len() * self.padded;
         for (c, to) in to.chunks_exact_mut(self.geometry.taps()).enumerate() {
-            for (tap, to) in to.iter_mut().enumerate() {
-                *to = sums.get((tap * channels.len() + c) * self.padded + out_channel);
-            }
+            sums.write(c * self.padded + out_channel, of_tap, to);
         }
     }
 }

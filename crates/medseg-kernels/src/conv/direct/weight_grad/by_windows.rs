@@ -9,6 +9,7 @@ use crate::conv::direct::product::{BLOCK, Places, Product, Vector};
 use crate::conv::direct::region::{Region, region_size};
 use crate::conv::source::Source;
 use crate::isa::{Isa, vectorised};
+use crate::memory::Buffer;
 
 /// Weights of an output channel that are summed together.
 const WEIGHTS: usize = 512;
@@ -16,8 +17,8 @@ const WEIGHTS: usize = 512;
 const CACHED: usize = 1 << 17;
 /// Most positions of a region.
 const POSITIONS: usize = 1024;
-/// Values that a window's row of three is copied with.
-const COPIED: usize = 4;
+/// Most values that a short row of a window is copied with.
+const COPIED: usize = 8;
 
 pub(super) struct ByWindows<'a> {
     isa: Isa,
@@ -33,7 +34,8 @@ pub(super) struct ByWindows<'a> {
 impl<'a> ByWindows<'a> {
     pub fn new(isa: Isa, x: &'a Source<'a>, grad: &'a [f32], geometry: &'a Geometry, out_channels: usize) -> Self {
         let weights = (x.channels() * geometry.taps()).min(WEIGHTS.max(geometry.taps()));
-        let size = region_size(geometry.output, (CACHED / (weights + COPIED)).min(POSITIONS), 1);
+        let most = (CACHED / (weights + COPIED)).min(POSITIONS);
+        let size = region_size(geometry.output, most, [0; 2], [1; 2], None);
         let regions = Region::all(x.batch(), geometry.output, size);
         Self { isa, x, grad, geometry, out_channels, size, regions }
     }
@@ -65,15 +67,16 @@ impl Way for ByWindows<'_> {
     fn sum(&self, channels: Range<usize>, regions: Range<usize>) -> Sums {
         let (layout, padded, taps) = (self.met(), self.padded(channels.len()), self.geometry.taps());
         let mut sums = Sums::new(self.out_channels * padded);
-        let (mut values, mut windows) = (vec![0.0; layout.channel_len()], Vec::new());
+        let mut values = vec![0.0; layout.channel_len()];
+        let mut windows = Buffer::new(self.size[0] * self.size[1] * self.geometry.output[2] * padded);
         let mut scratch = Scratch::default();
         let lanes = self.isa.lanes();
         let vectors: Vec<Vector> =
             (0..channels.len() * taps).step_by(lanes).map(|at| Vector { from: at, to: at }).collect();
         let voxels: usize = self.geometry.output.iter().product();
         for region in &self.regions[regions] {
-            let (count, at) = region.positions(self.geometry.output);
-            windows.resize(count * padded, 0.0);
+            let output = self.geometry.output;
+            let count = region.positions(output[2]);
             let Geometry { kernel, stride, .. } = *self.geometry;
             let met = Region {
                 sample: region.sample,
@@ -85,19 +88,21 @@ impl Way for ByWindows<'_> {
                 layout.fill(self.x.channel(region.sample, c), None, &met, &mut scratch, &mut values);
                 copy_windows(&window, &values, &mut windows[n * taps..]);
             }
-            let taps: Vec<Places> = (0..count).map(|n| Places { value: n * padded, weight: n }).collect();
-            let sums = sums.single(count);
+            let of_plane = |at: usize| at..at + region.size[1] * output[2];
+            let voxel = region.planes(output).flat_map(of_plane).enumerate();
+            let taps: Vec<Places> = voxel.map(|(n, at)| Places { value: n * padded, weight: at }).collect();
+            let (sums, add) = sums.single(count);
             for (block, sums) in sums.chunks_mut(BLOCK * padded).enumerate() {
                 let first = region.sample * self.out_channels + block * BLOCK;
                 let product = Product {
                     values: &windows,
-                    weights: &self.grad[first * voxels + at..],
+                    weights: &self.grad[first * voxels..],
                     channels: 1,
                     step: Places::default(),
                     lane: voxels,
                     taps: &taps,
                     vectors: &vectors,
-                    add: true,
+                    add,
                 };
                 let mut outs: Vec<&mut [f32]> = sums.chunks_exact_mut(padded).collect();
                 product.write(self.isa, &mut outs);
@@ -108,7 +113,7 @@ impl Way for ByWindows<'_> {
 
     fn weights(&self, channels: &Range<usize>, sums: &Sums, out_channel: usize, to: &mut [f32]) {
         let first = out_channel * self.padded(channels.len());
-        to.iter_mut().enumerate().for_each(|(n, to)| *to = sums.get(first + n));
+        sums.write(first, 1, to);
     }
 }
 
@@ -123,8 +128,8 @@ struct Window<'a> {
 }
 
 vectorised! {
-    /// Copies one channel of the window of every position. Rows of three values take another one with them, in the place of
-    /// what is copied next or of nothing.
+    /// Copies one channel of the window of every position. Short rows take a few values with them, in the place of what is
+    /// copied next or of nothing.
     fn copy_windows(window: &Window<'_>, from: &[f32], to: &mut [f32]) {
         let Window { geometry: Geometry { kernel, stride, output, .. }, region, extent, padded } = *window;
         let mut at = 0;
@@ -139,7 +144,8 @@ vectorised! {
                         let to = &mut to[run..];
                         match kernel[2] {
                             1 => to[0] = from[0],
-                            3 => to[..COPIED].copy_from_slice(&from[..COPIED]),
+                            2..=4 => to[..4].copy_from_slice(&from[..4]),
+                            5..=COPIED => to[..COPIED].copy_from_slice(&from[..COPIED]),
                             width => to[..width].copy_from_slice(&from[..width]),
                         }
                         run += kernel[2];

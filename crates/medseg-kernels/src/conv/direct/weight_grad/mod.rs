@@ -40,9 +40,10 @@ pub(crate) fn weight_grad(
     let (channels, taps) = (x.channels(), geometry.taps());
     let positions = x.batch() * geometry.output.iter().product::<usize>();
     assert_eq!(grad.len(), positions * out_channels, "gradient values");
-    // Values copied for a position: runs along the width of all windows, or the gradient's values.
-    let windows = channels * geometry.kernel[0] * geometry.kernel[1];
-    let work: &dyn Way = if positions <= IN_SINGLE || windows <= out_channels {
+    // Rows of all windows of a position are copied, or the values of its gradient. Windows apart would copy what none reads.
+    let rows = channels * geometry.kernel[0] * geometry.kernel[1];
+    let apart = (0..3).any(|axis| geometry.kernel[axis] < geometry.stride[axis]);
+    let work: &dyn Way = if !apart && (positions <= IN_SINGLE || 2 * rows <= out_channels) {
         &ByWindows::new(isa, x, grad, geometry, out_channels)
     } else {
         &ByChannels::new(isa, x, grad, geometry, out_channels)

@@ -1,11 +1,14 @@
 //! Sums in two precisions.
 
+use crate::memory::Buffer;
+
 /// Positions whose products are summed in f32.
 pub(super) const IN_SINGLE: usize = 4096;
 
 /// Sums in f32 that are added up in f64 now and then.
 pub(super) struct Sums {
-    single: Vec<f32>,
+    /// In no particular state as long as no position was summed.
+    single: Buffer,
     /// Empty as long as nothing was added up.
     double: Vec<f64>,
     /// Positions summed in f32.
@@ -14,16 +17,17 @@ pub(super) struct Sums {
 
 impl Sums {
     pub fn new(len: usize) -> Self {
-        Self { single: vec![0.0; len], double: Vec::new(), positions: 0 }
+        Self { single: Buffer::new(len), double: Vec::new(), positions: 0 }
     }
 
-    /// Sums to which the products of so many further positions may be added.
-    pub fn single(&mut self, positions: usize) -> &mut [f32] {
+    /// Sums for the products of so many further positions, and true if they are to be added to what is there.
+    pub fn single(&mut self, positions: usize) -> (&mut [f32], bool) {
         if self.positions + positions > IN_SINGLE {
             self.add_up();
         }
+        let add = self.positions > 0;
         self.positions += positions;
-        &mut self.single
+        (&mut self.single, add)
     }
 
     /// These sums and those of the next part.
@@ -34,15 +38,24 @@ impl Sums {
         self
     }
 
-    /// One of the sums.
-    pub fn get(&self, at: usize) -> f32 {
-        let total = self.double.get(at).copied().unwrap_or(0.0);
-        (total + f64::from(self.single[at])) as f32
+    /// Writes sums `step` apart from `first`.
+    pub fn write(&self, first: usize, step: usize, to: &mut [f32]) {
+        let at = (first..).step_by(step).take(to.len());
+        match (self.double.is_empty(), step) {
+            (true, 1) => to.copy_from_slice(&self.single[first..][..to.len()]),
+            (true, _) => to.iter_mut().zip(at).for_each(|(to, at)| *to = self.single[at]),
+            (false, _) => {
+                let single = |at: usize| if self.positions > 0 { f64::from(self.single[at]) } else { 0.0 };
+                to.iter_mut().zip(at).for_each(|(to, at)| *to = (self.double[at] + single(at)) as f32);
+            }
+        }
     }
 
     fn add_up(&mut self) {
         self.double.resize(self.single.len(), 0.0);
-        self.double.iter_mut().zip(&mut self.single).for_each(|(total, sum)| *total += f64::from(std::mem::take(sum)));
+        if self.positions > 0 {
+            self.double.iter_mut().zip(&*self.single).for_each(|(total, sum)| *total += f64::from(*sum));
+        }
         self.positions = 0;
     }
 }
