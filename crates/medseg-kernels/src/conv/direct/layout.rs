@@ -270,6 +270,8 @@ vectorised! {
     ) {
         let Geometry { input: [_, _, in_width], stride, padding, .. } = layout.geometry;
         let [_, height, width] = layout.extent;
+        // Joined rows follow one another in a region with fewer of them too.
+        let height = if layout.rows == Rows::Joined { region.size[1] } else { height };
         scratch.resize(in_width, 0.0);
         let insides: Vec<Range<usize>> = (0..layout.phases[2]).map(|px| layout.inside(px)).collect();
         for (pz, py) in (0..layout.phases[0]).flat_map(|pz| (0..layout.phases[1]).map(move |py| (pz, py))) {

@@ -17,6 +17,9 @@ use crate::conv::source::Source;
 use crate::isa::{Isa, WIDEST, vectorised};
 use crate::memory::Buffer;
 
+/// Positions of a phase from which weights are worth packing: fewer are multiplied with them as they lie.
+const WORTH_PACKING: usize = 128;
+
 /// Spreads `x` `[batch, from, output]` over the convolution's input positions with weights `[from, to, kernel]`; writes
 /// all of `out` `[batch, to, input]`.
 ///
@@ -53,7 +56,7 @@ pub(crate) fn transposed(isa: Isa, x: &Source<'_>, geometry: &Geometry, weights:
                     work.layout.fill(x.channel(region.sample, c), next, region, scratch, v);
                 }
                 for (block, packed) in packed.chunks_exact(work.block_len()).enumerate() {
-                    work.block(region, v, block, packed, sums);
+                    work.block(region, v, block, Some(packed), sums);
                 }
             },
         );
@@ -103,6 +106,8 @@ struct Phase {
     taps: Vec<usize>,
     /// The taps among the values, and among the packed weights of one channel.
     places: Vec<Places>,
+    /// The taps among the values, and among the weights of a pair of channels.
+    unpacked: Vec<Places>,
     /// Packed weights of a block of channels before this phase's, as a number of taps.
     before: usize,
 }
@@ -121,7 +126,8 @@ fn phases([planes, rows, columns]: &[Axis; 3], geometry: &Geometry, layout: &Lay
             }
         }
         before += taps.len();
-        Phase { before: before - taps.len(), taps, places }
+        let unpacked = taps.iter().zip(&places).map(|(tap, place)| Places { weight: *tap, ..*place }).collect();
+        Phase { before: before - taps.len(), taps, places, unpacked }
     };
     let mut phases = Vec::new();
     for (pz, z) in planes.phases.iter().enumerate() {
@@ -167,8 +173,12 @@ impl Work<'_> {
             || (vec![0.0; self.block_len()], Vec::new()),
             |(packed, sums), blocks| {
                 for block in blocks {
-                    self.pack(block, packed);
-                    self.block(region, v, block, packed, sums);
+                    if region.positions(self.positions[2]) < WORTH_PACKING {
+                        self.block(region, v, block, None, sums);
+                    } else {
+                        self.pack(block, packed);
+                        self.block(region, v, block, Some(packed), sums);
+                    }
                 }
             },
         );
@@ -195,24 +205,37 @@ impl Work<'_> {
     }
 
     /// Writes a block of channels of all phases.
-    fn block(&self, region: &Region, v: &[f32], block: usize, packed: &[f32], sums: &mut Vec<f32>) {
+    fn block(&self, region: &Region, v: &[f32], block: usize, packed: Option<&[f32]>, sums: &mut Vec<f32>) {
         let count = region.positions(self.positions[2]);
         let (channels, padded) = (self.x.channels(), count.next_multiple_of(WIDEST));
         let vectors: &[Vector] = &self.layout.vectors(region);
-        let lanes = BLOCK.min(self.out.channels() - block * BLOCK);
+        let (lanes, of_pair) = (BLOCK.min(self.out.channels() - block * BLOCK), self.geometry.taps());
         let columns = self.geometry.stride[2].min(self.geometry.input[2]);
         sums.resize(columns * BLOCK * padded, 0.0);
         for phases in &self.phases {
             for (phase, sums) in phases.columns.iter().zip(sums.chunks_exact_mut(BLOCK * padded)) {
-                let product = Product {
-                    values: v,
-                    weights: &packed[channels * phase.before * BLOCK..],
-                    channels,
-                    step: Places { value: self.layout.channel_len(), weight: phase.taps.len() * BLOCK },
-                    lane: 1,
-                    taps: &phase.places,
-                    vectors,
-                    add: false,
+                let value = self.layout.channel_len();
+                let product = match packed {
+                    Some(packed) => Product {
+                        values: v,
+                        weights: &packed[channels * phase.before * BLOCK..],
+                        channels,
+                        step: Places { value, weight: phase.taps.len() * BLOCK },
+                        lane: 1,
+                        taps: &phase.places,
+                        vectors,
+                        add: false,
+                    },
+                    None => Product {
+                        values: v,
+                        weights: &self.weights[block * BLOCK * of_pair..],
+                        channels,
+                        step: Places { value, weight: self.out.channels() * of_pair },
+                        lane: of_pair,
+                        taps: &phase.unpacked,
+                        vectors,
+                        add: false,
+                    },
                 };
                 let mut outs: Vec<&mut [f32]> = sums.chunks_exact_mut(padded).take(lanes).collect();
                 product.write(self.isa, &mut outs);

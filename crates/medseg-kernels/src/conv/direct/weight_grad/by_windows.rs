@@ -65,15 +65,16 @@ impl Way for ByWindows<'_> {
     }
 
     fn sum(&self, channels: Range<usize>, regions: Range<usize>) -> Sums {
-        let (layout, padded, taps) = (self.met(), self.padded(channels.len()), self.geometry.taps());
+        let (layout, padded, of_pair) = (self.met(), self.padded(channels.len()), self.geometry.taps());
         let mut sums = Sums::new(self.out_channels * padded);
         let mut values = vec![0.0; layout.channel_len()];
         let mut windows = Buffer::new(self.size[0] * self.size[1] * self.geometry.output[2] * padded);
         let mut scratch = Scratch::default();
         let lanes = self.isa.lanes();
         let vectors: Vec<Vector> =
-            (0..channels.len() * taps).step_by(lanes).map(|at| Vector { from: at, to: at }).collect();
+            (0..channels.len() * of_pair).step_by(lanes).map(|at| Vector { from: at, to: at }).collect();
         let voxels: usize = self.geometry.output.iter().product();
+        let mut taps = (None, Vec::new());
         for region in &self.regions[regions] {
             let output = self.geometry.output;
             let count = region.positions(output[2]);
@@ -86,21 +87,25 @@ impl Way for ByWindows<'_> {
             let window = Window { geometry: self.geometry, region, extent: layout.extent(), padded };
             for (n, c) in channels.clone().enumerate() {
                 layout.fill(self.x.channel(region.sample, c), None, &met, &mut scratch, &mut values);
-                copy_windows(&window, &values, &mut windows[n * taps..]);
+                copy_windows(&window, &values, &mut windows[n * of_pair..]);
             }
-            let of_plane = |at: usize| at..at + region.size[1] * output[2];
-            let voxel = region.planes(output).flat_map(of_plane).enumerate();
-            let taps: Vec<Places> = voxel.map(|(n, at)| Places { value: n * padded, weight: at }).collect();
+            let first = region.planes(output).next().unwrap_or(0);
+            if taps.0 != Some(region.size) {
+                let of_plane = |at: usize| at - first..at - first + region.size[1] * output[2];
+                let voxels = region.planes(output).flat_map(of_plane).enumerate();
+                let places = voxels.map(|(n, at)| Places { value: n * padded, weight: at });
+                taps = (Some(region.size), places.collect());
+            }
             let (sums, add) = sums.single(count);
             for (block, sums) in sums.chunks_mut(BLOCK * padded).enumerate() {
-                let first = region.sample * self.out_channels + block * BLOCK;
+                let channel = region.sample * self.out_channels + block * BLOCK;
                 let product = Product {
                     values: &windows,
-                    weights: &self.grad[first * voxels..],
+                    weights: &self.grad[channel * voxels + first..],
                     channels: 1,
                     step: Places::default(),
                     lane: voxels,
-                    taps: &taps,
+                    taps: &taps.1,
                     vectors: &vectors,
                     add,
                 };
@@ -134,25 +139,22 @@ vectorised! {
         let Window { geometry: Geometry { kernel, stride, output, .. }, region, extent, padded } = *window;
         let mut at = 0;
         for (z, y) in (0..region.size[0]).flat_map(|z| (0..region.size[1]).map(move |y| (z, y))) {
-            for x in 0..output[2] {
-                let from = &from[(z * stride[0] * extent[1] + y * stride[1]) * extent[2] + x * stride[2]..];
-                let to = &mut to[at..];
-                let mut run = 0;
-                for kz in 0..kernel[0] {
-                    for ky in 0..kernel[1] {
-                        let from = &from[(kz * extent[1] + ky) * extent[2]..];
-                        let to = &mut to[run..];
-                        match kernel[2] {
-                            1 => to[0] = from[0],
-                            2..=4 => to[..4].copy_from_slice(&from[..4]),
-                            5..=COPIED => to[..COPIED].copy_from_slice(&from[..COPIED]),
-                            width => to[..width].copy_from_slice(&from[..width]),
-                        }
-                        run += kernel[2];
+            let from = &from[(z * stride[0] * extent[1] + y * stride[1]) * extent[2]..];
+            let mut run = at;
+            for (kz, ky) in (0..kernel[0]).flat_map(|kz| (0..kernel[1]).map(move |ky| (kz, ky))) {
+                let from = &from[(kz * extent[1] + ky) * extent[2]..];
+                let windows = to[run..].chunks_mut(padded).take(output[2]).enumerate();
+                match kernel[2] {
+                    1 => windows.for_each(|(x, to)| to[0] = from[x * stride[2]]),
+                    2..=4 => windows.for_each(|(x, to)| to[..4].copy_from_slice(&from[x * stride[2]..][..4])),
+                    5..=COPIED => {
+                        windows.for_each(|(x, to)| to[..COPIED].copy_from_slice(&from[x * stride[2]..][..COPIED]));
                     }
+                    width => windows.for_each(|(x, to)| to[..width].copy_from_slice(&from[x * stride[2]..][..width])),
                 }
-                at += padded;
+                run += kernel[2];
             }
+            at += output[2] * padded;
         }
     }
 }

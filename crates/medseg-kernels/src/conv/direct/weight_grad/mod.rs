@@ -13,6 +13,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
+use super::product::BLOCK;
 use crate::conv::shared::SharedSlice;
 use crate::conv::source::Source;
 use crate::isa::Isa;
@@ -43,7 +44,8 @@ pub(crate) fn weight_grad(
     // Rows of all windows of a position are copied, or the values of its gradient. Windows apart would copy what none reads.
     let rows = channels * geometry.kernel[0] * geometry.kernel[1];
     let apart = (0..3).any(|axis| geometry.kernel[axis] < geometry.stride[axis]);
-    let work: &dyn Way = if !apart && (positions <= IN_SINGLE || 2 * rows <= out_channels) {
+    let few = channels < BLOCK / 2 || 2 * rows <= out_channels;
+    let work: &dyn Way = if !apart && (positions <= IN_SINGLE || few) {
         &ByWindows::new(isa, x, grad, geometry, out_channels)
     } else {
         &ByChannels::new(isa, x, grad, geometry, out_channels)
