@@ -1,6 +1,6 @@
 //! A convolution by the algorithm that suits it.
 
-use super::im2col::{Geometry, im2col, im2col_weight_grad, packed_weights, transposed};
+use super::direct::{Geometry, direct, transposed, weight_grad};
 use super::pointwise::{pointwise, pointwise_weight_grad, pointwise_weights};
 use super::winograd::{Pass, Tile, transformed, winograd, winograd_weight_grad};
 use super::{Arithmetic, Sink, Source};
@@ -14,10 +14,10 @@ pub enum Algorithm {
     /// A product of a small matrix with every voxel: kernel 1×1×1, stride 1, no padding.
     Pointwise,
     /// Winograd's F(4, 3), of small maps F(2, 3), along depth and height: kernel 3×3×3 or, along height alone, 1×3×3; stride 1, a padding that the
-    /// kernel reaches beyond. Gradients of a 1×3×3 kernel's weights are summed as by [`Im2col`](Self::Im2col).
+    /// kernel reaches beyond. Gradients of a 1×3×3 kernel's weights are summed as by [`Direct`](Self::Direct).
     Winograd,
-    /// A matrix product with copies of the receptive fields, a few rows at a time: any kernel, stride and padding.
-    Im2col,
+    /// The sums of the definition, a region at a time: any kernel, stride and padding.
+    Direct,
 }
 
 /// A 3D cross-correlation with zero padding, as PyTorch's `Conv3d`, without bias.
@@ -101,8 +101,8 @@ impl Conv3d {
         Self { isa, ..self }
     }
 
-    /// The algorithm that computes this convolution; of few input channels the forward pass takes
-    /// [`Im2col`](Algorithm::Im2col) all the same, unless another was asked for.
+    /// The algorithm that computes this convolution; of few input channels the forward pass and the
+    /// gradient of the weights take [`Direct`](Algorithm::Direct) all the same, unless another was asked for.
     ///
     /// # Panics
     /// If one was asked for that does not suit kernel, stride and padding.
@@ -111,10 +111,10 @@ impl Conv3d {
         let fastest = match self.kernel {
             [1, 1, 1] if self.stride == [1; 3] && self.padding == [0; 3] => Algorithm::Pointwise,
             _ if self.shares_products() => Algorithm::Winograd,
-            _ => Algorithm::Im2col,
+            _ => Algorithm::Direct,
         };
         let algorithm = self.algorithm.unwrap_or(fastest);
-        assert!(algorithm == fastest || algorithm == Algorithm::Im2col, "{algorithm:?} does not compute {self:?}");
+        assert!(algorithm == fastest || algorithm == Algorithm::Direct, "{algorithm:?} does not compute {self:?}");
         algorithm
     }
 
@@ -133,6 +133,11 @@ impl Conv3d {
         self.geometry(shape).output
     }
 
+    /// True if Winograd's algorithm saves nothing for so few input channels, unless it was asked for.
+    fn few(&self, tile: &Tile) -> bool {
+        self.algorithm.is_none() && self.in_channels <= tile.few_channels()
+    }
+
     /// Writes the convolution of `x` to `out` `[batch, out_channels, output shape]`.
     ///
     /// # Panics
@@ -144,13 +149,13 @@ impl Conv3d {
         check_sink(out, [x.batch(), self.out_channels], geometry.output);
         // A single channel would leave half of every word empty.
         let arithmetic = if self.in_channels > 1 { self.arithmetic } else { Arithmetic::F32 };
-        let few = |tile: &Tile| self.in_channels <= tile.few_channels() && self.arithmetic == Arithmetic::F32;
         let tile = match arithmetic {
             Arithmetic::F32 => Tile::fastest(self.kernel, geometry.output),
             // Larger tiles would lose more than the products' rounding does.
             Arithmetic::Bf16 | Arithmetic::Bf16Tiles => Tile::all(self.kernel).first().copied(),
         };
-        match (self.algorithm(), tile.filter(|tile| self.algorithm.is_some() || !few(tile))) {
+        let tile = tile.filter(|tile| !self.few(tile) || self.arithmetic != Arithmetic::F32);
+        match (self.algorithm(), tile) {
             (Algorithm::Pointwise, _) => {
                 let weight = pointwise_weights(weight, self.out_channels, self.in_channels, Pass::Forward);
                 pointwise(self.isa, x, &weight, out);
@@ -160,7 +165,7 @@ impl Conv3d {
                 winograd(self.isa, arithmetic, tile, x, &weight, self.padding, out);
             }
             _ => {
-                im2col(self.isa, &x.dense(), &geometry, &packed_weights(weight, self.out_channels), out);
+                direct(self.isa, x, &geometry, weight, out);
             }
         }
     }
@@ -192,7 +197,7 @@ impl Conv3d {
                 let weight = transformed(tile, weight, out_channels, in_channels, Pass::InputGrad, Arithmetic::F32);
                 Prepared::Winograd(tile, weight)
             }
-            _ => Prepared::Im2col(weight),
+            _ => Prepared::Direct(weight),
         };
         InputGrad { conv: *self, geometry: self.geometry(shape), prepared }
     }
@@ -207,13 +212,13 @@ impl Conv3d {
         assert_eq!(x.channels(), self.in_channels, "input channels");
         let voxels: usize = geometry.output.iter().product();
         assert_eq!(grad.len(), x.batch() * self.out_channels * voxels, "gradient values");
-        match self.algorithm() {
-            Algorithm::Pointwise => pointwise_weight_grad(self.isa, x, grad, self.out_channels),
-            Algorithm::Winograd if self.kernel == Tile::DEEP_TWO.kernel() => {
-                let tile = Tile::fastest(self.kernel, geometry.output).unwrap_or(Tile::DEEP_TWO);
+        let tile = Tile::fastest(self.kernel, geometry.output).filter(|tile| !self.few(tile));
+        match (self.algorithm(), tile) {
+            (Algorithm::Pointwise, _) => pointwise_weight_grad(self.isa, x, grad, self.out_channels),
+            (Algorithm::Winograd, Some(tile)) if tile.deep() => {
                 winograd_weight_grad(self.isa, tile, x, grad, self.out_channels, self.padding)
             }
-            _ => im2col_weight_grad(self.isa, &x.dense(), grad, &geometry, self.in_channels, self.out_channels),
+            _ => weight_grad(self.isa, x, grad, &geometry, self.out_channels),
         }
     }
 
@@ -240,7 +245,7 @@ pub struct InputGrad<'a> {
 enum Prepared<'a> {
     Pointwise(Vec<f32>),
     Winograd(Tile, Buffer),
-    Im2col(&'a [f32]),
+    Direct(&'a [f32]),
 }
 
 impl InputGrad<'_> {
@@ -258,7 +263,7 @@ impl InputGrad<'_> {
                 let padding = std::array::from_fn(|a| conv.kernel[a] - 1 - conv.padding[a]);
                 winograd(conv.isa, Arithmetic::F32, *tile, &source, weight, padding, out);
             }
-            Prepared::Im2col(weight) => transposed(conv.isa, grad, geometry, weight, out),
+            Prepared::Direct(weight) => transposed(conv.isa, &source, geometry, weight, out),
         }
     }
 }

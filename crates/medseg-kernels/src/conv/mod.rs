@@ -1,16 +1,16 @@
 //! Convolutions of tensors `[batch, channel, depth, height, width]`, their transposes and their gradients.
 //!
 //! [`Conv3d`] chooses one of three algorithms: Winograd's for 3×3×3 with stride 1, a matrix product a voxel for 1×1×1,
-//! and im2col, a few rows at a time, for every other kernel and stride. A [`Source`] is the input and may change values on
-//! the way in; a [`Sink`] is the output.
+//! and direct sums, a region at a time, for every other kernel and stride. A [`Source`] is the input and may change values
+//! on the way in; a [`Sink`] is the output.
 //!
 //! Every output value is computed by one task in an order that depends on the shapes alone, so results do not depend on
 //! the number of threads.
 
 mod conv3d;
+mod direct;
 mod dots;
 mod gemm;
-mod im2col;
 mod pointwise;
 mod self_check;
 mod shared;

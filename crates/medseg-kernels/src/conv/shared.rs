@@ -9,8 +9,7 @@ pub(crate) struct SharedSlice<'a> {
     slice: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: `part` and what is reached from `start` are the only accesses, by callers that promise that no two tasks use the
-// same values.
+// SAFETY: whoever gets to values, by `part` or `pointer`, promises that no other task uses the same ones.
 unsafe impl Send for SharedSlice<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for SharedSlice<'_> {}
@@ -21,11 +20,11 @@ impl<'a> SharedSlice<'a> {
         Self { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
     }
 
-    /// Address of the values from `at` on, of which there are `len` at least.
+    /// The place of `len` values from `at`.
     ///
     /// # Panics
     /// If they are not inside the slice.
-    pub fn start(&self, at: usize, len: usize) -> *mut f32 {
+    pub fn pointer(&self, at: usize, len: usize) -> *mut f32 {
         assert!(at <= self.len && len <= self.len - at, "outside the shared slice");
         // SAFETY: inside the slice by the assertion.
         unsafe { self.start.add(at) }
@@ -40,7 +39,7 @@ impl<'a> SharedSlice<'a> {
     /// If they are not inside the slice.
     #[allow(clippy::mut_from_ref, reason = "disjointness is the caller's promise")]
     pub unsafe fn part(&self, at: usize, len: usize) -> &mut [f32] {
-        // SAFETY: inside the slice, as `start` asserts, and exclusive by the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(self.start(at, len), len) }
+        // SAFETY: inside the slice, as `pointer` asserts, and exclusive by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.pointer(at, len), len) }
     }
 }

@@ -145,11 +145,37 @@ impl<'a> Sink<'a> {
         }
     }
 
+    /// Adds up rows that were written without [`write`](Self::write), if sums were asked for.
+    ///
+    /// # Safety
+    /// As [`part`](Self::part).
+    pub(crate) unsafe fn add_up(&self, sample: usize, channel: usize, at: usize, len: usize) {
+        if let Some(sums) = &self.sums {
+            // SAFETY: the caller's promise.
+            let values = unsafe { self.part(sample, channel, at, len) };
+            sums.note((sample * self.channels() + channel) * self.voxels + at, values);
+        }
+    }
+
     /// Makes what this thread wrote visible to others.
     pub(crate) fn finish(&self) {
         if self.streamed {
             stream::finish();
         }
+    }
+
+    /// The [`voxels`](Self::voxels) values of one channel of one sample, for tasks that write some of them each.
+    ///
+    /// # Panics
+    /// If there is no such channel.
+    pub(crate) fn channel(&self, sample: usize, mut channel: usize) -> *mut f32 {
+        for (values, channels) in &self.parts {
+            if channel < *channels {
+                return values.pointer((sample * channels + channel) * self.voxels, self.voxels);
+            }
+            channel -= channels;
+        }
+        panic!("no such channel");
     }
 
     /// `len` values of one channel of one sample, from `at`.

@@ -1,6 +1,6 @@
 //! The input of a convolution: rows of one or more tensors, changed on the way in.
 
-use crate::isa::vectorised;
+use crate::isa::{LINE, prefetch, vectorised};
 use crate::upsample::Axis;
 
 /// A change of values while a convolution reads them.
@@ -116,22 +116,6 @@ impl<'a> Source<'a> {
         self.shape
     }
 
-    /// All values as they are read; borrowed if they lie so.
-    pub(crate) fn dense(&self) -> std::borrow::Cow<'_, [f32]> {
-        if let [Stored { part: Part { values, read: Read::Plain, .. }, .. }] = self.parts[..] {
-            return values.into();
-        }
-        let ([depth, height, width], mut half) = (self.shape, Vec::new());
-        let mut values = vec![0.0; self.batch * self.channels() * depth * height * width];
-        for (number, to) in values.chunks_exact_mut(depth * height * width).enumerate() {
-            let channel = self.channel(number / self.channels(), number % self.channels());
-            for (row, to) in to.chunks_exact_mut(width).enumerate() {
-                channel.row(row / height, row % height, to, &mut half);
-            }
-        }
-        values.into()
-    }
-
     /// One channel of one sample.
     pub(crate) fn channel(&self, sample: usize, mut channel: usize) -> Channel<'_> {
         for Stored { part, shape, axes } in &self.parts {
@@ -193,6 +177,13 @@ impl<'a> Channel<'a> {
                 );
                 width.widen(half, to);
             }
+        }
+    }
+
+    /// Asks for a row before it is read.
+    pub fn prefetch(&self, z: usize, y: usize) {
+        if !matches!(self.read, ChannelRead::Upsampled(_)) {
+            self.stored(z, y, 1).as_chunks::<LINE>().0.iter().for_each(prefetch);
         }
     }
 

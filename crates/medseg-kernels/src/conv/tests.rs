@@ -1,6 +1,6 @@
 //! Every instruction isa against sums written out, at shape around and far from a vector's width.
 
-use super::im2col::{Geometry, im2col_weight_grad};
+use super::direct::{Geometry, weight_grad};
 use super::pointwise::{pointwise, pointwise_weight_grad, pointwise_weights};
 use super::winograd::{Pass, Tile, transformed, winograd, winograd_weight_grad};
 use super::{Arithmetic, Part, Read, Scale, Sink, Source};
@@ -163,7 +163,7 @@ impl Case {
             [3, 3, 3] => winograd_weight_grad(isa, tile.expect("a tile"), x, gradient, self.output, self.padding),
             kernel => {
                 let geometry = Geometry::new(self.x.shape, kernel, [1; 3], self.padding);
-                im2col_weight_grad(isa, &x.dense(), gradient, &geometry, self.x.channels, self.output)
+                weight_grad(isa, x, gradient, &geometry, self.output)
             }
         }
     }

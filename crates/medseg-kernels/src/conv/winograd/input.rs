@@ -87,7 +87,7 @@ pub(crate) unsafe fn transform(
     let whole = count.next_multiple_of(WIDEST);
     assert!((of.tiles[0] - 1) * positions + whole <= row_len);
     assert!((planes - 1) * at.plane + place + stride + whole <= rows.len());
-    let v = v.start(row * row_len, (tile.points() - 1) * point_len + row_len);
+    let v = v.pointer(row * row_len, (tile.points() - 1) * point_len + row_len);
     for z in 0..of.tiles[0] {
         let rows = rows[tile.planes() * z * at.plane..].as_ptr();
         // SAFETY: the row is as long as all rows of tiles, by the assertion.

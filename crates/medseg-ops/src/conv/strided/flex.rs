@@ -15,7 +15,7 @@ use crate::flex_values::{contiguous, tensor, values};
 impl StridedBackend for Flex {
     fn conv3d_strided(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self> {
         let (x, weight) = (contiguous(x), contiguous(weight));
-        forward(&im2col(weight.layout().shape(), options), &source(&x), &weight)
+        forward(&direct(weight.layout().shape(), options), &source(&x), &weight)
     }
 
     fn conv3d_transposed(
@@ -30,7 +30,7 @@ impl StridedBackend for Flex {
         let [d, h, w] = shape;
         let mut out = Buffer::new(batch * out_channels * d * h * w);
         let sink = Sink::new(&mut out, batch, out_channels, d * h * w);
-        im2col(weight.layout().shape(), options).input_grad(values(&x), values(&weight), shape, &sink);
+        direct(weight.layout().shape(), options).input_grad(values(&x), values(&weight), shape, &sink);
         tensor(out, Shape::new([batch, out_channels, d, h, w]))
     }
 }
@@ -43,11 +43,11 @@ impl StridedGradBackend for Flex {
         options: ConvOptions,
     ) -> FloatTensor<Self> {
         let (x, grad) = (contiguous(x), contiguous(grad));
-        tensor(im2col(&weight, options).weight_grad(&source(&x), values(&grad)).into(), weight)
+        tensor(direct(&weight, options).weight_grad(&source(&x), values(&grad)).into(), weight)
     }
 }
 
 /// The kernel for weights of this shape; by one algorithm in every pass, whatever the stride.
-fn im2col(weight: &Shape, options: ConvOptions) -> Conv3d {
-    conv(weight, options).with_algorithm(Algorithm::Im2col)
+fn direct(weight: &Shape, options: ConvOptions) -> Conv3d {
+    conv(weight, options).with_algorithm(Algorithm::Direct)
 }

@@ -1,10 +1,5 @@
 //! The input positions of a window.
 
-use std::ops::Range;
-
-/// Values of copied rows that a task should hold at a time, to stay in the second-level cache.
-const CACHED: usize = 1 << 17;
-
 /// Shapes of a convolution's input, kernel and output. All triples are `[depth, height, width]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
@@ -43,18 +38,4 @@ impl Geometry {
         let from = (at * self.stride[axis] + tap).checked_sub(self.padding[axis])?;
         (from < self.input[axis]).then_some(from)
     }
-
-    /// The output positions along the width that do not meet padding at `tap`.
-    pub fn inside(&self, tap: usize) -> Range<usize> {
-        let (stride, padding) = (self.stride[2], self.padding[2]);
-        let first = padding.saturating_sub(tap).div_ceil(stride);
-        let end = (self.input[2] + padding).saturating_sub(tap).div_ceil(stride);
-        let end = end.min(self.output[2]);
-        first.min(end)..end
-    }
-}
-
-/// Rows that a task takes, for `values` copied values a row of the result.
-pub(crate) fn rows_of_a_task(values: usize, rows: usize) -> usize {
-    (CACHED / values.max(1)).clamp(1, rows.max(1))
 }
