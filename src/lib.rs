@@ -87,3 +87,8 @@ pub use medseg_train as train;
 pub use medseg_transforms as transforms;
 pub use medseg_unet as unet;
 pub use medseg_volume as volume;
+
+/// Programs of the book that need Burn, as tests; the others are tests of `docs/book`.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/book/src/add/loss.md")]
+mod book_loss {}

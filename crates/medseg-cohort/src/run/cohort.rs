@@ -18,7 +18,7 @@ use crate::{Case, CaseStatus, CohortError, CohortFolder, FailureKind, Found, Rec
 /// one worker at a time, and not again while its record, input, model, options and outputs agree. A run that was killed is
 /// continued by the same call.
 ///
-/// See the [crate's documentation](crate) for an example, and `docs/CLUSTERS.md` for the guarantees in detail.
+/// See the [crate's documentation](crate) for an example, and `docs/book/src/clusters.md` for the guarantees in detail.
 pub struct Cohort<'a> {
     folder: CohortFolder,
     identity: RunIdentity,

@@ -17,7 +17,7 @@ use super::{
 /// A named set of settings.
 ///
 /// The reference experiments segment the liver in the LiTS cases of the Medical Segmentation Decathlon, in one stage and in
-/// two, and were first run in Python with MONAI. `docs/EXPERIMENTS.md` lists their settings and results. Data: Bilic et
+/// two, and were first run in Python with MONAI. `docs/book/src/experiments.md` lists their settings and results. Data: Bilic et
 /// al., "The Liver Tumor Segmentation Benchmark (LiTS)", Medical Image Analysis 84, 2023, and Antonelli et al., "The Medical
 /// Segmentation Decathlon", Nature Communications 13, 2022. Library: Cardoso et al., "MONAI: An open-source framework for
 /// deep learning in healthcare", 2022, arXiv:2211.02701.

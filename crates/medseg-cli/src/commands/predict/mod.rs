@@ -41,7 +41,7 @@ struct PathArgs {
 ///
 /// Masks have the geometry of their images. With a folder as output every image of IMAGE becomes a mask there: a folder,
 /// also of DICOM studies, a pattern such as 'in/**/*.nii.gz', or a list, NAME.txt or NAME.csv. What is done already is
-/// left out, and table.csv tells of every case. docs/CLUSTERS.md has the rest.
+/// left out, and table.csv tells of every case. docs/book/src/clusters.md has the rest.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// The output folder of `medseg train` or a bundle, also one of MONAI; a model that nnU-Net v2 trained, as folder,

@@ -17,7 +17,7 @@ use crate::mask::MaskForm;
 #[command(next_help_heading = "PACS")]
 pub struct PacsArgs {
     /// Fetch the image from a PACS at this DICOMweb address, in place of IMAGE: `predict MODEL MASK --dicomweb URL --study UID
-    /// --series UID`; user, password and certificates by environment (docs/PACS.md)
+    /// --series UID`; user, password and certificates by environment (docs/book/src/pacs.md)
     #[arg(long, value_name = "URL", requires = "study")]
     pub dicomweb: Option<String>,
     /// StudyInstanceUID of the series

@@ -59,7 +59,8 @@ pub struct TrainArgs {
     /// Millimetres between voxels that every case is resampled to; predictions come back on the image's grid
     #[arg(long, value_name = "D,H,W", value_delimiter = ',')]
     spacing: Option<Vec<f64>>,
-    /// Change any setting by its name in a configuration file, such as fine.gradient.accumulate=2; may be repeated
+    /// Change any setting by its name in a configuration file, its value in TOML, such as fine.gradient.accumulate=2; may be
+    /// repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Settings as a TOML or JSON file, instead of a preset
