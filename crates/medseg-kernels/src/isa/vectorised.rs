@@ -1,5 +1,8 @@
 //! Plain loops compiled for the vector units of the CPU at hand.
 
+#[cfg(target_arch = "x86_64")]
+use std::sync::OnceLock;
+
 /// Defines functions whose bodies are compiled for AVX-512, for AVX2 and for the target's baseline; a call takes the
 /// widest that the CPU has. The loops in the body are left to the compiler's vectoriser, which neither reorders sums nor
 /// fuses multiplications with additions: every version gives the same bits.
@@ -45,15 +48,19 @@ pub(crate) enum Unit {
     Baseline,
 }
 
-/// The widest vector unit of the CPU; the standard library remembers the answer.
+/// The widest vector unit of the CPU; asked once a process.
 #[cfg(target_arch = "x86_64")]
+#[inline]
 pub(crate) fn unit() -> Unit {
-    use std::arch::is_x86_feature_detected as has;
-    if has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl") {
-        Unit::Avx512
-    } else if has!("avx2") {
-        Unit::Avx2
-    } else {
-        Unit::Baseline
-    }
+    static WIDEST: OnceLock<Unit> = OnceLock::new();
+    *WIDEST.get_or_init(|| {
+        use std::arch::is_x86_feature_detected as has;
+        if has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl") {
+            Unit::Avx512
+        } else if has!("avx2") {
+            Unit::Avx2
+        } else {
+            Unit::Baseline
+        }
+    })
 }

@@ -114,12 +114,25 @@ fn fold(lanes: [f64; LANES]) -> f64 {
     lanes[0]
 }
 
-/// Sums of the values and of their squares over a row of voxels.
-pub(crate) fn row_sums(row: &[f32]) -> [f64; 2] {
-    sums(row, 0.0)
-}
-
 vectorised! {
+    /// Sums of the values and of their squares over a row of voxels: as [`sums`] with an origin of 0.
+    pub(crate) fn row_sums(row: &[f32]) -> [f64; 2] {
+        let (mut sum, mut squares) = ([0.0; LANES], [0.0; LANES]);
+        let (chunks, tail) = row.as_chunks::<LANES>();
+        for chunk in chunks {
+            let values = chunk.map(f64::from);
+            for lane in 0..LANES {
+                sum[lane] += values[lane];
+                squares[lane] += values[lane] * values[lane];
+            }
+        }
+        for (lane, &x) in tail.iter().enumerate() {
+            sum[lane] += f64::from(x);
+            squares[lane] += f64::from(x) * f64::from(x);
+        }
+        [fold(sum), fold(squares)]
+    }
+
     /// Sums of `x - origin` and of its square.
     pub(crate) fn sums(x: &[f32], origin: f32) -> [f64; 2] {
         let origin = f64::from(origin);
