@@ -20,7 +20,7 @@ fn processor_seconds() -> Option<f64> {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the function writes to the place that it is given, which is valid.
     let failed = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) } != 0;
-    (!failed).then(|| time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9)
+    (!failed).then_some(time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9)
 }
 
 #[cfg(not(target_os = "linux"))]
