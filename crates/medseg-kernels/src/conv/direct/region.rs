@@ -43,8 +43,8 @@ impl Region {
 }
 
 /// Planes and rows of a region of up to `most` positions, at least one row, for windows that reach `reach` and step
-/// `stride` input voxels along depth and height: those that read the fewest voxels for each position. If `joined`, the
-/// positions that leave vectors of so many values partly empty are counted as well.
+/// `stride` input voxels along depth and height: those that cost the least for each position. If `joined`, vectors of so
+/// many values reach over the ends of rows, and the last ones are partly empty.
 pub(crate) fn region_size(
     [depth, height, width]: [usize; 3],
     most: usize,
@@ -60,9 +60,15 @@ pub(crate) fn region_size(
         let size = [even(depth, planes), even(height, rows)];
         let read = |axis: usize| (size[axis] * stride[axis] + reach[axis]) as f64 / (size[axis] * stride[axis]) as f64;
         let positions = size[0] * size[1] * width;
-        let filled = joined.map_or(1.0, |lanes| positions.next_multiple_of(lanes) as f64 / positions as f64);
-        // A larger region is worth a little: its weights are read once.
-        let cost = read(0) * read(1) * filled * filled * (1.0 + 8.0 / positions as f64);
+        // As shares of the products' time: storing what is read, loading the weights; then the vectors' empty values, or the
+        // time to write short runs to many places.
+        let cost = match joined {
+            Some(lanes) => {
+                let filled = positions.next_multiple_of(lanes) as f64 / positions as f64;
+                read(0) * read(1) * filled * filled * (1.0 + 8.0 / positions as f64)
+            }
+            None => 0.2 * read(0) * read(1) + 16.0 / (size[1] * width) as f64 + 8.0 / positions as f64,
+        };
         if cost < best.0 {
             best = (cost, size);
         }

@@ -3,8 +3,6 @@
 //! Positions of the result with one remainder by the stride along each axis are a phase: they share their taps, and meet
 //! consecutive values of what is spread. The phases along the width are computed one after the other and written together.
 
-use std::ops::Range;
-
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
@@ -17,7 +15,9 @@ use crate::conv::source::Source;
 use crate::isa::{Isa, WIDEST, vectorised};
 use crate::memory::Buffer;
 
-/// Positions of a phase from which weights are worth packing: fewer are multiplied with them as they lie.
+/// Regions up to which weights are not packed once for all, but in the cache of the thread that uses them next.
+const FEW: usize = 3;
+/// Positions of such a region from which that is worth it: fewer are multiplied with weights as they lie.
 const WORTH_PACKING: usize = 128;
 
 /// Spreads `x` `[batch, from, output]` over the convolution's input positions with weights `[from, to, kernel]`; writes
@@ -43,11 +43,15 @@ pub(crate) fn transposed(isa: Isa, x: &Source<'_>, geometry: &Geometry, weights:
     let regions = Region::all(x.batch(), met.output, layout.size);
     let phases = phases(&axes, geometry, &layout);
     let work = Work { isa, x, geometry, positions: met.output, layout, phases, weights, out };
-    let blocks = out_channels.div_ceil(BLOCK);
+    let blocks = work.blocks();
+    let mut packed = None;
+    if many(regions.len()) || regions.len() > FEW {
+        let mut weights = Buffer::new(blocks * work.block_len());
+        weights.par_chunks_exact_mut(work.block_len()).enumerate().for_each(|(block, to)| work.pack(block, to));
+        packed = Some(weights);
+    }
+    let packed = packed.as_deref();
     if many(regions.len()) {
-        let mut packed = Buffer::new(blocks * work.block_len());
-        packed.par_chunks_exact_mut(work.block_len()).enumerate().for_each(|(block, to)| work.pack(block, to));
-        let packed = &*packed;
         regions.par_iter().for_each_init(
             || (Scratch::default(), Buffer::new(channels * work.layout.channel_len()), Vec::new()),
             |(scratch, v, sums), region| {
@@ -55,14 +59,15 @@ pub(crate) fn transposed(isa: Isa, x: &Source<'_>, geometry: &Geometry, weights:
                     let next = (c + 1 < channels).then(|| x.channel(region.sample, c + 1));
                     work.layout.fill(x.channel(region.sample, c), next, region, scratch, v);
                 }
-                for (block, packed) in packed.chunks_exact(work.block_len()).enumerate() {
-                    work.block(region, v, block, Some(packed), sums);
+                for block in 0..blocks {
+                    let packed = packed.map(|packed| &packed[block * work.block_len()..]);
+                    work.block(region, v, block, packed, sums);
                 }
             },
         );
     } else {
         let mut v = Buffer::new(channels * work.layout.channel_len());
-        regions.iter().for_each(|region| work.together(region, &mut v, 0..blocks));
+        regions.iter().for_each(|region| work.together(region, &mut v, packed));
     }
 }
 
@@ -162,26 +167,33 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// All threads make a region: what is spread channel by channel, then the result block by block.
-    fn together(&self, region: &Region, v: &mut [f32], blocks: Range<usize>) {
+    fn together(&self, region: &Region, v: &mut [f32], packed: Option<&[f32]>) {
         v.par_chunks_exact_mut(self.layout.channel_len())
             .enumerate()
             .for_each_init(Scratch::default, |scratch, (c, v)| {
                 self.layout.fill(self.x.channel(region.sample, c), None, region, scratch, v)
             });
         let v = &*v;
-        ranges(blocks.len()).into_par_iter().for_each_init(
-            || (vec![0.0; self.block_len()], Vec::new()),
-            |(packed, sums), blocks| {
+        let pack = packed.is_none() && region.positions(self.positions[2]) >= WORTH_PACKING;
+        ranges(self.blocks()).into_par_iter().for_each_init(
+            || (vec![0.0; if pack { self.block_len() } else { 0 }], Vec::new()),
+            |(own, sums), blocks| {
                 for block in blocks {
-                    if region.positions(self.positions[2]) < WORTH_PACKING {
-                        self.block(region, v, block, None, sums);
+                    if pack {
+                        self.pack(block, own);
+                        self.block(region, v, block, Some(own), sums);
                     } else {
-                        self.pack(block, packed);
-                        self.block(region, v, block, Some(packed), sums);
+                        let packed = packed.map(|packed| &packed[block * self.block_len()..]);
+                        self.block(region, v, block, packed, sums);
                     }
                 }
             },
         );
+    }
+
+    /// Blocks of channels that are written.
+    fn blocks(&self) -> usize {
+        self.out.channels().div_ceil(BLOCK)
     }
 
     /// Packed weights of a block of channels: [phase][channel read][tap of the phase][BLOCK].
@@ -204,7 +216,7 @@ impl Work<'_> {
         pack_taps(from, [channels, out_channels * of_pair, of_pair, lanes], &taps, to);
     }
 
-    /// Writes a block of channels of all phases.
+    /// Writes a block of channels of all phases, with its packed weights or those that lie unpacked.
     fn block(&self, region: &Region, v: &[f32], block: usize, packed: Option<&[f32]>, sums: &mut Vec<f32>) {
         let count = region.positions(self.positions[2]);
         let (channels, padded) = (self.x.channels(), count.next_multiple_of(WIDEST));
