@@ -17,7 +17,6 @@ mod pipeline;
 mod program;
 mod volume;
 
-
 /// Everything in Rust of the package medseg.
 #[pyo3::pymodule]
 mod _medseg {

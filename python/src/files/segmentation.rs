@@ -29,7 +29,9 @@ pub fn read_segmentation(
     if let Some(like) = like {
         let volume = Volume::of(like, "like")?;
         let shape: Vec<usize> = volume.array(py).getattr("shape")?.extract()?;
-        let [x, y, z] = shape[shape.len().saturating_sub(3)..] else { return Err(bad_value("like: a volume has 3 axes")) };
+        let [x, y, z] = shape[shape.len().saturating_sub(3)..] else {
+            return Err(bad_value("like: a volume has 3 axes"));
+        };
         options = options.with_grid((z, y, x).into(), volume.geometry().clone());
     }
     let has_like = like.is_some();

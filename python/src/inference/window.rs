@@ -183,7 +183,8 @@ fn logits_of(
     device: &Device,
 ) -> Result<Tensor<5>, InferenceError> {
     let dims = windows.dims();
-    let data = windows.try_into_data_as::<f32>().map_err(|error| InferenceError::Predictor(format!("{error:?}").into()))?;
+    let data =
+        windows.try_into_data_as::<f32>().map_err(|error| InferenceError::Predictor(format!("{error:?}").into()))?;
     let values = data.try_to_vec::<f32>().map_err(|error| InferenceError::Predictor(format!("{error:?}").into()))?;
     let windows = Array5::from_shape_vec(dims, values).map_err(|error| InferenceError::Predictor(Box::new(error)))?;
     match line.ask(Question::Windows(windows)) {
@@ -199,7 +200,8 @@ fn called(network: &Bound<'_, PyAny>, windows: Array5<f32>) -> PyResult<(Vec<f32
     let array = as_numpy(&found, "the network's output")?;
     let shape = array.shape().to_vec();
     let fits = shape.len() == 5 && shape[0] == expected[0] && shape[2..] == expected[2..];
-    let Ok(dims) = <[usize; 5]>::try_from(shape.as_slice()).map_err(drop).and_then(|dims| fits.then_some(dims).ok_or(()))
+    let Ok(dims) =
+        <[usize; 5]>::try_from(shape.as_slice()).map_err(drop).and_then(|dims| fits.then_some(dims).ok_or(()))
     else {
         let (shape, expected) = (tuple(&shape), tuple(&expected));
         return Err(bad_value(format!(

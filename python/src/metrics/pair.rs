@@ -23,11 +23,7 @@ pub struct Pair<'py> {
 
 impl<'py> Pair<'py> {
     /// The foreground of both, or one label.
-    pub fn of(
-        prediction: &Bound<'py, PyAny>,
-        reference: &Bound<'py, PyAny>,
-        label: Option<i64>,
-    ) -> PyResult<Self> {
+    pub fn of(prediction: &Bound<'py, PyAny>, reference: &Bound<'py, PyAny>, label: Option<i64>) -> PyResult<Self> {
         if label == Some(0) {
             return Err(bad_value("label: 0 is the background and has no scores"));
         }

@@ -172,6 +172,7 @@ impl Transformed {
                 let (have, want) = (tuple(&[w, h, d]), tuple(&[want.w, want.h, want.d]));
                 bad_value(format!("{have} voxels do not fit: the pipeline's result has {want}"))
             }
+            TransformError::Case { source, .. } => self.raised(*source, of),
             error => transform_raised(error),
         }
     }
