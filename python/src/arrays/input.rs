@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::IntoPyDict;
 
 use crate::compute::check_memory;
-use crate::errors::bad_value;
+use crate::errors::{bad_type, bad_value};
 use crate::volume::Volume;
 
 /// Calls a generic function with an array of any type of numbers as a view; an error for other types.
@@ -45,6 +45,9 @@ pub fn as_numpy<'py>(object: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'
     let mut array = numpy.call_method1("asarray", (object,))?;
     let dtype = array.getattr("dtype")?;
     let (kind, bytes): (String, usize) = (dtype.getattr("kind")?.extract()?, dtype.getattr("itemsize")?.extract()?);
+    if !["b", "i", "u", "f"].contains(&kind.as_str()) {
+        return Err(bad_type(format!("{name}: an array of {dtype} is none of numbers")));
+    }
     let shape: Vec<usize> = array.getattr("shape")?.extract()?;
     if shape.contains(&0) {
         return Err(bad_value(format!("{name}: an array of shape {} has no voxels", tuple(&shape))));

@@ -4,11 +4,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 use medseg_inference::{Blend, InferenceError, MaskRule, Padding, Probabilities, SlidingWindowConfig};
 use medseg_volume::Dhw;
 use ndarray::{Array3, Array4, Array5, ArrayD, Axis};
-use numpy::{PyArray3, PyArray4, PyArray5, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{PyArray3, PyArray4, PyArray5, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
 use super::interrupt::{Line, interruptible};
-use crate::arrays::{Mask, OneOrThree, as_numpy, check_ndim, tuple, with_numbers};
+use crate::arrays::{Mask, OneOrThree, as_numpy, check_ndim, tuple};
 use crate::compute::check_memory;
 use crate::errors::{bad_value, raised};
 
@@ -30,8 +30,8 @@ enum Output {
     Mask(MaskRule),
 }
 
-/// A result of either number of axes.
-enum Result_ {
+/// A result, with the axes of the array.
+enum Found {
     Classes(Array4<f32>),
     Mask(Array3<u8>),
 }
@@ -110,7 +110,7 @@ pub fn sliding_window<'py>(
     let windows = voxels.saturating_mul(batch.min(plan.len()) as u128).saturating_mul(channels as u128 * 12);
     check_memory("a batch of windows", windows)?;
     let device = Device::flex();
-    let work = |line: &Line<'_, Question, Answer>| -> Result<Result_, InferenceError> {
+    let work = |line: &Line<'_, Question, Answer>| -> Result<Found, InferenceError> {
         let mut predict = |windows: Tensor<5>| logits_of(windows, line, &device);
         let mut report = |done: usize, total: usize| match line.ask(Question::Progress(done, total)) {
             Some(_) => std::ops::ControlFlow::Continue(()),
@@ -121,9 +121,9 @@ pub fn sliding_window<'py>(
             inference = inference.within(region);
         }
         Ok(match output {
-            Output::Logits => Result_::Classes(inference.logits()?),
-            Output::Probabilities(of) => Result_::Classes(inference.probabilities(of)?),
-            Output::Mask(rule) => Result_::Mask(inference.mask(rule)?),
+            Output::Logits => Found::Classes(inference.logits()?),
+            Output::Probabilities(of) => Found::Classes(inference.probabilities(of)?),
+            Output::Mask(rule) => Found::Mask(inference.mask(rule)?),
         })
     };
     let done = interruptible(py, work, &mut |question| match question {
@@ -134,8 +134,8 @@ pub fn sliding_window<'py>(
         }
     })?;
     Ok(match done.map_err(|error| raised(&error))? {
-        Result_::Classes(scores) => PyArray4::from_owned_array(py, scores).as_untyped().clone(),
-        Result_::Mask(mask) => PyArray3::from_owned_array(py, mask).as_untyped().clone(),
+        Found::Classes(scores) => PyArray4::from_owned_array(py, scores).as_untyped().clone(),
+        Found::Mask(mask) => PyArray3::from_owned_array(py, mask).as_untyped().clone(),
     })
 }
 
@@ -172,8 +172,8 @@ fn image_of(image: &Bound<'_, PyAny>) -> PyResult<Array4<f32>> {
 /// Numbers of any type as f32, in C order.
 fn as_f32(array: &Bound<'_, PyUntypedArray>, name: &str) -> PyResult<ArrayD<f32>> {
     check_memory(name, array.len() as u128 * 4)?;
-    let array = array.call_method1("astype", ("float32",))?.cast_into::<PyUntypedArray>()?;
-    Ok(with_numbers!(&array, name, |view| view.as_standard_layout().mapv(|value| value as f32)))
+    let array = array.call_method1("astype", ("float32",))?.cast_into::<PyArrayDyn<f32>>()?;
+    Ok(array.try_readonly()?.as_array().as_standard_layout().into_owned())
 }
 
 /// Logits of a batch of windows, by way of the thread of Python.

@@ -82,7 +82,7 @@ impl Opened {
     }
 
     pub fn label_names(&self) -> BTreeMap<u16, String> {
-        let named = |labels: &BTreeMap<u8, String>| {
+        let named = |labels: &BTreeMap<u8, String>| -> BTreeMap<u16, String> {
             let names = labels.iter().filter(|(label, _)| **label > 0);
             names.map(|(label, name)| (u16::from(*label), name.clone())).collect()
         };
@@ -139,11 +139,7 @@ impl Opened {
     }
 }
 
-fn predict_run(
-    bundle: &Bundle,
-    image: Volume<f32>,
-    progress: &mut dyn medseg_bundle::Progress,
-) -> PyResult<Found> {
+fn predict_run(bundle: &Bundle, image: Volume<f32>, progress: &mut dyn medseg_bundle::Progress) -> PyResult<Found> {
     let found = bundle.predict_owned(image, progress).map_err(|error| raised(&error))?;
     let mut warnings = Vec::new();
     if let Some(reason) = found.report.cascade.as_ref().and_then(|cascade| cascade.fallback) {

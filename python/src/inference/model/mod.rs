@@ -19,7 +19,7 @@ use kind::Opened;
 pub use input::Input;
 pub use prediction::Prediction;
 
-/// What the work asks: windows done, and all.
+/// Message of a prediction at work: windows done, and all.
 type Windows = (usize, usize);
 
 /// A trained model on a device, made by `open_model`.
