@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use medseg_volume::{Axes, Dhw, Geometry, Orientation, ReadOptions, Volume, VolumeError, VolumeFile};
-use ndarray::{Array3, Array4, Axis, s};
+use ndarray::{Array3, Array4, Axis, concatenate, s};
 
 use crate::ResampleError;
 use crate::resample::memory;
@@ -102,14 +102,26 @@ pub struct CaseImage {
 }
 
 impl CaseImage {
-    /// The image of one channel that was read by other means, such as a DICOM series; spacing is that of the geometry.
+    /// The image of one channel that was read by other means, such as a DICOM series; otherwise as [`new`](Self::new).
     #[must_use]
     pub fn from_volume(volume: Volume<f32>, reader: ImageReader) -> Self {
-        let Volume { data, geometry } = volume;
+        Self::new(volume.data.insert_axis(Axis(0)), volume.geometry, reader)
+    }
+
+    /// The image `[channel, depth, height, width]` that was read by other means. Spacing is that of the geometry; where this
+    /// is that of a NIfTI file, the reader's, so that the image is what [`read_case`] makes of the file.
+    #[must_use]
+    pub fn new(data: Array4<f32>, geometry: Geometry, reader: ImageReader) -> Self {
         let axes = reader.axes(&geometry);
-        let spacing = axes.permuted(geometry.spacing()).to_array();
-        let data = if axes.is_identity() { data } else { axes.apply(&data.view()) };
-        Self { data: data.insert_axis(Axis(0)), spacing, geometry, axes }
+        let spacing = axes.permuted(reader.spacing(&geometry, &axes)).to_array();
+        if axes.is_identity() {
+            return Self { data, spacing, geometry, axes };
+        }
+        let turned: Vec<_> = data.outer_iter().map(|channel| axes.apply(&channel).insert_axis(Axis(0))).collect();
+        let views: Vec<_> = turned.iter().map(|channel| channel.view()).collect();
+        // All channels have one shape.
+        let data = concatenate(Axis(0), &views).unwrap_or(data);
+        Self { data, spacing, geometry, axes }
     }
 }
 

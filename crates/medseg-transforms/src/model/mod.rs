@@ -10,6 +10,7 @@
 //! | [`Trace`] | the numbers that were drawn: replays and inverts |
 
 mod invert;
+mod largest_shape;
 mod lazy;
 mod pipeline;
 mod sample;
