@@ -7,9 +7,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The sums of the values and of their squares of each channel, by address and number of the values.
-static SUMS: Mutex<Option<HashMap<(usize, usize), Vec<[f64; 2]>>>> = Mutex::new(None);
+type List = HashMap<(usize, usize), Vec<[f64; 2]>>;
 
-fn sums() -> MutexGuard<'static, Option<HashMap<(usize, usize), Vec<[f64; 2]>>>> {
+static SUMS: Mutex<Option<List>> = Mutex::new(None);
+
+fn sums() -> MutexGuard<'static, Option<List>> {
     // A list whose entries are put in and taken out as a whole is right after a panic elsewhere.
     SUMS.lock().unwrap_or_else(PoisonError::into_inner)
 }

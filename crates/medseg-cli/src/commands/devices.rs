@@ -72,8 +72,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         let memory = memory_free_bytes.zip(memory_total_bytes);
         let memory =
             memory.map_or_else(String::new, |(f, t)| format!(", {} of {} MiB of memory free", f >> 20, t >> 20));
-        let cpu =
-            if name.starts_with("cpu") { format!(", {kernels}") } else { String::new() };
+        let cpu = if name.starts_with("cpu") { format!(", {kernels}") } else { String::new() };
         lines.push(format!("{name} works{cpu}{memory}"));
     }
     lines.extend(unusable);

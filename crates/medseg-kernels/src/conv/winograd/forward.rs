@@ -13,8 +13,6 @@ use crate::conv::source::Source;
 use crate::isa::{Isa, WIDEST};
 use crate::memory::Buffer;
 
-/// Positions of a region from which its weights are read for enough vectors.
-const ENOUGH: usize = 64;
 /// Fewer regions than this are worked on by several threads each.
 const MANY: usize = 32;
 
@@ -34,7 +32,7 @@ pub(crate) fn winograd(
     let out_channels = out.channels();
     let rows = arithmetic.rows(x.channels());
     assert!(cfg!(test) || arithmetic.available(), "this processor has no instructions for {arithmetic:?}");
-    let cut = Cut::new(tile, x.shape(), padding, rows, ENOUGH);
+    let cut = Cut::new(tile, x.shape(), padding, rows, tile.enough());
     let of_point = arithmetic.weight_rows(x.channels()) * TAPS * BLOCK;
     assert_eq!(weights.len(), out_channels.div_ceil(BLOCK) * tile.points() * of_point, "weights");
     let regions = cut.regions(x.batch());

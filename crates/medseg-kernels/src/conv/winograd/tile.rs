@@ -88,6 +88,12 @@ impl Tile {
         self.size * tiles + 2
     }
 
+    /// Positions of a region from which its weights are read for enough vectors. Those of small maps, which tiles of two
+    /// rows are for, take longer to read.
+    pub const fn enough(self) -> usize {
+        if self.size == 2 { 144 } else { 64 }
+    }
+
     /// Input channels up to which copies of the receptive fields are faster in f32: so few products do not pay for the
     /// transform of the output. Measured with AVX-512.
     pub const fn few_channels(self) -> usize {
