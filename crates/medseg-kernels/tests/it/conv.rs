@@ -153,3 +153,28 @@ fn sums_of_the_output_are_those_of_its_values() {
         }
     }
 }
+
+#[test]
+fn regions_of_different_heights_leave_nothing_to_each_other() {
+    // Regions of eight and of five tiles in turn, worked on by one thread.
+    let (shape, channels) = ([68, 50, 20], [20, 3]);
+    let voxels: usize = shape.iter().product();
+    let (x, weight) = (numbers(channels[0] * voxels, 1), numbers(channels[1] * channels[0] * 27, 2));
+    let grad = numbers(channels[1] * voxels, 3);
+    let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    for padding in [[1; 3], [1, 2, 2]] {
+        let conv = Conv3d::new(channels[0], channels[1], [3; 3]).with_padding(padding);
+        let out_voxels = conv.output_shape(shape).iter().product();
+        let run = |conv: Conv3d| {
+            let mut y = vec![0.0; channels[1] * out_voxels];
+            let source = Source::new(&x, 1, channels[0], shape);
+            conv.forward(&source, &weight, &Sink::new(&mut y, 1, channels[1], out_voxels));
+            let grad: Vec<f32> = grad.iter().copied().cycle().take(y.len()).collect();
+            (y, conv.weight_grad(&source, &grad))
+        };
+        let (y, sums) = one_thread.install(|| run(conv));
+        let (want_y, want_sums) = run(conv.with_algorithm(Algorithm::Direct));
+        assert!(y.iter().zip(&want_y).all(|(got, want)| (got - want).abs() < 0.05), "{padding:?}");
+        assert!(sums.iter().zip(&want_sums).all(|(got, want)| (got - want).abs() < 0.5), "weights, {padding:?}");
+    }
+}

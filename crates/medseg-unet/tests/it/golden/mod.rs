@@ -24,8 +24,10 @@ struct Tolerance {
 const SINGLE: Tolerance =
     Tolerance { output: 2e-4, gradient: 2e-3, weak_gradient: 0.1, null_gradient: 1e-5, loss: 1e-5 };
 
+/// A weak parameter that is off by a quarter of what is allowed moves the output by 3e-3: it scales one channel, whose
+/// variance is not far above what the norm adds to it.
 const SINGLE_STEPPED: StepTolerance =
-    StepTolerance { loss: SINGLE.loss, parameter: 2e-5, weak_parameter: 1e-4, output: 2e-3 };
+    StepTolerance { loss: SINGLE.loss, parameter: 2e-5, weak_parameter: 1e-4, output: 1e-2 };
 
 #[test]
 fn every_case_agrees_with_pytorch() {
