@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let size = Dhw::splat(32);
     let pad = SpatialPad::new(size);
     let (padded, padded_label) = (pad.apply(&image.view(), 0.0), pad.apply(&label.view(), 0));
-    let sampler = RandCropByPosNegLabel { size, pos: 1.0, neg: 1.0, samples: 4 };
+    let sampler = RandCropByPosNegLabel { size, pos: 1.0, neg: 1.0, samples: 4, by_class: false };
     let index = sampler.index(&padded_label.view()); // once a case
     for region in sampler.sample(&index, &mut rng_for(0, 1, 0))? {
         let share = crop(&padded_label.view(), &region, 0).mapv(f32::from).mean().unwrap_or(0.0);

@@ -31,6 +31,7 @@
 //! | [`report`] | `medseg-report` | charts, overlays and the page of a run |
 //! | [`surface`] | `medseg-surface` | closed surfaces of masks, STL and OBJ |
 //! | [`train`] | `medseg-train` | whole experiments |
+//! | [`plan`] | `medseg-plan` | a training planned from the data |
 //!
 //! # Features
 //! `cpu` (default): Burn's Flex backend with this project's kernels. `cuda`: Burn's CUDA backend. `ndarray`: Burn's
@@ -80,6 +81,7 @@ pub use medseg_onnx as onnx;
 pub use medseg_ops as ops;
 pub use medseg_optim as optim;
 pub use medseg_phantom as phantom;
+pub use medseg_plan as plan;
 pub use medseg_report as report;
 pub use medseg_surface as surface;
 pub use medseg_torch as torch;

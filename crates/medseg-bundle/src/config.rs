@@ -16,6 +16,9 @@ use crate::upgrade;
 /// Version of the layout that this crate writes. It reads older ones too.
 pub const BUNDLE_SCHEMA: u32 = 2;
 
+/// Most networks of a stage.
+const MOST_FOLDS: usize = 64;
+
 /// Name of the settings' file in a bundle.
 pub const CONFIG_FILE: &str = "bundle.json";
 
@@ -40,6 +43,9 @@ pub struct BundleConfig {
     pub preprocessing: Preprocessing,
     /// The networks, their windows and boxes.
     pub stages: Stages,
+    /// Networks of every stage whose logits are averaged, 1 to 64.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub folds: usize,
     /// Cleaning of the mask, on the networks' grid.
     #[serde(default)]
     pub postprocessing: PostProcessing,
@@ -52,6 +58,15 @@ pub struct BundleConfig {
     /// The stages' files; filled by [`Bundle::save`](crate::Bundle::save).
     #[serde(default)]
     pub weights: BTreeMap<String, FileDigest>,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_one(folds: &usize) -> bool {
+    *folds == 1
 }
 
 fn linear() -> LabelInterpolation {
@@ -147,6 +162,7 @@ impl BundleConfig {
             label_values: BTreeMap::new(),
             preprocessing: Preprocessing::default(),
             stages,
+            folds: 1,
             postprocessing: PostProcessing::default(),
             restoring: linear(),
             provenance: BTreeMap::new(),
@@ -172,6 +188,9 @@ impl BundleConfig {
             if network.in_channels() != 1 {
                 return fail(format!("stages.{stage}: an image has one channel, not {}", network.in_channels()));
             }
+        }
+        if !(1..=MOST_FOLDS).contains(&self.folds) {
+            return fail(format!("folds: 1 to {MOST_FOLDS} networks, not {}", self.folds));
         }
         self.validate_labels()?;
         self.preprocessing.validate().map_err(|e| BundleError::Config(format!("preprocessing: {e}")))?;

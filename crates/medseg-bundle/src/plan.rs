@@ -195,7 +195,13 @@ impl Bundle {
         for (_, network_of_stage) in stages.networks() {
             // Twice: the kernels keep them in an order of their own.
             let parameters = network_of_stage.cost(windows.roi().to_array())?.parameters;
-            network = network.saturating_add(parameters.saturating_mul(8));
+            network = network.saturating_add(parameters.saturating_mul(8).saturating_mul(self.config.folds as u64));
+        }
+        if self.config.folds > 1 {
+            // The sum of the folds' logits, beside those of one.
+            let logits = voxels(windows.roi()).saturating_mul((at_once * last.out_channels()) as u64);
+            network = network.saturating_add(logits.saturating_mul(8));
+            flops = flops.saturating_mul(self.config.folds as u64);
         }
         Ok(PredictionPlan {
             image: shape,

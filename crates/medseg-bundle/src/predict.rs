@@ -17,6 +17,7 @@ use crate::bundle::Bundle;
 use crate::config::Stages;
 use crate::error::BundleError;
 use crate::network::Wanted;
+use crate::stage::StageNetwork;
 
 /// A segmented image.
 #[derive(Clone, Debug)]
@@ -198,7 +199,7 @@ impl Bundle {
         restorer: Option<&mut ScoreRestorer>,
         progress: &mut dyn Progress,
     ) -> Result<(Array3<u8>, Option<Coarse>), BundleError> {
-        let forward = |stage: usize| move |windows: Tensor<5>| self.networks[stage].forward(windows);
+        let forward = |stage: usize| move |windows: Tensor<5>| mean_of_folds(&self.networks[stage], windows);
         match &self.config.stages {
             Stages::OneStage { window, rule, .. } => {
                 let (image, mut network) = (image.view().insert_axis(Axis(0)), forward(0));
@@ -227,6 +228,15 @@ impl Bundle {
             }
         }
     }
+}
+
+/// Mean of the folds' logits.
+fn mean_of_folds(folds: &[StageNetwork], windows: Tensor<5>) -> Tensor<5> {
+    let [network] = folds else {
+        let sum = folds.iter().map(|network| network.forward(windows.clone())).reduce(|sum, logits| sum + logits);
+        return sum.expect("a stage has a network") / folds.len() as f32;
+    };
+    network.forward(windows)
 }
 
 /// Labels of an image, whose probabilities go to the restorer.

@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::CliError;
 use crate::commands::{
-    calibrate, completions, convert, devices, export, import, inspect, man, metrics, predict, prepare, report, table,
-    train, view,
+    calibrate, completions, convert, devices, export, import, inspect, man, metrics, plan, predict, prepare, report,
+    table, train, view,
 };
 use crate::console::Console;
 
@@ -14,6 +14,8 @@ const EXAMPLES: &str = "\
 Examples:
   medseg train two-stage                             train on a synthetic set, in minutes, without any data
   medseg train one-stage --data DIR --labels 1,2     train on image/ and label/, or on an MSD folder
+  medseg train DIR --preset auto --time 30m          plan and train on DIR, within half an hour
+  medseg plan DIR                                    the plan alone, with its reasons
   medseg predict runs/one_stage ct.nii.gz mask.nii.gz
   medseg predict runs/one_stage DICOM_FOLDER mask.dcm   a DICOM segmentation for the PACS
   medseg predict runs/one_stage IMAGES MASKS         a folder of images, also of DICOM studies
@@ -42,6 +44,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Train(Box<train::Args>),
+    Plan(plan::Args),
     Predict(Box<predict::Args>),
     Metrics(metrics::Args),
     Report(report::Args),
@@ -64,6 +67,7 @@ impl Cli {
         let console = &mut Console::new(self.quiet);
         match self.command {
             Command::Train(args) => train::run(&args, console),
+            Command::Plan(args) => plan::run(&args, console),
             Command::Predict(args) => predict::run(&args, console),
             Command::Metrics(args) => metrics::run(&args),
             Command::Report(args) => report::run(&args),

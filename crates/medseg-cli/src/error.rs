@@ -4,6 +4,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use medseg_data::DataError;
+use medseg_plan::PlanError;
 use medseg_train::TrainError;
 use medseg_volume::error_chain;
 
@@ -54,6 +55,19 @@ fn option_for(_: &(dyn Error + 'static)) -> Option<&'static str> {
 impl From<TrainError> for CliError {
     fn from(error: TrainError) -> Self {
         if error.is_usage() { Self::Usage(error_chain(&error)) } else { Self::failed(&error) }
+    }
+}
+
+impl From<PlanError> for CliError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Data(error) => error.into(),
+            PlanError::Train(error) => error.into(),
+            PlanError::Budget(_) | PlanError::NoLabels { .. } | PlanError::NoForeground { .. } => {
+                Self::Usage(error.to_string())
+            }
+            error => Self::failed(&error),
+        }
     }
 }
 

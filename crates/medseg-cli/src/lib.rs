@@ -51,7 +51,7 @@ pub fn run_experiment(experiment: Experiment) -> ExitCode {
         quiet: bool,
     }
     match Alone::try_parse() {
-        Ok(alone) => exit_code(train::train(experiment, &alone.train, &mut Console::new(alone.quiet))),
+        Ok(alone) => exit_code(train::train(Some(experiment), &alone.train, &mut Console::new(alone.quiet))),
         Err(error) => usage(&error),
     }
 }

@@ -141,6 +141,12 @@ impl SplitRule {
         (0..folds).map(deal).collect()
     }
 
+    /// True if the labelled ids name their part themselves, as [`Automatic`](Self::Automatic) has it.
+    pub(crate) fn is_named(cases: &[Case]) -> bool {
+        let begins = |with: &str| cases.iter().any(|case| case.label.is_some() && case.id.starts_with(with));
+        begins("train") && begins("validation")
+    }
+
     /// Training and validation ids out of the labelled ones.
     fn lists(&self, ids: &[&str]) -> Result<Lists, DataError> {
         match self {

@@ -20,7 +20,7 @@ pub use error::ReportError;
 pub use history::{EpochRecord, history_csv, history_jsonl};
 pub use ndarray;
 pub use overlay::{display_window, overlay};
-pub use page::{report_html, write_report};
+pub use page::{escape, report_html, write_report};
 pub use picture::Picture;
 pub use run::RunResults;
 pub use run_folder::{RunFolder, StageFolder};

@@ -16,6 +16,9 @@ pub use config::{
     Preset, ScheduleUnit, SgdConfig, StageConfig, StageInput,
 };
 pub use error::TrainError;
-pub use experiment::{Fit, Part, RunOutcome, RunRequest, TrainedRun, open_bundle, run_experiment};
+pub use experiment::{
+    Fit, Folds, Part, RunOutcome, RunRequest, TrainedRun, open_bundle, run_experiment, run_folds, time_stages,
+};
 pub use memory::{memory_bytes, peak_memory_bytes};
 pub use observer::{EpochProgress, Observer, Silent, WindowProgress};
+pub use stage::StageTiming;

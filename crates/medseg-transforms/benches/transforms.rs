@@ -62,6 +62,7 @@ fn training_crops(image: &str, label: &str) -> usize {
         pos: 1.0,
         neg: 1.0,
         samples: 4,
+        by_class: false,
     });
     pipeline.apply(sample, 1).expect("crops").len()
 }

@@ -175,6 +175,19 @@ impl NetworkConfig {
         }
     }
 
+    /// True if training draws which channels or voxels are left out.
+    #[must_use]
+    pub fn has_dropout(&self) -> bool {
+        match self {
+            Self::UNet(config) => config.dropout > 0.0,
+            Self::Described(architecture) => architecture.graph().is_ok_and(|graph| {
+                let draws =
+                    |operation: &Operation| matches!(operation, Operation::Layer(Layer::Dropout { p, .. }) if *p > 0.0);
+                graph.nodes().iter().any(|node| draws(&node.operation))
+            }),
+        }
+    }
+
     /// Parameters, arithmetic and memory for one image of `[depth, height, width]` voxels.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The tests of the crate, one binary.
 
+mod ensemble;
 mod files;
 mod network;
 mod predict;

@@ -9,6 +9,7 @@ pub mod import;
 pub mod inspect;
 pub mod man;
 pub mod metrics;
+pub mod plan;
 pub mod predict;
 pub mod prepare;
 pub mod report;

@@ -6,6 +6,7 @@ mod files;
 mod masks;
 mod network;
 mod other_programs;
+mod plan;
 mod predict;
 mod safety;
 mod support;

@@ -10,6 +10,7 @@ mod dataset_json;
 mod discover;
 mod disk;
 mod errors;
+mod grouping;
 mod labels;
 mod loader;
 mod offline;

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use crate::ReportError;
 use crate::run::RunResults;
 use crate::run_folder::write;
-use html::{escape, section};
+pub use html::escape;
+use html::section;
 
 const STYLE: &str = include_str!("style.css");
 const SORT: &str = include_str!("sort.js");

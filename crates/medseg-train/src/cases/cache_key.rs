@@ -25,6 +25,7 @@ pub(super) struct PreparationKey {
     foreground_margin: usize,
     boxes: BoxSource,
     box_jitter: usize,
+    by_class: bool,
     /// For boxes that are jittered once a case.
     seed: Option<u64>,
     /// Start and size of every predicted box.
@@ -49,6 +50,7 @@ impl PreparationKey {
             foreground_margin: stage.foreground_margin,
             boxes: stage.boxes,
             box_jitter: stage.box_jitter,
+            by_class: stage.crops.by_class,
             seed: (stage.boxes == BoxSource::Jittered && role == Role::Validation).then_some(preparation.seed),
             predicted: preparation.boxes.iter().map(|(case, b)| (case.clone(), numbers(b))).collect(),
         }

@@ -11,8 +11,8 @@ use super::TrainingCase;
 use super::training_case::Outcome;
 
 /// Voxels that crops may be centred on; cheaper to find again than to keep.
-fn index_of(label: &Array3<u8>) -> LabelIndex {
-    let any = RandCropByPosNegLabel { size: Dhw::splat(1), pos: 1.0, neg: 1.0, samples: 1 };
+fn index_of(label: &Array3<u8>, by_class: bool) -> LabelIndex {
+    let any = RandCropByPosNegLabel { size: Dhw::splat(1), pos: 1.0, neg: 1.0, samples: 1, by_class };
     any.index(&label.view())
 }
 
@@ -23,18 +23,18 @@ impl CacheItem for Outcome {
             return Err(io::Error::other("a case that is left out is not kept"));
         };
         let TrainingCase { image, label, index, jitter, warning } = case.as_ref();
-        to.json(&(warning, index.is_some(), jitter))?;
+        to.json(&(warning, index.as_ref().map(LabelIndex::is_by_class), jitter))?;
         CompactImage::new(&image.view()).write(to)?;
         CompactLabel::new(&label.view()).write(to)
     }
 
     fn read(from: &mut ItemReader<'_>) -> io::Result<Self> {
-        let (warning, indexed, jitter): (Option<String>, bool, Option<BoxDhw>) = from.json()?;
+        let (warning, by_class, jitter): (Option<String>, Option<bool>, Option<BoxDhw>) = from.json()?;
         let (image, label) = (CompactImage::read(from)?.to_array(), CompactLabel::read(from)?.to_array());
         if image.dim() != label.dim() {
             return Err(ItemReader::damaged("image and label differ in shape"));
         }
-        let index = indexed.then(|| index_of(&label));
+        let index = by_class.map(|by_class| index_of(&label, by_class));
         Ok(Self::Usable(Box::new(TrainingCase { image, label, index, jitter, warning })))
     }
 }

@@ -9,7 +9,7 @@ use super::boxes::{case_box, range};
 use super::labels::{class_map, no_foreground};
 use super::{Preparation, Role, Samples};
 use crate::TrainError;
-use crate::config::{BoxSource, OnBadCase, OnEmptyLabel, StageConfig, StageInput};
+use crate::config::{BoxSource, CropSampling, OnBadCase, OnEmptyLabel, StageConfig, StageInput};
 
 /// A case on a stage's grid, with everything that does not change from epoch to epoch.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,5 +135,6 @@ impl TrainingCase {
 
 /// The random crops of a stage.
 pub(super) fn crop_sampler(stage: &StageConfig) -> RandCropByPosNegLabel {
-    RandCropByPosNegLabel { size: stage.size, pos: stage.crops.pos, neg: stage.crops.neg, samples: stage.crops.samples }
+    let CropSampling { samples, pos, neg, by_class } = stage.crops;
+    RandCropByPosNegLabel { size: stage.size, pos, neg, samples, by_class }
 }

@@ -10,7 +10,7 @@ mod upgrade;
 
 use std::path::{Path, PathBuf};
 
-use medseg_data::SplitRule;
+use medseg_data::{Grouping, SplitRule};
 use medseg_inference::CascadeConfig;
 use medseg_transforms::{LabelInterpolation, Preprocessing, TransformError};
 use medseg_unet::Precision;
@@ -71,6 +71,9 @@ pub struct DataConfig {
     pub label_interpolation: LabelInterpolation,
     /// Which cases train and which validate.
     pub split: SplitRule,
+    /// The cases that belong together, such as the images of one patient: a split puts them on one side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Grouping>,
     /// Memory for prepared cases, in MiB; what does not fit is prepared again in every epoch.
     pub cache_mib: usize,
     /// A folder of prepared cases for later runs, which then start at once; none is used if not given.

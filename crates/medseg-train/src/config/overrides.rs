@@ -30,10 +30,31 @@ impl ExperimentConfig {
         let mut all = Table::try_from(&*self).map_err(|e| fail(e.to_string()))?;
         let names: Vec<&str> = key.trim().split('.').collect();
         put(&mut all, &names, read_value(value.trim())).map_err(fail)?;
-        let changed: Self = all.try_into().map_err(|e: toml::de::Error| fail(one_line(e.message())))?;
+        let mut changed: Self = all.try_into().map_err(|e: toml::de::Error| fail(one_line(e.message())))?;
+        if is_loss(&names) && !names_form(value) {
+            changed.fit_loss_forms(names[0]);
+        }
         *self = changed;
         Ok(())
     }
+
+    /// Gives a stage's loss the form that its network's channels need.
+    fn fit_loss_forms(&mut self, stage: &str) {
+        let stage = if stage == "coarse" { self.coarse.as_mut() } else { Some(&mut self.fine) };
+        if let Some(stage) = stage {
+            stage.loss = stage.loss.clone().for_channels(stage.network.out_channels());
+        }
+    }
+}
+
+/// True for a whole loss, or the choice of its kind.
+fn is_loss(names: &[&str]) -> bool {
+    matches!(names, [_, "loss"] | [_, "loss", "kind"])
+}
+
+/// True for a loss whose activation is given with it.
+fn names_form(value: &str) -> bool {
+    value.contains("activation") || value.contains("to_onehot_y")
 }
 
 /// A TOML value, or text.
@@ -46,6 +67,11 @@ fn read_value(text: &str) -> Value {
 fn put(table: &mut Table, names: &[&str], value: Value) -> Result<(), String> {
     match names {
         [] | [""] => Err("the key is empty".into()),
+        // The settings of another kind of loss have no meaning.
+        ["loss", "kind"] => {
+            table.insert("loss".into(), Table::from_iter([("kind".to_string(), value)]).into());
+            Ok(())
+        }
         [name] => {
             table.insert((*name).to_string(), value);
             Ok(())
@@ -78,6 +104,28 @@ mod tests {
         assert_eq!(config.fine.ema.unwrap().decay, 0.9);
         assert_eq!(config.fine.epochs, original.fine.epochs);
         config.validate().unwrap();
+    }
+
+    #[test]
+    fn the_kind_of_a_loss_is_enough_for_one_class_and_for_several() {
+        for kind in
+            ["dice", "dice_cross_entropy", "dice_focal", "generalized_dice", "tversky", "focal", "cross_entropy"]
+        {
+            for labels in [vec![], vec![1, 2]] {
+                let mut config = Preset::Quick.config(Experiment::TwoStage);
+                config.data.labels = labels;
+                config.separate_classes();
+                config.set("fine.loss.weight=[1.0, 1.0]").unwrap_or_default();
+                config.set(&format!("fine.loss.kind={kind}")).unwrap();
+                config.set(&format!("coarse.loss={{ kind = {kind:?} }}")).unwrap();
+                config.validate().unwrap();
+                assert_eq!(config.fine.loss.name(), kind);
+            }
+        }
+        // A form that is given stays, and is refused where it does not fit.
+        let mut config = Preset::Quick.config(Experiment::OneStage);
+        config.set("fine.loss={ kind = \"dice\", activation = \"softmax\", to_onehot_y = true }").unwrap();
+        assert!(config.validate().is_err());
     }
 
     #[test]

@@ -53,6 +53,7 @@ impl Preset {
                 },
                 label_interpolation: LabelInterpolation::NearestExact,
                 split: if reference { reference_split(experiment) } else { SplitRule::default() },
+                groups: None,
                 cache_mib: 4096,
                 disk_cache: None,
                 workers: 2,

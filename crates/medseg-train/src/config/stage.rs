@@ -48,12 +48,16 @@ pub struct CropSampling {
     pub pos: f32,
     /// Weight of crops centred on a background voxel.
     pub neg: f32,
+    /// Gives every class that a case has the same chance of a foreground centre, as nnU-Net does, instead of every
+    /// foreground voxel.
+    #[serde(default)]
+    pub by_class: bool,
 }
 
 impl Default for CropSampling {
     /// Four crops, foreground and background equally likely.
     fn default() -> Self {
-        Self { samples: 4, pos: 1.0, neg: 1.0 }
+        Self { samples: 4, pos: 1.0, neg: 1.0, by_class: false }
     }
 }
 
@@ -65,6 +69,8 @@ pub enum BestBy {
     ValidationDice,
     /// Lowest mean training loss of an epoch, as the reference experiments did.
     TrainingLoss,
+    /// The last epoch, as in nnU-Net: no case chooses the weights, so the validation Dice flatters nobody.
+    Last,
 }
 
 /// One stage of an experiment.
@@ -126,7 +132,8 @@ pub struct StageConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
     /// The sliding window of validation and prediction; a stage on the whole image has one window of its `size`. `roi` is
-    /// usually `size`; a larger one shows the network more context than it saw in training.
+    /// usually `size`; a larger one shows the network more context than it saw in training. Mirrored windows are for
+    /// prediction; validation between epochs goes without.
     pub window: SlidingWindowConfig,
     /// Criterion of the best epoch.
     pub best_by: BestBy,
@@ -173,7 +180,7 @@ impl StageConfig {
             return fail("boxes: only a stage on \"foreground_crops\" has boxes".into());
         }
         self.window.validate().or_else(|e| fail(format!("window.{e}")))?;
-        let CropSampling { samples, pos, neg } = self.crops;
+        let CropSampling { samples, pos, neg, .. } = self.crops;
         if samples == 0 || !(pos >= 0.0 && neg >= 0.0 && positive(f64::from(pos + neg))) {
             return fail("crops needs samples >= 1 and pos, neg >= 0 that are not both 0".into());
         }
@@ -192,6 +199,9 @@ impl StageConfig {
         }
         if self.early_stopping.is_some_and(|e| e.patience == 0) {
             return Err("early_stopping.patience must be at least 1 epoch".into());
+        }
+        if self.early_stopping.is_some() && self.best_by == BestBy::Last {
+            return Err("early_stopping needs a best_by other than \"last\", by which every epoch is the best".into());
         }
         Ok(())
     }
@@ -224,6 +234,11 @@ impl StageConfig {
     #[must_use]
     pub fn classes(&self) -> usize {
         self.network.out_channels().max(2) - 1
+    }
+
+    /// True if a training step sees the whole image of a case.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.input == StageInput::Whole
     }
 
     /// Sets the training crop and the prediction window, voxels.

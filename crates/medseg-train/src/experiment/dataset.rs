@@ -53,7 +53,10 @@ impl Dataset {
         if cases.len() < found {
             observer.message(&format!("{} cases have no label and are not used", found - cases.len()));
         }
-        let split = config.split.split(&cases)?;
+        let split = match &config.groups {
+            Some(groups) => groups.split(&config.split, &cases)?,
+            None => config.split.split(&cases)?,
+        };
         let mut data = Self { folder: folder.to_path_buf(), cases, shapes: Vec::new(), split, unreadable: Vec::new() };
         if config.on_bad_case == OnBadCase::Skip {
             data.leave_out_unreadable(observer)?;

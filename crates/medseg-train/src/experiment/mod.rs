@@ -5,6 +5,7 @@ mod dataset;
 mod export;
 mod fit;
 mod folder;
+mod folds;
 mod measure;
 mod plan;
 mod predict;
@@ -13,8 +14,11 @@ mod results;
 mod run;
 #[cfg(test)]
 mod same_voxels;
+mod timing;
 mod trained;
 
+pub use folds::{Folds, run_folds};
 pub use request::{Fit, Part, RunRequest};
 pub use run::{RunOutcome, run_experiment};
+pub use timing::time_stages;
 pub use trained::{TrainedRun, open_bundle};

@@ -13,7 +13,7 @@ use crate::memory::peak_memory_bytes;
 use crate::stage::StageState;
 
 /// Resamples of the bootstrap interval.
-const RESAMPLES: usize = 10_000;
+pub(super) const RESAMPLES: usize = 10_000;
 
 /// A trained stage: its name and its state.
 pub(crate) struct TrainedStage {

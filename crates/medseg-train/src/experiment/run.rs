@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use medseg_data::{Case, ContentHashes, DiskCache, mix};
-use medseg_device::{free_memory, reserved_bytes};
+use medseg_device::{free_memory, has_own_memory, reserved_bytes};
 use medseg_files::FolderLock;
 use medseg_report::{RunFolder, RunSummary};
+use medseg_unet::Precision;
 
 use super::boxes::predicted_boxes;
 use super::dataset::Dataset;
@@ -20,10 +21,10 @@ use super::results::{TrainedStage, write_results};
 use super::trained::TrainedRun;
 use super::{Part, RunRequest};
 use crate::cases::{CaseSource, Preparation, Role, Samples, load_label};
-use crate::config::{BoxSource, DataConfig, DiskCacheConfig, ExperimentConfig, OnBadCase};
+use crate::config::{BoxSource, DataConfig, DiskCacheConfig, ExperimentConfig, OnBadCase, StageConfig};
 use crate::files::create_dir;
 use crate::recorder::Recorder;
-use crate::stage::StageRun;
+use crate::stage::{StageRun, Threads};
 use crate::{Observer, TrainError};
 
 /// Result of [`run_experiment`].
@@ -240,6 +241,7 @@ fn train_stages(
             seed,
             workers: config.data.workers,
             devices,
+            threads: &threads_of(stage, config.precision, devices)?,
             precision: config.precision,
             folder: RunFolder::new(&request.out).stage(name),
             tensorboard: request.tensorboard.then(|| RunFolder::new(&request.out).tensorboard(name)),
@@ -249,6 +251,14 @@ fn train_stages(
         trained.push(TrainedStage { name, state, device_memory_bytes });
     }
     Ok(trained)
+}
+
+/// The threads of a stage's kernels: on a single CPU shared by a step's cases.
+pub(super) fn threads_of(stage: &StageConfig, precision: Precision, devices: &[Device]) -> Result<Threads, TrainError> {
+    match devices {
+        [device] if !has_own_memory(device) => Threads::for_stage(stage, precision),
+        _ => Threads::new(1),
+    }
 }
 
 fn closing_lines(request: &RunRequest, summary: &RunSummary) -> String {

@@ -6,8 +6,10 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use medseg_bundle::StageNetwork;
+use rayon::ThreadPool;
 
 use super::objective::Objective;
+use super::threads::Threads;
 use crate::TrainError;
 use crate::cases::Batch;
 
@@ -24,17 +26,30 @@ pub(super) struct Worked {
     pub gradients: GradientsParams,
 }
 
-/// The devices that share the cases of a step: case `i` goes to device `i % devices`, each with a copy of the weights, and
-/// what they give comes back in the order of the cases. So the number of devices changes nothing but the time.
+/// The devices, or parts of the CPU's threads, that share the cases of a step: case `i` goes to place `i % places`, each
+/// with a copy of the weights. Results come back in the order of the cases, so the number of places changes the time alone.
 pub(super) struct Devices<'a> {
     /// Without autodiff; the first one holds the network.
     devices: &'a [Device],
+    threads: &'a Threads,
     checkpointing: bool,
 }
 
+/// A device and the threads of its kernels.
+type Place<'a> = (&'a Device, &'a ThreadPool);
+
 impl<'a> Devices<'a> {
-    pub fn new(devices: &'a [Device], checkpointing: bool) -> Self {
-        Self { devices, checkpointing }
+    pub fn new(devices: &'a [Device], threads: &'a Threads, checkpointing: bool) -> Self {
+        Self { devices, threads, checkpointing }
+    }
+
+    /// The places: of several devices each with all threads, of one device its parts.
+    fn places(&self) -> Vec<Place<'a>> {
+        let parts = self.threads.parts();
+        match self.devices {
+            [device] => parts.iter().map(|part| (device, part)).collect(),
+            several => several.iter().map(|device| (device, &parts[0])).collect(),
+        }
     }
 
     /// A device with autodiff, as the stage's settings want it.
@@ -50,10 +65,12 @@ impl<'a> Devices<'a> {
         objective: &Objective,
         cases: Vec<Work>,
     ) -> Result<Vec<Worked>, TrainError> {
-        let used = self.devices.len().min(cases.len());
+        let places = self.places();
+        let used = places.len().min(cases.len());
         if used <= 1 {
             let device = Self::training_device(&self.devices[0], self.checkpointing);
-            return cases.into_iter().map(|case| one_case(network, objective, case, &device)).collect();
+            let work = || cases.into_iter().map(|case| one_case(network, objective, case, &device)).collect();
+            return places[0].1.install(work);
         }
         let mut shares: Vec<Vec<(usize, Work)>> = (0..used).map(|_| Vec::new()).collect();
         for (at, case) in cases.into_iter().enumerate() {
@@ -62,11 +79,11 @@ impl<'a> Devices<'a> {
         let mut worked = std::thread::scope(|scope| {
             let threads: Vec<_> = shares
                 .into_iter()
-                .zip(self.devices)
-                .map(|(share, device)| {
+                .zip(places)
+                .map(|(share, (device, threads))| {
                     let device = Self::training_device(device, self.checkpointing);
                     let replica = network.clone().fork(&device);
-                    scope.spawn(move || one_share(&replica, objective, share, &device))
+                    scope.spawn(move || threads.install(|| one_share(&replica, objective, share, &device)))
                 })
                 .collect();
             let results = threads.into_iter().map(|t| t.join().unwrap_or_else(|p| std::panic::resume_unwind(p)));
@@ -76,8 +93,12 @@ impl<'a> Devices<'a> {
         .flatten()
         .collect::<Vec<_>>();
         worked.sort_by_key(|(at, _)| *at);
+        let worked = worked.into_iter().map(|(_, worked)| worked);
+        if self.devices.len() == 1 {
+            return Ok(worked.collect());
+        }
         let home = |w: Worked| Worked { gradients: w.gradients.to_device(&self.devices[0], network), ..w };
-        Ok(worked.into_iter().map(|(_, w)| home(w)).collect())
+        Ok(worked.map(home).collect())
     }
 }
 
@@ -97,8 +118,10 @@ fn one_case(network: &StageNetwork, objective: &Objective, work: Work, device: &
     let case = work.batch.case.clone();
     let (image, target) = work.batch.into_tensors(device);
     let loss = {
-        let _mine = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-        device.seed(work.seed);
+        let _mine = objective.draws.then(|| GENERATOR.lock().unwrap_or_else(PoisonError::into_inner));
+        if objective.draws {
+            device.seed(work.seed);
+        }
         objective.forward(network, image, target)
     };
     let value = loss.clone().try_into_scalar::<f32>().map_err(|e| TrainError::Device(e.to_string()))?;

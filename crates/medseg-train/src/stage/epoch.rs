@@ -117,7 +117,7 @@ impl StageRun<'_> {
         if work.is_empty() {
             return Ok(());
         }
-        let devices = Devices::new(self.devices, self.config.gradient.checkpointing);
+        let devices = Devices::new(self.devices, self.threads, self.config.gradient.checkpointing);
         let worked = devices.work(&progress.network, objective, work)?;
         if let Some(Worked { case, loss, .. }) = worked.iter().find(|w| !w.loss.is_finite()) {
             return Err(TrainError::Diverged { stage: self.name.into(), epoch, case: case.clone(), loss: *loss });

@@ -5,8 +5,12 @@ mod devices;
 mod epoch;
 mod gradients;
 mod objective;
+mod threads;
+mod timing;
 mod training;
 mod validation;
 
 pub(crate) use checkpoint::{Checkpoints, StageState};
+pub(crate) use threads::Threads;
+pub use timing::StageTiming;
 pub(crate) use training::StageRun;

@@ -13,6 +13,8 @@ pub(super) struct Objective {
     loss: Loss,
     supervision: Option<DeepSupervision>,
     orthogonality: f64,
+    /// True if the network's dropout draws numbers.
+    pub draws: bool,
 }
 
 impl Objective {
@@ -21,7 +23,12 @@ impl Objective {
             1 => None,
             _ => Some(DeepSupervision::new(config.deep_supervision_weights.clone())?),
         };
-        Ok(Self { loss: config.loss.init()?, supervision, orthogonality: config.orthogonality })
+        Ok(Self {
+            loss: config.loss.init()?,
+            supervision,
+            orthogonality: config.orthogonality,
+            draws: config.network.has_dropout(),
+        })
     }
 
     /// Images and targets `[batch, 1, depth, height, width]`; shape `[1]`.

@@ -15,6 +15,7 @@ use medseg_unet::Precision;
 use super::checkpoint::{AVERAGE, Weights, load, load_network};
 use super::devices::Devices;
 use super::epoch::Trained;
+use super::threads::Threads;
 use super::validation::{Validated, validate};
 use super::{Checkpoints, StageState};
 use crate::cases::CaseSource;
@@ -35,6 +36,8 @@ pub(crate) struct StageRun<'a> {
     pub workers: usize,
     /// Devices of the training, without autodiff; the first one holds the network. At least one.
     pub devices: &'a [Device],
+    /// Threads of the kernels.
+    pub threads: &'a Threads,
     /// Of the forward passes.
     pub precision: Precision,
     /// The stage's folder.
@@ -54,7 +57,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// The network that is validated and saved: the average, if there is one.
-    fn best_candidate(&self) -> StageNetwork {
+    pub(super) fn best_candidate(&self) -> StageNetwork {
         self.average.as_ref().map_or_else(|| self.network.valid(), |average| average.average().clone())
     }
 }
@@ -111,7 +114,7 @@ impl StageRun<'_> {
     }
 
     /// A fresh network, or the one of the newest undamaged checkpoint.
-    fn start(&self, observer: &mut dyn Observer) -> Result<Progress, TrainError> {
+    pub(super) fn start(&self, observer: &mut dyn Observer) -> Result<Progress, TrainError> {
         let device = Devices::training_device(self.device(), self.config.gradient.checkpointing);
         let network = self.config.network.init_seeded(self.seed, &device)?.with_precision(self.precision);
         let optimizer = self.config.optimizer.init()?;
@@ -138,7 +141,7 @@ impl StageRun<'_> {
     }
 
     /// The learning rate's course after so many epochs.
-    fn schedule(&self, finished_epochs: usize) -> Result<Schedule, TrainError> {
+    pub(super) fn schedule(&self, finished_epochs: usize) -> Result<Schedule, TrainError> {
         let mut schedule = self.config.schedule_at_start()?;
         match self.config.schedule_unit {
             ScheduleUnit::Epoch => (0..finished_epochs).for_each(|_| schedule.step()),
@@ -178,6 +181,7 @@ impl StageRun<'_> {
         let Some(last) = progress.state.history.last() else { return Ok(()) };
         let score = match self.config.best_by {
             BestBy::TrainingLoss => Some(-last.loss),
+            BestBy::Last => Some(last.epoch as f64),
             // A validated epoch always has a candidate, so that a run whose validation cases are all empty keeps one too.
             BestBy::ValidationDice => {
                 self.config.validates_after(last.epoch).then(|| last.validation_dice.unwrap_or(0.0))

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use medseg_bundle::StageNetwork;
 use medseg_inference::{MaskRule, SlidingWindowConfig};
-use medseg_metrics::{EmptyPolicy, confusion_of_class, mean_ignoring_nan};
+use medseg_metrics::{Dhw, EmptyPolicy, confusion_of_class, mean_ignoring_nan};
 use ndarray::{Array3, Axis};
 
 use super::StageRun;
@@ -66,7 +66,7 @@ fn predict(run: &StageRun<'_>, network: &StageNetwork, case: &TrainingCase) -> R
     let mut predictor = |windows: Tensor<5>| network.forward(windows);
     let window = match run.config.input {
         StageInput::Whole => SlidingWindowConfig::whole(case.image.dim().into()),
-        StageInput::Crops | StageInput::ForegroundCrops => run.config.window,
+        StageInput::Crops | StageInput::ForegroundCrops => run.config.window.with_mirror(Dhw::splat(false)),
     };
     let (window, image) = (window.init()?, case.image.view().insert_axis(Axis(0)));
     let mask = window.infer(image, run.device(), &mut predictor).mask(MaskRule::default());

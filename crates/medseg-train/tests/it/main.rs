@@ -3,7 +3,9 @@
 mod bad_input;
 mod configs;
 mod described;
+mod folds;
 mod identity;
 mod options;
 mod outputs;
 mod support;
+mod threads;

@@ -1,5 +1,7 @@
 //! Random crops centred on foreground or background.
 
+use std::collections::BTreeMap;
+
 use medseg_volume::Dhw;
 use ndarray::{Array3, ArrayView2, ArrayView3, ArrayView4, Axis, parallel::prelude::*};
 use rand::{Rng, RngExt};
@@ -17,7 +19,7 @@ use crate::{BoxDhw, TransformError, any_channel_above};
 ///
 /// let mut label = ndarray::Array3::<u8>::zeros((20, 20, 20));
 /// label[[10, 10, 10]] = 1;
-/// let crops = RandCropByPosNegLabel { size: Dhw::splat(8), pos: 1.0, neg: 0.0, samples: 2 };
+/// let crops = RandCropByPosNegLabel { size: Dhw::splat(8), pos: 1.0, neg: 0.0, samples: 2, by_class: false };
 /// let boxes = crops.sample(&crops.index(&label.view()), &mut rand_chacha::ChaCha8Rng::seed_from_u64(1))?;
 /// assert_eq!(boxes[0].start, Dhw::splat(6));
 /// # Ok::<(), medseg_transforms::TransformError>(())
@@ -33,6 +35,10 @@ pub struct RandCropByPosNegLabel {
     pub neg: f32,
     /// Crops drawn at a time.
     pub samples: usize,
+    /// Gives every class that a case has the same chance of a foreground centre, however few voxels it has, as nnU-Net
+    /// does. Without it, every foreground voxel has the same chance, as in MONAI.
+    #[serde(default)]
+    pub by_class: bool,
 }
 
 /// Voxels that crops may be centred on: computed once a case and kept.
@@ -41,6 +47,8 @@ pub struct LabelIndex {
     shape: Dhw<usize>,
     foreground: Runs,
     background: Runs,
+    /// The foreground apart by label value, in their order; only where crops are drawn by class.
+    classes: Vec<Runs>,
 }
 
 /// Positions as runs of consecutive ones, in C order: a few bytes a row instead of a few bytes a voxel.
@@ -93,10 +101,17 @@ impl LabelIndex {
         (self.foreground.count, self.background.count)
     }
 
+    /// True if classes are apart, for [`by_class`](RandCropByPosNegLabel::by_class).
+    #[must_use]
+    pub fn is_by_class(&self) -> bool {
+        !self.classes.is_empty()
+    }
+
     /// Bytes it takes in memory.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        (self.foreground.runs.capacity() + self.background.runs.capacity()) * size_of::<(u64, u64)>()
+        let all = self.classes.iter().chain([&self.foreground, &self.background]);
+        all.map(|runs| runs.runs.capacity()).sum::<usize>() * size_of::<(u64, u64)>()
     }
 
     /// C-order positions of the foreground, then of the background.
@@ -111,7 +126,7 @@ impl RandCropByPosNegLabel {
     /// Indexes a label: every voxel that is not 0 is foreground, every other background.
     #[must_use]
     pub fn index(&self, label: &ArrayView3<'_, u8>) -> LabelIndex {
-        index(label, None)
+        self.with_classes(index(label, None), label)
     }
 
     /// Indexes a label; background voxels count only where the image `[channel, depth, height, width]` is above
@@ -129,7 +144,11 @@ impl RandCropByPosNegLabel {
         if label.dim() != (d, h, w) {
             return Err(TransformError::LabelShape { image: Dhw { d, h, w }, label: label.dim().into() });
         }
-        Ok(index(label, Some(&any_channel_above(image, threshold))))
+        Ok(self.with_classes(index(label, Some(&any_channel_above(image, threshold))), label))
+    }
+
+    fn with_classes(&self, index: LabelIndex, label: &ArrayView3<'_, u8>) -> LabelIndex {
+        if self.by_class { LabelIndex { classes: classes(label), ..index } } else { index }
     }
 
     /// Draws the boxes of [`samples`](Self::samples) crops.
@@ -185,11 +204,39 @@ impl RandCropByPosNegLabel {
         match index.counts() {
             (0, 0) => Err(TransformError::NoCenter),
             (0, _) => Ok(&index.background),
-            (_, 0) => Ok(&index.foreground),
-            _ if uniform < share => Ok(&index.foreground),
+            (_, 0) => Ok(index.class_at(uniform)),
+            _ if uniform < share => Ok(index.class_at(uniform / share)),
             _ => Ok(&index.background),
         }
     }
+}
+
+impl LabelIndex {
+    /// The class at this part of 0..1, where they are apart; otherwise all foreground.
+    fn class_at(&self, part: f64) -> &Runs {
+        let at = (part * self.classes.len() as f64) as usize;
+        self.classes.get(at.min(self.classes.len().saturating_sub(1))).unwrap_or(&self.foreground)
+    }
+}
+
+/// The foreground of every label value that occurs, in their order.
+fn classes(label: &ArrayView3<'_, u8>) -> Vec<Runs> {
+    let (_, h, w) = label.dim();
+    let of_plane = |(z, plane): (usize, ArrayView2<'_, u8>)| {
+        let mut classes = BTreeMap::<u8, Runs>::new();
+        for (y, row) in plane.outer_iter().enumerate() {
+            for (x, value) in row.iter().enumerate().filter(|(_, value)| **value != 0) {
+                classes.entry(*value).or_default().push_run(((z * h + y) * w + x) as u64, 1);
+            }
+        }
+        classes
+    };
+    let planes: Vec<_> = label.axis_iter(Axis(0)).into_par_iter().enumerate().map(of_plane).collect();
+    let mut classes = BTreeMap::<u8, Runs>::new();
+    for (value, runs) in planes.iter().flatten() {
+        classes.entry(*value).or_default().append(runs);
+    }
+    classes.into_values().collect()
 }
 
 /// Plane by plane on all threads, joined in order. `counts` says which background voxels count, all if not given.
@@ -222,7 +269,7 @@ fn index(label: &ArrayView3<'_, u8>, counts: Option<&Array3<bool>>) -> LabelInde
     }
     foreground.runs.shrink_to_fit();
     background.runs.shrink_to_fit();
-    LabelIndex { shape: label.dim().into(), foreground, background }
+    LabelIndex { shape: label.dim().into(), foreground, background, classes: Vec::new() }
 }
 
 /// MONAI's `correct_crop_centers` along one axis: the centre moved so that a crop of `size` lies in `side` voxels.

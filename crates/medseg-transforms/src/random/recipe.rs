@@ -43,6 +43,13 @@ use crate::{
 /// ```
 #[must_use]
 pub fn nnunet_augmentation() -> Pipeline {
+    nnunet_augmentation_mirroring(Dhw::splat(true))
+}
+
+/// [`nnunet_augmentation`] that mirrors along these axes only: an axis along which classes are told apart, such as left and
+/// right, must not be mirrored.
+#[must_use]
+pub fn nnunet_augmentation_mirroring(axes: Dhw<bool>) -> Pipeline {
     use RandIntensityChange::{
         Contrast, Gamma, GaussianNoise, GaussianSmooth, MultiplyBrightness, SimulateLowResolution,
     };
@@ -54,7 +61,7 @@ pub fn nnunet_augmentation() -> Pipeline {
     let blur = GaussianSmooth { sigma: Dhw::splat(Range(0.5, 1.0)), same_for_axes: false, border: BlurBorder::Mirror };
     let coarse = SimulateLowResolution { scale: Range(0.5, 1.0), same_for_axes: true };
     let gamma = |invert| Gamma { gamma: FactorRange::Balanced(Range(0.7, 1.5)), invert, retain_stats: true };
-    let steps: [Step; 10] = [
+    let mut steps: Vec<Step> = vec![
         turn.into(),
         scale.into(),
         RandIntensity { same_for_channels: true, ..RandIntensity::new(0.1, noise) }.into(),
@@ -64,7 +71,9 @@ pub fn nnunet_augmentation() -> Pipeline {
         RandIntensity { p_channel: 0.5, ..RandIntensity::new(0.25, coarse) }.into(),
         RandIntensity::new(0.1, gamma(true)).into(),
         RandIntensity::new(0.3, gamma(false)).into(),
-        RandFlip { p: 0.5, axes: Dhw::splat(true) }.into(),
     ];
+    if axes.to_array().contains(&true) {
+        steps.push(RandFlip { p: 0.5, axes }.into());
+    }
     steps.into_iter().collect()
 }

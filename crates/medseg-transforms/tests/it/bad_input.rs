@@ -34,9 +34,18 @@ fn errors_name_case_step_and_parameter() {
     };
     let steps: Vec<(Step, &str)> = vec![
         (RandSpatialCrop { size: Dhw::splat(9), samples: 1 }.into(), "9x9x9"),
-        (RandCropByPosNegLabel { size: Dhw::splat(9), pos: 1.0, neg: 1.0, samples: 1 }.into(), "9x9x9"),
-        (RandCropByPosNegLabel { size: Dhw::splat(2), pos: 0.0, neg: 0.0, samples: 1 }.into(), "pos,neg"),
-        (RandCropByPosNegLabel { size: Dhw::splat(2), pos: 1.0, neg: 1.0, samples: 0 }.into(), "samples"),
+        (
+            RandCropByPosNegLabel { size: Dhw::splat(9), pos: 1.0, neg: 1.0, samples: 1, by_class: false }.into(),
+            "9x9x9",
+        ),
+        (
+            RandCropByPosNegLabel { size: Dhw::splat(2), pos: 0.0, neg: 0.0, samples: 1, by_class: false }.into(),
+            "pos,neg",
+        ),
+        (
+            RandCropByPosNegLabel { size: Dhw::splat(2), pos: 1.0, neg: 1.0, samples: 0, by_class: false }.into(),
+            "samples",
+        ),
         (SpatialCrop { center: Dhw::splat(20), size: Dhw::splat(2) }.into(), "20x20x20"),
         (
             CropBox {
@@ -114,14 +123,14 @@ fn no_voxels_and_no_label_are_refused() {
     assert!(refused(CenterCrop { size: Dhw::splat(2) }, empty).contains("0x4x4"));
     let unlabelled = Sample { label: None, ..sample([4, 4, 4]) };
     assert!(refused(CropForeground::default(), unlabelled.clone()).contains("no label"));
-    let crops = RandCropByPosNegLabel { size: Dhw::splat(2), pos: 1.0, neg: 1.0, samples: 1 };
+    let crops = RandCropByPosNegLabel { size: Dhw::splat(2), pos: 1.0, neg: 1.0, samples: 1, by_class: false };
     assert!(refused(crops, unlabelled).contains("no label"));
 }
 
 #[test]
 fn without_foreground_crops_are_background_and_a_warning_names_the_case() {
     let empty = Sample { label: Some(Array3::zeros((6, 6, 6))), ..sample([6, 6, 6]) };
-    let crops = RandCropByPosNegLabel { size: Dhw::splat(4), pos: 3.0, neg: 1.0, samples: 4 };
+    let crops = RandCropByPosNegLabel { size: Dhw::splat(4), pos: 3.0, neg: 1.0, samples: 4, by_class: false };
     let done = Pipeline::new().then(crops).apply(empty.clone(), 1).unwrap();
     assert_eq!(done.len(), 4);
     for one in &done {

@@ -130,7 +130,7 @@ fn crops_by_positive_and_negative_centres_agree() {
         let p = &case.params;
         let samples = p["num_samples"].as_u64().unwrap() as usize;
         let (pos, neg) = (number(p, "pos").unwrap(), number(p, "neg").unwrap());
-        let transform = RandCropByPosNegLabel { size: size(p, "spatial_size"), pos, neg, samples };
+        let transform = RandCropByPosNegLabel { size: size(p, "spatial_size"), pos, neg, samples, by_class: false };
         let (image, label) = (all_channels(&case, "image"), label(&case, "label"));
         let index = if p["use_image"] == true {
             transform.index_with_image(&label.view(), &image.view(), number(p, "image_threshold").unwrap()).unwrap()
@@ -153,7 +153,7 @@ fn crops_by_positive_and_negative_centres_agree() {
 fn indices_of_foreground_and_background_agree() {
     for case in all("map_binary_to_indices") {
         let label = label(&case, "label");
-        let any = RandCropByPosNegLabel { size: Dhw::splat(1), pos: 1.0, neg: 1.0, samples: 1 };
+        let any = RandCropByPosNegLabel { size: Dhw::splat(1), pos: 1.0, neg: 1.0, samples: 1, by_class: false };
         let index = if case.params["has_image"] == true {
             let threshold = number(&case.params, "image_threshold").unwrap();
             any.index_with_image(&label.view(), &all_channels(&case, "image").view(), threshold).unwrap()

@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 fn crops(size: Dhw<usize>, pos: f32, neg: f32, samples: usize) -> RandCropByPosNegLabel {
-    RandCropByPosNegLabel { size, pos, neg, samples }
+    RandCropByPosNegLabel { size, pos, neg, samples, by_class: false }
 }
 
 fn triple(rng: &mut ChaCha8Rng, range: std::ops::Range<u16>) -> Dhw<usize> {
@@ -52,6 +52,38 @@ fn foreground_is_chosen_as_often_as_its_weight_says() {
         let hits = drawn.iter().filter(|region| region.start == Dhw::splat(2)).count() as f64 / 20_000.0;
         assert!((hits - share).abs() < 0.02, "{pos}:{neg} gave {hits}");
     }
+}
+
+#[test]
+fn by_class_every_class_has_the_same_chance() {
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    // One voxel of 9, eight of 2, and 116 of background.
+    let mut label = Array3::zeros((5, 5, 5));
+    label[[2, 2, 2]] = 9;
+    label.slice_mut(ndarray::s![0..2, 0..2, 0..2]).fill(2);
+    let count = 20_000;
+    for (pos, neg) in [(1.0, 1.0), (3.0, 1.0), (1.0, 0.0)] {
+        let crops = RandCropByPosNegLabel { by_class: true, ..crops(Dhw::splat(1), pos, neg, count) };
+        let drawn = crops.sample(&crops.index(&label.view()), &mut rng).unwrap();
+        let of = |value: u8| {
+            let hit = |region: &&medseg_transforms::BoxDhw| label[region.start.map(|v| v as usize).to_array()] == value;
+            drawn.iter().filter(hit).count() as f64 / count as f64
+        };
+        let share = f64::from(pos / (pos + neg));
+        for value in [2, 9] {
+            assert!((of(value) - share / 2.0).abs() < 0.015, "{value}: {}", of(value));
+        }
+        assert!((of(0) - (1.0 - share)).abs() < 0.015);
+    }
+    // Of the voxels of a class each is drawn.
+    let crops = RandCropByPosNegLabel { by_class: true, ..crops(Dhw::splat(1), 1.0, 0.0, 2000) };
+    let drawn = crops.sample(&crops.index(&label.view()), &mut rng).unwrap();
+    let places: std::collections::HashSet<_> = drawn.iter().map(|region| region.start).collect();
+    assert_eq!(places.len(), 9);
+    // Without background, and without foreground.
+    let all = crops.sample(&crops.index(&Array3::from_elem((2, 2, 2), 4).view()), &mut rng).unwrap();
+    assert_eq!(all.len(), 2000);
+    assert!(crops.sample(&crops.index(&Array3::zeros((2, 2, 2)).view()), &mut rng).is_ok());
 }
 
 #[test]

@@ -375,7 +375,7 @@ fn one_thread_and_many_give_the_same() {
     let sample = Arc::new(Sample::new("x", image, Some(label), geometry));
     let mut steps = vec![Step::from(Respace::to(Dhw::splat(1.1)))];
     steps.extend(random_steps());
-    let crops = RandCropByPosNegLabel { size: Dhw::splat(5), pos: 1.0, neg: 1.0, samples: 3 };
+    let crops = RandCropByPosNegLabel { size: Dhw::splat(5), pos: 1.0, neg: 1.0, samples: 3, by_class: false };
     steps.insert(7, crops.into());
     let pipeline: Pipeline = steps.into_iter().collect();
     let with = |threads| {

@@ -3,15 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use medseg_data::Grouping;
 use medseg_report::RunFolder;
-use medseg_train::{DiskCacheConfig, Experiment, ExperimentConfig, Fit, Part, Preset, RunRequest, TrainError};
+use medseg_train::{DiskCacheConfig, Experiment, ExperimentConfig, Fit, Folds, Part, Preset, RunRequest, TrainError};
 use medseg_transforms::{Intensity, nnunet_augmentation};
 use medseg_volume::Dhw;
 
+use super::limits::{Duration, Memory, groups};
 use super::network::network;
 
 /// The options of an experiment.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct TrainArgs {
     /// Folder with image/ and label/, or an MSD folder; without it a phantom set is made in the output folder
     #[arg(long, value_name = "DIR")]
@@ -22,9 +24,25 @@ pub struct TrainArgs {
     /// Tell the label values apart, as classes 1, 2, ... in the order of --labels, instead of taking them as one
     #[arg(long, requires = "labels")]
     classes: bool,
-    /// Settings to start from
-    #[arg(long, value_enum, default_value_t = PresetName::Quick)]
-    preset: PresetName,
+    /// Settings to start from (default: quick, or auto where a folder stands for the experiment)
+    #[arg(long, value_enum)]
+    preset: Option<PresetName>,
+    /// Time that --preset auto fills with the whole training, such as 90s, 30m or 2h (default: 30m)
+    #[arg(long)]
+    pub(super) time: Option<Duration>,
+    /// Memory within which --preset auto plans, such as 8G (default: 8G)
+    #[arg(long)]
+    pub(super) memory: Option<Memory>,
+    /// Train and validate this many times, each case validated once, and put the networks together
+    #[arg(long, value_name = "N")]
+    folds: Option<usize>,
+    /// Of the folds train this one alone, from 0, as the jobs of an array do; the last to finish puts them together
+    #[arg(long, value_name = "K", requires = "folds")]
+    fold: Option<usize>,
+    /// Keep cases together in the split: a regular expression on their names whose parentheses match the patient, or a CSV
+    /// file of case and group
+    #[arg(long, value_name = "PATTERN|FILE.csv")]
+    groups: Option<String>,
     /// auto, cpu, ndarray, cuda, cuda:N, webgpu or webgpu:N; several with commas share the cases of a training step
     /// (default: auto)
     #[arg(long)]
@@ -91,6 +109,8 @@ pub struct TrainArgs {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum PresetName {
+    /// Everything planned from the data, for a time; see medseg plan
+    Auto,
     /// Small networks and windows, epochs and window fitted to the data: minutes on two cores
     Quick,
     /// The reference experiments; for one stage its first run
@@ -109,7 +129,7 @@ impl PresetName {
     /// Its settings; a preset of the other experiment is refused by the caller.
     fn config(self, experiment: Experiment) -> ExperimentConfig {
         match self {
-            Self::Quick => Preset::Quick.config(experiment),
+            Self::Quick | Self::Auto => Preset::Quick.config(experiment),
             Self::Paper => Preset::Reference.config(experiment),
             Self::PaperOneStage1 => Preset::Reference.config(Experiment::OneStage),
             Self::PaperOneStage2 => Preset::ReferenceRun2.config(Experiment::OneStage),
@@ -139,20 +159,102 @@ impl From<PartName> for Part {
 }
 
 impl TrainArgs {
-    /// The settings these options ask for.
-    pub fn settings(&self, experiment: Experiment) -> Result<ExperimentConfig, TrainError> {
-        let mut config = match &self.config {
-            Some(file) => ExperimentConfig::read(file)?,
-            None => self.preset.config(experiment),
+    /// The same options with a folder of cases.
+    pub fn with_data(self, folder: PathBuf) -> Result<Self, TrainError> {
+        if self.data.is_some() {
+            let reason = format!("{} and --data both name a folder of cases", folder.display());
+            return Err(TrainError::Config(reason));
+        }
+        if !folder.is_dir() {
+            let reason = format!("{} is neither one-stage nor two-stage nor a folder of cases", folder.display());
+            return Err(TrainError::Config(reason));
+        }
+        Ok(Self { data: Some(folder), ..self })
+    }
+
+    /// True if the settings come from a plan.
+    pub fn plans(&self, experiment: Option<Experiment>) -> bool {
+        match self.preset {
+            Some(preset) => matches!(preset, PresetName::Auto),
+            None => experiment.is_none() && self.config.is_none(),
+        }
+    }
+
+    /// The settings these options ask for, without a plan.
+    pub fn settings(&self, experiment: Option<Experiment>) -> Result<ExperimentConfig, TrainError> {
+        let config = match (&self.config, experiment) {
+            (Some(file), _) => ExperimentConfig::read(file)?,
+            (None, Some(experiment)) => self.preset.unwrap_or(PresetName::Quick).config(experiment),
+            (None, None) => {
+                return Err(TrainError::Config("name one-stage or two-stage, or take --preset auto".into()));
+            }
         };
-        if config.experiment != experiment {
+        if experiment.is_some_and(|experiment| config.experiment != experiment) {
             return Err(TrainError::Config(format!(
                 "the settings describe a {} experiment; name that one",
                 config.experiment.name()
             )));
         }
+        if self.time.is_some() || self.memory.is_some() {
+            return Err(TrainError::Config("--time and --memory are limits of --preset auto".into()));
+        }
+        self.applied(config)
+    }
+
+    /// Settings with the changes that options ask for.
+    pub fn applied(&self, mut config: ExperimentConfig) -> Result<ExperimentConfig, TrainError> {
         self.apply(&mut config)?;
         Ok(config)
+    }
+
+    /// The folder of the cases, if one is named.
+    pub fn data(&self) -> Option<&Path> {
+        self.data.as_deref()
+    }
+
+    /// The output folder of an experiment.
+    pub fn out(&self, experiment: Experiment) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(experiment.name()))
+    }
+
+    /// The output folder, if one is named.
+    pub fn named_out(&self) -> Option<&Path> {
+        self.out.as_deref()
+    }
+
+    /// The label values that count as foreground.
+    pub fn labels(&self) -> &[u8] {
+        self.labels.as_deref().unwrap_or_default()
+    }
+
+    /// The cross-validation, if one is asked for.
+    pub fn folds(&self) -> Option<Folds> {
+        self.folds.map(|count| Folds { count, only: self.fold })
+    }
+
+    /// The rule that keeps cases together.
+    pub fn groups(&self) -> Option<Grouping> {
+        self.groups.as_deref().map(groups)
+    }
+
+    /// The seed, 0 by default.
+    pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or(0)
+    }
+
+    /// True if the run goes on, so that it has settings already.
+    pub fn goes_on(&self) -> bool {
+        self.resume || matches!(self.stage, Some(PartName::Fine | PartName::Predict))
+    }
+
+    /// True if nothing is to be written.
+    pub fn is_dry(&self) -> bool {
+        self.dry_run
+    }
+
+    /// The names of the devices.
+    pub fn device_names(&self) -> &str {
+        self.device.as_deref().unwrap_or("auto")
     }
 
     /// Refuses a file of settings that belongs to the run in the output folder, as a new run moves that one aside.
@@ -174,10 +276,10 @@ impl TrainArgs {
         self.device.is_some()
     }
 
-    /// The run of these settings on devices of this name.
-    pub fn request(&self, config: ExperimentConfig, device_name: &str) -> RunRequest {
-        let out = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(config.experiment.name()));
-        let fit = self.config.is_none() && matches!(self.preset, PresetName::Quick);
+    /// The run of these settings on devices of this name; what is `planned` is not fitted to the data again.
+    pub fn request(&self, config: ExperimentConfig, planned: bool, device_name: &str) -> RunRequest {
+        let out = self.out(config.experiment);
+        let fit = self.config.is_none() && matches!(self.preset, None | Some(PresetName::Quick)) && !planned;
         RunRequest {
             config,
             data: self.data.clone(),
@@ -212,6 +314,9 @@ impl TrainArgs {
         }
         if let Some(folder) = &self.cache {
             config.data.disk_cache = Some(DiskCacheConfig::new(folder));
+        }
+        if let Some(groups) = self.groups() {
+            config.data.groups = Some(groups);
         }
         if let Some(seed) = self.seed {
             config.seed = seed;

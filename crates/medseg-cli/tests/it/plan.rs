@@ -1,0 +1,88 @@
+//! `plan`, `train --preset auto` and `--folds` as a user runs them.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use crate::support::{Data, assert_fails, medseg, stderr};
+
+fn train(data: &Data, more: &[&str]) -> Output {
+    let mut command = medseg("train");
+    command.arg(data.path("data")).arg("--out").arg(data.path("out"));
+    command.args(["--device", "cpu"]).args(more).output().unwrap()
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn a_plan_is_printed_and_written_and_trained_by() {
+    let data = Data::new();
+    let (folder, plan) = (data.path("data"), data.path("plan"));
+    let output = medseg("plan").arg(&folder).arg("--out").arg(&plan).args(["--time", "40s"]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    for setting in ["Spacing", "Patch", "Network", "Epochs", "plan.toml"] {
+        assert!(printed.contains(setting), "{printed}");
+    }
+    assert!(text(&plan.join("plan.html")).contains("<svg"));
+    let settings = plan.join("plan.toml");
+    let two = text(&settings).contains("experiment = \"two_stage\"");
+    let output = train(&data, &["--config", settings.to_str().unwrap(), "--epochs", "1"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(data.path(if two { "out/fine" } else { "out/one_stage" }).is_dir());
+}
+
+#[test]
+fn auto_plans_trains_and_goes_on_with_its_plan() {
+    let data = Data::new();
+    let wanted = ["--preset", "auto", "--time", "40s", "--epochs", "1", "--labels", "1,2"];
+    let output = train(&data, &wanted);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let plan = text(&data.path("out/plan.toml"));
+    let output = train(&data, &[&wanted[..], &["--resume"]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(text(&data.path("out/plan.toml")), plan);
+    let config: serde_json::Value = serde_json::from_str(&text(&data.path("out/config.json"))).unwrap();
+    assert_eq!(config["settings"]["fine"]["network"]["out_channels"].as_u64().unwrap_or(3), 3);
+}
+
+#[test]
+fn folds_share_a_plan_and_end_in_one_bundle() {
+    let data = Data::new();
+    let wanted = ["--preset", "auto", "--time", "60s", "--epochs", "1", "--folds", "2"];
+    let first = train(&data, &[&wanted[..], &["--fold", "1"]].concat());
+    assert!(first.status.success(), "{}", stderr(&first));
+    assert!(!data.path("out/bundle").exists());
+    let second = train(&data, &[&wanted[..], &["--fold", "0"]].concat());
+    assert!(second.status.success(), "{}", stderr(&second));
+    let (image, mask) = (data.path("data/image/phantom_005.nii.gz"), data.path("mask.nii.gz"));
+    let predict = medseg("predict").arg(data.path("out")).args([&image, &mask]).output().unwrap();
+    assert!(predict.status.success(), "{}", stderr(&predict));
+    assert!(text(&data.path("out/bundle/bundle.json")).contains("\"folds\": 2"));
+}
+
+#[test]
+fn what_cannot_be_planned_is_said() {
+    let data = Data::new();
+    let folder = data.path("data");
+    let plan = |arguments: &[&str]| medseg("plan").arg(&folder).args(arguments).output().unwrap();
+    let out = data.path("plan");
+    let out = out.to_str().unwrap();
+    assert_fails(&plan(&["--out", out, "--time", "soon"]), 2, "soon");
+    assert_fails(&plan(&["--out", out, "--time", "1s"]), 2, "time");
+    assert_fails(&plan(&["--out", out, "--memory", "1M"]), 2, "MiB");
+    assert_fails(&plan(&["--out", folder.to_str().unwrap()]), 2, "data");
+    assert_fails(&plan(&["--out", out, "--groups", "("]), 1, "pattern");
+    assert_fails(&train(&data, &["--preset", "quick"]), 2, "one-stage");
+    assert_fails(&train(&data, &["--data", "elsewhere"]), 2, "elsewhere");
+    assert_fails(&train(&data, &["--fold", "1"]), 2, "--folds");
+    let none = medseg("train").args(["nowhere", "--out", out]).output().unwrap();
+    assert_fails(&none, 2, "nowhere");
+    let time = medseg("train").args(["one-stage", "--time", "3m", "--out", out]).output().unwrap();
+    assert_fails(&time, 2, "--preset auto");
+    let empty = data.path("empty");
+    fs::create_dir(&empty).unwrap();
+    assert_fails(&medseg("plan").arg(&empty).args(["--out", out]).output().unwrap(), 1, "empty");
+}
