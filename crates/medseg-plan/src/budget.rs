@@ -53,15 +53,20 @@ pub(crate) struct Counts {
     pub validation: usize,
 }
 
-/// Finds patch and epochs for the time that is left of the options' since `started`.
+/// The cases and devices of a training, and the time when its planning began.
+pub(crate) struct Work<'a> {
+    pub training: &'a [Case],
+    pub counts: Counts,
+    pub devices: &'a [Device],
+    pub started: Instant,
+}
+
+/// Finds patch and epochs for the time that is left of the options'.
 pub(crate) fn fit(
     found: &Fingerprint,
     choices: &Choices,
     options: &PlanOptions,
-    training: &[Case],
-    counts: Counts,
-    devices: &[Device],
-    started: Instant,
+    Work { training, counts, devices, started }: Work<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Fitted, PlanError> {
     let mut voxels = MOST_VOXELS;

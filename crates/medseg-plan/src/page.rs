@@ -91,7 +91,7 @@ fn example(plan: &Plan, options: &PlanOptions) -> Result<String, PlanError> {
     let geometry = preprocessing.grid(image.shape(), &image.geometry).1;
     let image = axes.apply(&image.data.view());
     let mut label = axes.apply(&label.data.view());
-    LabelMap::only(&plan.fingerprint.labels).apply(&mut label).map_err(|e| medseg_train::TrainError::from(e))?;
+    LabelMap::only(&plan.fingerprint.labels).apply(&mut label).map_err(medseg_train::TrainError::from)?;
     let picture = overlay(&image, &label, None, &geometry, display_window(&image))?.png()?;
     Ok(format!(
         "<h3>{}: the case with the median box</h3><img alt=\"The labels' contours on three planes\" src=\"data:image/png;base64,{}\">",

@@ -9,7 +9,7 @@ use medseg_files::write_atomic;
 use medseg_train::{Experiment, ExperimentConfig, Observer, TrainError};
 
 use crate::PlanError;
-use crate::budget::{self, Counts};
+use crate::budget::{self, Counts, Work};
 use crate::decide::{clean, grid, intensity, mirror, stages};
 use crate::decision::Decision;
 use crate::fingerprint::Fingerprint;
@@ -71,7 +71,8 @@ impl Plan {
         let experiment = experiment.unwrap_or(chosen);
         let choices = Choices { experiment, spacing_mm, intensity, largest_component, mirror };
         let (training, counts) = training(options)?;
-        let fitted = budget::fit(&found, &choices, options, &training, counts, devices, started, observer)?;
+        let work = Work { training: &training, counts, devices, started };
+        let fitted = budget::fit(&found, &choices, options, work, observer)?;
         let mut decisions = vec![grid::orientation(&found), spacing, intensities, stage];
         decisions.extend(fitted.decisions);
         decisions.extend([mirroring, cleaning]);

@@ -44,7 +44,7 @@ pub(crate) fn settings(
     config.data.preprocessing.orientation = Some(Orientation::RAS);
     config.data.preprocessing.spacing_mm = choices.spacing_mm;
     config.data.preprocessing.intensity = choices.intensity;
-    config.data.cache_mib = usize::try_from(options.memory / 2 >> 20).unwrap_or(usize::MAX);
+    config.data.cache_mib = usize::try_from((options.memory / 2) >> 20).unwrap_or(usize::MAX);
     config.largest_component = choices.largest_component;
     config.cascade.min_component_share = if choices.largest_component { 1.0 } else { 0.0 };
     let spacing = choices.spacing_mm.unwrap_or_else(|| found.spacing_mm(0.5));

@@ -51,7 +51,7 @@ fn by_hand(out_channels: usize, seeds: &[u64]) -> Array3<u8> {
     let values = image().data.into_raw_vec_and_offset().0;
     let x = Tensor::<5>::from_data(TensorData::new(values, [1, 1, 8, 8, 8]), &Device::flex());
     let logits =
-        seeds.iter().map(|seed| network(out_channels, *seed).forward(x.clone()).into_data().to_vec::<f32>().unwrap());
+        seeds.iter().map(|seed| network(out_channels, *seed).forward(x.clone()).try_into_vec_as::<f32>().unwrap());
     let logits: Vec<Vec<f32>> = logits.collect();
     let mean = |at: usize| logits.iter().map(|l| l[at]).sum::<f32>() / seeds.len() as f32;
     Array3::from_shape_fn((8, 8, 8), |(z, y, x)| {
@@ -100,7 +100,7 @@ fn an_ensemble_is_saved_and_opened_again_and_every_file_is_needed() {
     assert_eq!((four.config().folds, four.named_networks().count()), (4, 8));
     let plan = |bundle: &Bundle| bundle.plan(image().shape(), &image().geometry).unwrap();
     assert_eq!(plan(&four).flops, 4 * plan(&two_stage(1)).flops);
-    assert!(plan(&four).memory.for_mask() > plan(&two_stage(1)).memory.for_mask());
+    assert!(plan(&four).memory.network > plan(&two_stage(1)).memory.network);
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn every_rule_that_counts_or_draws_keeps_patients_together() {
     ] {
         let split = patients().split(&rule, &cases).unwrap();
         check(&split);
-        assert!(split.train.len() % 2 == 0 && split.validation.len() % 2 == 0, "{rule:?}");
+        assert!([&split.train, &split.validation].iter().all(|ids| ids.len().is_multiple_of(2)), "{rule:?}");
         assert_eq!(split.train.len() + split.validation.len() + split.unused.len(), 80);
     }
     // Without groups, one fold in seven cuts a patient.

@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(mirrored(cases.clone(), &[1]), [true; 3]);
         // One case in ten may be an exception, two may not.
         let other = case(&[(1, [0.5, 0.5, 0.8]), (2, [0.5, 0.5, 0.2])]);
-        assert_eq!(mirrored([&cases[1..], &[other.clone()]].concat(), &[1, 2]), [true, true, false]);
+        assert_eq!(mirrored([&cases[1..], std::slice::from_ref(&other)].concat(), &[1, 2]), [true, true, false]);
         assert_eq!(mirrored([&cases[2..], &[other.clone(), other]].concat(), &[1, 2]), [true; 3]);
         // Cases without one of the labels say nothing, and none of both leaves all axes.
         assert_eq!(mirrored(vec![case(&[(1, [0.1; 3])])], &[1, 2]), [true; 3]);
