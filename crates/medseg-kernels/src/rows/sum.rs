@@ -52,6 +52,16 @@ pub fn weighted_sum<'a>(
     }
 }
 
+/// Copies a row, and asks for the one that is copied next: rows of a box lie apart, and the processor does not see which one
+/// follows.
+///
+/// # Panics
+/// If `from` and `to` differ in length.
+pub fn copy(from: &[f32], next: Option<&[f32]>, to: &mut [f32]) {
+    next.into_iter().for_each(|next| next.as_chunks().0.iter().for_each(prefetch));
+    to.copy_from_slice(from);
+}
+
 vectorised! {
     /// Writes the sum of up to four terms, or adds it to what is there.
     fn pass<const SET: bool>(terms: &[Term<'_>], next: &[&[f32]], out: &mut [f32]) {
@@ -118,6 +128,16 @@ mod tests {
                     assert_eq!(got.to_bits(), want.to_bits(), "{count} rows of {len}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_copy_is_equal_whatever_is_asked_for() {
+        let row: Vec<f32> = (0..37).map(|at| at as f32).collect();
+        for next in [None, Some(&row[..]), Some(&row[5..21]), Some(&[])] {
+            let mut to = vec![0.0; row.len()];
+            copy(&row, next, &mut to);
+            assert_eq!(to, row);
         }
     }
 
