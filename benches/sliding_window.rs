@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use burn::tensor::{Device, Distribution, Tensor, TensorData, module, ops::ConvOptions};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use medseg::device::DeviceChoice;
+use medseg::kernels::memory::prefer_large_pages;
 use medseg_inference::{Blend, Dhw, MaskRule, SlidingWindowConfig, Stitch};
 use medseg_unet::UNetConfig;
 use ndarray::parallel::prelude::*;
@@ -56,6 +57,7 @@ fn identity(classes: usize, device: &Device) -> Network {
         let (device, [batch, _, d, h, w]) = (windows.device(), windows.dims());
         let values = windows.try_into_vec_as::<f32>().expect("windows");
         let mut copies = Array2::zeros((batch * classes, d * h * w));
+        prefer_large_pages(copies.as_slice_mut().expect("C order"));
         copies.outer_iter_mut().into_par_iter().enumerate().for_each(|(index, mut copy)| {
             let window = &values[index / classes * d * h * w..][..d * h * w];
             copy.as_slice_mut().expect("a row").copy_from_slice(window);

@@ -27,7 +27,7 @@ from monai.transforms import (
     SpatialPadd,
 )
 
-RUNS = 5
+RUNS = 15
 CT = (512, 512, 200)
 AFFINE = np.diag([0.8, 0.8, 2.5, 1.0])
 

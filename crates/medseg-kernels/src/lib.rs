@@ -5,6 +5,7 @@ mod isa;
 pub mod memory;
 pub mod norm;
 pub mod pool;
+pub mod rows;
 pub mod upsample;
 
 pub use conv::{Arithmetic, Conv3d};

@@ -1,5 +1,6 @@
 //! Weights of a window's voxels where windows overlap.
 
+use medseg_kernels::rows::RowWeights;
 use medseg_volume::Dhw;
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
@@ -50,7 +51,10 @@ impl Blend {
     pub fn importance_map(&self, roi: Dhw<usize>) -> Result<Array3<f32>, InferenceError> {
         self.validate()?;
         let importance = Importance::new(*self, roi);
-        Ok(Array3::from_shape_fn((roi.d, roi.h, roi.w), |(z, y, x)| importance.row(z, y).weight(x)))
+        Ok(Array3::from_shape_fn((roi.d, roi.h, roi.w), |(z, y, x)| {
+            let row = importance.row(z, y);
+            row.weight(row.factors[x])
+        }))
     }
 
     /// Checks the parameters.
@@ -68,69 +72,31 @@ impl Blend {
 pub(crate) struct Importance {
     factors: Dhw<Vec<f32>>,
     floor: f32,
-    uniform: bool,
 }
 
 impl Importance {
     pub(crate) fn new(blend: Blend, roi: Dhw<usize>) -> Self {
         match blend {
-            Blend::Constant => Self { factors: roi.map(|n| vec![1.0; n]), floor: 1.0, uniform: true },
+            Blend::Constant => Self { factors: roi.map(|n| vec![1.0; n]), floor: 1.0 },
             Blend::Gaussian { sigma_scale } => {
                 let factors = roi.map(|n| gaussian_factors(n, sigma_scale));
                 let least = |axis: &Vec<f32>| axis.iter().copied().fold(f32::INFINITY, f32::min);
                 let smallest = least(&factors.d) * least(&factors.h) * least(&factors.w);
-                Self { factors, floor: smallest.max(GAUSSIAN_FLOOR), uniform: false }
+                Self { factors, floor: smallest.max(GAUSSIAN_FLOOR) }
             }
         }
     }
 
     /// The weights of row (`z`, `y`) of the window.
     pub(crate) fn row(&self, z: usize, y: usize) -> RowWeights<'_> {
-        RowWeights {
-            scale: self.factors.d[z] * self.factors.h[y],
-            factors: &self.factors.w,
-            floor: self.floor,
-            uniform: self.uniform,
-        }
-    }
-}
-
-/// Weights along one row of a window.
-pub(crate) struct RowWeights<'a> {
-    scale: f32,
-    factors: &'a [f32],
-    floor: f32,
-    uniform: bool,
-}
-
-impl RowWeights<'_> {
-    fn weight(&self, x: usize) -> f32 {
-        self.raised(self.factors[x])
+        RowWeights { scale: self.factors.d[z] * self.factors.h[y], factors: &self.factors.w, floor: self.floor }
     }
 
-    /// The weight of a voxel whose factor along the row is this. The products are never NaN, so a plain comparison does, which is
-    /// one instruction where `max` is several.
-    #[inline]
-    fn raised(&self, factor: f32) -> f32 {
-        let weight = self.scale * factor;
-        if weight > self.floor { weight } else { self.floor }
-    }
-
-    /// `sums += weights`.
-    pub(crate) fn add_to(&self, sums: &mut [f32]) {
-        for (sum, factor) in sums.iter_mut().zip(self.factors) {
-            *sum += self.raised(*factor);
-        }
-    }
-
-    /// `row = weights * values`.
-    pub(crate) fn weigh(&self, row: &mut [f32], values: &[f32]) {
-        if self.uniform {
-            row.copy_from_slice(values);
-        } else {
-            for ((to, value), factor) in row.iter_mut().zip(values).zip(self.factors) {
-                *to = self.raised(*factor) * value;
-            }
+    /// Adds the weights of row (`z`, `y`) of the window to sums.
+    pub(crate) fn add_row_to(&self, z: usize, y: usize, sums: &mut [f32]) {
+        let row = self.row(z, y);
+        for (sum, factor) in sums.iter_mut().zip(row.factors) {
+            *sum += row.weight(*factor);
         }
     }
 }

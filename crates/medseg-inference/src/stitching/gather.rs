@@ -1,5 +1,7 @@
 //! Cuts windows out of the image.
 
+use medseg_kernels::memory::prefer_large_pages;
+use medseg_kernels::rows::copy;
 use medseg_volume::Dhw;
 use ndarray::{ArrayView4, s};
 use rayon::prelude::*;
@@ -67,7 +69,11 @@ impl<'a> Gatherer<'a> {
             };
             let line = image.row(height);
             match line.to_slice() {
-                Some(line) if unpadded => row.copy_from_slice(&line[start.w..start.w + width]),
+                Some(line) if unpadded => {
+                    let next = self.sources.h.get(start.h + y + 1).copied().flatten();
+                    let next = next.and_then(|next| image.row(next).to_slice());
+                    copy(&line[start.w..][..width], next.map(|next| &next[start.w..][..width]), row);
+                }
                 _ => {
                     for (value, source) in row.iter_mut().zip(&self.sources.w[start.w..]) {
                         *value = source.map_or(self.outside, |x| line[x]);
@@ -83,7 +89,9 @@ fn sized(mut buffer: Vec<f32>, len: usize) -> Vec<f32> {
     if buffer.len() < len || buffer.capacity() / 2 > len {
         // Freed first; fresh zeros come from the system untouched, so the threads that fill them touch them first.
         drop(buffer);
-        return vec![0.0; len];
+        let mut values = vec![0.0; len];
+        prefer_large_pages(&mut values);
+        return values;
     }
     buffer.truncate(len);
     buffer

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use medseg_kernels::rows::add;
 use medseg_volume::Dhw;
 
 use crate::config::Importance;
@@ -20,7 +21,7 @@ pub(crate) fn weight_sums(
     let mut over_depth = vec![0.0; roi.h * roi.w];
     for z in covering(&starts.d, roi.d, z) {
         for (y, row) in over_depth.chunks_exact_mut(roi.w).enumerate() {
-            importance.row(z, y).add_to(row);
+            importance.add_row_to(z, y, row);
         }
     }
     let mut sums = vec![0.0; rows.len() * columns.len()];
@@ -62,11 +63,4 @@ fn touching(starts: &[usize], roi: usize, range: &Range<usize>) -> impl Iterator
 /// Positions that `coordinate` has inside the windows of length `roi` that cover it.
 fn covering(starts: &[usize], roi: usize, coordinate: usize) -> impl Iterator<Item = usize> + '_ {
     starts.iter().filter_map(move |&start| coordinate.checked_sub(start).filter(|&inside| inside < roi))
-}
-
-/// Adds as many values as both have.
-pub(crate) fn add(sums: &mut [f32], values: &[f32]) {
-    for (sum, value) in sums.iter_mut().zip(values) {
-        *sum += value;
-    }
 }

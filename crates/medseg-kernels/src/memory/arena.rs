@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
 
-use super::large_pages;
+use super::prefer_large_pages;
 
 /// Values of which blocks are multiples: a cache line.
 const STEP: usize = 16;
@@ -57,7 +57,7 @@ unsafe impl Sync for Block {}
 impl Memory {
     fn new(len: usize) -> Self {
         let mut values = vec![0.0; len + STEP];
-        large_pages::prefer(&mut values);
+        prefer_large_pages(&mut values);
         let values = Box::leak(values.into_boxed_slice());
         let vector = (NonNull::from(&mut *values).cast(), values.len());
         let skipped = values.as_ptr().align_offset(STEP * size_of::<f32>()).min(STEP);

@@ -1,8 +1,15 @@
 //! Large pages for large tensors.
 
 /// Asks the system for large pages where `values`, which nothing has touched yet, will lie: fewer page faults while they
-/// are filled, and fewer misses of the address cache after. Nothing changes where the system has none to give.
-pub(crate) fn prefer(values: &mut [f32]) {
+/// are filled, and fewer misses of the address cache after. The values stay as they are; nothing changes where the system
+/// has no large pages to give, nor below 4 MiB.
+///
+/// ```
+/// let mut values = vec![0_i16; 3 << 20];
+/// medseg_kernels::memory::prefer_large_pages(&mut values);
+/// assert!(values.iter().all(|value| *value == 0));
+/// ```
+pub fn prefer_large_pages<T>(values: &mut [T]) {
     #[cfg(target_os = "linux")]
     {
         /// A page size that every Linux page size divides.
@@ -29,7 +36,7 @@ mod tests {
     fn values_are_what_they_were() {
         for len in [0, 1, 1 << 20, (1 << 20) + 12345, 3 << 20] {
             let mut values = vec![0.0f32; len];
-            super::prefer(&mut values);
+            super::prefer_large_pages(&mut values);
             assert!(values.iter().all(|value| *value == 0.0));
         }
     }

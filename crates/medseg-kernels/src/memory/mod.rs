@@ -6,3 +6,4 @@ mod large_pages;
 pub(crate) mod stream;
 
 pub use buffer::{Buffer, release};
+pub use large_pages::prefer_large_pages;

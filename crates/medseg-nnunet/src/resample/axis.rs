@@ -1,15 +1,19 @@
 //! Resampling of lines along one axis.
 
+use std::array::from_fn;
 use std::ops::Range;
 
 use super::ResampleError;
-use super::filter::{GAIN, Row, prefilter};
+use super::filter::{Row, prefilter};
 
 /// Voxels of the edge value before and after a line, as SciPy has them for mode "nearest".
 const PAD: usize = 12;
 
 /// Coefficients beyond those in use, after which the pole's power is below the rounding of f64.
 const HALO: usize = 32;
+
+/// Voxels that are handed over at a time: as many f64 as a cache line has.
+pub(super) const BLOCK: usize = 8;
 
 /// The way from `from` to `to` voxels along one axis; both are at least 1.
 pub(super) struct Axis {
@@ -91,79 +95,76 @@ impl Axis {
         self.to
     }
 
-    /// Computes the output voxels `out` of as many lines as a row has lanes. `load` gives the lines' values at an input
-    /// voxel, `store` takes those at an output voxel; `work` is memory for reuse.
+    /// Computes the output voxels `out` of as many lines as a row has lanes. `load(first, rows)` fills rows with the lines'
+    /// values from an input voxel on, `store(first, rows)` takes those from an output voxel on, [`BLOCK`] at most; `work` is
+    /// memory for reuse.
     #[inline(always)]
     pub(super) fn resample(
         &self,
         out: Range<usize>,
         work: &mut Vec<Row>,
-        load: impl Fn(usize, &mut Row),
-        mut store: impl FnMut(usize, &Row),
+        load: impl Fn(usize, &mut [Row]),
+        mut store: impl FnMut(usize, &[Row]),
     ) {
-        let mut row = Row::default();
-        match &self.taps {
-            Taps::Same => out.for_each(|at| {
-                load(at, &mut row);
-                store(at, &row);
-            }),
-            Taps::Nearest(taps) => out.for_each(|at| {
-                load(taps[at], &mut row);
-                store(at, &row);
-            }),
-            Taps::Linear(taps) => {
-                let (mut lower, mut upper) = (Row::default(), Row::default());
-                let mut loaded = usize::MAX;
-                for at in out {
-                    let (first, weight) = taps[at];
-                    if loaded != first {
-                        load(first, &mut lower);
-                        load((first + 1).min(self.from - 1), &mut upper);
-                        loaded = first;
+        if out.is_empty() {
+            return;
+        }
+        let start = self.load(&out, work, &load);
+        let mut rows = [Row::default(); BLOCK];
+        for first in out.clone().step_by(BLOCK) {
+            let block = first..(first + BLOCK).min(out.end);
+            let rows = &mut rows[..block.len()];
+            match &self.taps {
+                Taps::Same => load(first, rows),
+                Taps::Nearest(taps) => {
+                    rows.chunks_mut(1).zip(&taps[block]).for_each(|(row, source)| load(*source, row))
+                }
+                Taps::Linear(taps) => {
+                    for (row, (lower, weight)) in rows.iter_mut().zip(&taps[block]) {
+                        let upper = &work[(lower + 1).min(self.from - 1) - start];
+                        let lower = &work[lower - start];
+                        *row = from_fn(|lane| (1.0 - weight) * lower[lane] + weight * upper[lane]);
                     }
-                    for ((value, lower), upper) in row.iter_mut().zip(&lower).zip(&upper) {
-                        *value = (1.0 - weight) * lower + weight * upper;
+                }
+                Taps::Cubic(taps) => {
+                    for (row, (first, [a, b, c, d])) in rows.iter_mut().zip(&taps[block]) {
+                        if let [r, s, t, u] = &work[first - start..][..4] {
+                            *row = from_fn(|lane| a * r[lane] + b * s[lane] + c * t[lane] + d * u[lane]);
+                        }
                     }
-                    store(at, &row);
                 }
             }
-            Taps::Cubic(taps) => {
-                let padded = self.from + 2 * PAD;
-                let (Some(first), Some(last)) = (taps.get(out.start), taps.get(out.end.saturating_sub(1))) else {
-                    return;
-                };
-                let start = first.0.saturating_sub(HALO);
-                let end = (last.0 + 4 + HALO).min(padded);
-                self.padded(start..end, work, load);
-                prefilter(work, start == 0, end == padded);
-                for at in out {
-                    let (first, [a, b, c, d]) = taps[at];
-                    let first = first - start;
-                    if let [r, s, t, u] = &work[first..first + 4] {
-                        row = std::array::from_fn(|lane| a * r[lane] + b * s[lane] + c * t[lane] + d * u[lane]);
-                    }
-                    store(at, &row);
-                }
-            }
+            store(first, rows);
         }
     }
 
-    /// Loads a part of the padded lines, multiplied by the filter's gain.
+    /// Loads what output voxels are sums of: input voxels, or spline coefficients of the padded line. Returns the place of the
+    /// first.
     #[inline(always)]
-    fn padded(&self, part: Range<usize>, work: &mut Vec<Row>, load: impl Fn(usize, &mut Row)) {
+    fn load(&self, out: &Range<usize>, work: &mut Vec<Row>, load: &impl Fn(usize, &mut [Row])) -> usize {
         work.clear();
-        work.resize(part.len(), Row::default());
-        let mut before = usize::MAX;
-        for index in 0..part.len() {
-            let voxel = (part.start + index).saturating_sub(PAD).min(self.from - 1);
-            if voxel == before {
-                work[index] = work[index - 1];
-                continue;
+        match &self.taps {
+            Taps::Same | Taps::Nearest(_) => 0,
+            Taps::Linear(taps) => {
+                let (start, last) = (taps[out.start].0, taps[out.end - 1].0);
+                work.resize((last + 1).min(self.from - 1) + 1 - start, Row::default());
+                load(start, work);
+                start
             }
-            let row = &mut work[index];
-            load(voxel, row);
-            row.iter_mut().for_each(|value| *value *= GAIN);
-            before = voxel;
+            Taps::Cubic(taps) => {
+                let padded = self.from + 2 * PAD;
+                let start = taps[out.start].0.saturating_sub(HALO);
+                let end = (taps[out.end - 1].0 + 4 + HALO).min(padded);
+                work.resize(end - start, Row::default());
+                // The voxels among them; a tap is never further from them than its neighbours.
+                let voxels = start.max(PAD)..end.min(PAD + self.from);
+                load(voxels.start - PAD, &mut work[voxels.start - start..voxels.end - start]);
+                let (first, last) = (work[voxels.start - start], work[voxels.end - 1 - start]);
+                work[..voxels.start - start].fill(first);
+                work[voxels.end - start..].fill(last);
+                prefilter(work, start == 0, end == padded);
+                start
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::ArrayView2;
 
-use super::axis::Axis;
+use super::axis::{Axis, BLOCK};
 use super::filter::{LANES, Row};
 
 /// Memory that one thread reuses from slice to slice.
@@ -24,16 +24,22 @@ pub(super) fn resample_plane(slice: &ArrayView2<'_, f32>, axes: [&Axis; 2], rows
     between.resize(rows.len() * from, 0.0);
     for left in (0..from).step_by(LANES) {
         let lanes = LANES.min(from - left);
-        let load = |at: usize, row: &mut Row| {
-            let line = slice.row(at);
-            match line.as_slice() {
-                Some(line) => row.iter_mut().zip(&line[left..left + lanes]).for_each(|(to, from)| *to = (*from).into()),
-                None => row.iter_mut().take(lanes).enumerate().for_each(|(n, to)| *to = line[left + n].into()),
+        let load = |first: usize, rows: &mut [Row]| {
+            for (row, line) in rows.iter_mut().zip(slice.outer_iter().skip(first)) {
+                match line.to_slice() {
+                    Some(line) => {
+                        row.iter_mut().zip(&line[left..left + lanes]).for_each(|(to, from)| *to = (*from).into());
+                    }
+                    None => row.iter_mut().take(lanes).enumerate().for_each(|(n, to)| *to = line[left + n].into()),
+                }
             }
         };
-        height.resample(rows.clone(), work, load, |at, row| {
-            let start = (at - rows.start) * from + left;
-            between[start..start + lanes].copy_from_slice(&row[..lanes]);
+        height.resample(rows.clone(), work, load, |first, block| {
+            let lines = between[(first - rows.start) * from..].chunks_mut(from);
+            lines.zip(block).for_each(|(line, row)| match line[left..].first_chunk_mut::<LANES>() {
+                Some(line) => *line = *row,
+                None => line[left..].copy_from_slice(&row[..lanes]),
+            });
         });
     }
     if width.is_same() {
@@ -44,12 +50,22 @@ pub(super) fn resample_plane(slice: &ArrayView2<'_, f32>, axes: [&Axis; 2], rows
     for top in (0..rows.len()).step_by(LANES) {
         let lanes = LANES.min(rows.len() - top);
         let block = &between[top * from..(top + lanes) * from];
-        let load = |at: usize, row: &mut Row| {
-            row.iter_mut().zip(block.chunks_exact(from)).for_each(|(value, line)| *value = line[at]);
+        // A cache line of each line at a time: lines of a power of two lie in the same places of the cache.
+        let load = |first: usize, rows: &mut [Row]| {
+            for (tile, rows) in rows.chunks_mut(BLOCK).enumerate() {
+                let first = first + tile * BLOCK;
+                for (lane, line) in block.chunks_exact(from).enumerate() {
+                    let values = &line[first..first + rows.len()];
+                    rows.iter_mut().zip(values).for_each(|(row, value)| row[lane] = *value);
+                }
+            }
         };
         let lines = &mut plane[top * to..(top + lanes) * to];
-        width.resample(0..to, work, load, |at, row| {
-            lines.chunks_exact_mut(to).zip(row).for_each(|(line, value)| line[at] = *value);
+        width.resample(0..to, work, load, |first, block| {
+            for (lane, line) in lines.chunks_exact_mut(to).enumerate() {
+                let values = &mut line[first..first + block.len()];
+                values.iter_mut().zip(block).for_each(|(value, row)| *value = row[lane]);
+            }
         });
     }
 }

@@ -134,19 +134,26 @@ fn across(
     let width = lines.ncols();
     for left in (0..width).step_by(LANES) {
         let lanes = LANES.min(width - left);
-        let load = |at: usize, row: &mut Row| {
-            let line = lines.row(at);
-            match line.as_slice() {
-                Some(line) => row[..lanes].copy_from_slice(&line[left..left + lanes]),
-                None => row.iter_mut().take(lanes).enumerate().for_each(|(n, value)| *value = line[left + n]),
+        let load = |first: usize, rows: &mut [Row]| {
+            for (row, line) in rows.iter_mut().zip(lines.outer_iter().skip(first)) {
+                match line.to_slice() {
+                    Some(line) => match line[left..].first_chunk::<LANES>() {
+                        Some(line) => *row = *line,
+                        None => row[..lanes].copy_from_slice(&line[left..]),
+                    },
+                    None => row.iter_mut().take(lanes).enumerate().for_each(|(n, value)| *value = line[left + n]),
+                }
             }
         };
-        depth.resample(0..depth.to(), work, load, |at, row| {
+        depth.resample(0..depth.to(), work, load, |first, block| {
             let value = |value: f64| limits.map_or(value, |limits| clip(value, limits)) as f32;
-            let mut line = to.row_mut(at);
-            match line.as_slice_mut() {
-                Some(line) => line[left..left + lanes].iter_mut().zip(row).for_each(|(to, from)| *to = value(*from)),
-                None => row.iter().take(lanes).enumerate().for_each(|(n, from)| line[left + n] = value(*from)),
+            for (mut line, row) in to.outer_iter_mut().skip(first).zip(block) {
+                match line.as_slice_mut() {
+                    Some(line) => {
+                        line[left..left + lanes].iter_mut().zip(row).for_each(|(to, from)| *to = value(*from));
+                    }
+                    None => row.iter().take(lanes).enumerate().for_each(|(n, from)| line[left + n] = value(*from)),
+                }
             }
         });
     }
@@ -172,10 +179,28 @@ fn clip(value: f64, (least, largest): Limits) -> f64 {
 }
 
 fn limits(values: &ArrayView2<'_, f32>) -> Limits {
-    let (least, largest) = values
-        .iter()
-        .fold((f32::INFINITY, f32::NEG_INFINITY), |(least, largest), value| (least.min(*value), largest.max(*value)));
-    (least.into(), largest.into())
+    /// Values compared side by side.
+    const SIDE: usize = 16;
+    let smaller = |a: f32, b: f32| if b < a { b } else { a };
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let mut least = [f32::INFINITY; SIDE];
+    let mut largest = [f32::NEG_INFINITY; SIDE];
+    for line in values.outer_iter() {
+        match line.to_slice() {
+            Some(line) => {
+                for values in line.chunks(SIDE) {
+                    for ((least, largest), value) in least.iter_mut().zip(&mut largest).zip(values) {
+                        (*least, *largest) = (smaller(*least, *value), larger(*largest, *value));
+                    }
+                }
+            }
+            None => line.iter().for_each(|value| {
+                (least[0], largest[0]) = (smaller(least[0], *value), larger(largest[0], *value));
+            }),
+        }
+    }
+    let (least, largest) = (least.into_iter().reduce(smaller), largest.into_iter().reduce(larger));
+    (least.unwrap_or(f32::INFINITY).into(), largest.unwrap_or(f32::NEG_INFINITY).into())
 }
 
 fn all_limits(values: &ArrayView3<'_, f32>) -> Limits {

@@ -1,5 +1,9 @@
 //! Interpolation along the axes, one row of the result at a time.
 
+use std::ops::Range;
+
+use medseg_kernels::memory::prefer_large_pages;
+use medseg_kernels::rows::{RowTaps, weighted_sum};
 use medseg_volume::Dhw;
 use ndarray::{Array3, ArrayView3, Axis, parallel::prelude::*};
 use rayon::slice::ParallelSliceMut;
@@ -8,36 +12,13 @@ use super::border::cubic_weights;
 use super::{BorderMode, Kernel};
 
 /// Each position along a new axis as a weighted sum of positions along the old one.
-///
-/// A tap of weight 0 points at a voxel that is used anyway, so that no NaN comes from a voxel that does not count.
 #[derive(Clone, Debug)]
-pub(crate) struct Taps {
-    /// Taps of a position.
-    count: usize,
-    /// Old positions, all first taps first.
-    index: Vec<u32>,
-    /// Their weights.
-    weight: Vec<f32>,
-    length: usize,
-    identity: bool,
-}
+pub(crate) struct Taps(RowTaps);
 
 impl Taps {
     /// From the taps of every position.
     pub fn new(positions: &[Vec<(usize, f32)>], side: usize) -> Self {
-        let length = positions.len();
-        let count = positions.iter().map(Vec::len).max().unwrap_or(0).max(1);
-        let (mut index, mut weight) = (vec![0; count * length], vec![0.0; count * length]);
-        for (i, taps) in positions.iter().enumerate() {
-            let any = taps.first().map_or(0, |t| t.0);
-            for k in 0..count {
-                let (at, w) = taps.get(k).copied().unwrap_or((any, 0.0));
-                (index[k * length + i], weight[k * length + i]) = (at as u32, w);
-            }
-        }
-        let identity = length == side
-            && positions.iter().enumerate().all(|(i, taps)| taps.len() == 1 && taps[0].0 == i && taps[0].1 == 1.0);
-        Self { count, index, weight, length, identity }
+        Self(RowTaps::new(positions, side))
     }
 
     /// Along one axis of `side` voxels, at the positions index · scale + offset.
@@ -52,43 +33,9 @@ impl Taps {
         taps_at(at, side, kernel, BorderMode::Zeros)
     }
 
-    /// The first tap of each position; `None` where it has no weight.
+    /// The first tap of each position; `None` where none has a weight.
     pub fn places(&self) -> Vec<Option<usize>> {
-        (0..self.length).map(|i| (self.weight[i] != 0.0).then_some(self.index[i] as usize)).collect()
-    }
-
-    /// The taps of one position that count.
-    fn at(&self, i: usize) -> impl Iterator<Item = (usize, f32)> {
-        (0..self.count)
-            .map(move |k| (self.index[k * self.length + i] as usize, self.weight[k * self.length + i]))
-            .filter(|(_, weight)| *weight != 0.0)
-    }
-
-    fn column(&self, tap: usize) -> (&[u32], &[f32]) {
-        let range = tap * self.length..(tap + 1) * self.length;
-        (&self.index[range.clone()], &self.weight[range])
-    }
-
-    /// Makes a row of the result from one of the source.
-    fn apply(&self, row: &[f32], out: &mut [f32]) {
-        if self.identity {
-            return out.copy_from_slice(row);
-        }
-        if self.count == 2 {
-            let ((i0, w0), (i1, w1)) = (self.column(0), self.column(1));
-            let taps = i0.iter().zip(w0).zip(i1.iter().zip(w1));
-            for (value, ((i0, w0), (i1, w1))) in out.iter_mut().zip(taps) {
-                *value = row[*i0 as usize] * w0 + row[*i1 as usize] * w1;
-            }
-            return;
-        }
-        for tap in 0..self.count {
-            let (index, weight) = self.column(tap);
-            for ((value, i), w) in out.iter_mut().zip(index).zip(weight) {
-                let term = row[*i as usize] * w;
-                *value = if tap == 0 { term } else { *value + term };
-            }
-        }
+        (0..self.0.len()).map(|i| self.0.at(i).next().map(|(at, _)| at)).collect()
     }
 }
 
@@ -125,42 +72,129 @@ fn taps_at(at: f64, side: usize, kernel: Kernel, padding: BorderMode) -> Vec<(us
     taps.into_iter().map(|(index, weight)| (index, weight as f32)).collect()
 }
 
+/// Planes of the result that a thread makes in turn: what they share of the source is read once.
+const PLANES: usize = 16;
+
 /// Rows that are computed together by one thread at least.
 const ROWS: usize = 32;
 
-/// Interpolates along all axes. A row of the result is the weighted sum of a few rows of the source, made first, and then
-/// interpolated along itself: only rows that are needed are read, each from where it lies.
+/// Interpolates along all axes. Rows of the source are added up along the height and resampled along themselves first, and
+/// such lines of several planes are then added up to a row of the result: each row that is needed is read about once.
 pub(crate) fn separable(image: &ArrayView3<'_, f32>, taps: &Dhw<Taps>) -> Array3<f32> {
-    let (h, w) = (taps.h.length, taps.w.length);
-    let (_, rows, width) = image.dim();
-    let mut out = Array3::<f32>::zeros((taps.d.length, h, w));
-    let Some(values) = out.as_slice_mut() else { return out };
-    if values.is_empty() {
-        return out;
-    }
-    let source = |plane: usize, row: usize| {
-        let plane = image.index_axis(Axis(0), plane);
-        plane.index_axis_move(Axis(0), row).to_slice().unwrap_or(&[])
-    };
-    debug_assert!(rows == 0 || image.strides()[2] == 1 || width <= 1);
-    values.par_chunks_mut(w).enumerate().with_min_len(ROWS).for_each_init(
-        || vec![0.0f32; width],
-        |sum, (n, out)| {
-            let mut terms = taps.d.at(n / h).flat_map(|(z, wz)| taps.h.at(n % h).map(move |(y, wy)| (z, y, wz * wy)));
-            let Some((z, y, weight)) = terms.next() else { return };
-            let first = source(z, y);
-            let mut rest = terms.peekable();
-            if weight == 1.0 && rest.peek().is_none() {
-                return taps.w.apply(first, out);
-            }
-            sum.iter_mut().zip(first).for_each(|(s, v)| *s = weight * v);
-            for (z, y, weight) in rest {
-                sum.iter_mut().zip(source(z, y)).for_each(|(s, v)| *s += weight * v);
-            }
-            taps.w.apply(sum, out);
-        },
-    );
+    let (d, h, w) = (taps.d.0.len(), taps.h.0.len(), taps.w.0.len());
+    let mut out = Array3::<f32>::zeros((d, h, w));
+    let Some(values) = out.as_slice_mut().filter(|values| !values.is_empty() && !image.is_empty()) else { return out };
+    prefer_large_pages(values);
+    let planes = (d / (4 * rayon::current_num_threads())).clamp(1, PLANES);
+    // Rows of a plane are shared out only where there are few planes.
+    let rows = if planes == 1 { ROWS.min(h) } else { h };
+    let sweep = Sweep::new(image, taps);
+    let blocks = values.par_chunks_mut(planes * h * w).enumerate().flat_map(|(block, out)| {
+        let parts = out.par_chunks_mut(if planes == 1 { rows * w } else { planes * h * w }).enumerate();
+        parts.map(move |(part, out)| (block * planes, part * rows, out))
+    });
+    blocks.for_each_init(|| sweep.lines(), |lines, (plane, row, out)| sweep.block(plane, row, lines, out));
     out
+}
+
+/// Rows of the result, made in the order of their planes, so that those share lines.
+struct Sweep<'a> {
+    image: &'a ArrayView3<'a, f32>,
+    taps: &'a Dhw<Taps>,
+    /// Lines that are held: those of one row of the result lie in different places.
+    places: usize,
+}
+
+/// Memory of a thread.
+struct Lines {
+    /// Rows added up along the height.
+    sum: Vec<f32>,
+    /// Such sums, resampled along the width; plane `z` of the source has place z mod [`Sweep::places`].
+    lines: Vec<f32>,
+}
+
+/// A line that a plane of the result is the first to need.
+#[derive(Clone, Copy)]
+struct Fill {
+    plane: usize,
+    source: usize,
+}
+
+impl<'a> Sweep<'a> {
+    fn new(image: &'a ArrayView3<'a, f32>, taps: &'a Dhw<Taps>) -> Self {
+        let depth = image.dim().0;
+        let fits = |places: &usize| {
+            (0..taps.d.0.len()).all(|plane| {
+                let places = taps.d.0.at(plane).map(|(z, _)| z % places).collect::<Vec<_>>();
+                places.iter().enumerate().all(|(n, place)| !places[..n].contains(place))
+            })
+        };
+        // Taps that are neighbours, as nearly always, need no more places than there are taps.
+        let places = (taps.d.0.count()..depth).find(fits).unwrap_or(depth);
+        Self { image, taps, places }
+    }
+
+    fn lines(&self) -> Lines {
+        Lines { sum: vec![0.0; self.image.dim().2], lines: vec![0.0; self.places * self.taps.w.0.len()] }
+    }
+
+    /// Makes consecutive rows of the result from row `top` on, of as many planes from `plane` on as `out` holds.
+    fn block(&self, plane: usize, top: usize, memory: &mut Lines, out: &mut [f32]) {
+        let (h, w) = (self.taps.h.0.len(), self.taps.w.0.len());
+        let rows = (out.len() / w).min(h - top);
+        let planes = plane..plane + out.len() / (rows * w);
+        let fills = self.fills(planes.clone());
+        for y in top..top + rows {
+            let mut at = 0;
+            for z in planes.clone() {
+                while let Some(fill) = fills.get(at).filter(|fill| fill.plane == z) {
+                    at += 1;
+                    // The line that follows; after the last plane the first one's of the next row.
+                    let next = match fills.get(at) {
+                        Some(next) => Some((next.source, y)),
+                        None => fills.first().map(|first| (first.source, y + 1)).filter(|_| y + 1 < h),
+                    };
+                    self.line(fill.source, y, next, memory);
+                }
+                let row = ((z - plane) * rows + y - top) * w;
+                let lines = self.taps.d.0.at(z).map(|(z, weight)| (weight, &memory.lines[z % self.places * w..][..w]));
+                weighted_sum(lines, [], &mut out[row..row + w]);
+            }
+        }
+    }
+
+    /// The lines that planes need, in order.
+    fn fills(&self, planes: Range<usize>) -> Vec<Fill> {
+        let mut held = vec![None; self.places];
+        let mut fills = Vec::new();
+        for plane in planes {
+            for (source, _) in self.taps.d.0.at(plane) {
+                if held[source % self.places] != Some(source) {
+                    held[source % self.places] = Some(source);
+                    fills.push(Fill { plane, source });
+                }
+            }
+        }
+        fills
+    }
+
+    /// Makes the line of plane `z` of the source for row `y` of the result.
+    fn line(&self, z: usize, y: usize, next: Option<(usize, usize)>, memory: &mut Lines) {
+        let Dhw { h, w, .. } = self.taps;
+        let place = z % self.places * w.0.len();
+        let line = &mut memory.lines[place..place + w.0.len()];
+        let terms = h.0.at(y).map(|(row, weight)| (weight, self.row(z, row)));
+        let next = next.into_iter().flat_map(|(z, y)| h.0.at(y).map(move |(row, _)| self.row(z, row)));
+        if w.0.is_identity() {
+            return weighted_sum(terms, next, line);
+        }
+        weighted_sum(terms, next, &mut memory.sum);
+        w.0.apply(&memory.sum, line);
+    }
+
+    fn row(&self, z: usize, y: usize) -> &'a [f32] {
+        self.image.index_axis(Axis(0), z).index_axis_move(Axis(0), y).to_slice().unwrap_or(&[])
+    }
 }
 
 /// Takes the voxels at given places along each axis; `outside` where there is no place.

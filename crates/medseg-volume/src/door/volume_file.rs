@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use medseg_kernels::memory::prefer_large_pages;
 use ndarray::{Array3, Array4, ArrayViewMut3, Axis};
 
 use super::format::{Format, READ_ENDINGS};
@@ -391,7 +392,10 @@ impl VolumeFile {
         let count = usize::try_from(count).map_err(|_| out_of_memory())?;
         // `vec!` takes zeroed memory from the system without touching it, but ends the process if there is none.
         Vec::<V>::new().try_reserve_exact(count).map_err(|_| out_of_memory())?;
-        Ok(vec![V::default(); count])
+        let mut voxels = vec![V::default(); count];
+        // Small pages take longer to come than a file's bytes to be read and converted.
+        prefer_large_pages(&mut voxels);
+        Ok(voxels)
     }
 
     /// The parts of the file that hold the slices.

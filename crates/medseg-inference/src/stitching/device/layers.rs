@@ -183,7 +183,7 @@ impl<'a> Layers<'a> {
 fn map_of(importance: &Importance, roi: Dhw<usize>, device: &Device) -> Tensor<5> {
     let mut map = vec![0.0; roi.voxels()];
     for (index, row) in map.chunks_exact_mut(roi.w).enumerate() {
-        importance.row(index / roi.h, index % roi.h).add_to(row);
+        importance.add_row_to(index / roi.h, index % roi.h, row);
     }
     Tensor::from_data(TensorData::new(map, [1, 1, roi.d, roi.h, roi.w]), (device, DType::F32))
 }

@@ -3,8 +3,7 @@
 mod stitcher;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use medseg_transforms::all_finite;
-use ndarray::{ArrayView4, aview1};
+use ndarray::ArrayView4;
 
 use self::stitcher::Stitcher;
 use super::backend::{Stitching, not_finite, same_channels};
@@ -61,10 +60,9 @@ impl<S: Sink> Stitching for HostStitching<'_, S> {
         same_channels(stitcher.channels(), logits.channels)?;
         let windows = logits.values()?.chunks_exact(logits.channels * self.plan.roi().voxels());
         for (number, logits) in numbers.iter().zip(windows) {
-            if !all_finite(&aview1(logits)) {
+            if !stitcher.add(*number, logits, self.sink) {
                 return Err(not_finite(self.plan, *number));
             }
-            stitcher.add(*number, logits, self.sink);
             self.sink.error().map_or(Ok(()), Err)?;
         }
         self.buffer = logits.into_buffer();

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use medseg_kernels::memory::prefer_large_pages;
+use medseg_kernels::rows::{add, divide, weigh};
 use medseg_volume::Dhw;
 use rayon::prelude::*;
 
@@ -9,7 +11,7 @@ use crate::config::{Blend, Importance};
 use crate::error::InferenceError;
 use crate::plan::{Inside, Span, WindowPlan};
 use crate::sink::{PlaneSink, Sink};
-use crate::stitching::weights::{add, weight_sums};
+use crate::stitching::weights::weight_sums;
 
 /// The accumulator.
 ///
@@ -58,7 +60,9 @@ impl Waiting {
             let rank = |axis: usize| plan.order().iter().position(|other| *other == axis);
             rank(other) > rank(axis)
         });
-        Ok(Self { sums: vec![0.0; len], shape, absolute })
+        let mut sums = vec![0.0; len];
+        prefer_large_pages(&mut sums);
+        Ok(Self { sums, shape, absolute })
     }
 
     /// The planes that overlap those of a window that starts at depth `start`: number 0 overlaps its first.
@@ -102,10 +106,12 @@ impl<'a> Stitcher<'a> {
         self.channels
     }
 
-    /// Adds the logits (`[channel, depth, height, width]`) of window `number`; windows left out before it count as 0.
-    pub(super) fn add(&mut self, number: usize, logits: &[f32], sink: &mut impl Sink) {
+    /// Adds the logits (`[channel, depth, height, width]`) of window `number`; windows left out before it count as 0. Returns
+    /// false, and the sums are of no use, if a logit is not finite.
+    #[must_use]
+    pub(super) fn add(&mut self, number: usize, logits: &[f32], sink: &mut impl Sink) -> bool {
         self.skip_to(number, sink);
-        self.window(Some(logits), sink);
+        self.window(Some(logits), sink)
     }
 
     /// Passes on the voxels that still wait.
@@ -115,15 +121,15 @@ impl<'a> Stitcher<'a> {
 
     fn skip_to(&mut self, number: usize, sink: &mut impl Sink) {
         while self.next < number {
-            self.window(None, sink);
+            let _ = self.window(None, sink);
         }
     }
 
-    /// Adds the next window.
+    /// Adds the next window. Returns false if a logit is not finite.
     ///
     /// Planes whose depths differ by a multiple of the planes that the window finishes share accumulators; they make up one
     /// task. The first plane of each task is the one that the window finishes.
-    fn window(&mut self, logits: Option<&[f32]>, sink: &mut impl Sink) {
+    fn window(&mut self, logits: Option<&[f32]>, sink: &mut impl Sink) -> bool {
         let (plan, channels) = (self.plan, self.channels);
         let spans = plan.spans(self.next);
         let mut tasks: Vec<Vec<OverlapPlanes>> = (0..spans.d.finished).map(|_| Vec::new()).collect();
@@ -141,8 +147,10 @@ impl<'a> Stitcher<'a> {
         planes.extend(sink.planes(&inside.region).into_iter().map(Some));
         planes.resize_with(spans.d.finished, || None);
         let window = Window { plan, importance: &self.importance, channels, spans, inside, logits };
-        tasks.par_iter_mut().zip(planes).enumerate().for_each(|(z, (columns, plane))| window.add(z, columns, plane));
+        let planes = tasks.par_iter_mut().zip(planes).enumerate();
+        let finite = planes.map(|(z, (columns, plane))| window.add(z, columns, plane)).reduce(|| true, |a, b| a && b);
         self.next += 1;
+        finite
     }
 }
 
@@ -158,16 +166,17 @@ struct Window<'a> {
 }
 
 impl Window<'_> {
-    /// Adds plane `first` of the window and all those that share its accumulators.
-    fn add(&self, first: usize, columns: &mut [OverlapPlanes], mut finished: Option<impl PlaneSink>) {
+    /// Adds plane `first` of the window and all those that share its accumulators. Returns false if a logit is not finite.
+    fn add(&self, first: usize, columns: &mut [OverlapPlanes], mut finished: Option<impl PlaneSink>) -> bool {
         let roi = self.plan.roi();
         let weights = if finished.is_some() { self.weight_sums(first) } else { Vec::new() };
         let mut row = vec![0.0; roi.w];
+        let mut finite = true;
         for number in 0..columns.len() {
             let z = first + number * self.spans.d.finished;
             for channel in 0..self.channels {
                 for y in 0..roi.h {
-                    self.weigh(channel, z, y, &mut row);
+                    finite &= self.weigh(channel, z, y, &mut row);
                     let Some(columns_done) = self.accumulate(channel, z, y, columns, number, &mut row) else {
                         continue;
                     };
@@ -180,17 +189,21 @@ impl Window<'_> {
         if let Some(plane) = &mut finished {
             plane.finish();
         }
+        finite
     }
 
-    /// Weighted logits of one row of the window.
-    fn weigh(&self, channel: usize, z: usize, y: usize, row: &mut [f32]) {
+    /// Weighted logits of one row of the window. Returns false if one is not finite.
+    fn weigh(&self, channel: usize, z: usize, y: usize, row: &mut [f32]) -> bool {
         let roi = self.plan.roi();
         match self.logits {
             Some(logits) => {
                 let values = &logits[((channel * roi.d + z) * roi.h + y) * roi.w..][..roi.w];
-                self.importance.row(z, y).weigh(row, values);
+                weigh(&self.importance.row(z, y), values, row)
             }
-            None => row.fill(0.0),
+            None => {
+                row.fill(0.0);
+                true
+            }
         }
     }
 
@@ -239,9 +252,7 @@ impl Window<'_> {
         let (size, before) = (self.inside.region.size, self.inside.before);
         let Some(row) = y.checked_sub(before.h).filter(|row| *row < size.h) else { return };
         let logits = &mut sums[before.w..before.w + size.w];
-        for (value, weight) in logits.iter_mut().zip(&weights[y * self.spans.w.finished + before.w..]) {
-            *value /= weight;
-        }
+        divide(logits, &weights[y * self.spans.w.finished + before.w..]);
         plane.take(channel, row, logits);
     }
 
