@@ -1,5 +1,6 @@
 //! A convolution by the algorithm that suits it.
 
+use super::amx::{Weights, convolve};
 use super::direct::{Geometry, direct, transposed, weight_grad};
 use super::pointwise::{pointwise, pointwise_weight_grad, pointwise_weights};
 use super::winograd::{Pass, Tile, transformed, winograd, winograd_weight_grad};
@@ -78,8 +79,10 @@ impl Conv3d {
         Self { padding, ..self }
     }
 
-    /// Sets how the forward pass multiplies. Only Winograd's algorithm with more than one input channel knows another way
-    /// than [`Arithmetic::F32`]; everything else ignores this, and so do gradients.
+    /// Sets how the forward pass multiplies; gradients are in f32.
+    ///
+    /// [`Arithmetic::Bf16Tiles`] is for stride 1, whatever the algorithm. [`Arithmetic::Bf16`] is for Winograd's with more than
+    /// one input channel. Everything else ignores this.
     ///
     /// # Panics
     /// If this processor lacks the instructions; see [`Arithmetic::available`].
@@ -147,14 +150,22 @@ impl Conv3d {
         self.check_weight(weight);
         assert_eq!(x.channels(), self.in_channels, "input channels");
         check_sink(out, [x.batch(), self.out_channels], geometry.output);
-        // A single channel would leave half of every word empty.
-        let arithmetic = if self.in_channels > 1 { self.arithmetic } else { Arithmetic::F32 };
+        if self.arithmetic == Arithmetic::Bf16Tiles && self.stride == [1; 3] {
+            let (out_channels, in_channels) = (self.out_channels, self.in_channels);
+            let weights = Weights::new(weight, out_channels, in_channels, self.kernel, Pass::Forward);
+            return convolve(x, &geometry, &weights, out);
+        }
+        let arithmetic = match self.arithmetic {
+            // A single channel would leave half of every word empty.
+            Arithmetic::Bf16 if self.in_channels > 1 => Arithmetic::Bf16,
+            _ => Arithmetic::F32,
+        };
         let tile = match arithmetic {
             Arithmetic::F32 => Tile::fastest(self.kernel, geometry.output),
             // Larger tiles would lose more than the products' rounding does.
-            Arithmetic::Bf16 | Arithmetic::Bf16Tiles => Tile::all(self.kernel).first().copied(),
+            _ => Tile::all(self.kernel).first().copied(),
         };
-        let tile = tile.filter(|tile| !self.few(tile) || self.arithmetic != Arithmetic::F32);
+        let tile = tile.filter(|tile| !self.few(tile) || arithmetic != Arithmetic::F32);
         match (self.algorithm(), tile) {
             (Algorithm::Pointwise, _) => {
                 let weight = pointwise_weights(weight, self.out_channels, self.in_channels, Pass::Forward);

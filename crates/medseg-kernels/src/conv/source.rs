@@ -32,6 +32,17 @@ pub struct Scale {
     pub slope: f32,
 }
 
+impl Scale {
+    /// The value that is read for one that is stored.
+    #[inline(always)]
+    pub(crate) fn of(self, x: f32) -> f32 {
+        let y = ((x - self.shift) - self.rest) * self.scale + self.bias;
+        // Not `max`: a NaN passes through.
+        let [high, low] = if y <= 0.0 { [0.0, y] } else { [y, 0.0] };
+        high + low * self.slope
+    }
+}
+
 /// Channels of a [`Source`] that lie in one tensor `[batch, channels, depth, height, width]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
@@ -160,6 +171,15 @@ impl<'a> Channel<'a> {
         }
     }
 
+    /// Row `y` of plane `z` as it is stored, and how it is changed; nothing of an upsampled channel.
+    pub fn scaled(&self, z: usize, y: usize) -> Option<(&'a [f32], Option<Scale>)> {
+        match self.read {
+            ChannelRead::Plain => Some((self.stored(z, y, 1), None)),
+            ChannelRead::NormRelu(scale) => Some((self.stored(z, y, 1), Some(scale))),
+            ChannelRead::Upsampled(_) => None,
+        }
+    }
+
     /// Writes row `y` of plane `z` to `to`, which has its width; `half` is scratch.
     pub fn row(&self, z: usize, y: usize, to: &mut [f32], half: &mut Vec<f32>) {
         match self.read {
@@ -196,10 +216,7 @@ impl<'a> Channel<'a> {
 vectorised! {
     fn norm_relu(x: &[f32], scale: Scale, to: &mut [f32]) {
         for (to, &x) in to.iter_mut().zip(x) {
-            let y = ((x - scale.shift) - scale.rest) * scale.scale + scale.bias;
-            // Not `max`: a NaN passes through.
-            let [high, low] = if y <= 0.0 { [0.0, y] } else { [y, 0.0] };
-            *to = high + low * scale.slope;
+            *to = scale.of(x);
         }
     }
 
