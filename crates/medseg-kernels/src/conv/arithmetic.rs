@@ -11,7 +11,8 @@ pub enum Arithmetic {
     F32,
     /// bf16 (7 bits of mantissa), two channels in a word, by vectors: AVX512-BF16. For Winograd's algorithm.
     Bf16,
-    /// bf16, two channels in a word, by tiles: AMX, on Linux. For every convolution of stride 1, as direct sums.
+    /// bf16, two channels in a word, by tiles: AMX, on Linux. Direct sums, for stride 1 and
+    /// one or three taps along the width.
     Bf16Tiles,
 }
 

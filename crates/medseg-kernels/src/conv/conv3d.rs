@@ -1,6 +1,6 @@
 //! A convolution by the algorithm that suits it.
 
-use super::amx::{Weights, convolve};
+use super::amx::{Weights, convolve, suits};
 use super::direct::{Geometry, direct, transposed, weight_grad};
 use super::pointwise::{pointwise, pointwise_weight_grad, pointwise_weights};
 use super::winograd::{Pass, Tile, transformed, winograd, winograd_weight_grad};
@@ -81,7 +81,7 @@ impl Conv3d {
 
     /// Sets how the forward pass multiplies; gradients are in f32.
     ///
-    /// [`Arithmetic::Bf16Tiles`] is for stride 1, whatever the algorithm. [`Arithmetic::Bf16`] is for Winograd's with more than
+    /// [`Arithmetic::Bf16Tiles`] is for stride 1 and one or three taps along the width, whatever the algorithm. [`Arithmetic::Bf16`] is for Winograd's with more than
     /// one input channel. Everything else ignores this.
     ///
     /// # Panics
@@ -150,7 +150,7 @@ impl Conv3d {
         self.check_weight(weight);
         assert_eq!(x.channels(), self.in_channels, "input channels");
         check_sink(out, [x.batch(), self.out_channels], geometry.output);
-        if self.arithmetic == Arithmetic::Bf16Tiles && self.stride == [1; 3] {
+        if self.arithmetic == Arithmetic::Bf16Tiles && suits(self.kernel, self.stride, self.padding) {
             let (out_channels, in_channels) = (self.out_channels, self.in_channels);
             let weights = Weights::new(weight, out_channels, in_channels, self.kernel, Pass::Forward);
             return convolve(x, &geometry, &weights, out);

@@ -146,6 +146,37 @@ impl<'a> Source<'a> {
     }
 }
 
+/// A row of a channel as it is stored, and how it is changed on the way in.
+#[derive(Clone, Copy)]
+pub(crate) enum StoredRow<'a> {
+    Plain(&'a [f32]),
+    Scaled(&'a [f32], Scale),
+    /// Blended, then doubled along the width.
+    Upsampled(Blend<'a>, &'a Axis),
+}
+
+/// A weighted sum of four rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Blend<'a> {
+    pub rows: [&'a [f32]; 4],
+    pub weights: [f32; 4],
+}
+
+impl StoredRow<'_> {
+    /// Writes the row as it is read to `to`, which has its width; `half` is scratch.
+    pub fn write(self, to: &mut [f32], half: &mut Vec<f32>) {
+        match self {
+            Self::Plain(row) => to.copy_from_slice(row),
+            Self::Scaled(row, scale) => norm_relu(row, scale, to),
+            Self::Upsampled(Blend { rows, weights }, width) => {
+                half.resize(width.size(), 0.0);
+                blend(rows, weights, half);
+                width.widen(half, to);
+            }
+        }
+    }
+}
+
 /// One channel of one sample of a [`Source`].
 #[derive(Clone, Copy)]
 pub(crate) struct Channel<'a> {
@@ -171,33 +202,27 @@ impl<'a> Channel<'a> {
         }
     }
 
-    /// Row `y` of plane `z` as it is stored, and how it is changed; nothing of an upsampled channel.
-    pub fn scaled(&self, z: usize, y: usize) -> Option<(&'a [f32], Option<Scale>)> {
+    /// Row `y` of plane `z` before it is changed.
+    pub fn stored_row(&self, z: usize, y: usize) -> StoredRow<'a> {
         match self.read {
-            ChannelRead::Plain => Some((self.stored(z, y, 1), None)),
-            ChannelRead::NormRelu(scale) => Some((self.stored(z, y, 1), Some(scale))),
-            ChannelRead::Upsampled(_) => None,
+            ChannelRead::Plain => StoredRow::Plain(self.stored(z, y, 1)),
+            ChannelRead::NormRelu(scale) => StoredRow::Scaled(self.stored(z, y, 1), scale),
+            ChannelRead::Upsampled([depth, height, width]) => {
+                let (planes, rows) = (depth.sources(z), height.sources(y));
+                let row = |z: usize, y: usize| self.stored(planes[z].0, rows[y].0, 1);
+                let weight = |z: usize, y: usize| planes[z].1 * rows[y].1;
+                let blend = Blend {
+                    rows: [row(0, 0), row(0, 1), row(1, 0), row(1, 1)],
+                    weights: [weight(0, 0), weight(0, 1), weight(1, 0), weight(1, 1)],
+                };
+                StoredRow::Upsampled(blend, width)
+            }
         }
     }
 
     /// Writes row `y` of plane `z` to `to`, which has its width; `half` is scratch.
     pub fn row(&self, z: usize, y: usize, to: &mut [f32], half: &mut Vec<f32>) {
-        match self.read {
-            ChannelRead::Plain => to.copy_from_slice(self.stored(z, y, 1)),
-            ChannelRead::NormRelu(scale) => norm_relu(self.stored(z, y, 1), scale, to),
-            ChannelRead::Upsampled([depth, height, width]) => {
-                let (planes, rows) = (depth.sources(z), height.sources(y));
-                half.resize(width.size(), 0.0);
-                let row = |z: usize, y: usize| self.stored(planes[z].0, rows[y].0, 1);
-                let weight = |z: usize, y: usize| planes[z].1 * rows[y].1;
-                blend(
-                    [row(0, 0), row(0, 1), row(1, 0), row(1, 1)],
-                    [weight(0, 0), weight(0, 1), weight(1, 0), weight(1, 1)],
-                    half,
-                );
-                width.widen(half, to);
-            }
-        }
+        self.stored_row(z, y).write(to, half);
     }
 
     /// Asks for a row before it is read.

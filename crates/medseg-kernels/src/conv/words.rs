@@ -3,7 +3,6 @@
 //! A word holds the bf16 of two channels, the even one in its lower half; one instruction adds the products of both to
 //! an f32. Words are kept in arrays of f32, of which only the bits count.
 
-use super::source::Scale;
 use crate::isa::vectorised;
 
 /// True if this processor has the instructions.
@@ -34,22 +33,6 @@ vectorised! {
             let rest = value - nearest;
             *word = self::word(nearest, if rest.is_finite() { rest } else { 0.0 });
         }
-    }
-
-    fn pack_both(even: &[f32], odd: &[f32], scales: [Scale; 2], words: &mut [f32]) {
-        for ((word, &even), &odd) in words.iter_mut().zip(even).zip(odd) {
-            *word = self::word(scales[0].of(even), scales[1].of(odd));
-        }
-    }
-}
-
-/// As [`pack`], of values that are changed by their channel's scale if it has one.
-pub(crate) fn pack_scaled(even: &[f32], odd: &[f32], scales: [Option<Scale>; 2], words: &mut [f32]) {
-    /// A scale that changes no value.
-    const NONE: Scale = Scale { shift: 0.0, rest: 0.0, scale: 1.0, bias: 0.0, slope: 1.0 };
-    match scales {
-        [None, None] => pack(even, odd, words),
-        scales => pack_both(even, odd, scales.map(|scale| scale.unwrap_or(NONE)), words),
     }
 }
 

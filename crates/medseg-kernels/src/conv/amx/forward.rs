@@ -5,12 +5,13 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::input::{Packed, Scratch};
-use super::tiles::{BLOCK, NARROW, Operands, SIDE, Shape, Sums, Tiles, WIDE};
+use super::tiles::{Operands, SIDE, Sums, TAPS, TOGETHER, Tiles};
 use super::weights::{Block, Weights};
 use crate::conv::direct::Geometry;
 use crate::conv::shared::SharedSlice;
 use crate::conv::sink::Sink;
 use crate::conv::source::Source;
+use crate::isa::vectorised;
 use crate::memory::Buffer;
 
 /// Values of packed planes that a task holds: with the weights they stay in the second-level cache.
@@ -20,24 +21,30 @@ const SMALL: usize = 4 << 20;
 /// Bytes of weights that are many: reading them for every plane would take longer than multiplying.
 const MANY: usize = 1 << 19;
 /// Positions of rows that are computed before they are written.
-const GROUP: usize = 192;
+const GROUP: usize = 128;
 /// Rows that are computed before they are written, at most.
 const ROWS: usize = 4;
 /// Tasks a thread, so that none waits long for the last one.
 const TASKS: usize = 4;
 
-/// Convolves with stride 1; writes all of `out`.
+/// True if tiles can make a convolution: stride 1, one or three taps along the width, padding that a vector holds.
+pub(crate) fn suits(kernel: [usize; 3], stride: [usize; 3], padding: [usize; 3]) -> bool {
+    stride == [1; 3] && matches!(kernel[2], 1 | TAPS) && padding[2] <= SIDE
+}
+
+/// Convolves; writes all of `out`.
 ///
 /// # Panics
-/// If the lengths do not agree, or the stride is not 1.
+/// If the lengths do not agree, or the convolution does not [suit](suits).
 pub(crate) fn convolve(x: &Source<'_>, geometry: &Geometry, weights: &Weights, out: &Sink<'_>) {
     let steps = weights.steps();
-    assert_eq!((geometry.kernel, geometry.stride), (steps.kernel(), [1; 3]), "kernel and stride");
+    assert!(suits(geometry.kernel, geometry.stride, geometry.padding), "{geometry:?}");
+    assert_eq!(geometry.kernel, steps.kernel(), "kernel");
     assert_eq!(weights.channels(), [out.channels(), x.channels()], "channels written and read");
     assert_eq!(x.shape(), geometry.input, "shape of the input");
     assert_eq!(out.voxels(), geometry.output.iter().product::<usize>(), "voxels of the output");
     let packed = Packed::new(*geometry, steps.words(), geometry.input[1] + 2 * geometry.padding[1]);
-    let work = Work { x, weights, out, shape: Shape { words: steps.in_tile(), positions: geometry.output[2].min(SIDE) } };
+    let work = Work { x, weights, out };
     let planes = geometry.input[0] + 2 * geometry.padding[0];
     if weights.bytes() >= MANY && planes * packed.plane() <= SMALL {
         (0..x.batch()).for_each(|sample| work.whole(packed, planes, sample));
@@ -50,7 +57,6 @@ struct Work<'a> {
     x: &'a Source<'a>,
     weights: &'a Weights,
     out: &'a Sink<'a>,
-    shape: Shape,
 }
 
 /// Packed planes, of which plane `z` is in place `z % places`.
@@ -58,6 +64,15 @@ struct Planes<'a> {
     packed: Packed,
     values: &'a [f32],
     places: usize,
+}
+
+/// Buffers of the outputs of a thread.
+#[derive(Default)]
+struct Rows {
+    /// Sums `[tap][channel][row][position]`, with zeros around each row.
+    sums: Vec<f32>,
+    /// Rows of a channel.
+    out: Vec<f32>,
 }
 
 impl Work<'_> {
@@ -70,13 +85,13 @@ impl Work<'_> {
             let (z, first) = (task / parts, task % parts * SIDE);
             let words = first..packed.words.min(first + SIDE);
             // SAFETY: tasks differ in plane or words.
-            unsafe { packed.plane_of(self.x, sample, [z, 0], words, &to, z * packed.plane(), scratch) };
+            unsafe { packed.pack(self.x, sample, [z, 0], words, &to, z * packed.plane(), scratch) };
         });
         let planes = Planes { packed, values: &values, places: planes };
         let (blocks, [depth, height, _]) = (self.weights.blocks(), packed.geometry.output);
         let runs = (TASKS * rayon::current_num_threads()).div_ceil(blocks.len()).min(depth);
-        (0..blocks.len() * runs).into_par_iter().for_each_init(Vec::new, |sums, task| {
-            let tiles = Tiles::new(self.shape);
+        (0..blocks.len() * runs).into_par_iter().for_each_init(Rows::default, |sums, task| {
+            let tiles = Tiles::new(self.weights.steps().in_tile());
             let (block, run) = (&blocks[task / runs], task % runs);
             for z in run * depth / runs..(run + 1) * depth / runs {
                 self.block(&tiles, &planes, block, [sample, z, 0], height, sums);
@@ -89,8 +104,7 @@ impl Work<'_> {
     fn by_rows(&self, packed: Packed) {
         let Geometry { kernel: [reached, tall, _], output: [depth, height, _], .. } = packed.geometry;
         let rows = (packed.fitting(CACHED, reached) + 1 - tall).min(height);
-        let columns = height.div_ceil(rows);
-        let rows = height.div_ceil(columns);
+        let rows = height.div_ceil(height.div_ceil(rows));
         let columns = height.div_ceil(rows);
         let runs = (TASKS * rayon::current_num_threads()).div_ceil(columns * self.x.batch()).min(depth);
         let tasks: Vec<(usize, usize, Range<usize>)> = (0..self.x.batch())
@@ -98,10 +112,10 @@ impl Work<'_> {
             .flat_map(|(sample, planes)| (0..columns).map(move |column| (sample, column * rows, planes.clone())))
             .collect();
         let packed = Packed { rows: rows + tall - 1, ..packed };
-        let buffers = || (Buffer::new(reached * packed.plane()), Scratch::default(), Vec::new());
+        let buffers = || (Buffer::new(reached * packed.plane()), Scratch::default(), Rows::default());
         let blocks = self.weights.blocks();
         tasks.into_par_iter().for_each_init(buffers, |(values, scratch, sums), (sample, first, planes)| {
-            let tiles = Tiles::new(self.shape);
+            let tiles = Tiles::new(self.weights.steps().in_tile());
             let packed = Packed { rows: rows.min(height - first) + tall - 1, ..packed };
             let mut next = planes.start;
             for z in planes {
@@ -109,7 +123,7 @@ impl Work<'_> {
                 for z in next..z + reached {
                     let at = z % reached * packed.plane();
                     // SAFETY: the buffer is this task's own.
-                    unsafe { packed.plane_of(self.x, sample, [z, first], 0..packed.words, &to, at, scratch) };
+                    unsafe { packed.pack(self.x, sample, [z, first], 0..packed.words, &to, at, scratch) };
                 }
                 next = z + reached;
                 let planes = Planes { packed, values, places: reached };
@@ -130,50 +144,54 @@ impl Work<'_> {
         block: &Block<'_>,
         [sample, z, first]: [usize; 3],
         rows: usize,
-        sums: &mut Vec<f32>,
+        Rows { sums, out }: &mut Rows,
     ) {
-        let [_, height, width] = packed.geometry.output;
-        let planes: Vec<usize> =
-            (0..packed.geometry.kernel[0]).map(|dz| (z + dz) % places * packed.plane()).collect();
-        let offsets = self.weights.steps().offsets(&planes, packed.stride);
-        let of = Operands::new(block.weights, values, &offsets, packed.stride, self.shape);
+        let Geometry { kernel: [reached, _, taps], input, output: [_, height, width], padding, .. } = packed.geometry;
+        let planes: Vec<usize> = (0..reached).map(|dz| (z + dz) % places * packed.plane()).collect();
+        let steps = self.weights.steps();
+        let offsets = steps.offsets(&planes, packed.stride);
+        let of = Operands::new(block.weights, values, &offsets, packed.stride, steps.in_tile());
         let group = (GROUP / width).clamp(1, ROWS);
-        let stride = (group * width).next_multiple_of(SIDE);
-        sums.resize(BLOCK * stride, 0.0);
+        // Tiles of positions of the input, and before and after them zeros, as far as the padding may reach.
+        let in_row = input[2].div_ceil(SIDE);
+        let row = (in_row + 2) * SIDE;
+        let (stride, tap) = (group * row, group * row * SIDE);
+        if sums.len() != taps * tap {
+            sums.clear();
+            sums.resize(taps * tap, 0.0);
+        }
+        out.resize(group * width, 0.0);
         for y in (0..rows).step_by(group) {
             let count = group.min(rows - y);
-            let mut sums = Sums { values: sums, stride };
-            let starts = |position: usize| {
-                // The last tile of a row reaches back to be whole.
-                let in_row = width.div_ceil(SIDE);
-                let (row, x) = (position / in_row, (position % in_row * SIDE).min(width - self.shape.positions));
-                ((y + row) * packed.words * packed.stride + x, row * width + x)
-            };
-            let positions = count * width.div_ceil(SIDE);
-            if block.tiles == 1 {
-                multiply_all::<NARROW>(tiles, &of, positions, starts, &mut sums);
-            } else {
-                multiply_all::<WIDE>(tiles, &of, positions, starts, &mut sums);
+            for position in (0..count * in_row).step_by(TOGETHER) {
+                // The last tile once more where their number is odd.
+                let positions: [usize; TOGETHER] =
+                    std::array::from_fn(|n| (position + n).min(count * in_row - 1));
+                let starts = positions.map(|at| ((y + at / in_row) * packed.words) * packed.stride + at % in_row * SIDE);
+                let places = positions.map(|at| at / in_row * row + (at % in_row + 1) * SIDE);
+                tiles.multiply(&of, starts, &mut Sums { values: sums, stride, tap }, places);
             }
             let at = (z * height + first + y) * width;
-            for (lane, values) in sums.values.chunks_exact(stride).take(block.channels).enumerate() {
+            for lane in 0..block.channels {
+                for (n, to) in out.chunks_exact_mut(width).take(count).enumerate() {
+                    let sums = |t: usize| &sums[t * tap + lane * stride + n * row + SIDE + t - padding[2]..][..width];
+                    match taps {
+                        1 => to.copy_from_slice(sums(0)),
+                        _ => add(sums(0), sums(1), sums(2), to),
+                    }
+                }
                 // SAFETY: tasks differ in sample, planes or rows, or in the block of channels.
-                unsafe { self.out.write(sample, block.first + lane, at, &values[..count * width]) };
+                unsafe { self.out.write(sample, block.first + lane, at, &out[..count * width]) };
             }
         }
     }
 }
 
-/// The sums of all tiles of positions, N at a time; those that fill up the last time are the last one again.
-fn multiply_all<const N: usize>(
-    tiles: &Tiles,
-    of: &Operands<'_>,
-    count: usize,
-    place: impl Fn(usize) -> (usize, usize),
-    sums: &mut Sums<'_>,
-) {
-    for position in (0..count).step_by(N) {
-        let places: [_; N] = std::array::from_fn(|n| place((position + n).min(count - 1)));
-        tiles.multiply(of, places.map(|(start, _)| start), sums, places.map(|(_, place)| place));
+vectorised! {
+    /// Adds the sums of three taps.
+    fn add(a: &[f32], b: &[f32], c: &[f32], to: &mut [f32]) {
+        for (((to, a), b), c) in to.iter_mut().zip(a).zip(b).zip(c) {
+            *to = (a + b) + c;
+        }
     }
 }

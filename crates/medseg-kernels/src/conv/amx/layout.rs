@@ -2,11 +2,11 @@
 
 use super::tiles::SIDE;
 
-/// The products that make up an output, a tile's words at a time: planes of the kernel, chunks of words, taps along the
-/// width, the last fastest.
+/// The products that make up an output, a tile of inputs at a time: planes of the kernel, then chunks of words.
 ///
 /// The words of the kernel's rows in one plane lie one after the other, `[row][word]`. The last chunk reaches back to be
 /// whole, so that nothing outside of the kernel's reach is ever multiplied; its weights of words that had their turn are 0.
+/// The taps along the width share a tile of inputs: each has sums of its own, which are added where they are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Steps {
     kernel: [usize; 3],
@@ -51,28 +51,22 @@ impl Steps {
 
     /// Number of steps.
     pub fn count(&self) -> usize {
-        self.kernel[0] * self.chunks() * self.kernel[2]
+        self.kernel[0] * self.chunks()
     }
 
-    /// Step and word in the tile that meet a word of a tap.
-    pub fn place(&self, [z, y, x]: [usize; 3], word: usize) -> (usize, usize) {
+    /// Step and word in the tile that meet a word of a tap along depth and height.
+    pub fn place(&self, [z, y]: [usize; 2], word: usize) -> (usize, usize) {
         let row = y * self.words + word;
         let chunk = row / SIDE;
-        ((z * self.chunks() + chunk) * self.kernel[2] + x, row - self.first(chunk))
+        (z * self.chunks() + chunk, row - self.first(chunk))
     }
 
     /// The place of each step's tile of inputs, from that of the first: `planes` are those of the kernel's planes, `stride`
     /// lies between rows of positions.
     pub fn offsets(&self, planes: &[usize], stride: usize) -> Vec<usize> {
-        let [depth, _, width] = self.kernel;
-        assert_eq!(planes.len(), depth, "planes of the kernel");
-        let mut offsets = Vec::with_capacity(self.count());
-        for plane in planes {
-            for chunk in 0..self.chunks() {
-                offsets.extend((0..width).map(|x| plane + self.first(chunk) * stride + x));
-            }
-        }
-        offsets
+        assert_eq!(planes.len(), self.kernel[0], "planes of the kernel");
+        let of_plane = |plane| (0..self.chunks()).map(move |chunk| plane + self.first(chunk) * stride);
+        planes.iter().flat_map(of_plane).collect()
     }
 }
 
@@ -89,12 +83,12 @@ mod tests {
             let offsets = steps.offsets(&planes[..kernel[0]], stride);
             assert_eq!(offsets.len(), steps.count());
             let mut met = vec![[false; SIDE]; steps.count()];
-            for tap in 0..kernel.iter().product::<usize>() {
-                let [z, y, x] = [tap / (kernel[1] * kernel[2]), tap / kernel[2] % kernel[1], tap % kernel[2]];
+            for tap in 0..kernel[0] * kernel[1] {
+                let [z, y] = [tap / kernel[1], tap % kernel[1]];
                 for word in 0..steps.words() {
-                    let (step, row) = steps.place([z, y, x], word);
+                    let (step, row) = steps.place([z, y], word);
                     assert!(row < steps.in_tile() && !std::mem::replace(&mut met[step][row], true));
-                    assert_eq!(offsets[step] + row * stride, planes[z] + (y * steps.words() + word) * stride + x);
+                    assert_eq!(offsets[step] + row * stride, planes[z] + (y * steps.words() + word) * stride);
                 }
             }
         }

@@ -5,25 +5,16 @@
 
 use std::marker::PhantomData;
 
-/// Rows of a tile, words of a row of weights and positions of a row of inputs, at most.
+/// Rows of a tile, words of a row of weights, and positions of a row of inputs.
 pub(crate) const SIDE: usize = 16;
 /// Values of a tile.
 pub(crate) const TILE: usize = SIDE * SIDE;
-/// Channels written together, at most: two tiles.
-pub(crate) const BLOCK: usize = 2 * SIDE;
-/// Tiles of positions computed together with one tile of channels.
-pub(crate) const NARROW: usize = 4;
-/// Tiles of positions computed together with two tiles of channels.
-pub(crate) const WIDE: usize = 2;
+/// Tiles of inputs that are multiplied together: each tile of weights is read for both.
+pub(crate) const TOGETHER: usize = 2;
+/// Taps along the width that can share a tile of inputs: all, or there is only one.
+pub(crate) const TAPS: usize = 3;
 
-/// Words of a tile of inputs, and positions of one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shape {
-    pub words: usize,
-    pub positions: usize,
-}
-
-/// What is multiplied: tiles of weights, one or two for each step, with tiles of inputs, whose rows lie `stride` apart.
+/// What is multiplied: tiles of weights, one or [`TAPS`] for each step, with tiles of inputs, whose rows lie `stride` apart.
 #[derive(Clone, Copy)]
 pub(crate) struct Operands<'a> {
     weights: &'a [f32],
@@ -31,85 +22,100 @@ pub(crate) struct Operands<'a> {
     /// Where each step's tile of inputs begins, from that of the first.
     offsets: &'a [usize],
     stride: usize,
-    /// The furthest value that a step reads, from the start of the first tile.
+    /// Values from the start of the first tile to the end of the furthest one.
     reach: usize,
 }
 
 impl<'a> Operands<'a> {
     /// # Panics
-    /// If there is no step, or the weights are not one or two tiles a step.
-    pub fn new(weights: &'a [f32], input: &'a [f32], offsets: &'a [usize], stride: usize, shape: Shape) -> Self {
-        let tiles = weights.len() / (offsets.len().max(1) * TILE);
-        assert!(weights.len() == tiles * offsets.len() * TILE && (1..=2).contains(&tiles), "tiles of weights");
+    /// If there is no step, or the weights are not one or [`TAPS`] tiles a step.
+    pub fn new(weights: &'a [f32], input: &'a [f32], offsets: &'a [usize], stride: usize, words: usize) -> Self {
+        let of = Self { weights, input, offsets, stride, reach: 0 };
+        let whole = weights.len() == of.taps() * offsets.len() * TILE;
+        assert!(whole && matches!(of.taps(), 1 | TAPS), "tiles of weights");
         let furthest = offsets.iter().max().expect("a step");
-        Self { weights, input, offsets, stride, reach: furthest + (shape.words - 1) * stride + shape.positions }
+        Self { reach: furthest + (words - 1) * stride + SIDE, ..of }
+    }
+
+    /// Tiles of weights of a step.
+    fn taps(&self) -> usize {
+        self.weights.len() / (self.offsets.len().max(1) * TILE)
     }
 }
 
-/// Where sums go: `[channel][position]`, `stride` from one channel to the next.
+/// Where sums go: `[tap][16 channels][position]`.
 pub(crate) struct Sums<'a> {
     pub values: &'a mut [f32],
+    /// Values from one channel to the next.
     pub stride: usize,
+    /// Values from one tap to the next.
+    pub tap: usize,
 }
 
-/// A thread's tile registers, set to a shape as long as this lives.
+/// A thread's tile registers, set up as long as this lives.
 pub(crate) struct Tiles {
-    shape: Shape,
+    /// Words of a tile of inputs.
+    words: usize,
     /// The registers belong to a thread.
     of_thread: PhantomData<*const ()>,
 }
 
 impl Tiles {
-    /// Sets the registers of this thread. Another one must not be made before this is dropped.
-    pub fn new(shape: Shape) -> Self {
-        assert!((1..=SIDE).contains(&shape.words) && (1..=SIDE).contains(&shape.positions), "{shape:?}");
+    /// Sets the registers of this thread for tiles of so many words. Another one must not be made before this is dropped.
+    pub fn new(words: usize) -> Self {
+        assert!((1..=SIDE).contains(&words), "{words} words");
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
         if available() {
-            // SAFETY: the process may use tiles.
-            unsafe { instructions::configure(shape) };
+            // SAFETY: the process may use tiles, and the number of words is asserted.
+            unsafe { instructions::configure(words) };
         }
-        Self { shape, of_thread: PhantomData }
+        Self { words, of_thread: PhantomData }
     }
 
-    /// Writes the sums of the products of all channels with the tiles of inputs that start at `starts`, to `places`.
+    /// Writes the sums of the products of every tap with the tiles of inputs that start at `starts`, to `places`.
     ///
     /// # Panics
-    /// If a tile of inputs or of sums does not lie inside, or there are not as many starts as tiles that are computed
-    /// together: [`NARROW`] with one tile of channels, [`WIDE`] with two.
-    pub fn multiply<const N: usize>(&self, of: &Operands<'_>, starts: [usize; N], sums: &mut Sums<'_>, places: [usize; N]) {
-        let tiles = of.weights.len() / (of.offsets.len() * TILE);
-        assert_eq!(N, if tiles == 1 { NARROW } else { WIDE }, "tiles of positions");
+    /// If a tile of inputs or of sums does not lie inside.
+    pub fn multiply(
+        &self,
+        of: &Operands<'_>,
+        starts: [usize; TOGETHER],
+        sums: &mut Sums<'_>,
+        places: [usize; TOGETHER],
+    ) {
         assert!(starts.iter().all(|start| start + of.reach <= of.input.len()), "tiles of inputs");
-        let last = (tiles * SIDE - 1) * sums.stride + self.shape.positions;
+        let last = (of.taps() - 1) * sums.tap + (SIDE - 1) * sums.stride + SIDE;
         assert!(places.iter().all(|place| place + last <= sums.values.len()), "tiles of sums");
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
         if available() {
-            let inputs = starts.map(|start| of.input[start..].as_ptr());
-            let values = sums.values.as_mut_ptr();
-            let places = places.map(|place| values.wrapping_add(place));
-            // SAFETY: the instructions are available and the registers set; how far the pointers reach is asserted.
-            unsafe { instructions::multiply(of, &inputs, places.as_ptr(), sums.stride) };
+            // SAFETY: the instructions are available and the registers set; how far the tiles reach is asserted.
+            unsafe { instructions::multiply(of, starts, sums, places) };
             return;
         }
-        self.multiply_plain(of, &starts, sums, &places);
+        self.multiply_plain(of, starts, sums, places);
     }
 
     /// The same sums without tiles: what the instructions are checked against, and what tests run elsewhere.
-    fn multiply_plain(&self, of: &Operands<'_>, starts: &[usize], sums: &mut Sums<'_>, places: &[usize]) {
+    fn multiply_plain(
+        &self,
+        of: &Operands<'_>,
+        starts: [usize; TOGETHER],
+        sums: &mut Sums<'_>,
+        places: [usize; TOGETHER],
+    ) {
         let halves = |word: f32| [f32::from_bits(word.to_bits() << 16), f32::from_bits(word.to_bits() & 0xffff_0000)];
-        let tiles = of.weights.len() / (of.offsets.len() * TILE);
-        for (start, place) in starts.iter().zip(places) {
-            for (lane, position) in (0..tiles * SIDE).flat_map(|lane| (0..self.shape.positions).map(move |p| (lane, p))) {
+        for (start, place) in starts.into_iter().zip(places) {
+            for (tap, lane, position) in (0..of.taps() * TILE).map(|n| (n / TILE, n / SIDE % SIDE, n % SIDE)) {
                 let mut sum = 0.0;
                 for (step, offset) in of.offsets.iter().enumerate() {
-                    let weights = &of.weights[(step * tiles + lane / SIDE) * TILE + lane % SIDE * SIDE..];
-                    for (word, weight) in weights[..self.shape.words].iter().enumerate() {
+                    let weights = &of.weights[(step * of.taps() + tap) * TILE + lane * SIDE..];
+                    for (word, weight) in weights[..self.words].iter().enumerate() {
                         let [w_even, w_odd] = halves(*weight);
                         let [x_even, x_odd] = halves(of.input[start + offset + word * of.stride + position]);
                         sum += w_even * x_even + w_odd * x_odd;
                     }
                 }
-                sums.values[place + lane * sums.stride + position] = sum;
+                sums.values[place + tap * sums.tap + lane * sums.stride + position] = sum;
             }
         }
     }
@@ -143,7 +149,7 @@ mod instructions {
     use std::arch::x86_64::__cpuid_count;
     use std::marker::PhantomData;
 
-    use super::{NARROW, Operands, SIDE, Shape, Sums, TILE, Tiles, WIDE};
+    use super::{Operands, SIDE, Sums, TAPS, TILE, TOGETHER, Tiles};
 
     /// Asks the processor for bf16 tiles and the system for leave to use them, which holds for all threads.
     pub(super) fn permitted() -> bool {
@@ -166,39 +172,33 @@ mod instructions {
 
     /// True if the instructions give the sums of small whole numbers, which are exact in any order.
     pub(super) fn agree() -> bool {
-        [[1, 1], [5, 16], [16, 7], [16, 16]].into_iter().all(|[words, positions]| {
-            [1, 2].into_iter().all(|tiles| agrees(Shape { words, positions }, tiles))
-        })
+        [1, 5, 16].into_iter().all(|words| [1, TAPS].into_iter().all(|taps| agrees(words, taps)))
     }
 
-    /// As [`agree`], for one shape and number of tiles of channels.
-    fn agrees(shape: Shape, tiles: usize) -> bool {
+    /// As [`agree`], for one number of words and of taps.
+    fn agrees(words: usize, taps: usize) -> bool {
         let mut state = 1u32;
-        let mut words = |len| -> Vec<f32> {
+        let mut numbers = |len| -> Vec<f32> {
             let mut word = || {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 crate::conv::words::word((state >> 28) as f32 - 8.0, (state >> 24 & 15) as f32 - 7.0)
             };
             (0..len).map(|_| word()).collect()
         };
-        let (stride, offsets) = (29, [3, 0, 40]);
-        let (weights, input) = (words(offsets.len() * tiles * TILE), words(20 + 40 + SIDE * stride));
-        let of = Operands::new(&weights, &input, &offsets, stride, shape);
-        let (starts, places) = ([0, 20, 7, 1], [48, 0, 32, 16]);
-        let (sums_stride, count) = (70, if tiles == 1 { NARROW } else { WIDE });
-        let [mut got, mut want] = [(); 2].map(|()| vec![0.0f32; 2 * SIDE * sums_stride]);
-        let inputs = starts.map(|start| input[start..].as_ptr());
-        let to = places.map(|place| got.as_mut_ptr().wrapping_add(place));
+        let (stride, offsets, starts, places) = (29, [3, 0, 40], [0, 20], [17, 0]);
+        let (weights, input) = (numbers(offsets.len() * taps * TILE), numbers(20 + 40 + SIDE * stride));
+        let of = Operands::new(&weights, &input, &offsets, stride, words);
+        let (stride, tap) = (40, 40 * SIDE);
+        let [mut got, mut want] = [(); 2].map(|()| vec![0.0f32; TAPS * tap]);
         // SAFETY: `permitted` holds, and the buffers are as large as the furthest tile reaches.
         unsafe {
-            configure(shape);
-            multiply(&of, &inputs[..count], to.as_ptr(), sums_stride);
+            configure(words);
+            multiply(&of, starts, &mut Sums { values: &mut got, stride, tap }, places);
             release();
         }
         // Not made by `new`, which would ask whether the instructions agree.
-        let plain = std::mem::ManuallyDrop::new(Tiles { shape, of_thread: PhantomData });
-        let mut sums = Sums { values: &mut want, stride: sums_stride };
-        plain.multiply_plain(&of, &starts[..count], &mut sums, &places[..count]);
+        let plain = std::mem::ManuallyDrop::new(Tiles { words, of_thread: PhantomData });
+        plain.multiply_plain(&of, starts, &mut Sums { values: &mut want, stride, tap }, places);
         got == want
     }
 
@@ -211,18 +211,17 @@ mod instructions {
         rows: [u8; 16],
     }
 
-    /// Sets the registers: 0 to 3 sums, 4 and 5 weights, 6 and 7 inputs.
+    /// Sets the registers: 0 to 5 sums, 6 inputs, 7 weights.
     ///
     /// # Safety
-    /// The process may use tiles.
-    pub(super) unsafe fn configure(shape: Shape) {
-        const BYTES: usize = size_of::<f32>();
+    /// The process may use tiles; there are 16 words at most.
+    pub(super) unsafe fn configure(words: usize) {
+        const ROW: u16 = (SIDE * size_of::<f32>()) as u16;
         let (mut bytes_in_row, mut rows) = ([0; 16], [0; 16]);
-        bytes_in_row[..8].fill((BYTES * shape.positions) as u16);
-        rows[..4].fill(SIDE as u8);
-        bytes_in_row[4..6].fill((BYTES * shape.words) as u16);
-        rows[4..6].fill(SIDE as u8);
-        rows[6..8].fill(shape.words as u8);
+        bytes_in_row[..8].fill(ROW);
+        rows[..8].fill(SIDE as u8);
+        rows[6] = words as u8;
+        bytes_in_row[7] = (words * size_of::<f32>()) as u16;
         let registers = Registers { palette: 1, reserved: [0; 15], bytes_in_row, rows };
         // SAFETY: the shapes are valid for palette 1: at most 16 rows of 64 bytes.
         unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const registers, options(nostack, readonly, preserves_flags)) };
@@ -237,150 +236,115 @@ mod instructions {
         unsafe { asm!("tilerelease", options(nostack, nomem, preserves_flags)) };
     }
 
-    /// The sums of [`NARROW`] or [`WIDE`] tiles of inputs, as many as there are `inputs`, to as many places at `to`.
-    ///
-    /// # Safety
-    /// The registers are set to the operands' shape. Every tile is readable from its input on, at every offset, and
-    /// writable at its place.
-    pub(super) unsafe fn multiply(of: &Operands<'_>, inputs: &[*const f32], to: *const *mut f32, stride: usize) {
-        let &Operands { weights, offsets, stride: input_stride, .. } = of;
-        let (weights, table, steps) = (weights.as_ptr(), offsets.as_ptr(), offsets.len());
-        match *inputs {
-            // SAFETY: the caller's promise; there is a tile of weights for each step.
-            [a, b, c, d] => unsafe { narrow(weights, table, steps, [a, b, c, d], 4 * input_stride, to, 4 * stride) },
-            // SAFETY: as above, two tiles.
-            [a, b] => unsafe { wide(weights, table, steps, [a, b], 4 * input_stride, to, 4 * stride) },
-            _ => unreachable!("two or four tiles of inputs"),
-        }
-    }
-
-    /// One tile of channels, four of positions; strides in bytes.
-    ///
-    /// # Safety
-    /// As [`multiply`].
-    unsafe fn narrow(
-        weights: *const f32,
-        table: *const usize,
-        steps: usize,
-        [a, b, c, d]: [*const f32; NARROW],
-        input_stride: usize,
-        to: *const *mut f32,
-        stride: usize,
-    ) {
-        // SAFETY: the pointers' reach is the caller's promise; the registers are nobody else's.
-        unsafe {
+    /// Defines a loop over all steps: `$zero` clears the sums, `$products` adds those of a step, `$store` writes the sums.
+    macro_rules! steps {
+        ($of:ident, $starts:ident, $sums:ident, $places:ident,
+         zero [$($zero:literal)*], products [$($products:literal)*], bytes $bytes:literal, store [$($store:literal)*]) => {{
+            let input = $of.input.as_ptr();
+            let to = $sums.values.as_mut_ptr();
             asm!(
-                "tilezero tmm0",
-                "tilezero tmm1",
-                "tilezero tmm2",
-                "tilezero tmm3",
+                $($zero,)*
                 "2:",
                 "mov {offset}, [{table}]",
-                "tileloadd tmm4, [{weights} + {row}*1]",
-                "lea {at}, [{a} + {offset}*4]",
-                "tileloadd tmm6, [{at} + {input_stride}*1]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "lea {at}, [{b} + {offset}*4]",
-                "tileloadd tmm7, [{at} + {input_stride}*1]",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "lea {at}, [{c} + {offset}*4]",
-                "tileloadd tmm6, [{at} + {input_stride}*1]",
-                "tdpbf16ps tmm2, tmm4, tmm6",
-                "lea {at}, [{d} + {offset}*4]",
-                "tileloadd tmm7, [{at} + {input_stride}*1]",
-                "tdpbf16ps tmm3, tmm4, tmm7",
-                "add {weights}, 1024",
+                $($products,)*
+                concat!("add {weights}, ", $bytes),
                 "add {table}, 8",
                 "dec {steps}",
                 "jnz 2b",
-                "mov {at}, [{to}]",
-                "tilestored [{at} + {stride}*1], tmm0",
-                "mov {at}, [{to} + 8]",
-                "tilestored [{at} + {stride}*1], tmm1",
-                "mov {at}, [{to} + 16]",
-                "tilestored [{at} + {stride}*1], tmm2",
-                "mov {at}, [{to} + 24]",
-                "tilestored [{at} + {stride}*1], tmm3",
-                weights = inout(reg) weights => _,
-                table = inout(reg) table => _,
-                steps = inout(reg) steps => _,
+                $($store,)*
+                weights = inout(reg) $of.weights.as_ptr() => _,
+                table = inout(reg) $of.offsets.as_ptr() => _,
+                steps = inout(reg) $of.offsets.len() => _,
                 row = in(reg) 4 * SIDE,
-                a = in(reg) a,
-                b = in(reg) b,
-                c = in(reg) c,
-                d = in(reg) d,
-                input_stride = in(reg) input_stride,
-                to = in(reg) to,
-                stride = in(reg) stride,
+                a = in(reg) input.wrapping_add($starts[0]),
+                b = in(reg) input.wrapping_add($starts[1]),
+                input_stride = in(reg) 4 * $of.stride,
+                to_a = inout(reg) to.wrapping_add($places[0]) => _,
+                to_b = inout(reg) to.wrapping_add($places[1]) => _,
+                stride = in(reg) 4 * $sums.stride,
+                tap = in(reg) 4 * $sums.tap,
                 offset = out(reg) _,
                 at = out(reg) _,
                 out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
                 out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                 options(nostack),
-            );
-        }
+            )
+        }};
     }
 
-    /// Two tiles of channels, two of positions; strides in bytes.
+    /// The sums of [`TOGETHER`] tiles of inputs.
     ///
     /// # Safety
-    /// As [`multiply`].
-    unsafe fn wide(
-        weights: *const f32,
-        table: *const usize,
-        steps: usize,
-        [a, b]: [*const f32; WIDE],
-        input_stride: usize,
-        to: *const *mut f32,
-        stride: usize,
+    /// The registers are set to the words of the operands. Every tile is readable from its start on, at every offset, and
+    /// writable at its place, for every tap.
+    pub(super) unsafe fn multiply(
+        of: &Operands<'_>,
+        starts: [usize; TOGETHER],
+        sums: &mut Sums<'_>,
+        places: [usize; TOGETHER],
     ) {
-        // SAFETY: as in `narrow`; the second tile of channels lies 16 rows of sums after the first.
+        if of.taps() == 1 {
+            // SAFETY: the tiles' reach is the caller's promise, and there is a tile of weights for each step; the registers
+            // are nobody else's.
+            unsafe {
+                steps!(
+                    of, starts, sums, places,
+                    zero ["tilezero tmm0" "tilezero tmm3"],
+                    products [
+                        "tileloadd tmm7, [{weights} + {row}*1]"
+                        "lea {at}, [{a} + {offset}*4]"
+                        "tileloadd tmm6, [{at} + {input_stride}*1]"
+                        "tdpbf16ps tmm0, tmm7, tmm6"
+                        "lea {at}, [{b} + {offset}*4]"
+                        "tileloadd tmm6, [{at} + {input_stride}*1]"
+                        "tdpbf16ps tmm3, tmm7, tmm6"
+                    ],
+                    bytes "1024",
+                    store [
+                        "tilestored [{to_a} + {stride}*1], tmm0"
+                        "tilestored [{to_b} + {stride}*1], tmm3"
+                        "/* {tap} */"
+                    ]
+                );
+            }
+            return;
+        }
+        // SAFETY: as above; three tiles of weights.
         unsafe {
-            asm!(
-                "tilezero tmm0",
-                "tilezero tmm1",
-                "tilezero tmm2",
-                "tilezero tmm3",
-                "2:",
-                "mov {offset}, [{table}]",
-                "tileloadd tmm4, [{weights} + {row}*1]",
-                "lea {at}, [{a} + {offset}*4]",
-                "tileloadd tmm6, [{at} + {input_stride}*1]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "lea {at}, [{b} + {offset}*4]",
-                "tileloadd tmm7, [{at} + {input_stride}*1]",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "tileloadd tmm5, [{weights} + {row}*1 + 1024]",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tdpbf16ps tmm3, tmm5, tmm7",
-                "add {weights}, 2048",
-                "add {table}, 8",
-                "dec {steps}",
-                "jnz 2b",
-                "mov {table}, {stride}",
-                "shl {table}, 4",
-                "mov {at}, [{to}]",
-                "tilestored [{at} + {stride}*1], tmm0",
-                "add {at}, {table}",
-                "tilestored [{at} + {stride}*1], tmm2",
-                "mov {at}, [{to} + 8]",
-                "tilestored [{at} + {stride}*1], tmm1",
-                "add {at}, {table}",
-                "tilestored [{at} + {stride}*1], tmm3",
-                weights = inout(reg) weights => _,
-                table = inout(reg) table => _,
-                steps = inout(reg) steps => _,
-                row = in(reg) 4 * SIDE,
-                a = in(reg) a,
-                b = in(reg) b,
-                input_stride = in(reg) input_stride,
-                to = in(reg) to,
-                stride = in(reg) stride,
-                offset = out(reg) _,
-                at = out(reg) _,
-                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                options(nostack),
+            steps!(
+                of, starts, sums, places,
+                zero ["tilezero tmm0" "tilezero tmm1" "tilezero tmm2" "tilezero tmm3" "tilezero tmm4" "tilezero tmm5"],
+                products [
+                    "lea {at}, [{a} + {offset}*4]"
+                    "tileloadd tmm6, [{at} + {input_stride}*1]"
+                    "tileloadd tmm7, [{weights} + {row}*1]"
+                    "tdpbf16ps tmm0, tmm7, tmm6"
+                    "tileloadd tmm7, [{weights} + {row}*1 + 1024]"
+                    "tdpbf16ps tmm1, tmm7, tmm6"
+                    "tileloadd tmm7, [{weights} + {row}*1 + 2048]"
+                    "tdpbf16ps tmm2, tmm7, tmm6"
+                    "lea {at}, [{b} + {offset}*4]"
+                    "tileloadd tmm6, [{at} + {input_stride}*1]"
+                    "tileloadd tmm7, [{weights} + {row}*1]"
+                    "tdpbf16ps tmm3, tmm7, tmm6"
+                    "tileloadd tmm7, [{weights} + {row}*1 + 1024]"
+                    "tdpbf16ps tmm4, tmm7, tmm6"
+                    "tileloadd tmm7, [{weights} + {row}*1 + 2048]"
+                    "tdpbf16ps tmm5, tmm7, tmm6"
+                ],
+                bytes "3072",
+                store [
+                    "tilestored [{to_a} + {stride}*1], tmm0"
+                    "tilestored [{to_b} + {stride}*1], tmm3"
+                    "add {to_a}, {tap}"
+                    "add {to_b}, {tap}"
+                    "tilestored [{to_a} + {stride}*1], tmm1"
+                    "tilestored [{to_b} + {stride}*1], tmm4"
+                    "add {to_a}, {tap}"
+                    "add {to_b}, {tap}"
+                    "tilestored [{to_a} + {stride}*1], tmm2"
+                    "tilestored [{to_b} + {stride}*1], tmm5"
+                ]
             );
         }
     }
@@ -406,39 +370,30 @@ mod tests {
     use crate::conv::words;
 
     #[test]
-    fn tiles_of_every_shape_give_the_plain_sums() {
-        for words_of_tile in 1..=SIDE {
-            for positions in 1..=SIDE {
-                let shape = Shape { words: words_of_tile, positions };
-                let (stride, offsets) = (positions + 3, [2, 0, 5, 2]);
-                let pack = |values: Vec<f32>| -> Vec<f32> {
-                    values.chunks_exact(2).map(|pair| words::word(pair[0], pair[1])).collect()
-                };
-                let input = pack(numbers(2 * (words_of_tile * stride + 40), 1));
-                let weights = pack(numbers(2 * 2 * offsets.len() * TILE, 2));
-                let sums_stride = 4 * SIDE;
-                let tiles = Tiles::new(shape);
-                let [mut got, mut want] = [(); 2].map(|()| vec![-1.0; BLOCK * sums_stride]);
-                let of = Operands::new(&weights, &input, &offsets, stride, shape);
-                tiles.multiply(&of, [0, 9], &mut Sums { values: &mut got, stride: sums_stride }, [16, 32]);
-                tiles.multiply_plain(&of, &[0, 9], &mut Sums { values: &mut want, stride: sums_stride }, &[16, 32]);
-                assert!(got == want, "{shape:?}");
-                let of = Operands::new(&weights[..offsets.len() * TILE], &input, &offsets, stride, shape);
-                let (starts, places) = ([0, 9, 3, 30], [48, 32, 0, 16]);
-                tiles.multiply(&of, starts, &mut Sums { values: &mut got, stride: sums_stride }, places);
-                tiles.multiply_plain(&of, &starts, &mut Sums { values: &mut want, stride: sums_stride }, &places);
-                assert!(got == want, "{shape:?}");
-            }
+    fn tiles_of_every_number_of_words_give_the_plain_sums() {
+        for (words_of_tile, taps) in (1..=SIDE).flat_map(|words| [(words, 1), (words, TAPS)]) {
+            let (row, offsets, starts, places) = (SIDE + 3, [2, 0, 5, 2], [0, 9], [21, 0]);
+            let pack = |values: Vec<f32>| -> Vec<f32> {
+                values.chunks_exact(2).map(|pair| words::word(pair[0], pair[1])).collect()
+            };
+            let input = pack(numbers(2 * (words_of_tile * row + 40), 1));
+            let weights = pack(numbers(2 * taps * offsets.len() * TILE, 2));
+            let of = Operands::new(&weights, &input, &offsets, row, words_of_tile);
+            let (stride, tap) = (50, 50 * SIDE + 7);
+            let tiles = Tiles::new(words_of_tile);
+            let [mut got, mut want] = [(); 2].map(|()| vec![-1.0; TAPS * tap]);
+            tiles.multiply(&of, starts, &mut Sums { values: &mut got, stride, tap }, places);
+            tiles.multiply_plain(&of, starts, &mut Sums { values: &mut want, stride, tap }, places);
+            assert!(got == want, "{words_of_tile} words, {taps} taps");
         }
     }
 
     #[test]
     #[should_panic(expected = "tiles of inputs")]
     fn a_tile_that_reaches_beyond_the_input_is_refused() {
-        let shape = Shape { words: 16, positions: 16 };
         let (weights, input) = (vec![0.0; TILE], vec![0.0; 15 * 20 + 16]);
-        let of = Operands::new(&weights, &input, &[0], 20, shape);
-        let mut values = vec![0.0; SIDE * 64];
-        Tiles::new(shape).multiply(&of, [0, 0, 0, 1], &mut Sums { values: &mut values, stride: 64 }, [0, 16, 32, 48]);
+        let of = Operands::new(&weights, &input, &[0], 20, SIDE);
+        let mut values = vec![0.0; SIDE * 32];
+        Tiles::new(SIDE).multiply(&of, [0, 1], &mut Sums { values: &mut values, stride: 32, tap: 0 }, [0, 16]);
     }
 }

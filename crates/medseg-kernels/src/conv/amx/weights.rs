@@ -3,13 +3,12 @@
 use rayon::prelude::*;
 
 use super::layout::Steps;
-use super::tiles::{BLOCK, SIDE, TILE};
+use super::tiles::{SIDE, TILE};
 use crate::conv::winograd::Pass;
 use crate::conv::words;
 use crate::memory::Buffer;
 
-/// Weights in bf16, `[block of channels written][step][tile][16 channels][16 words]`; a block has two tiles, or the last
-/// one where one is enough.
+/// Weights in bf16, `[block of 16 channels written][step][tap along the width][16 channels][16 words]`.
 ///
 /// A single channel read is divided in two: its nearest bf16 and what that lost. Both have the same weight.
 #[derive(Debug)]
@@ -27,8 +26,6 @@ pub(crate) struct Block<'a> {
     pub first: usize,
     /// Number of channels.
     pub channels: usize,
-    /// Tiles of channels: 1 or 2.
-    pub tiles: usize,
     /// Their weights.
     pub weights: &'a [f32],
 }
@@ -40,28 +37,26 @@ impl Weights {
         assert_eq!(weights.len(), out_channels * in_channels * taps, "weights");
         let (written, read) = pass.channels(out_channels, in_channels);
         let steps = Steps::new(kernel, read);
-        let of_block = steps.count() * BLOCK / SIDE * TILE;
-        let mut tiles = Buffer::new(steps.count() * written.div_ceil(SIDE) * TILE);
-        // Places of each word's taps, from the first weight of the first tile of its channels.
-        let place = |word: usize, tap: usize, tiles: usize| {
+        let of_block = Self::of_block(steps);
+        let mut tiles = Buffer::new(written.div_ceil(SIDE) * of_block);
+        let place = |word: usize, tap: usize| {
             let [_, height, width] = kernel;
-            let (step, row) = steps.place([tap / (height * width), tap / width % height, tap % width], word);
-            step * tiles * TILE + row
+            let (step, row) = steps.place([tap / (height * width), tap / width % height], word);
+            (step * width + tap % width) * TILE + row
         };
         tiles.par_chunks_mut(of_block).enumerate().for_each(|(block, packed)| {
-            let tiles = packed.len() / (steps.count() * TILE);
             packed.fill(0.0);
             for word in 0..steps.words() {
-                let places: Vec<usize> = (0..taps).map(|tap| place(word, tap, tiles)).collect();
-                for lane in 0..BLOCK.min(written - block * BLOCK) {
+                let places: Vec<usize> = (0..taps).map(|tap| place(word, tap)).collect();
+                for lane in 0..SIDE.min(written - block * SIDE) {
                     let kernel = |read: usize| {
-                        let written = block * BLOCK + lane;
+                        let written = block * SIDE + lane;
                         let (out, from) = if pass == Pass::Forward { (written, read) } else { (read, written) };
                         &weights[(out * in_channels + from) * taps..][..taps]
                     };
                     let even = kernel(2 * word);
                     let odd = if read == 1 { Some(even) } else { (2 * word + 1 < read).then(|| kernel(2 * word + 1)) };
-                    let packed = &mut packed[lane / SIDE * TILE + lane % SIDE * SIDE..];
+                    let packed = &mut packed[lane * SIDE..];
                     for (tap, &place) in places.iter().enumerate() {
                         let tap = if pass == Pass::Forward { tap } else { taps - 1 - tap };
                         packed[place] = words::word(even[tap], odd.map_or(0.0, |odd| odd[tap]));
@@ -70,6 +65,11 @@ impl Weights {
             }
         });
         Self { steps, written, read, tiles }
+    }
+
+    /// Values of a block.
+    fn of_block(steps: Steps) -> usize {
+        steps.count() * steps.kernel()[2] * TILE
     }
 
     /// The order of the products.
@@ -89,12 +89,10 @@ impl Weights {
 
     /// The channels written, in blocks.
     pub fn blocks(&self) -> Vec<Block<'_>> {
-        let of_block = self.steps.count() * BLOCK / SIDE * TILE;
-        let block = |(block, weights): (usize, _)| {
-            let first = block * BLOCK;
-            let channels = BLOCK.min(self.written - first);
-            Block { first, channels, tiles: channels.div_ceil(SIDE), weights }
+        let block = |(block, weights)| {
+            let first = block * SIDE;
+            Block { first, channels: SIDE.min(self.written - first), weights }
         };
-        self.tiles.chunks(of_block).enumerate().map(block).collect()
+        self.tiles.chunks(Self::of_block(self.steps)).enumerate().map(block).collect()
     }
 }
