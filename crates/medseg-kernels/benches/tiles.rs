@@ -15,6 +15,7 @@ mod peak;
 
 use clock::seconds_of;
 use medseg_kernels::conv::{Part, Read, Scale, Sink, Source};
+use medseg_kernels::memory::Buffer;
 use medseg_kernels::{Arithmetic, Conv3d};
 
 /// Products of the tiles a product of vectors of f32.
@@ -68,8 +69,8 @@ impl Layer {
         ];
         let source = Source::from_parts(1, [size; 3], &parts[..if below > 0 { 2 } else { 1 }]);
         let conv = Conv3d::new(skip + below, out, [kernel; 3]).with_padding([kernel / 2; 3]);
-        let mut ways = vec![(Arithmetic::F32, vec![0.0; out * voxels], Vec::new())];
-        ways.extend(Arithmetic::fastest_bf16().map(|way| (way, vec![0.0; out * voxels], Vec::new())));
+        let mut ways = vec![(Arithmetic::F32, Buffer::new(out * voxels), Vec::new())];
+        ways.extend(Arithmetic::fastest_bf16().map(|way| (way, Buffer::new(out * voxels), Vec::new())));
         let mut peak = 0.0f64;
         for round in 0..=rounds {
             peak = peak.max(peak::units().first().map_or(0.0, |unit| peak::speed(*unit, 1_000_000, threads)));
@@ -86,7 +87,7 @@ impl Layer {
         }
         let flop = 2.0 * ((skip + below) * out * voxels * kernel.pow(3)) as f64;
         let bytes = 4.0 * (x.len() + small.len() + out * voxels) as f64;
-        let exact = ways[0].1.clone();
+        let exact = ways[0].1.to_vec();
         for (way, y, seconds) in &mut ways {
             seconds.sort_by(f64::total_cmp);
             let seconds = seconds[seconds.len() / 2];

@@ -1,6 +1,6 @@
 //! The input of a convolution: rows of one or more tensors, changed on the way in.
 
-use crate::isa::{LINE, prefetch, vectorised};
+use crate::isa::{LINE, prefetch, prefetch_for_later, vectorised};
 use crate::upsample::Axis;
 
 /// A change of values while a convolution reads them.
@@ -229,6 +229,13 @@ impl<'a> Channel<'a> {
     pub fn prefetch(&self, z: usize, y: usize) {
         if !matches!(self.read, ChannelRead::Upsampled(_)) {
             self.stored(z, y, 1).as_chunks::<LINE>().0.iter().for_each(prefetch);
+        }
+    }
+
+    /// As [`prefetch`](Self::prefetch), for a row that is read when much else has been.
+    pub fn prefetch_for_later(&self, z: usize, y: usize) {
+        if !matches!(self.read, ChannelRead::Upsampled(_)) {
+            self.stored(z, y, 1).as_chunks::<LINE>().0.iter().for_each(prefetch_for_later);
         }
     }
 

@@ -1,8 +1,10 @@
 //! Memory for tensors: large pages, and buffers that are used again.
 
+mod aligned;
 mod arena;
 mod buffer;
 mod large_pages;
 pub(crate) mod stream;
 
+pub(crate) use aligned::Aligned;
 pub use buffer::{Buffer, release};

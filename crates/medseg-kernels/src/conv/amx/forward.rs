@@ -12,7 +12,7 @@ use crate::conv::shared::SharedSlice;
 use crate::conv::sink::Sink;
 use crate::conv::source::Source;
 use crate::isa::vectorised;
-use crate::memory::Buffer;
+use crate::memory::Aligned;
 
 /// Values of packed planes that a task holds: with the weights they stay in the second-level cache.
 const CACHED: usize = 1 << 18;
@@ -66,19 +66,41 @@ struct Planes<'a> {
     places: usize,
 }
 
-/// Buffers of the outputs of a thread.
-#[derive(Default)]
+/// The outputs of a thread.
 struct Rows {
-    /// Sums `[tap][channel][row][position]`, with zeros around each row.
-    sums: Vec<f32>,
+    /// Rows that are computed before they are written.
+    count: usize,
+    /// Values of a row of sums: whole tiles of the input's positions, and zeros as far as the padding may reach.
+    len: usize,
+    /// Tiles of positions of a row.
+    in_row: usize,
+    /// Sums `[tap][channel][row][position]`.
+    sums: Aligned,
     /// Rows of a channel.
     out: Vec<f32>,
+}
+
+impl Rows {
+    fn new(geometry: &Geometry) -> Self {
+        let width = geometry.output[2];
+        let count = (GROUP / width).clamp(1, ROWS);
+        let in_row = geometry.input[2].div_ceil(SIDE);
+        let len = (in_row + 2) * SIDE;
+        let sums = Aligned::zeros(geometry.kernel[2] * SIDE * count * len);
+        Self { count, len, in_row, sums, out: vec![0.0; count * width] }
+    }
+
+    /// Calls of the instructions that make so many rows of a block.
+    fn turns(&self, rows: usize) -> usize {
+        let of = |rows: usize| (rows * self.in_row).div_ceil(TOGETHER);
+        rows / self.count * of(self.count) + of(rows % self.count)
+    }
 }
 
 impl Work<'_> {
     /// Packs a sample whole, then shares out the planes of each block of channels.
     fn whole(&self, packed: Packed, planes: usize, sample: usize) {
-        let mut values = Buffer::new(planes * packed.plane());
+        let mut values = Aligned::new(planes * packed.plane());
         let to = SharedSlice::new(&mut values);
         let parts = packed.words.div_ceil(SIDE);
         (0..planes * parts).into_par_iter().for_each_init(Scratch::default, |scratch, task| {
@@ -90,11 +112,11 @@ impl Work<'_> {
         let planes = Planes { packed, values: &values, places: planes };
         let (blocks, [depth, height, _]) = (self.weights.blocks(), packed.geometry.output);
         let runs = (TASKS * rayon::current_num_threads()).div_ceil(blocks.len()).min(depth);
-        (0..blocks.len() * runs).into_par_iter().for_each_init(Rows::default, |sums, task| {
+        (0..blocks.len() * runs).into_par_iter().for_each_init(|| Rows::new(&packed.geometry), |sums, task| {
             let tiles = Tiles::new(self.weights.steps().in_tile());
             let (block, run) = (&blocks[task / runs], task % runs);
             for z in run * depth / runs..(run + 1) * depth / runs {
-                self.block(&tiles, &planes, block, [sample, z, 0], height, sums);
+                self.block(&tiles, &planes, block, [sample, z, 0], height, sums, &mut || ());
             }
             self.out.finish();
         });
@@ -112,11 +134,12 @@ impl Work<'_> {
             .flat_map(|(sample, planes)| (0..columns).map(move |column| (sample, column * rows, planes.clone())))
             .collect();
         let packed = Packed { rows: rows + tall - 1, ..packed };
-        let buffers = || (Buffer::new(reached * packed.plane()), Scratch::default(), Rows::default());
+        let buffers = || (Aligned::new(reached * packed.plane()), Scratch::default(), Rows::new(&packed.geometry));
         let blocks = self.weights.blocks();
         tasks.into_par_iter().for_each_init(buffers, |(values, scratch, sums), (sample, first, planes)| {
             let tiles = Tiles::new(self.weights.steps().in_tile());
-            let packed = Packed { rows: rows.min(height - first) + tall - 1, ..packed };
+            let rows = rows.min(height - first);
+            let packed = Packed { rows: rows + tall - 1, ..packed };
             let mut next = planes.start;
             for z in planes {
                 let to = SharedSlice::new(values);
@@ -127,8 +150,14 @@ impl Work<'_> {
                 }
                 next = z + reached;
                 let planes = Planes { packed, values, places: reached };
+                // While this plane is made, the next one's input comes to the cache.
+                let (mut turn, turns) = (0, blocks.len() * sums.turns(rows));
+                let mut meanwhile = || {
+                    packed.prefetch(self.x, sample, [next, first], turn, turns);
+                    turn += 1;
+                };
                 for block in &blocks {
-                    self.block(&tiles, &planes, block, [sample, z, first], packed.rows + 1 - tall, sums);
+                    self.block(&tiles, &planes, block, [sample, z, first], rows, sums, &mut meanwhile);
                 }
             }
             self.out.finish();
@@ -136,7 +165,8 @@ impl Work<'_> {
     }
 
     /// Makes `rows` rows, from `first` on, of one plane of a block of channels. The packed planes begin with the rows that
-    /// the first one reads.
+    /// the first one reads. Calls `meanwhile` once a [turn](Rows::turns).
+    #[allow(clippy::too_many_arguments, reason = "one step of a longer computation")]
     fn block(
         &self,
         tiles: &Tiles,
@@ -144,23 +174,16 @@ impl Work<'_> {
         block: &Block<'_>,
         [sample, z, first]: [usize; 3],
         rows: usize,
-        Rows { sums, out }: &mut Rows,
+        Rows { count: group, len: row, in_row, sums, out }: &mut Rows,
+        meanwhile: &mut impl FnMut(),
     ) {
-        let Geometry { kernel: [reached, _, taps], input, output: [_, height, width], padding, .. } = packed.geometry;
+        let Geometry { kernel: [reached, _, taps], output: [_, height, width], padding, .. } = packed.geometry;
         let planes: Vec<usize> = (0..reached).map(|dz| (z + dz) % places * packed.plane()).collect();
         let steps = self.weights.steps();
         let offsets = steps.offsets(&planes, packed.stride);
         let of = Operands::new(block.weights, values, &offsets, packed.stride, steps.in_tile());
-        let group = (GROUP / width).clamp(1, ROWS);
-        // Tiles of positions of the input, and before and after them zeros, as far as the padding may reach.
-        let in_row = input[2].div_ceil(SIDE);
-        let row = (in_row + 2) * SIDE;
+        let (group, row, in_row) = (*group, *row, *in_row);
         let (stride, tap) = (group * row, group * row * SIDE);
-        if sums.len() != taps * tap {
-            sums.clear();
-            sums.resize(taps * tap, 0.0);
-        }
-        out.resize(group * width, 0.0);
         for y in (0..rows).step_by(group) {
             let count = group.min(rows - y);
             for position in (0..count * in_row).step_by(TOGETHER) {
@@ -169,6 +192,7 @@ impl Work<'_> {
                     std::array::from_fn(|n| (position + n).min(count * in_row - 1));
                 let starts = positions.map(|at| ((y + at / in_row) * packed.words) * packed.stride + at % in_row * SIDE);
                 let places = positions.map(|at| at / in_row * row + (at % in_row + 1) * SIDE);
+                meanwhile();
                 tiles.multiply(&of, starts, &mut Sums { values: sums, stride, tap }, places);
             }
             let at = (z * height + first + y) * width;

@@ -43,6 +43,19 @@ impl Packed {
         (values / (planes * self.words * self.stride)).max(self.geometry.kernel[1])
     }
 
+    /// Asks for the input of plane `z` of the padded input, rows from `y` on: the rows of all channels, in `parts` turns of
+    /// which this is `part`.
+    pub fn prefetch(&self, x: &Source<'_>, sample: usize, [z, y]: [usize; 2], part: usize, parts: usize) {
+        let Geometry { input: [depth, height, _], padding, .. } = self.geometry;
+        let Some(z) = z.checked_sub(padding[0]).filter(|z| *z < depth) else { return };
+        let all = x.channels() * self.rows;
+        for n in part * all / parts..(part + 1) * all / parts {
+            if let Some(y) = (y + n % self.rows).checked_sub(padding[1]).filter(|y| *y < height) {
+                x.channel(sample, n / self.rows).prefetch_for_later(z, y);
+            }
+        }
+    }
+
     /// Packs some words of plane `z` of the padded input, from its row `y` on, to the plane of `to` that begins at `at`.
     ///
     /// # Safety

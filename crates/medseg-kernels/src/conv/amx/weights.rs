@@ -6,7 +6,7 @@ use super::layout::Steps;
 use super::tiles::{SIDE, TILE};
 use crate::conv::winograd::Pass;
 use crate::conv::words;
-use crate::memory::Buffer;
+use crate::memory::Aligned;
 
 /// Weights in bf16, `[block of 16 channels written][step][tap along the width][16 channels][16 words]`.
 ///
@@ -16,7 +16,7 @@ pub(crate) struct Weights {
     steps: Steps,
     written: usize,
     read: usize,
-    tiles: Buffer,
+    tiles: Aligned,
 }
 
 /// Weights of some of the channels written.
@@ -38,7 +38,7 @@ impl Weights {
         let (written, read) = pass.channels(out_channels, in_channels);
         let steps = Steps::new(kernel, read);
         let of_block = Self::of_block(steps);
-        let mut tiles = Buffer::new(written.div_ceil(SIDE) * of_block);
+        let mut tiles = Aligned::new(written.div_ceil(SIDE) * of_block);
         let place = |word: usize, tap: usize| {
             let [_, height, width] = kernel;
             let (step, row) = steps.place([tap / (height * width), tap / width % height], word);
