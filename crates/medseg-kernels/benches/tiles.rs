@@ -59,7 +59,10 @@ impl Layer {
             };
             (0..count).map(|_| number()).collect()
         };
-        let (x, small) = (random(skip * voxels), random(below * voxels / 8));
+        // On large pages, as the maps of a network are.
+        let [mut x, mut small] = [skip * voxels, below * voxels / 8].map(Buffer::new);
+        x.copy_from_slice(&random(skip * voxels));
+        small.copy_from_slice(&random(below * voxels / 8));
         let weight = random((skip + below) * out * kernel.pow(3));
         let scales = vec![Scale { shift: 0.1, rest: 0.0, scale: 1.2, bias: 0.1, slope: 0.0 }; skip];
         let read = if skip > 1 && below == 0 { Read::NormRelu(&scales) } else { Read::Plain };

@@ -79,10 +79,11 @@ impl Conv3d {
         Self { padding, ..self }
     }
 
-    /// Sets how the forward pass multiplies; gradients are in f32.
+    /// Sets how the forward pass and the gradient of the input multiply; that of the weights is in f32.
     ///
-    /// [`Arithmetic::Bf16Tiles`] is for stride 1 and one or three taps along the width, whatever the algorithm. [`Arithmetic::Bf16`] is for Winograd's with more than
-    /// one input channel. Everything else ignores this.
+    /// [`Arithmetic::Bf16Tiles`] is for stride 1 and one or three taps along the width, whatever the algorithm.
+    /// [`Arithmetic::Bf16`] is for the forward pass of Winograd's with more than one input channel. Everything else
+    /// ignores this.
     ///
     /// # Panics
     /// If this processor lacks the instructions; see [`Arithmetic::available`].
@@ -141,6 +142,11 @@ impl Conv3d {
         self.algorithm.is_none() && self.in_channels <= tile.few_channels()
     }
 
+    /// True if products are made on tiles.
+    fn on_tiles(&self) -> bool {
+        self.arithmetic == Arithmetic::Bf16Tiles && suits(self.kernel, self.stride, self.padding)
+    }
+
     /// Writes the convolution of `x` to `out` `[batch, out_channels, output shape]`.
     ///
     /// # Panics
@@ -150,7 +156,7 @@ impl Conv3d {
         self.check_weight(weight);
         assert_eq!(x.channels(), self.in_channels, "input channels");
         check_sink(out, [x.batch(), self.out_channels], geometry.output);
-        if self.arithmetic == Arithmetic::Bf16Tiles && suits(self.kernel, self.stride, self.padding) {
+        if self.on_tiles() {
             let (out_channels, in_channels) = (self.out_channels, self.in_channels);
             let weights = Weights::new(weight, out_channels, in_channels, self.kernel, Pass::Forward);
             return convolve(x, &geometry, &weights, out);
@@ -200,6 +206,10 @@ impl Conv3d {
     pub fn prepare_input_grad<'a>(&self, weight: &'a [f32], shape: [usize; 3]) -> InputGrad<'a> {
         self.check_weight(weight);
         let prepared = match (self.algorithm(), Tile::fastest(self.kernel, shape)) {
+            _ if self.on_tiles() && (0..3).all(|a| self.padding[a] < self.kernel[a]) => {
+                let (out_channels, in_channels) = (self.out_channels, self.in_channels);
+                Prepared::Tiles(Weights::new(weight, out_channels, in_channels, self.kernel, Pass::InputGrad))
+            }
             (Algorithm::Pointwise, _) => {
                 Prepared::Pointwise(pointwise_weights(weight, self.out_channels, self.in_channels, Pass::InputGrad))
             }
@@ -256,6 +266,7 @@ pub struct InputGrad<'a> {
 enum Prepared<'a> {
     Pointwise(Vec<f32>),
     Winograd(Tile, Buffer),
+    Tiles(Weights),
     Direct(&'a [f32]),
 }
 
@@ -268,10 +279,14 @@ impl InputGrad<'_> {
         let Self { conv, geometry, prepared } = self;
         check_sink(out, [out.batch(), conv.in_channels], geometry.input);
         let source = Source::new(grad, out.batch(), conv.out_channels, geometry.output);
+        let flipped = || std::array::from_fn(|a| conv.kernel[a] - 1 - conv.padding[a]);
         match prepared {
             Prepared::Pointwise(weight) => pointwise(conv.isa, &source, weight, out),
+            Prepared::Tiles(weights) => {
+                convolve(&source, &Geometry::new(geometry.output, conv.kernel, [1; 3], flipped()), weights, out);
+            }
             Prepared::Winograd(tile, weight) => {
-                let padding = std::array::from_fn(|a| conv.kernel[a] - 1 - conv.padding[a]);
+                let padding = flipped();
                 winograd(conv.isa, Arithmetic::F32, *tile, &source, weight, padding, out);
             }
             Prepared::Direct(weight) => transposed(conv.isa, &source, geometry, weight, out),

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::input::{Packed, Scratch};
+use super::input::Packed;
+use super::rows::Scratch;
 use super::tiles::{Operands, SIDE, Sums, TAPS, TOGETHER, Tiles};
 use super::weights::{Block, Weights};
 use crate::conv::direct::Geometry;
@@ -112,14 +113,17 @@ impl Work<'_> {
         let planes = Planes { packed, values: &values, places: planes };
         let (blocks, [depth, height, _]) = (self.weights.blocks(), packed.geometry.output);
         let runs = (TASKS * rayon::current_num_threads()).div_ceil(blocks.len()).min(depth);
-        (0..blocks.len() * runs).into_par_iter().for_each_init(|| Rows::new(&packed.geometry), |sums, task| {
-            let tiles = Tiles::new(self.weights.steps().in_tile());
-            let (block, run) = (&blocks[task / runs], task % runs);
-            for z in run * depth / runs..(run + 1) * depth / runs {
-                self.block(&tiles, &planes, block, [sample, z, 0], height, sums, &mut || ());
-            }
-            self.out.finish();
-        });
+        (0..blocks.len() * runs).into_par_iter().for_each_init(
+            || Rows::new(&packed.geometry),
+            |sums, task| {
+                let tiles = Tiles::new(self.weights.steps().in_tile());
+                let (block, run) = (&blocks[task / runs], task % runs);
+                for z in run * depth / runs..(run + 1) * depth / runs {
+                    self.block(&tiles, &planes, block, [sample, z, 0], height, sums, &mut || ());
+                }
+                self.out.finish();
+            },
+        );
     }
 
     /// A task packs and makes a few rows of the planes, one plane after the other.
@@ -188,9 +192,9 @@ impl Work<'_> {
             let count = group.min(rows - y);
             for position in (0..count * in_row).step_by(TOGETHER) {
                 // The last tile once more where their number is odd.
-                let positions: [usize; TOGETHER] =
-                    std::array::from_fn(|n| (position + n).min(count * in_row - 1));
-                let starts = positions.map(|at| ((y + at / in_row) * packed.words) * packed.stride + at % in_row * SIDE);
+                let positions: [usize; TOGETHER] = std::array::from_fn(|n| (position + n).min(count * in_row - 1));
+                let starts =
+                    positions.map(|at| ((y + at / in_row) * packed.words) * packed.stride + at % in_row * SIDE);
                 let places = positions.map(|at| at / in_row * row + (at % in_row + 1) * SIDE);
                 meanwhile();
                 tiles.multiply(&of, starts, &mut Sums { values: sums, stride, tap }, places);

@@ -2,14 +2,10 @@
 
 use std::ops::Range;
 
-use super::rows::Scratch as RowScratch;
-use super::rows::pack;
+use super::rows::{Scratch, pack};
 use crate::conv::direct::Geometry;
 use crate::conv::shared::SharedSlice;
 use crate::conv::source::Source;
-
-/// Buffers of one thread.
-pub(crate) type Scratch = RowScratch;
 
 /// Rows of packed input: `[plane][row][word][position]`, with rows and planes of zeros where the padding is.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +81,13 @@ impl Packed {
                     continue;
                 };
                 let (row, rest) = to.split_at_mut(self.geometry.input[2]);
-                pack(even.stored_row(z, y), odd.as_ref().map(|odd| odd.stored_row(z, y)), x.channels() == 1, row, scratch);
+                pack(
+                    even.stored_row(z, y),
+                    odd.as_ref().map(|odd| odd.stored_row(z, y)),
+                    x.channels() == 1,
+                    row,
+                    scratch,
+                );
                 rest.fill(0.0);
             }
         }

@@ -58,10 +58,10 @@ pub(crate) fn pack(
 #[cfg(target_arch = "x86_64")]
 mod vectors {
     use std::arch::x86_64::{
-        __m512, __m512i, __mmask16, _CMP_LE_OQ, _mm512_add_epi32, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_cvtne2ps_pbh, _mm512_fmadd_ps,
-        _mm512_loadu_epi16, _mm512_loadu_epi32, _mm512_loadu_ps, _mm512_mask_mul_ps, _mm512_mask_storeu_ps,
-        _mm512_maskz_loadu_ps, _mm512_mul_ps, _mm512_permutexvar_epi16, _mm512_permutexvar_ps, _mm512_set1_epi32, _mm512_set1_ps,
-        _mm512_sub_ps,
+        __m512, __m512i, __mmask16, _CMP_LE_OQ, _mm512_add_epi32, _mm512_add_ps, _mm512_cmp_ps_mask,
+        _mm512_cvtne2ps_pbh, _mm512_fmadd_ps, _mm512_loadu_epi16, _mm512_loadu_epi32, _mm512_loadu_ps,
+        _mm512_mask_mul_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_mul_ps, _mm512_permutexvar_epi16,
+        _mm512_permutexvar_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_sub_ps,
     };
 
     use super::Scale;
@@ -94,6 +94,7 @@ mod vectors {
     };
 
     /// The first positions of a vector, as many as are left.
+    #[inline(always)]
     fn mask(left: usize) -> __mmask16 {
         if left >= WIDTH { !0 } else { (1 << left) - 1 }
     }
@@ -102,8 +103,7 @@ mod vectors {
     ///
     /// # Safety
     /// `to` is writable there; the processor has AVX512-BF16.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    #[inline(always)]
     unsafe fn write(even: __m512, odd: __m512, to: *mut f32, mask: __mmask16) {
         // SAFETY: vectors of the same size, of which any bits are valid; `to` is the caller's promise.
         unsafe {
@@ -124,8 +124,9 @@ mod vectors {
             let mask = mask(to.len() - x);
             // SAFETY: the mask ends with the rows.
             unsafe {
-                let [even, odd] = [even, odd].map(|row| _mm512_maskz_loadu_ps(mask, row.as_ptr().add(x)));
-                write(even, odd, to.as_mut_ptr().add(x), mask);
+                let a = _mm512_maskz_loadu_ps(mask, even.as_ptr().add(x));
+                let b = _mm512_maskz_loadu_ps(mask, odd.as_ptr().add(x));
+                write(a, b, to.as_mut_ptr().add(x), mask);
             }
         }
     }
@@ -137,25 +138,31 @@ mod vectors {
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     pub(super) unsafe fn scaled(even: &[f32], odd: &[f32], scales: [Scale; 2], to: &mut [f32]) {
         assert!(even.len() == to.len() && odd.len() == to.len());
-        let vectors = scales.map(|s| [s.shift, s.rest, s.scale, s.bias, s.slope].map(|value| _mm512_set1_ps(value)));
         for x in (0..to.len()).step_by(WIDTH) {
             let mask = mask(to.len() - x);
             // SAFETY: the mask ends with the rows.
             unsafe {
-                let a = change(_mm512_maskz_loadu_ps(mask, even.as_ptr().add(x)), vectors[0]);
-                let b = change(_mm512_maskz_loadu_ps(mask, odd.as_ptr().add(x)), vectors[1]);
+                let a = change(_mm512_maskz_loadu_ps(mask, even.as_ptr().add(x)), scales[0]);
+                let b = change(_mm512_maskz_loadu_ps(mask, odd.as_ptr().add(x)), scales[1]);
                 write(a, b, to.as_mut_ptr().add(x), mask);
             }
         }
     }
 
     /// As [`Scale::of`].
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn change(x: __m512, [shift, rest, scale, bias, slope]: [__m512; 5]) -> __m512 {
-        let y = _mm512_fmadd_ps(_mm512_sub_ps(_mm512_sub_ps(x, shift), rest), scale, bias);
-        // A NaN is not below 0 and stays.
-        _mm512_mask_mul_ps(y, _mm512_cmp_ps_mask::<_CMP_LE_OQ>(y, _mm512_set1_ps(0.0)), y, slope)
+    ///
+    /// # Safety
+    /// The processor has AVX-512.
+    #[inline(always)]
+    unsafe fn change(x: __m512, Scale { shift, rest, scale, bias, slope }: Scale) -> __m512 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let x = _mm512_sub_ps(_mm512_sub_ps(x, _mm512_set1_ps(shift)), _mm512_set1_ps(rest));
+            let y = _mm512_fmadd_ps(x, _mm512_set1_ps(scale), _mm512_set1_ps(bias));
+            // A NaN is not below 0 and stays.
+            let low = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(y, _mm512_set1_ps(0.0));
+            _mm512_mask_mul_ps(y, low, y, _mm512_set1_ps(slope))
+        }
     }
 
     /// Rows of twice the size, blended out of four.
@@ -174,7 +181,8 @@ mod vectors {
         }
         assert!(to.len() == 2 * size && first.len() >= to.len() && second.len() >= to.len());
         for (row, half) in rows.into_iter().zip(half.chunks_exact_mut(stride)) {
-            blend(row, &mut half[1..=size]);
+            // SAFETY: the processor has the instructions.
+            unsafe { blend(row, &mut half[1..=size]) };
             // Both have the weight 0, with what is finite if the voxel itself is.
             half[0] = half[1];
             half[size + 1] = half[size];
@@ -188,29 +196,49 @@ mod vectors {
                 let high = _mm512_add_epi32(low, _mm512_set1_epi32(1));
                 let first = _mm512_maskz_loadu_ps(mask, first.as_ptr().add(x));
                 let second = _mm512_maskz_loadu_ps(mask, second.as_ptr().add(x));
-                let [even, odd] = [a, b].map(|half| {
-                    let voxels = _mm512_loadu_ps(half.as_ptr().add(x / 2));
-                    let (low, high) = (_mm512_permutexvar_ps(low, voxels), _mm512_permutexvar_ps(high, voxels));
-                    _mm512_fmadd_ps(low, first, _mm512_mul_ps(high, second))
-                });
+                let even = doubled(a.as_ptr().add(x / 2), [low, high], [first, second]);
+                let odd = doubled(b.as_ptr().add(x / 2), [low, high], [first, second]);
                 write(even, odd, to.as_mut_ptr().add(x), mask);
             }
         }
     }
 
+    /// Weighted sums of voxels of a vector.
+    ///
+    /// # Safety
+    /// `half` is readable for a vector; the processor has AVX-512.
+    #[inline(always)]
+    unsafe fn doubled(half: *const f32, [low, high]: [__m512i; 2], [first, second]: [__m512; 2]) -> __m512 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let voxels = _mm512_loadu_ps(half);
+            let (low, high) = (_mm512_permutexvar_ps(low, voxels), _mm512_permutexvar_ps(high, voxels));
+            _mm512_fmadd_ps(low, first, _mm512_mul_ps(high, second))
+        }
+    }
+
     /// The weighted sum of four rows.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn blend(Blend { rows, weights }: Blend<'_>, to: &mut [f32]) {
+    ///
+    /// # Safety
+    /// The processor has AVX-512.
+    #[inline(always)]
+    unsafe fn blend(Blend { rows, weights }: Blend<'_>, to: &mut [f32]) {
         assert!(rows.iter().all(|row| row.len() == to.len()));
-        let weights = weights.map(|weight| _mm512_set1_ps(weight));
+        let [a, b, c, d] = rows;
         for x in (0..to.len()).step_by(WIDTH) {
             let mask = mask(to.len() - x);
             // SAFETY: the mask ends with the rows.
             unsafe {
-                let [a, b, c, d] = rows.map(|row| _mm512_maskz_loadu_ps(mask, row.as_ptr().add(x)));
-                let near = _mm512_fmadd_ps(a, weights[0], _mm512_mul_ps(b, weights[1]));
-                let far = _mm512_fmadd_ps(c, weights[2], _mm512_mul_ps(d, weights[3]));
+                let near = _mm512_fmadd_ps(
+                    _mm512_maskz_loadu_ps(mask, a.as_ptr().add(x)),
+                    _mm512_set1_ps(weights[0]),
+                    _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, b.as_ptr().add(x)), _mm512_set1_ps(weights[1])),
+                );
+                let far = _mm512_fmadd_ps(
+                    _mm512_maskz_loadu_ps(mask, c.as_ptr().add(x)),
+                    _mm512_set1_ps(weights[2]),
+                    _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, d.as_ptr().add(x)), _mm512_set1_ps(weights[3])),
+                );
                 _mm512_mask_storeu_ps(to.as_mut_ptr().add(x), mask, _mm512_add_ps(near, far));
             }
         }

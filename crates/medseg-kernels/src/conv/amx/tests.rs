@@ -115,7 +115,8 @@ fn inputs_are_concatenated_normalised_and_upsampled_while_they_are_packed() {
             })
             .collect();
         let small = voxels / 8;
-        let (a, b, c) = (numbers(batch * plain * voxels, 1), numbers(batch * 3 * voxels, 2), numbers(batch * 2 * small, 3));
+        let (a, b, c) =
+            (numbers(batch * plain * voxels, 1), numbers(batch * 3 * voxels, 2), numbers(batch * 2 * small, 3));
         let parts = [
             Part { values: &a, channels: plain, read: Read::Plain },
             Part { values: &b, channels: 3, read: Read::NormRelu(&scales) },
