@@ -1,5 +1,6 @@
 //! A convolution by the algorithm that suits it.
 
+use super::amx::{Weights, convolve, suits};
 use super::direct::{Geometry, direct, transposed, weight_grad};
 use super::pointwise::{pointwise, pointwise_weight_grad, pointwise_weights};
 use super::winograd::{Pass, Tile, transformed, winograd, winograd_weight_grad};
@@ -78,8 +79,11 @@ impl Conv3d {
         Self { padding, ..self }
     }
 
-    /// Sets how the forward pass multiplies. Only Winograd's algorithm with more than one input channel knows another way
-    /// than [`Arithmetic::F32`]; everything else ignores this, and so do gradients.
+    /// Sets how the forward pass and the gradient of the input multiply; that of the weights is in f32.
+    ///
+    /// [`Arithmetic::Bf16Tiles`] is for stride 1 and one or three taps along the width, whatever the algorithm.
+    /// [`Arithmetic::Bf16`] is for the forward pass of Winograd's with more than one input channel. Everything else
+    /// ignores this.
     ///
     /// # Panics
     /// If this processor lacks the instructions; see [`Arithmetic::available`].
@@ -138,6 +142,11 @@ impl Conv3d {
         self.algorithm.is_none() && self.in_channels <= tile.few_channels()
     }
 
+    /// True if products are made on tiles.
+    fn on_tiles(&self) -> bool {
+        self.arithmetic == Arithmetic::Bf16Tiles && suits(self.kernel, self.stride, self.padding)
+    }
+
     /// Writes the convolution of `x` to `out` `[batch, out_channels, output shape]`.
     ///
     /// # Panics
@@ -147,14 +156,22 @@ impl Conv3d {
         self.check_weight(weight);
         assert_eq!(x.channels(), self.in_channels, "input channels");
         check_sink(out, [x.batch(), self.out_channels], geometry.output);
-        // A single channel would leave half of every word empty.
-        let arithmetic = if self.in_channels > 1 { self.arithmetic } else { Arithmetic::F32 };
+        if self.on_tiles() {
+            let (out_channels, in_channels) = (self.out_channels, self.in_channels);
+            let weights = Weights::new(weight, out_channels, in_channels, self.kernel, Pass::Forward);
+            return convolve(x, &geometry, &weights, out);
+        }
+        let arithmetic = match self.arithmetic {
+            // A single channel would leave half of every word empty.
+            Arithmetic::Bf16 if self.in_channels > 1 => Arithmetic::Bf16,
+            _ => Arithmetic::F32,
+        };
         let tile = match arithmetic {
             Arithmetic::F32 => Tile::fastest(self.kernel, geometry.output),
             // Larger tiles would lose more than the products' rounding does.
-            Arithmetic::Bf16 | Arithmetic::Bf16Tiles => Tile::all(self.kernel).first().copied(),
+            _ => Tile::all(self.kernel).first().copied(),
         };
-        let tile = tile.filter(|tile| !self.few(tile) || self.arithmetic != Arithmetic::F32);
+        let tile = tile.filter(|tile| !self.few(tile) || arithmetic != Arithmetic::F32);
         match (self.algorithm(), tile) {
             (Algorithm::Pointwise, _) => {
                 let weight = pointwise_weights(weight, self.out_channels, self.in_channels, Pass::Forward);
@@ -189,6 +206,10 @@ impl Conv3d {
     pub fn prepare_input_grad<'a>(&self, weight: &'a [f32], shape: [usize; 3]) -> InputGrad<'a> {
         self.check_weight(weight);
         let prepared = match (self.algorithm(), Tile::fastest(self.kernel, shape)) {
+            _ if self.on_tiles() && (0..3).all(|a| self.padding[a] < self.kernel[a]) => {
+                let (out_channels, in_channels) = (self.out_channels, self.in_channels);
+                Prepared::Tiles(Weights::new(weight, out_channels, in_channels, self.kernel, Pass::InputGrad))
+            }
             (Algorithm::Pointwise, _) => {
                 Prepared::Pointwise(pointwise_weights(weight, self.out_channels, self.in_channels, Pass::InputGrad))
             }
@@ -245,6 +266,7 @@ pub struct InputGrad<'a> {
 enum Prepared<'a> {
     Pointwise(Vec<f32>),
     Winograd(Tile, Buffer),
+    Tiles(Weights),
     Direct(&'a [f32]),
 }
 
@@ -257,10 +279,14 @@ impl InputGrad<'_> {
         let Self { conv, geometry, prepared } = self;
         check_sink(out, [out.batch(), conv.in_channels], geometry.input);
         let source = Source::new(grad, out.batch(), conv.out_channels, geometry.output);
+        let flipped = || std::array::from_fn(|a| conv.kernel[a] - 1 - conv.padding[a]);
         match prepared {
             Prepared::Pointwise(weight) => pointwise(conv.isa, &source, weight, out),
+            Prepared::Tiles(weights) => {
+                convolve(&source, &Geometry::new(geometry.output, conv.kernel, [1; 3], flipped()), weights, out);
+            }
             Prepared::Winograd(tile, weight) => {
-                let padding = std::array::from_fn(|a| conv.kernel[a] - 1 - conv.padding[a]);
+                let padding = flipped();
                 winograd(conv.isa, Arithmetic::F32, *tile, &source, weight, padding, out);
             }
             Prepared::Direct(weight) => transposed(conv.isa, &source, geometry, weight, out),

@@ -7,6 +7,8 @@
 //! Every output value is computed by one task in an order that depends on the shapes alone, so results do not depend on
 //! the number of threads.
 
+mod amx;
+mod arithmetic;
 mod conv3d;
 mod direct;
 mod dots;
@@ -19,8 +21,9 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod winograd;
+mod words;
 
+pub use arithmetic::Arithmetic;
 pub use conv3d::{Algorithm, Conv3d, InputGrad};
 pub use sink::Sink;
 pub use source::{Part, Read, Scale, Source};
-pub use winograd::Arithmetic;

@@ -1,6 +1,6 @@
 //! The input of a convolution: rows of one or more tensors, changed on the way in.
 
-use crate::isa::{LINE, prefetch, vectorised};
+use crate::isa::{LINE, prefetch, prefetch_for_later, vectorised};
 use crate::upsample::Axis;
 
 /// A change of values while a convolution reads them.
@@ -30,6 +30,17 @@ pub struct Scale {
     pub bias: f32,
     /// The factor of values below 0.
     pub slope: f32,
+}
+
+impl Scale {
+    /// The value that is read for one that is stored.
+    #[inline(always)]
+    pub(crate) fn of(self, x: f32) -> f32 {
+        let y = ((x - self.shift) - self.rest) * self.scale + self.bias;
+        // Not `max`: a NaN passes through.
+        let [high, low] = if y <= 0.0 { [0.0, y] } else { [y, 0.0] };
+        high + low * self.slope
+    }
 }
 
 /// Channels of a [`Source`] that lie in one tensor `[batch, channels, depth, height, width]`.
@@ -135,6 +146,37 @@ impl<'a> Source<'a> {
     }
 }
 
+/// A row of a channel as it is stored, and how it is changed on the way in.
+#[derive(Clone, Copy)]
+pub(crate) enum StoredRow<'a> {
+    Plain(&'a [f32]),
+    Scaled(&'a [f32], Scale),
+    /// Blended, then doubled along the width.
+    Upsampled(Blend<'a>, &'a Axis),
+}
+
+/// A weighted sum of four rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Blend<'a> {
+    pub rows: [&'a [f32]; 4],
+    pub weights: [f32; 4],
+}
+
+impl StoredRow<'_> {
+    /// Writes the row as it is read to `to`, which has its width; `half` is scratch.
+    pub fn write(self, to: &mut [f32], half: &mut Vec<f32>) {
+        match self {
+            Self::Plain(row) => to.copy_from_slice(row),
+            Self::Scaled(row, scale) => norm_relu(row, scale, to),
+            Self::Upsampled(Blend { rows, weights }, width) => {
+                half.resize(width.size(), 0.0);
+                blend(rows, weights, half);
+                width.widen(half, to);
+            }
+        }
+    }
+}
+
 /// One channel of one sample of a [`Source`].
 #[derive(Clone, Copy)]
 pub(crate) struct Channel<'a> {
@@ -160,30 +202,40 @@ impl<'a> Channel<'a> {
         }
     }
 
-    /// Writes row `y` of plane `z` to `to`, which has its width; `half` is scratch.
-    pub fn row(&self, z: usize, y: usize, to: &mut [f32], half: &mut Vec<f32>) {
+    /// Row `y` of plane `z` before it is changed.
+    pub fn stored_row(&self, z: usize, y: usize) -> StoredRow<'a> {
         match self.read {
-            ChannelRead::Plain => to.copy_from_slice(self.stored(z, y, 1)),
-            ChannelRead::NormRelu(scale) => norm_relu(self.stored(z, y, 1), scale, to),
+            ChannelRead::Plain => StoredRow::Plain(self.stored(z, y, 1)),
+            ChannelRead::NormRelu(scale) => StoredRow::Scaled(self.stored(z, y, 1), scale),
             ChannelRead::Upsampled([depth, height, width]) => {
                 let (planes, rows) = (depth.sources(z), height.sources(y));
-                half.resize(width.size(), 0.0);
                 let row = |z: usize, y: usize| self.stored(planes[z].0, rows[y].0, 1);
                 let weight = |z: usize, y: usize| planes[z].1 * rows[y].1;
-                blend(
-                    [row(0, 0), row(0, 1), row(1, 0), row(1, 1)],
-                    [weight(0, 0), weight(0, 1), weight(1, 0), weight(1, 1)],
-                    half,
-                );
-                width.widen(half, to);
+                let blend = Blend {
+                    rows: [row(0, 0), row(0, 1), row(1, 0), row(1, 1)],
+                    weights: [weight(0, 0), weight(0, 1), weight(1, 0), weight(1, 1)],
+                };
+                StoredRow::Upsampled(blend, width)
             }
         }
+    }
+
+    /// Writes row `y` of plane `z` to `to`, which has its width; `half` is scratch.
+    pub fn row(&self, z: usize, y: usize, to: &mut [f32], half: &mut Vec<f32>) {
+        self.stored_row(z, y).write(to, half);
     }
 
     /// Asks for a row before it is read.
     pub fn prefetch(&self, z: usize, y: usize) {
         if !matches!(self.read, ChannelRead::Upsampled(_)) {
             self.stored(z, y, 1).as_chunks::<LINE>().0.iter().for_each(prefetch);
+        }
+    }
+
+    /// As [`prefetch`](Self::prefetch), for a row that is read when much else has been.
+    pub fn prefetch_for_later(&self, z: usize, y: usize) {
+        if !matches!(self.read, ChannelRead::Upsampled(_)) {
+            self.stored(z, y, 1).as_chunks::<LINE>().0.iter().for_each(prefetch_for_later);
         }
     }
 
@@ -196,10 +248,7 @@ impl<'a> Channel<'a> {
 vectorised! {
     fn norm_relu(x: &[f32], scale: Scale, to: &mut [f32]) {
         for (to, &x) in to.iter_mut().zip(x) {
-            let y = ((x - scale.shift) - scale.rest) * scale.scale + scale.bias;
-            // Not `max`: a NaN passes through.
-            let [high, low] = if y <= 0.0 { [0.0, y] } else { [y, 0.0] };
-            *to = high + low * scale.slope;
+            *to = scale.of(x);
         }
     }
 

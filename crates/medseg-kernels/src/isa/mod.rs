@@ -17,7 +17,7 @@ pub(crate) use lanes::Lanes;
 #[cfg(target_arch = "aarch64")]
 pub(crate) use neon::Neon;
 pub(crate) use portable::Portable;
-pub(crate) use prefetch::{LINE, ahead_of, prefetch};
+pub(crate) use prefetch::{LINE, ahead_of, prefetch, prefetch_for_later};
 pub(crate) use vectorised::vectorised;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use vectorised::{Unit, unit};

@@ -14,6 +14,19 @@ pub(crate) fn ahead_of(line: &[f32; LINE]) {
     load(line.as_ptr().wrapping_add(AHEAD));
 }
 
+/// Asks for a line that is read when much else has been: it is brought to the second-level cache.
+#[inline(always)]
+pub(crate) fn prefetch_for_later(line: &[f32; LINE]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: a prefetch has no effect but on the cache, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
+}
+
 /// Asks for a line.
 #[inline(always)]
 pub(crate) fn prefetch(line: &[f32; LINE]) {

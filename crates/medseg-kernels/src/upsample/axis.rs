@@ -10,6 +10,8 @@ pub struct Axis {
     pub(crate) even: Vec<[f32; 2]>,
     /// Weights of input voxels `i` and `i + 1` in output voxel `2 i + 1`.
     pub(crate) odd: Vec<[f32; 2]>,
+    /// Weights of the first and of the second input voxel of every output voxel.
+    weights: [Vec<f32>; 2],
 }
 
 impl Axis {
@@ -31,11 +33,17 @@ impl Axis {
             (_, false) => 0.25,
         };
         let pair = |first: f64, second: f64| [first as f32, second as f32];
-        Self {
-            even: (0..size).map(|i| pair(below(i), 1.0 - below(i))).collect(),
-            // The axis is its own mirror image.
-            odd: (0..size).map(|i| pair(1.0 - below(last - i), below(last - i))).collect(),
-        }
+        let even: Vec<_> = (0..size).map(|i| pair(below(i), 1.0 - below(i))).collect();
+        // The axis is its own mirror image.
+        let odd: Vec<_> = (0..size).map(|i| pair(1.0 - below(last - i), below(last - i))).collect();
+        let weights = [0, 1].map(|voxel| even.iter().zip(&odd).flat_map(|(e, o)| [e[voxel], o[voxel]]).collect());
+        Self { even, odd, weights }
+    }
+
+    /// Weights of the first and of the second input voxel of every output voxel, as [`sources`](Self::sources) gives them.
+    pub(crate) fn weights(&self) -> (&[f32], &[f32]) {
+        let [first, second] = &self.weights;
+        (first, second)
     }
 
     /// Voxels of the axis before it is doubled.

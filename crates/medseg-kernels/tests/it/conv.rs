@@ -93,14 +93,31 @@ fn direct_sums_read_changed_inputs_too() {
 fn bf16_products_are_exact_on_small_numbers_where_there_are_any() {
     let Some(bf16) = Arithmetic::fastest_bf16() else { return };
     let (shape, voxels) = ([3, 4, 17], 3 * 4 * 17);
-    let (x, weight) = (numbers(5 * voxels, 1), numbers(5 * 7 * 27, 2));
-    let run = |arithmetic: Arithmetic| {
-        let conv = Conv3d::new(5, 7, [3; 3]).with_padding([1; 3]).with_arithmetic(arithmetic);
-        let mut y = vec![0.0; 7 * voxels];
-        conv.forward(&Source::new(&x, 1, 5, shape), &weight, &Sink::new(&mut y, 1, 7, voxels));
-        y
-    };
-    assert!(run(bf16) == run(Arithmetic::F32));
+    // The last three are not for tiles, and nothing else than f32.
+    let windows = [
+        ([3; 3], [1; 3], [1; 3]),
+        ([1, 3, 3], [1; 3], [0, 2, 0]),
+        ([1; 3], [1; 3], [0; 3]),
+        ([3, 1, 1], [1; 3], [1, 0, 0]),
+        ([3; 3], [2; 3], [1; 3]),
+        ([2; 3], [1; 3], [0; 3]),
+        ([1; 3], [1; 3], [0, 0, 17]),
+    ];
+    for (kernel, stride, padding) in windows {
+        let taps: usize = kernel.iter().product();
+        let weight = numbers(5 * 7 * taps, 2);
+        let run = |arithmetic: Arithmetic| {
+            let conv = Conv3d::new(5, 7, kernel).with_stride(stride).with_padding(padding).with_arithmetic(arithmetic);
+            let conv = if arithmetic == Arithmetic::F32 { conv.with_algorithm(Algorithm::Direct) } else { conv };
+            let out_voxels = conv.output_shape(shape).iter().product();
+            let (x, grad) = (numbers(5 * voxels, 1), numbers(7 * out_voxels, 3));
+            let (mut y, mut x_grad) = (vec![f32::NAN; grad.len()], vec![f32::NAN; x.len()]);
+            conv.forward(&Source::new(&x, 1, 5, shape), &weight, &Sink::new(&mut y, 1, 7, out_voxels));
+            conv.input_grad(&grad, &weight, shape, &Sink::new(&mut x_grad, 1, 5, voxels));
+            (y, x_grad)
+        };
+        assert!(run(bf16) == run(Arithmetic::F32), "{kernel:?} {stride:?} {padding:?}");
+    }
 }
 
 #[test]

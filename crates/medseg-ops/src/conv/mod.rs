@@ -46,8 +46,8 @@ pub enum Precision {
     F32,
     /// bf16 (7 bits of mantissa). The error of an output is below 0.5 % of the layer's largest.
     ///
-    /// On the CPU where it has AMX (on Linux), and the kernel is 3×3×3 with stride 1 and more than one input
-    /// channel; on a GPU that has bf16, any convolution that is not transposed; else f32.
+    /// On the CPU where it has AMX (on Linux), the stride is 1 and the kernel has one or three taps along the width; a
+    /// single input channel has 16 bits then. On a GPU that has bf16, any convolution that is not transposed. Else f32.
     Bf16,
 }
 

@@ -2,14 +2,14 @@
 
 use rayon::prelude::*;
 
-use super::arithmetic::Arithmetic;
 use super::input::{self, Carried, Scratch};
 use super::product::products;
 use super::regions::{Cut, Region, Vectors};
-use super::{BLOCK, TAPS, Tile, half, output, tiles};
+use super::{BLOCK, TAPS, Tile, output};
 use crate::conv::shared::SharedSlice;
 use crate::conv::sink::Sink;
 use crate::conv::source::Source;
+use crate::conv::{Arithmetic, words};
 use crate::isa::{Isa, WIDEST};
 use crate::memory::Buffer;
 
@@ -33,7 +33,7 @@ pub(crate) fn winograd(
     let rows = arithmetic.rows(x.channels());
     assert!(cfg!(test) || arithmetic.available(), "this processor has no instructions for {arithmetic:?}");
     let cut = Cut::new(tile, x.shape(), padding, rows, tile.enough());
-    let of_point = arithmetic.weight_rows(x.channels()) * TAPS * BLOCK;
+    let of_point = arithmetic.rows(x.channels()) * TAPS * BLOCK;
     assert_eq!(weights.len(), out_channels.div_ceil(BLOCK) * tile.points() * of_point, "weights");
     let regions = cut.regions(x.batch());
     let work = Work { isa, arithmetic, cut, x, rows, weights, of_point, out_channels, out };
@@ -101,8 +101,7 @@ impl Work<'_> {
     /// The vectors that cover a region; tiles cover all its rows as one.
     fn vectors(&self, of: &Region) -> Vectors {
         match self.arithmetic {
-            Arithmetic::Bf16Tiles => self.cut.flat_vectors(of, tiles::WORDS),
-            Arithmetic::Bf16 => self.cut.vectors(of, WIDEST),
+            Arithmetic::Bf16 | Arithmetic::Bf16Tiles => self.cut.vectors(of, WIDEST),
             Arithmetic::F32 => self.cut.vectors(of, self.isa.lanes()),
         }
     }
@@ -189,7 +188,7 @@ impl Work<'_> {
         for (point, (even, odd)) in pair[0].chunks_exact(row_len).zip(pair[1].chunks_exact(row_len)).enumerate() {
             // SAFETY: the row is the caller's.
             let words = unsafe { v.part(point * self.point_len() + row * row_len, row_len) };
-            half::pack(even, odd, words);
+            words::pack(even, odd, words);
         }
     }
 
@@ -198,10 +197,6 @@ impl Work<'_> {
         let m_stride = self.cut.sums_len();
         let weights = &self.weights[(block * self.cut.tile.points() + point) * self.of_point..][..self.of_point];
         let (v, v_stride) = (&v[point * self.point_len()..], self.cut.row_len());
-        if self.arithmetic == Arithmetic::Bf16Tiles {
-            let (rows, flat) = (self.rows, self.cut.flat(of));
-            return tiles::Product { v, v_stride, rows, weights, flat, m_stride }.write(m);
-        }
         let lanes = BLOCK.min(self.out_channels - block * BLOCK);
         products(self.isa, self.arithmetic, v, v_stride, weights, self.vectors(of), m, m_stride, lanes);
     }

@@ -24,22 +24,18 @@
 //! from each other whatever the tile; seen as one flat array, the transforms and products know nothing of rows, borders
 //! or odd shape, and what was computed between the rows is left out when the rows are copied out.
 
-mod arithmetic;
 mod axis;
 mod correlation;
 mod forward;
 mod grad_rows;
-mod half;
 mod input;
 mod output;
 mod product;
 mod regions;
 mod tile;
-mod tiles;
 mod weight_grad;
 mod weights;
 
-pub use arithmetic::Arithmetic;
 pub(crate) use forward::winograd;
 pub(crate) use tile::Tile;
 pub(crate) use weight_grad::winograd_weight_grad;

@@ -1,8 +1,8 @@
 //! The products: where the time goes.
 
-use super::arithmetic::Arithmetic;
 use super::regions::Vectors;
 use super::{BLOCK, TAPS};
+use crate::conv::Arithmetic;
 #[cfg(target_arch = "x86_64")]
 use crate::isa::Avx512Bf16;
 use crate::isa::{Isa, Lanes, WIDEST, on_isa};

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::arithmetic::Arithmetic;
-use super::{BLOCK, TAPS, Tile, axis, half, tiles};
+use super::{BLOCK, TAPS, Tile, axis};
+use crate::conv::{Arithmetic, words};
 use crate::isa::vectorised;
 use crate::memory::Buffer;
 
@@ -27,8 +27,7 @@ impl Pass {
 }
 
 /// Transforms weights `[out_channels, in_channels, kernel]` into [block of channels written][point][row][tap][BLOCK], with
-/// zeros where the last block has no channel. A row is a channel read, or in bf16 a word of two channels. Tiles have their
-/// own order of rows, taps and lanes: [`tiles::place`].
+/// zeros where the last block has no channel. A row is a channel read, or in bf16 a word of two channels.
 pub(crate) fn transformed(
     tile: Tile,
     weights: &[f32],
@@ -40,12 +39,12 @@ pub(crate) fn transformed(
     assert_eq!(weights.len(), out_channels * in_channels * tile.weights(), "weights");
     let (written, read) = pass.channels(out_channels, in_channels);
     let kernels = Kernels { tile, weights, in_channels, written, read, pass };
-    let len = tile.points() * arithmetic.weight_rows(read) * TAPS * BLOCK;
+    let len = tile.points() * arithmetic.rows(read) * TAPS * BLOCK;
     let mut packed = Buffer::new(written.div_ceil(BLOCK) * len);
     packed.par_chunks_exact_mut(len).enumerate().for_each(|(block, packed)| match arithmetic {
         Arithmetic::F32 => transform_block::<false>(kernels, block * BLOCK, packed),
         Arithmetic::Bf16 => transform_block::<true>(kernels, block * BLOCK, packed),
-        Arithmetic::Bf16Tiles => transform_block_for_tiles(kernels, block * BLOCK, packed),
+        Arithmetic::Bf16Tiles => unreachable!("tiles are not for Winograd's algorithm"),
     });
     packed
 }
@@ -110,7 +109,7 @@ impl Kernels<'_> {
         let mut words = self.points(first, 2 * row, tap);
         let odd = self.points(first, 2 * row + 1, tap);
         for (even, odd) in words.iter_mut().zip(&odd) {
-            *even = std::array::from_fn(|lane| half::word(even[lane], odd[lane]));
+            *even = std::array::from_fn(|lane| words::word(even[lane], odd[lane]));
         }
         words
     }
@@ -125,24 +124,6 @@ vectorised! {
                 let points = if HALF { kernels.words(first, row, tap) } else { kernels.points(first, row, tap) };
                 for (packed, value) in packed.chunks_exact_mut(of_point).zip(&points) {
                     packed[(row * TAPS + tap) * BLOCK..][..BLOCK].copy_from_slice(value);
-                }
-            }
-        }
-    }
-}
-
-vectorised! {
-    /// As [`transform_block`] in words, laid out for tiles.
-    fn transform_block_for_tiles(kernels: Kernels<'_>, first: usize, packed: &mut [f32]) {
-        let points = kernels.tile.points();
-        let rows = packed.len() / (points * TAPS * BLOCK);
-        for row in 0..rows {
-            for tap in 0..TAPS {
-                let points = kernels.words(first, row, tap);
-                for (packed, words) in packed.chunks_exact_mut(rows * TAPS * BLOCK).zip(&points) {
-                    for (lane, &word) in words.iter().enumerate() {
-                        packed[tiles::place(rows, row, tap, lane)] = word;
-                    }
                 }
             }
         }

@@ -1,17 +1,18 @@
 //! The number format of the products.
 
-use super::{half, tiles};
+use super::{amx, words};
 
-/// The number format in which Winograd's algorithm multiplies; sums are in f32.
+/// The number format in which a convolution multiplies; sums are in f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Arithmetic {
     /// f32.
     #[default]
     F32,
-    /// bf16 (7 bits of mantissa), two channels in a word, by vectors: AVX512-BF16.
+    /// bf16 (7 bits of mantissa), two channels in a word, by vectors: AVX512-BF16. For Winograd's algorithm.
     Bf16,
-    /// bf16, two channels in a word, by tiles: AMX, on Linux.
+    /// bf16, two channels in a word, by tiles: AMX, on Linux. Direct sums, for stride 1 and
+    /// one or three taps along the width.
     Bf16Tiles,
 }
 
@@ -30,24 +31,16 @@ impl Arithmetic {
     pub fn available(self) -> bool {
         match self {
             Self::F32 => true,
-            Self::Bf16 => half::available(),
-            Self::Bf16Tiles => tiles::available(),
+            Self::Bf16 => words::available(),
+            Self::Bf16Tiles => amx::available(),
         }
     }
 
-    /// Rows of `channels`: one each, or words of two.
+    /// Rows of `channels` by vectors: one each, or words of two.
     pub(crate) fn rows(self, channels: usize) -> usize {
         match self {
             Self::F32 => channels,
             Self::Bf16 | Self::Bf16Tiles => channels.div_ceil(2),
-        }
-    }
-
-    /// Rows for which there are transformed weights; in tiles some may be zeros.
-    pub(crate) fn weight_rows(self, channels: usize) -> usize {
-        match self {
-            Self::F32 | Self::Bf16 => self.rows(channels),
-            Self::Bf16Tiles => self.rows(channels).next_multiple_of(tiles::WORDS),
         }
     }
 }

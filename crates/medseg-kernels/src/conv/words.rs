@@ -24,6 +24,16 @@ vectorised! {
             *word = self::word(even, odd);
         }
     }
+
+    /// Packs one channel into words of two parts: the nearest bf16 of a value, and that of what it lost.
+    pub(crate) fn divide(values: &[f32], words: &mut [f32]) {
+        for (word, &value) in words.iter_mut().zip(values) {
+            let nearest = f32::from_bits(rounded(value) & 0xffff_0000);
+            // Of what is not finite there is no rest.
+            let rest = value - nearest;
+            *word = self::word(nearest, if rest.is_finite() { rest } else { 0.0 });
+        }
+    }
 }
 
 /// A word of two values.
