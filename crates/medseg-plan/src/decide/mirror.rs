@@ -29,7 +29,7 @@ pub(crate) fn axes(found: &Fingerprint) -> (Dhw<bool>, Decision) {
             .to_string()
     } else {
         format!(
-            "Classes are told apart by their order along {}; the other axes are averaged in prediction.",
+            "Classes differ by their order along {}; prediction averages mirror images along the other axes.",
             reasons.join(", ")
         )
     };

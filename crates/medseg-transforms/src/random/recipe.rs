@@ -46,8 +46,8 @@ pub fn nnunet_augmentation() -> Pipeline {
     nnunet_augmentation_mirroring(Dhw::splat(true))
 }
 
-/// [`nnunet_augmentation`] that mirrors along these axes only: an axis along which classes are told apart, such as left and
-/// right, must not be mirrored.
+/// [`nnunet_augmentation`] that mirrors along these axes only. An axis that separates classes, such as left from right, must
+/// not be among them.
 #[must_use]
 pub fn nnunet_augmentation_mirroring(axes: Dhw<bool>) -> Pipeline {
     use RandIntensityChange::{
