@@ -149,11 +149,11 @@ mod tests {
             state ^= state << 17;
             (state >> 20) as usize
         };
-        let mut terms = |position: usize| {
+        let terms = |position: usize| {
             let count = if position % 3 == 1 { random() % (most + 1) } else { most };
             (0..count).map(|_| (random() % from.max(1), (random() % 100) as f32 / 40.0 - 1.0)).collect()
         };
-        (0..len).map(|position| terms(position)).collect()
+        (0..len).map(terms).collect()
     }
 
     #[test]
