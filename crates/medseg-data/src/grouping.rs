@@ -105,7 +105,8 @@ fn refuse_cut_groups(split: &Split, group_of: &BTreeMap<&str, &str>) -> Result<(
 
 fn by_pattern(pattern: &str, cases: &[Case]) -> Result<Vec<String>, DataError> {
     let compiled = RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).build();
-    let compiled = compiled.map_err(|e| refused(format!("the pattern {pattern:?} of groups: {e}")))?;
+    let compiled =
+        compiled.map_err(|e| refused(format!("the pattern {pattern:?} of groups: {}", last_line(&e.to_string()))))?;
     let group = |case: &Case| match compiled.captures(&case.id) {
         Some(found) => {
             found.get(1).or_else(|| found.get(0)).map_or(case.id.clone(), |group| group.as_str().to_string())
@@ -113,6 +114,11 @@ fn by_pattern(pattern: &str, cases: &[Case]) -> Result<Vec<String>, DataError> {
         None => case.id.clone(),
     };
     Ok(cases.iter().map(group).collect())
+}
+
+/// A regular expression's fault is explained over several lines; the last one says it.
+fn last_line(text: &str) -> String {
+    text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_string()
 }
 
 fn by_table(path: &Path, cases: &[Case]) -> Result<Vec<String>, DataError> {

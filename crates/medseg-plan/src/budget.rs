@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 use medseg_data::Case;
 use medseg_train::{
-    Experiment, ExperimentConfig, Observer, StageConfig, StageInput, StageTiming, TrainError, time_stages,
+    Experiment, ExperimentConfig, Observer, StageConfig, StageInput, StageTiming, TrainError, peak_memory_bytes,
+    time_stages,
 };
 
 use crate::PlanError;
@@ -102,6 +103,7 @@ pub(crate) fn fit(
         let seconds = lengthen(&mut config, &timings, available, counts)?;
         let decisions = decisions(&config, &topology, &timings, options, patches);
         let total = seconds + fixed(&config, &timings, counts) + started.elapsed().as_secs_f64();
+        let memory = measured(&config, found, counts).unwrap_or(memory);
         return Ok(Fitted { config, decisions, seconds: total, memory });
     }
 }
@@ -161,6 +163,13 @@ fn bytes(config: &ExperimentConfig, found: &Fingerprint, counts: Counts) -> Resu
         most = most.max(step + weights + cached(stage, config, found, counts));
     }
     Ok(most + PROGRAM_BYTES)
+}
+
+/// Bytes of training by what the timed steps took, with the cases that they did not prepare; none where the system does
+/// not report it.
+fn measured(config: &ExperimentConfig, found: &Fingerprint, counts: Counts) -> Option<u64> {
+    let most = config.stages().into_iter().map(|(_, stage)| cached(stage, config, found, counts)).max().unwrap_or(0);
+    peak_memory_bytes().map(|peak| peak + most)
 }
 
 /// Bytes of the prepared cases, within the cache's limit.

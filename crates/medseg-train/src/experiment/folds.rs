@@ -28,10 +28,10 @@ pub struct Folds {
 
 /// Folder of a fold in that of the whole.
 fn folder_of(out: &Path, fold: usize) -> PathBuf {
-    out.join(format!("fold_{fold}"))
+    out.join("folds").join(fold.to_string())
 }
 
-/// Trains and validates every fold in a folder of its own, `fold_0`, `fold_1` and so on, each as [`run_experiment`] does;
+/// Trains and validates every fold in a folder of its own, `folds/0`, `folds/1` and so on, each as [`run_experiment`] does;
 /// then gathers them: the predictions of all cases by networks that did not train on them, their scores and report, and
 /// the bundle of all folds' networks.
 ///

@@ -41,7 +41,7 @@ fn every_case_is_validated_once_and_the_bundle_has_all_networks() {
     }
     let outcome = run(&request, Folds { only: Some(1), ..ALL }).unwrap();
     let summary = outcome.summary().unwrap().clone();
-    let splits = (0..3).map(|fold| Split::read(out.join(format!("fold_{fold}/split.json"))).unwrap());
+    let splits = (0..3).map(|fold| Split::read(out.join(format!("folds/{fold}/split.json"))).unwrap());
     let mut validated: Vec<String> = splits.flat_map(|split| split.validation).collect();
     validated.sort();
     assert_eq!(validated, ids);
@@ -59,13 +59,13 @@ fn every_case_is_validated_once_and_the_bundle_has_all_networks() {
     assert_eq!(bundle.config().folds, 3);
     // Finished folds stay as they are when it is resumed.
     let weights = |fold: usize| {
-        fs::metadata(out.join(format!("fold_{fold}/one_stage/best.safetensors"))).unwrap().modified().unwrap()
+        fs::metadata(out.join(format!("folds/{fold}/one_stage/best.safetensors"))).unwrap().modified().unwrap()
     };
     let before = [weights(0), weights(1), weights(2)];
     assert!(run(&RunRequest { resume: true, ..request.clone() }, ALL).unwrap().summary().is_some());
     assert_eq!(before, [weights(0), weights(1), weights(2)]);
     // One that is lost is trained anew, to the same bits.
-    let lost = out.join("fold_1");
+    let lost = out.join("folds/1");
     let weights = fs::read(lost.join("one_stage/best.safetensors")).unwrap();
     fs::remove_dir_all(&lost).unwrap();
     run(&RunRequest { resume: true, ..request }, ALL).unwrap();
