@@ -14,20 +14,12 @@ pub(crate) const TOGETHER: usize = 2;
 /// Taps along the width that can share a tile of inputs: all, or there is only one.
 pub(crate) const TAPS: usize = 3;
 
-<<<<<<< HEAD
 /// The operands of a product: tiles of weights, one or [`TAPS`] for each step, with tiles of inputs, whose rows lie `stride` apart.
-=======
-/// The factors: tiles of weights, one or [`TAPS`] for each step, and tiles of inputs, whose rows lie `stride` apart.
->>>>>>> amx
 #[derive(Clone, Copy)]
 pub(crate) struct Operands<'a> {
     weights: &'a [f32],
     input: &'a [f32],
-<<<<<<< HEAD
     /// Start of each step's tile of inputs, from that of the first.
-=======
-    /// The start of each step's tile of inputs, from that of the first.
->>>>>>> amx
     offsets: &'a [usize],
     stride: usize,
     /// Values from the start of the first tile to the end of the furthest one.
@@ -51,11 +43,7 @@ impl<'a> Operands<'a> {
     }
 }
 
-<<<<<<< HEAD
 /// Place of the sums: `[tap][16 channels][position]`.
-=======
-/// The place of the sums: `[tap][16 channels][position]`.
->>>>>>> amx
 pub(crate) struct Sums<'a> {
     pub values: &'a mut [f32],
     /// Values from one channel to the next.
