@@ -253,11 +253,11 @@ fn train_stages(
     Ok(trained)
 }
 
-/// The threads of a stage's kernels: on a single CPU shared by a step's cases.
+/// The threads of a stage's kernels: on a single CPU shared by a step's cases, otherwise by the devices.
 pub(super) fn threads_of(stage: &StageConfig, precision: Precision, devices: &[Device]) -> Result<Threads, TrainError> {
     match devices {
         [device] if !has_own_memory(device) => Threads::for_stage(stage, precision),
-        _ => Threads::new(1),
+        _ => Threads::new(devices.len()),
     }
 }
 

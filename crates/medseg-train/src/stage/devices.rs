@@ -43,12 +43,14 @@ impl<'a> Devices<'a> {
         Self { devices, threads, checkpointing }
     }
 
-    /// The places: of several devices each with all threads, of one device its parts.
+    /// The places: several devices with a part of the threads each, or the parts of one device. Places never share
+    /// threads: one that waits for an operation would take up another place's case, and wait for the generator that its
+    /// own case holds.
     fn places(&self) -> Vec<Place<'a>> {
         let parts = self.threads.parts();
         match self.devices {
             [device] => parts.iter().map(|part| (device, part)).collect(),
-            several => several.iter().map(|device| (device, &parts[0])).collect(),
+            several => several.iter().zip(parts).collect(),
         }
     }
 

@@ -161,8 +161,8 @@ impl From<PartName> for Part {
 impl TrainArgs {
     /// The same options with a folder of cases.
     pub fn with_data(self, folder: PathBuf) -> Result<Self, TrainError> {
-        if self.data.is_some() {
-            let reason = format!("{} and --data both name a folder of cases", folder.display());
+        if let Some(other) = &self.data {
+            let reason = format!("{} and --data {} both name a folder of cases", folder.display(), other.display());
             return Err(TrainError::Config(reason));
         }
         if !folder.is_dir() {
