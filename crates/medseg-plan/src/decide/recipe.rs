@@ -6,7 +6,7 @@ use medseg_optim::{EmaConfig, NovoGradConfig, ScheduleConfig, WarmupCosine};
 use medseg_train::{
     BestBy, CropSampling, GradientConfig, LossConfig, OptimizerConfig, OptimizerRule, ScheduleUnit, StageConfig,
 };
-use medseg_transforms::nnunet_augmentation_mirroring;
+use medseg_transforms::nnunet_augmentation_for;
 use medseg_volume::Dhw;
 
 use crate::decision::Decision;
@@ -31,7 +31,7 @@ pub(crate) fn train_by(stage: &mut StageConfig, mirror: Dhw<bool>) {
     stage.optimizer = OptimizerConfig { lr: LEARNING_RATE, rule: OptimizerRule::NovoGrad(NovoGradConfig::default()) };
     stage.gradient = GradientConfig { accumulate: CASES_A_STEP, ..GradientConfig::default() };
     stage.crops = CropSampling { samples: 1, pos: FOREGROUND[0], neg: FOREGROUND[1], by_class: true };
-    stage.augmentation = nnunet_augmentation_mirroring(mirror).steps;
+    stage.augmentation = nnunet_augmentation_for(stage.size, mirror).steps;
     stage.schedule_unit = ScheduleUnit::Step;
     stage.best_by = BestBy::Last;
     stage.window = stage.window.with_overlap(0.5).with_blend(Blend::gaussian()).with_mirror(mirror);

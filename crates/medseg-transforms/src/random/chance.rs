@@ -1,5 +1,6 @@
 //! Ranges and probabilities of random transforms.
 
+use medseg_volume::Dhw;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,15 @@ impl Range {
         let reason = "must be two numbers, the lower one first";
         Err(TransformError::parameter(parameter, format!("[{}, {}]", self.0, self.1), reason))
     }
+}
+
+/// A number for each axis; with `same` all at one share of their ranges.
+pub(crate) fn along_axes(ranges: Dhw<Range>, same: bool, rng: &mut dyn Rng) -> Dhw<f64> {
+    if !same {
+        return ranges.map(|range| range.draw(rng));
+    }
+    let share = rng.random();
+    ranges.map(|range| range.at(share))
 }
 
 /// True with probability `p`: never for 0, always for 1.

@@ -9,7 +9,7 @@
 //! | rotate, scale, shear, move | [`RandRotate`], [`RandZoom`], [`RandAffine`] |
 //! | deform | [`RandElastic`] |
 //! | change intensities | [`RandIntensity`] |
-//! | do what nnU-Net does | [`nnunet_augmentation`], [`nnunet_augmentation_mirroring`] |
+//! | do what nnU-Net does | [`nnunet_augmentation`], [`nnunet_augmentation_for`] |
 
 mod chance;
 mod label_crop;
@@ -29,4 +29,4 @@ pub use rand_elastic::RandElastic;
 pub use rand_flip::RandFlip;
 pub use rand_intensity::{FactorRange, RandIntensity, RandIntensityChange};
 pub use rand_rotate90::RandRotate90;
-pub use recipe::{nnunet_augmentation, nnunet_augmentation_mirroring};
+pub use recipe::{nnunet_augmentation, nnunet_augmentation_for};

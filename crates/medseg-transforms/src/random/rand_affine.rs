@@ -4,7 +4,7 @@ use medseg_volume::Dhw;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::chance::{Range, happens, validate_probability};
+use super::chance::{Range, along_axes, happens, validate_probability};
 use crate::spatial::no_area;
 use crate::{Affine, BorderMode, Draw, Kernel, LazySample, Transform, TransformError};
 
@@ -23,7 +23,7 @@ pub struct RandAffine {
     pub translate: Dhw<Range>,
     /// Factors; above 1 shows more, so things look smaller.
     pub scale: Dhw<Range>,
-    /// One factor for all axes, from the range of the depth axis.
+    /// One draw for all axes: the same share of each one's range.
     pub same_scale: bool,
     /// Interpolation of the image.
     pub kernel: Kernel,
@@ -73,8 +73,7 @@ impl Transform for RandAffine {
         let rotate = self.rotate.map(|range| range.draw(rng));
         let shear = self.shear.map(|range| range.draw(rng));
         let translate = self.translate.map(|range| range.draw(rng));
-        let scale =
-            if self.same_scale { Dhw::splat(self.scale.d.draw(rng)) } else { self.scale.map(|range| range.draw(rng)) };
+        let scale = along_axes(self.scale, self.same_scale, rng);
         let (kernel, padding) = (self.kernel, self.padding);
         Affine { rotate, shear, translate, scale, kernel, padding, ..Affine::default() }.draw(sample, rng)
     }

@@ -6,7 +6,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::chance::{Range, happens, validate_probability};
+use super::chance::{Range, along_axes, happens, validate_probability};
 use crate::one_or_three::one_or_three;
 use crate::{
     AdjustBrightness, AdjustContrast, AdjustGamma, BlurBorder, Draw, GaussianNoise, GaussianSmooth, IntensityChange,
@@ -95,9 +95,10 @@ pub enum RandIntensityChange {
     },
     /// [`SimulateLowResolution`].
     SimulateLowResolution {
-        /// Share of the voxels that are left along an axis.
-        scale: Range,
-        /// One number for all three axes.
+        /// Share of the voxels that are left along `[depth, height, width]`. A file may give one range for all axes.
+        #[serde(deserialize_with = "one_or_three")]
+        scale: Dhw<Range>,
+        /// One draw for all three axes: the same share of each one's range.
         #[serde(default)]
         same_for_axes: bool,
     },
@@ -122,7 +123,7 @@ impl RandIntensityChange {
                 AdjustContrast { factor: factor.draw(rng), preserve_range }.into()
             }
             Self::SimulateLowResolution { scale, same_for_axes } => {
-                SimulateLowResolution { scale: along_axes(Dhw::splat(scale), same_for_axes, rng) }.into()
+                SimulateLowResolution { scale: along_axes(scale, same_for_axes, rng) }.into()
             }
         }
     }
@@ -137,7 +138,7 @@ impl RandIntensityChange {
                 ("factor", Dhw::splat(factor.range()))
             }
             Self::ShiftBrightness { offset } => ("offset", Dhw::splat(offset)),
-            Self::SimulateLowResolution { scale, .. } => ("scale", Dhw::splat(scale)),
+            Self::SimulateLowResolution { scale, .. } => ("scale", scale),
         };
         ranges.to_array().iter().try_for_each(|range| range.validate(name))?;
         Ok([ranges.map(|range| range.0), ranges.map(|range| range.1)].map(|ends| match *self {
@@ -150,14 +151,6 @@ impl RandIntensityChange {
             Self::SimulateLowResolution { .. } => SimulateLowResolution { scale: ends }.into(),
         }))
     }
-}
-
-fn along_axes(ranges: Dhw<Range>, same: bool, rng: &mut dyn Rng) -> Dhw<f64> {
-    if !same {
-        return ranges.map(|range| range.draw(rng));
-    }
-    let share = rng.random();
-    ranges.map(|range| range.at(share))
 }
 
 /// Changes intensities at random: with probability `p` those of the sample, and then of each channel with `p_channel`.

@@ -9,6 +9,9 @@ use crate::{
     Range, Step,
 };
 
+/// Ratio of a patch's longest and shortest axis above which it is a stack of slices (nnU-Net's `ANISO_THRESHOLD`).
+const SLICES: usize = 3;
+
 /// The augmentation of nnU-Net v2's default trainer for patches that are about isotropic, with its probabilities and
 /// ranges (`nnUNetTrainer.get_training_transforms` and `configure_rotation_dummyDA_mirroring_and_inital_patch_size`,
 /// <https://github.com/MIC-DKFZ/nnUNet>; the transforms are batchgeneratorsv2's):
@@ -32,8 +35,7 @@ use crate::{
 ///
 /// What differs: where rotation and scaling look outside, the border's voxels are repeated (nnU-Net cuts patches from
 /// larger ones and takes 0 beyond); labels take the nearest voxel; the blur's kernel is the Gaussian's integral over
-/// voxels within 4 σ (nnU-Net's ends earlier). Anisotropic patches, which nnU-Net only turns in-plane by up to 180°, and
-/// its masking of the background are left to a pipeline of your own.
+/// voxels within 4 σ (nnU-Net's ends earlier). Its masking of the background is left to a pipeline of your own.
 ///
 /// ```
 /// let pipeline = medseg_transforms::nnunet_augmentation();
@@ -43,23 +45,44 @@ use crate::{
 /// ```
 #[must_use]
 pub fn nnunet_augmentation() -> Pipeline {
-    nnunet_augmentation_mirroring(Dhw::splat(true))
+    nnunet_augmentation_for(Dhw::splat(1), Dhw::splat(true))
 }
 
-/// [`nnunet_augmentation`] that mirrors along these axes only. An axis that separates classes, such as left from right, must
-/// not be among them.
+/// [`nnunet_augmentation`] for patches of this shape `[depth, height, width]`, mirroring along some axes only. An axis that
+/// separates classes, such as left from right, must not be among them.
+///
+/// Patches more than 3 times as long along one axis as along their shortest are stacks of slices, by nnU-Net's rule. They
+/// are turned within the slices alone, by up to 180°, and scaled and coarsened there.
+///
+/// ```
+/// use medseg_transforms::nnunet_augmentation_for;
+/// use medseg_volume::Dhw;
+///
+/// let slices = nnunet_augmentation_for(Dhw { d: 10, h: 256, w: 224 }, Dhw { d: false, h: true, w: true });
+/// assert_eq!(slices.steps.len(), 10);
+/// ```
 #[must_use]
-pub fn nnunet_augmentation_mirroring(axes: Dhw<bool>) -> Pipeline {
+pub fn nnunet_augmentation_for(patch: Dhw<usize>, mirror: Dhw<bool>) -> Pipeline {
     use RandIntensityChange::{
         Contrast, Gamma, GaussianNoise, GaussianSmooth, MultiplyBrightness, SimulateLowResolution,
     };
     let spatial = RandAffine { kernel: Kernel::Linear, padding: BorderMode::Border, ..RandAffine::default() };
-    let turn = RandAffine { p: 0.2, rotate: Dhw::splat(Range::symmetric(PI / 6.0)), ..spatial };
-    let scale = RandAffine { p: 0.2, scale: Dhw::splat(Range(0.7, 1.4)), same_scale: true, ..spatial };
+    let through = through_slices(patch);
+    // Around an axis or along it, if that is the one through the slices, and otherwise.
+    let each = |through_slices: Range, otherwise: Range| match through {
+        Some(axis) => Dhw::from([0, 1, 2].map(|a| if a == axis { through_slices } else { otherwise })),
+        None => Dhw::splat(otherwise),
+    };
+    let rotate = match through {
+        Some(_) => each(Range::symmetric(PI), Range(0.0, 0.0)),
+        None => Dhw::splat(Range::symmetric(PI / 6.0)),
+    };
+    let turn = RandAffine { p: 0.2, rotate, ..spatial };
+    let scale = RandAffine { p: 0.2, scale: each(Range(1.0, 1.0), Range(0.7, 1.4)), same_scale: true, ..spatial };
     let around_one = FactorRange::Balanced(Range(0.75, 1.25));
     let noise = GaussianNoise { std: Range(0.0, 0.1) };
     let blur = GaussianSmooth { sigma: Dhw::splat(Range(0.5, 1.0)), same_for_axes: false, border: BlurBorder::Mirror };
-    let coarse = SimulateLowResolution { scale: Range(0.5, 1.0), same_for_axes: true };
+    let coarse = SimulateLowResolution { scale: each(Range(1.0, 1.0), Range(0.5, 1.0)), same_for_axes: true };
     let gamma = |invert| Gamma { gamma: FactorRange::Balanced(Range(0.7, 1.5)), invert, retain_stats: true };
     let mut steps: Vec<Step> = vec![
         turn.into(),
@@ -72,8 +95,16 @@ pub fn nnunet_augmentation_mirroring(axes: Dhw<bool>) -> Pipeline {
         RandIntensity::new(0.1, gamma(true)).into(),
         RandIntensity::new(0.3, gamma(false)).into(),
     ];
-    if axes.to_array().contains(&true) {
-        steps.push(RandFlip { p: 0.5, axes }.into());
+    if mirror.to_array().contains(&true) {
+        steps.push(RandFlip { p: 0.5, axes: mirror }.into());
     }
     steps.into_iter().collect()
+}
+
+/// The axis through the slices of a patch that is one of slices: its shortest.
+fn through_slices(patch: Dhw<usize>) -> Option<usize> {
+    let lengths = patch.to_array();
+    let axis = (0..3).min_by_key(|axis| lengths[*axis])?;
+    let longest = lengths.into_iter().max()?;
+    (longest > SLICES.saturating_mul(lengths[axis])).then_some(axis)
 }

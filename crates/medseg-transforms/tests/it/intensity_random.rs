@@ -4,7 +4,7 @@ use medseg_transforms::{
     AdjustBrightness, AdjustContrast, AdjustGamma, BlurBorder, ClipIntensityPercentiles, CtWindow, Draw, FactorRange,
     GaussianNoise, GaussianSmooth, HistogramNormalize, IntensityChange, NormalizeIntensity, Pipeline, RandIntensity,
     RandIntensityChange, Range, Sample, ScaleIntensity, ScaleIntensityRangePercentiles, SimulateLowResolution, Step,
-    Transform, nnunet_augmentation, percentiles,
+    Transform, nnunet_augmentation, nnunet_augmentation_for, percentiles,
 };
 use medseg_volume::{Dhw, Geometry, error_chain};
 use ndarray::{Array3, Array4, ArrayView3, Axis, s};
@@ -62,7 +62,7 @@ fn random_changes() -> Vec<RandIntensityChange> {
         RandIntensityChange::MultiplyBrightness { factor: FactorRange::Uniform(Range(1.1, 1.25)) },
         RandIntensityChange::ShiftBrightness { offset: Range(0.1, 0.2) },
         RandIntensityChange::Contrast { factor: FactorRange::Balanced(Range(0.75, 1.25)), preserve_range: true },
-        RandIntensityChange::SimulateLowResolution { scale: Range(0.3, 0.6), same_for_axes: true },
+        RandIntensityChange::SimulateLowResolution { scale: Dhw::splat(Range(0.3, 0.6)), same_for_axes: true },
     ]
 }
 
@@ -452,4 +452,26 @@ fn deviations_of_a_blur_have_one_range_or_three() {
     }
     let two = serde_json::from_str::<GaussianSmooth>(r#"{"sigma": [1.0, 2.0]}"#).unwrap_err().to_string();
     assert!(two.contains("one value, or three"), "{two}");
+}
+
+#[test]
+fn the_recipe_for_slices_never_mixes_them() {
+    let mirror = Dhw { d: false, h: true, w: true };
+    let pipeline = nnunet_augmentation_for(Dhw { d: 4, h: 16, w: 18 }, mirror);
+    // Every slice has a value of its own; blur and noise, which nnU-Net applies in 3D, are left out.
+    let steps = [0, 1, 6, 9].map(|step| pipeline.steps[step].clone());
+    let pipeline: Pipeline = steps.into_iter().collect();
+    let image = Array4::from_shape_fn((1, 4, 16, 18), |(_, z, ..)| z as f32);
+    let mut turned = 0;
+    for seed in 0..200 {
+        let transformed = pipeline.apply_one(sample(image.clone()), seed).unwrap();
+        turned += usize::from(transformed.trace.steps[0].draw != Draw::Skip);
+        for (z, slice) in transformed.sample.image.index_axis(Axis(0), 0).outer_iter().enumerate() {
+            assert!(slice.iter().all(|v| (v - z as f32).abs() < 1e-5), "seed {seed}, slice {z}: {slice}");
+        }
+    }
+    assert!((20..70).contains(&turned), "{turned}");
+    // Three times as long is no stack of slices yet.
+    assert_eq!(nnunet_augmentation_for(Dhw { d: 5, h: 15, w: 9 }, Dhw::splat(true)), nnunet_augmentation());
+    assert_ne!(nnunet_augmentation_for(Dhw { d: 5, h: 16, w: 9 }, Dhw::splat(true)), nnunet_augmentation());
 }
