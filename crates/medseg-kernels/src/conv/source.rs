@@ -164,6 +164,7 @@ pub(crate) struct Blend<'a> {
 
 impl StoredRow<'_> {
     /// Writes the row as it is read to `to`, which has its width; `half` is scratch.
+    #[inline]
     pub fn write(self, to: &mut [f32], half: &mut Vec<f32>) {
         match self {
             Self::Plain(row) => to.copy_from_slice(row),
@@ -174,6 +175,31 @@ impl StoredRow<'_> {
                 width.widen(half, to);
             }
         }
+    }
+}
+
+/// Places of rows in a thread's scratch memory. Neighbouring rows lie `apart` values from each other until there are
+/// `period` of them; the row after those lies `next` values after the first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Places {
+    /// Place of the first row, were it the first of its period.
+    pub start: usize,
+    /// Rows of the period before the first one.
+    pub skipped: usize,
+    /// Number of rows.
+    pub rows: usize,
+    /// A power of two.
+    pub period: usize,
+    pub apart: usize,
+    pub next: usize,
+}
+
+impl Places {
+    /// The place of row `r`.
+    #[inline(always)]
+    pub fn at(&self, r: usize) -> usize {
+        let r = r + self.skipped;
+        self.start + (r & (self.period - 1)) * self.apart + (r >> self.period.trailing_zeros()) * self.next
     }
 }
 
@@ -195,6 +221,7 @@ enum ChannelRead<'a> {
 
 impl<'a> Channel<'a> {
     /// Rows `y` to `y + rows` of plane `z` if they can be read in place.
+    #[inline]
     pub fn in_place(&self, z: usize, y: usize, rows: usize) -> Option<&'a [f32]> {
         match self.read {
             ChannelRead::Plain => Some(self.stored(z, y, rows)),
@@ -203,6 +230,7 @@ impl<'a> Channel<'a> {
     }
 
     /// Row `y` of plane `z` before it is changed.
+    #[inline]
     pub fn stored_row(&self, z: usize, y: usize) -> StoredRow<'a> {
         match self.read {
             ChannelRead::Plain => StoredRow::Plain(self.stored(z, y, 1)),
@@ -221,8 +249,27 @@ impl<'a> Channel<'a> {
     }
 
     /// Writes row `y` of plane `z` to `to`, which has its width; `half` is scratch.
+    #[inline]
     pub fn row(&self, z: usize, y: usize, to: &mut [f32], half: &mut Vec<f32>) {
         self.stored_row(z, y).write(to, half);
+    }
+
+    /// Writes rows of plane `z`, from row `y` on, to their `places` in `to`; `half` is scratch.
+    pub fn rows(&self, z: usize, y: usize, to: &mut [f32], places: Places, half: &mut Vec<f32>) {
+        let width = self.shape[2];
+        match self.read {
+            ChannelRead::Plain => {
+                for (r, row) in self.stored(z, y, places.rows).chunks_exact(width).enumerate() {
+                    to[places.at(r)..][..width].copy_from_slice(row);
+                }
+            }
+            ChannelRead::NormRelu(scale) => norm_relu_rows(self.stored(z, y, places.rows), width, scale, to, places),
+            ChannelRead::Upsampled([.., along]) => {
+                for r in 0..places.rows {
+                    self.row(z, y + r, &mut to[places.at(r)..][..2 * along.size()], half);
+                }
+            }
+        }
     }
 
     /// Asks for a row before it is read.
@@ -239,6 +286,7 @@ impl<'a> Channel<'a> {
         }
     }
 
+    #[inline]
     fn stored(&self, z: usize, y: usize, rows: usize) -> &'a [f32] {
         let [_, height, width] = self.shape;
         &self.values[(z * height + y) * width..][..rows * width]
@@ -246,6 +294,14 @@ impl<'a> Channel<'a> {
 }
 
 vectorised! {
+    fn norm_relu_rows(x: &[f32], width: usize, scale: Scale, to: &mut [f32], places: Places) {
+        for (r, row) in x.chunks_exact(width).enumerate() {
+            for (to, &x) in to[places.at(r)..][..width].iter_mut().zip(row) {
+                *to = scale.of(x);
+            }
+        }
+    }
+
     fn norm_relu(x: &[f32], scale: Scale, to: &mut [f32]) {
         for (to, &x) in to.iter_mut().zip(x) {
             *to = scale.of(x);

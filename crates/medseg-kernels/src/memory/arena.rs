@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
 
-use super::prefer_large_pages;
+use super::{pages, prefer_large_pages};
 
 /// Values of which blocks are multiples: a cache line.
 const STEP: usize = 16;
@@ -80,6 +80,15 @@ impl Region {
 
     fn len(&self) -> usize {
         self.memory.len
+    }
+
+    /// Gives the pages of the free blocks back to the system.
+    fn release_free(&self) {
+        for (first, len) in &self.free {
+            // SAFETY: the block lies within the region, whose values were all 0 at first; nobody has it, and nobody can
+            // get it while the arena is borrowed.
+            unsafe { pages::give_back(self.memory.start.add(*first), *len) };
+        }
     }
 
     fn is_free(&self) -> bool {
@@ -166,9 +175,11 @@ impl Arena {
         self.outside -= len;
     }
 
-    /// The regions without a block, taken out; what is in use counts as the most there ever was.
+    /// The regions without a block, taken out; the other regions' free blocks lose their pages. What is in use counts as
+    /// the most there ever was.
     pub fn release(&mut self) -> Vec<Memory> {
         self.peak = self.used;
+        self.regions.values().filter(|region| !region.is_free()).for_each(Region::release_free);
         let idle: Vec<u64> = self.regions.iter().filter(|(_, region)| region.is_free()).map(|(id, _)| *id).collect();
         idle.into_iter().filter_map(|id| self.regions.remove(&id)).map(|region| region.memory).collect()
     }

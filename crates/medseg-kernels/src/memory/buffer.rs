@@ -158,6 +158,36 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
+    fn idle_memory_between_buffers_in_use_is_given_back() {
+        const MIB: usize = 1 << 18;
+        let resident = || {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+            line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() >> 10
+        };
+        let mut whole = Buffer::new(96 * MIB);
+        whole.fill(1.0);
+        drop(whole);
+        let mut parts: Vec<Buffer> = (0..48).map(|_| Buffer::new(2 * MIB)).collect();
+        for (n, part) in parts.iter_mut().enumerate() {
+            part.fill(n as f32);
+        }
+        let before = resident();
+        let mut n = 0..;
+        parts.retain(|_| n.next().is_some_and(|n: i32| n % 4 == 0));
+        release();
+        // 72 MiB are idle; other tests take memory meanwhile.
+        assert!(resident() + 40 < before, "{} and {before} MiB", resident());
+        for (n, part) in parts.iter().enumerate() {
+            assert!(part.iter().all(|value| *value == 4.0 * n as f32));
+        }
+        let mut again = Buffer::new(6 * MIB);
+        again.fill(7.0);
+        assert!(again.iter().all(|value| *value == 7.0));
+    }
+
+    #[test]
     fn a_vector_goes_in_and_comes_out() {
         for len in [0, 3, LEAST, LEAST + 5] {
             let values: Vec<f32> = (0..len).map(|n| n as f32).collect();

@@ -4,6 +4,7 @@ mod aligned;
 mod arena;
 mod buffer;
 mod large_pages;
+mod pages;
 pub(crate) mod stream;
 
 pub(crate) use aligned::Aligned;

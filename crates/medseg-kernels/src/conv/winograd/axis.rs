@@ -125,8 +125,14 @@ pub(super) fn weights_grad<const N: usize, const L: usize>(u: [[f64; L]; N]) -> 
 /// Transformed weights of F(2, 3), of several kernels at once.
 #[inline(always)]
 pub(super) fn weights_of_two<const L: usize>([a, b, c]: [[f32; L]; 3]) -> [[f32; L]; 4] {
-    let ends: [f32; L] = std::array::from_fn(|i| a[i] + c[i]);
-    [a, std::array::from_fn(|i| 0.5 * (ends[i] + b[i])), std::array::from_fn(|i| 0.5 * (ends[i] - b[i])), c]
+    let mut u = [a, [0.0; L], [0.0; L], c];
+    // Plain loops: a closure for each array is not inlined, and not compiled for vectors then.
+    for i in 0..L {
+        let ends = a[i] + c[i];
+        u[1][i] = 0.5 * (ends + b[i]);
+        u[2][i] = 0.5 * (ends - b[i]);
+    }
+    u
 }
 
 /// Transformed weights of F(4, 3), of several kernels at once. In f64, so that they are rounded once.
@@ -134,10 +140,17 @@ pub(super) fn weights_of_two<const L: usize>([a, b, c]: [[f32; L]; 3]) -> [[f32;
 pub(super) fn weights_of_four<const L: usize>([x, y, z]: [[f64; L]; 3]) -> [[f64; L]; 6] {
     const A: f64 = self::A as f64;
     const B: f64 = self::B as f64;
-    let at = |point: f64, factor: f64| -> [f64; L] {
-        std::array::from_fn(|i| factor * (x[i] + point * point * z[i] + point * y[i]))
-    };
-    [x.map(|x| OF_ZERO * x), at(A, OF_A), at(-A, OF_A), at(B, OF_B), at(-B, OF_B), z]
+    let mut u = [[0.0; L], [0.0; L], [0.0; L], [0.0; L], [0.0; L], z];
+    for i in 0..L {
+        u[0][i] = OF_ZERO * x[i];
+        let even = x[i] + A * A * z[i];
+        u[1][i] = OF_A * (even + A * y[i]);
+        u[2][i] = OF_A * (even - A * y[i]);
+        let even = x[i] + B * B * z[i];
+        u[3][i] = OF_B * (even + B * y[i]);
+        u[4][i] = OF_B * (even - B * y[i]);
+    }
+    u
 }
 
 #[cfg(test)]

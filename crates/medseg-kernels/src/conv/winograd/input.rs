@@ -3,7 +3,7 @@
 use super::axis;
 use super::regions::{Cut, Region, TAIL};
 use crate::conv::shared::SharedSlice;
-use crate::conv::source::Channel;
+use crate::conv::source::{Channel, Places};
 use crate::isa::{Isa, Lanes, WIDEST, on_isa};
 
 /// Buffers of one thread.
@@ -130,21 +130,29 @@ fn copy_plane(
     let all = cut.tile.rows_read(of.tiles[1]);
     let at = |r: usize| r % size * place + r / size * stride;
     let carried_rows = carried.rows.chunks_exact_mut(SHARED * stride).nth(p);
+    let mut from = 0;
     if let Some(rows) = carried_rows.as_deref().filter(|_| carried.from_above) {
         for (r, row) in rows.chunks_exact(stride).enumerate() {
             to[at(r)..][..stride].copy_from_slice(row);
         }
+        from = SHARED;
     }
-    for r in if carried.from_above { SHARED } else { 0 }..all {
+    // Those that lie in the volume; zeros are above and below.
+    let end = (height + cut.padding[1]).saturating_sub(of.first[1]).min(all);
+    let begin = cut.padding[1].saturating_sub(of.first[1]).clamp(from, end.max(from));
+    for r in (from..begin).chain(end.max(from)..all) {
+        to[at(r)..][..stride].fill(0.0);
+    }
+    for r in begin..end {
         let row = &mut to[at(r)..][..stride];
-        let y = (of.first[1] + r).wrapping_sub(cut.padding[1]);
-        if y >= height {
-            row.fill(0.0);
-            continue;
-        }
         row[..left].fill(0.0);
-        channel.row(z, y, &mut row[left..left + width], half);
         row[left + width..].fill(0.0);
+    }
+    if begin < end {
+        let y = of.first[1] + begin - cut.padding[1];
+        let rows = end - begin;
+        let places = Places { start: left, skipped: begin, rows, period: size, apart: place, next: stride };
+        channel.rows(z, y, to, places, half);
     }
     if let Some(rows) = carried_rows {
         for (r, row) in rows.chunks_exact_mut(stride).enumerate() {

@@ -54,7 +54,11 @@ type Lanes = [f32; BLOCK];
 /// Points of the largest tile; of smaller ones the first are used.
 const POINTS: usize = Tile::DEEP_FOUR.points();
 
-static ZEROS: [f32; Tile::DEEP_FOUR.weights()] = [0.0; Tile::DEEP_FOUR.weights()];
+/// Rows of taps of the largest kernel.
+const ROWS: usize = 9;
+
+/// Values of a point that are written at once: those of four channels read.
+const TOGETHER: usize = 4 * TAPS * BLOCK;
 
 /// The kernels of every pair of channels, and the pass they are for.
 #[derive(Clone, Copy)]
@@ -70,48 +74,59 @@ struct Kernels<'a> {
 }
 
 impl Kernels<'_> {
-    /// Transformed kernels from channel `read` to BLOCK channels written from `first`, at one tap along the width.
+    /// Writes the transformed kernels from channel `read` to BLOCK channels written from `first`, at one tap along the width.
     #[inline(always)]
-    fn points(&self, first: usize, read: usize, tap: usize) -> [Lanes; POINTS] {
+    fn points(&self, first: usize, read: usize, tap: usize, points: &mut [Lanes; POINTS]) {
         let len = self.tile.weights();
-        let kernel = |written: usize, read: usize| &self.weights[(written * self.in_channels + read) * len..][..len];
-        let lanes: [&[f32]; BLOCK] = std::array::from_fn(|lane| match self.pass {
-            _ if first + lane >= self.written || read >= self.read => &ZEROS[..len],
-            Pass::Forward => kernel(first + lane, read),
-            Pass::InputGrad => kernel(read, first + lane),
-        });
-        let row = |z: usize, y: usize| {
-            let at = (z * 3 + y) * 3 + tap;
-            let at = if self.pass == Pass::Forward { at } else { len - 1 - at };
-            lanes.map(|kernel| kernel[at])
-        };
-        let mut points = [[0.0; BLOCK]; POINTS];
-        let planes = self.tile.kernel()[0];
-        match self.tile.rows() {
-            2 => {
-                let plane = |z: usize| axis::weights_of_two([row(z, 0), row(z, 1), row(z, 2)]);
-                write_points(&mut points, planes, plane, axis::weights_of_two, |value| value);
+        let mut rows = [[0.0; BLOCK]; ROWS];
+        for lane in 0..BLOCK.min(self.written - first) {
+            if read >= self.read {
+                break;
             }
+            let (out, channel) = match self.pass {
+                Pass::Forward => (first + lane, read),
+                Pass::InputGrad => (read, first + lane),
+            };
+            let kernel = &self.weights[(out * self.in_channels + channel) * len..][..len];
+            for (row, taps) in rows.iter_mut().zip(kernel.chunks_exact(TAPS)) {
+                row[lane] = if self.pass == Pass::Forward { taps[tap] } else { taps[TAPS - 1 - tap] };
+            }
+        }
+        let count = len / TAPS;
+        if self.pass == Pass::InputGrad {
+            rows[..count].reverse();
+        }
+        match self.tile.rows() {
+            2 => write_points(points, rows, count, axis::weights_of_two, |value| value),
             _ => {
-                let row = |z: usize, y: usize| row(z, y).map(f64::from);
-                let plane = |z: usize| axis::weights_of_four([row(z, 0), row(z, 1), row(z, 2)]);
-                write_points(&mut points, planes, plane, axis::weights_of_four, |value| {
-                    value.map(|value| value as f32)
+                let mut wide = [[0.0; BLOCK]; ROWS];
+                for (wide, row) in wide.iter_mut().zip(&rows) {
+                    for lane in 0..BLOCK {
+                        wide[lane] = f64::from(row[lane]);
+                    }
+                }
+                write_points(points, wide, count, axis::weights_of_four, |value| {
+                    let mut rounded = [0.0; BLOCK];
+                    for lane in 0..BLOCK {
+                        rounded[lane] = value[lane] as f32;
+                    }
+                    rounded
                 });
             }
         }
-        points
     }
 
-    /// Words of the transformed kernels of two channels read.
+    /// Writes words of the transformed kernels of two channels read.
     #[inline(always)]
-    fn words(&self, first: usize, row: usize, tap: usize) -> [Lanes; POINTS] {
-        let mut words = self.points(first, 2 * row, tap);
-        let odd = self.points(first, 2 * row + 1, tap);
-        for (even, odd) in words.iter_mut().zip(&odd) {
-            *even = std::array::from_fn(|lane| words::word(even[lane], odd[lane]));
+    fn words(&self, first: usize, row: usize, tap: usize, points: &mut [Lanes; POINTS]) {
+        let mut odd = [[0.0; BLOCK]; POINTS];
+        self.points(first, 2 * row, tap, points);
+        self.points(first, 2 * row + 1, tap, &mut odd);
+        for (even, odd) in points.iter_mut().zip(&odd) {
+            for (even, odd) in even.iter_mut().zip(odd) {
+                *even = words::word(*even, *odd);
+            }
         }
-        words
     }
 }
 
@@ -119,34 +134,51 @@ vectorised! {
     /// Transforms the weights of the channels written from `first`; in words of two channels read if `HALF`.
     fn transform_block<const HALF: bool>(kernels: Kernels<'_>, first: usize, packed: &mut [f32]) {
         let of_point = packed.len() / kernels.tile.points();
-        for row in 0..of_point / (TAPS * BLOCK) {
-            for tap in 0..TAPS {
-                let points = if HALF { kernels.words(first, row, tap) } else { kernels.points(first, row, tap) };
-                for (packed, value) in packed.chunks_exact_mut(of_point).zip(&points) {
-                    packed[(row * TAPS + tap) * BLOCK..][..BLOCK].copy_from_slice(value);
+        let mut points = [[0.0; BLOCK]; POINTS];
+        // Some rows at a time: the points lie whole pages apart, in the same few lines of the first-level cache.
+        let mut together = [[0.0; TOGETHER]; POINTS];
+        for start in (0..of_point).step_by(TOGETHER) {
+            let len = TOGETHER.min(of_point - start);
+            for at in (0..len).step_by(BLOCK) {
+                let (row, tap) = ((start + at) / BLOCK / TAPS, (start + at) / BLOCK % TAPS);
+                if HALF {
+                    kernels.words(first, row, tap, &mut points);
+                } else {
+                    kernels.points(first, row, tap, &mut points);
                 }
+                for (together, point) in together.iter_mut().zip(&points) {
+                    together[at..at + BLOCK].copy_from_slice(point);
+                }
+            }
+            for (packed, together) in packed.chunks_exact_mut(of_point).zip(&together) {
+                packed[start..start + len].copy_from_slice(&together[..len]);
             }
         }
     }
 }
 
-/// Writes the points of a tile: the transformed rows of one plane, or those of three `planes` transformed along depth.
+/// Writes the points of a tile: the transformed rows of one plane, or those of three planes transformed along depth.
 #[inline(always)]
 fn write_points<T: Copy, const N: usize>(
     points: &mut [Lanes; POINTS],
-    planes: usize,
-    plane: impl Fn(usize) -> [T; N],
-    along_depth: impl Fn([T; 3]) -> [T; N],
-    rounded: impl Fn(T) -> Lanes,
+    rows: [[T; BLOCK]; ROWS],
+    count: usize,
+    along: impl Fn([[T; BLOCK]; 3]) -> [[T; BLOCK]; N],
+    rounded: impl Fn([T; BLOCK]) -> Lanes,
 ) {
-    if planes == 1 {
-        points.iter_mut().zip(plane(0)).for_each(|(point, value)| *point = rounded(value));
+    let top = along([rows[0], rows[1], rows[2]]);
+    if count == 3 {
+        for n in 0..N {
+            points[n] = rounded(top[n]);
+        }
         return;
     }
-    let [top, middle, bottom] = [plane(0), plane(1), plane(2)];
+    let middle = along([rows[3], rows[4], rows[5]]);
+    let bottom = along([rows[6], rows[7], rows[8]]);
     for y in 0..N {
-        for (z, value) in along_depth([top[y], middle[y], bottom[y]]).into_iter().enumerate() {
-            points[z * N + y] = rounded(value);
+        let column = along([top[y], middle[y], bottom[y]]);
+        for z in 0..N {
+            points[z * N + y] = rounded(column[z]);
         }
     }
 }
