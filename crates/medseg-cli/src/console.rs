@@ -16,6 +16,7 @@ const TEMPLATE: &str = "{prefix:20} {bar:12} {pos}/{len}  {left}  {wide_msg}";
 /// are printed.
 pub struct Console {
     quiet: bool,
+    silent: bool,
     bars: MultiProgress,
     epochs: Option<ProgressBar>,
     task: Option<ProgressBar>,
@@ -25,7 +26,12 @@ impl Console {
     /// No task yet. If `quiet`, only warnings are printed.
     pub fn new(quiet: bool) -> Self {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        Self { quiet, bars: MultiProgress::with_draw_target(target), epochs: None, task: None }
+        Self { quiet, silent: false, bars: MultiProgress::with_draw_target(target), epochs: None, task: None }
+    }
+
+    /// Prints nothing, not even warnings: another process prints the same.
+    pub fn silent() -> Self {
+        Self { silent: true, ..Self::new(true) }
     }
 
     /// True if only warnings are printed.
@@ -35,7 +41,9 @@ impl Console {
 
     /// Prints a warning.
     pub fn warning(&mut self, text: &str) {
-        self.print(&format!("warning: {text}"));
+        if !self.silent {
+            self.print(&format!("warning: {text}"));
+        }
     }
 
     fn print(&self, line: &str) {

@@ -20,6 +20,24 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// The same failure, with the number of the process that it happened in.
+    pub fn on_rank(self, rank: usize) -> Self {
+        match self {
+            Self::Usage(text) => Self::Usage(format!("rank {rank}: {text}")),
+            Self::Failed(text) => Self::Failed(format!("rank {rank}: {text}")),
+        }
+    }
+
+    /// Prints the error as one sentence, and gives its exit code.
+    pub fn print(&self) -> u8 {
+        let (text, code) = match self {
+            Self::Usage(text) => (text, 2),
+            Self::Failed(text) => (text, 1),
+        };
+        output::remark(format_args!("error: {text}"));
+        code
+    }
+
     /// A failure with its causes.
     pub fn failed(error: &(dyn Error + 'static)) -> Self {
         let text = error_chain(error);
@@ -106,11 +124,5 @@ failed!(medseg_volume::dicom::DicomError);
 
 /// Prints the error, if any, as one sentence.
 pub fn exit_code(result: Result<(), CliError>) -> ExitCode {
-    let (text, code) = match result {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(CliError::Usage(text)) => (text, 2),
-        Err(CliError::Failed(text)) => (text, 1),
-    };
-    output::remark(format_args!("error: {text}"));
-    ExitCode::from(code)
+    result.map_or_else(|error| ExitCode::from(error.print()), |()| ExitCode::SUCCESS)
 }

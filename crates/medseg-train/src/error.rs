@@ -14,6 +14,8 @@ use medseg_report::ReportError;
 use medseg_transforms::TransformError;
 use medseg_volume::VolumeError;
 
+use crate::RanksError;
+
 /// An error of this crate; each message is one sentence that names the file, case or setting that failed, and leaves
 /// its cause to [`source`](std::error::Error::source).
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +110,9 @@ pub enum TrainError {
     /// A value could not be read back from the device.
     #[error("device: {0}")]
     Device(String),
+    /// The other ranks of the job.
+    #[error(transparent)]
+    Ranks(#[from] RanksError),
     /// Volumes.
     #[error(transparent)]
     Volume(#[from] VolumeError),

@@ -7,6 +7,7 @@ mod experiment;
 mod files;
 mod memory;
 mod observer;
+mod ranks;
 mod recorder;
 mod stage;
 
@@ -21,4 +22,7 @@ pub use experiment::{
 };
 pub use memory::{memory_bytes, peak_memory_bytes};
 pub use observer::{EpochProgress, Observer, Silent, WindowProgress};
+#[cfg(feature = "mpi")]
+pub use ranks::Mpi;
+pub use ranks::{Alone, InProcess, MOST_BYTES, Ranks, RanksError};
 pub use stage::StageTiming;

@@ -271,3 +271,10 @@ fn help_and_a_dry_run_leave_nothing() {
     assert!(dry.status.success(), "{}", stderr(&dry));
     assert!(!data.path("out").exists());
 }
+
+#[test]
+#[cfg(not(feature = "mpi"))]
+fn a_build_without_mpi_refuses_it_and_says_how_to_build() {
+    let output = medseg("train").args(["one-stage", "--mpi"]).output().unwrap();
+    assert_fails(&output, 2, "--features mpi");
+}

@@ -13,8 +13,6 @@ use crate::config::StageConfig;
 
 /// Images and class numbers of one case in a training step, `[samples, depth, height, width]`.
 pub(crate) struct Batch {
-    /// The case they come from.
-    pub case: String,
     image: Array4<f32>,
     target: Array4<f32>,
 }
@@ -42,7 +40,7 @@ impl Batch {
                 target.zip_mut_with(&label, |to, class| *to = f32::from(*class));
             }
         }
-        Ok(Self { case: id.to_string(), image, target })
+        Ok(Self { image, target })
     }
 
     /// Images and class numbers on a device, `[samples, 1, depth, height, width]`.

@@ -15,7 +15,7 @@ use super::results::RESAMPLES;
 use super::{Part, RunOutcome, RunRequest, open_bundle, run_experiment};
 use crate::files::{create_dir, write_atomic};
 use crate::stage::StageRun;
-use crate::{Observer, TrainError};
+use crate::{Observer, Silent, TrainError};
 
 /// The folds of a cross-validation that are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ fn folder_of(out: &Path, fold: usize) -> PathBuf {
 /// the bundle of all folds' networks.
 ///
 /// The cases are dealt into folds by the seed, whole groups where `data.groups` names them; `data.split` is not used. A
-/// resumed cross-validation goes on in the fold it was in; finished ones stay.
+/// resumed cross-validation goes on in the fold it was in; finished ones stay. The first rank gathers.
 ///
 /// # Errors
 /// [`TrainError::Config`] for an impossible number of folds, a part of an experiment, or no folder of cases; those of
@@ -55,9 +55,13 @@ pub fn run_folds(
     if request.folder().is_none() || request.part.is_some_and(|part| part != Part::Predict) {
         return Err(TrainError::Config("folds need a folder of cases, and run whole experiments".into()));
     }
+    let ranks = &*request.ranks;
+    let mut silent = Silent;
+    let observer: &mut dyn Observer = if ranks.is_first() { observer } else { &mut silent };
     for fold in only.map_or(0..count, |fold| fold..fold + 1) {
         let run = fold_request(request, count, fold);
-        if run.resume && RunFolder::new(&run.out).summary().is_file() {
+        let finished = || Ok::<_, TrainError>(run.resume && RunFolder::new(&run.out).summary().is_file());
+        if ranks.from_first(finished)? {
             observer.message(&format!("fold {fold} of {count} is finished"));
             continue;
         }
@@ -66,15 +70,22 @@ pub fn run_folds(
             return Ok(RunOutcome::Planned);
         }
     }
+    if !ranks.is_first() {
+        ranks.wait()?;
+        return Ok(RunOutcome::Trained);
+    }
     let missing: Vec<String> = (0..count)
         .filter(|fold| !RunFolder::new(folder_of(&request.out, *fold)).summary().is_file())
         .map(|fold| fold.to_string())
         .collect();
     if !missing.is_empty() {
         observer.message(&format!("folds that are not finished: {}", missing.join(", ")));
+        ranks.wait()?;
         return Ok(RunOutcome::Trained);
     }
-    gather(request, count, &devices[0], observer)
+    let outcome = gather(request, count, &devices[0], observer)?;
+    ranks.wait()?;
+    Ok(outcome)
 }
 
 fn fold_request(request: &RunRequest, folds: usize, fold: usize) -> RunRequest {

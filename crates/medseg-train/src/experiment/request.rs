@@ -1,8 +1,10 @@
 //! The request for a run: settings, data, output folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::config::ExperimentConfig;
+use crate::{Alone, Ranks};
 
 /// A part of an experiment that is done by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,9 @@ pub struct RunRequest {
     pub tensorboard: bool,
     /// The settings that are fitted to the data; none by default.
     pub fit: Fit,
+    /// The processes that share the cases of every training step and validation; each runs this request. [`Alone`] by
+    /// default.
+    pub ranks: Arc<dyn Ranks>,
 }
 
 impl RunRequest {
@@ -68,6 +73,7 @@ impl RunRequest {
             dry_run: false,
             tensorboard: false,
             fit: Fit::default(),
+            ranks: Arc::new(Alone),
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use medseg_data::{Case, ContentHashes, DiskCache, mix};
+use medseg_data::{Case, ContentHashes, DiskCache, Split, mix};
 use medseg_device::{free_memory, has_own_memory, reserved_bytes};
 use medseg_files::FolderLock;
 use medseg_report::{RunFolder, RunSummary};
@@ -25,7 +25,7 @@ use crate::config::{BoxSource, DataConfig, DiskCacheConfig, ExperimentConfig, On
 use crate::files::create_dir;
 use crate::recorder::Recorder;
 use crate::stage::{StageRun, Threads};
-use crate::{Observer, TrainError};
+use crate::{Observer, Ranks, Silent, TrainError};
 
 /// Result of [`run_experiment`].
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +33,7 @@ use crate::{Observer, TrainError};
 pub enum RunOutcome {
     /// A dry run: the plan was reported and nothing was written.
     Planned,
-    /// One stage was trained, as the request asked.
+    /// One stage was trained, as the request asked, or a whole run of which the first rank has the summary.
     Trained,
     /// The held-out cases were predicted and the report was written.
     Finished(Box<RunSummary>),
@@ -60,6 +60,10 @@ impl RunOutcome {
 /// the network, validates and predicts. The gradients are added up in the order of the cases, so that the number of
 /// devices changes the time and not the result, as far as the devices compute the same.
 ///
+/// So do several processes ([`RunRequest::ranks`]), each of which runs the same request: case `i` of a step goes to rank
+/// `i % ranks`, and so does case `i` of a validation between epochs. All ranks hold the same weights, bit for bit, and see
+/// the same output folder. The first one alone writes to it, fits the settings to the data, and predicts.
+///
 /// The output folder is locked while the run writes to it. A run that goes on must have the settings and the data of the
 /// run before: the cases, their split and the content of their files ([`DataIdentity`](medseg_data::DataIdentity)).
 ///
@@ -67,21 +71,32 @@ impl RunOutcome {
 /// [`TrainError::Lock`] if another process is writing to the output folder.
 /// [`TrainError::Config`] and [`TrainError::Resume`] before anything but the phantom set is written; otherwise what
 /// failed, with the case. [`TrainError::Config`] also without a device, with more devices than cases in a step, and for
-/// batch norms on several devices, whose running statistics would differ from device to device.
+/// batch norms on several devices or ranks, whose running statistics would differ.
+/// [`TrainError::Ranks`] if another rank fails or differs. After any error the rank must call
+/// [`abort`](crate::Ranks::abort), as the others may be waiting for it.
 pub fn run_experiment(
     request: &RunRequest,
     devices: &[Device],
     observer: &mut dyn Observer,
 ) -> Result<RunOutcome, TrainError> {
+    let ranks = &*request.ranks;
+    let mut silent = Silent;
+    let observer: &mut dyn Observer = if ranks.is_first() { observer } else { &mut silent };
     request.config.validate()?;
-    check_devices(&request.config, devices)?;
+    check_devices(&request.config, devices, ranks.size())?;
     if request.part == Some(Part::Coarse) && request.config.coarse.is_none() {
         return Err(TrainError::Config("a one_stage experiment has no coarse stage to train".into()));
     }
     let mut request = request.clone();
-    let _lock = if request.dry_run { None } else { Some(FolderLock::acquire(&request.out)?) };
-    let data = Dataset::open(&request, observer)?;
-    fit(&mut request, &data, observer)?;
+    let locks = ranks.is_first() && !request.dry_run;
+    let _lock = if locks { Some(FolderLock::acquire(&request.out)?) } else { None };
+    let mut data = open_data(&request, observer)?;
+    data.split = same_split(ranks, data.split)?;
+    request.config = ranks.from_first(|| {
+        fit(&mut request, &data, observer)?;
+        Ok::<_, TrainError>(request.config.clone())
+    })?;
+    idle_ranks(&request).iter().for_each(|line| observer.warn(line));
     let record = RunRecord::new(&request);
     let plan = plan_text(&request, &data)?;
     if request.dry_run {
@@ -93,14 +108,19 @@ pub fn run_experiment(
     if request.dry_run {
         return Ok(RunOutcome::Planned);
     }
-    ensure_foreground(&data.select(&data.split.train)?, &request.config.data)?;
     let (run_folder, disk) = (RunFolder::new(&request.out), disk_cache(&request.config.data)?);
-    let hashes = match &disk {
-        Some(disk) => Arc::clone(disk.hashes()),
-        None => Arc::new(ContentHashes::open(run_folder.hashes())),
-    };
-    let identity = data.identity(&hashes, observer)?;
-    open_folder(&request, &record, &identity, observer)?;
+    if ranks.is_first() {
+        start_folder(&request, &record, &data, disk.as_ref(), observer)?;
+    }
+    // The others read what is there only now.
+    ranks.wait()?;
+    if !ranks.is_first() {
+        if request.part != Some(Part::Predict) {
+            train_stages(&request, &data, disk, devices, observer)?;
+        }
+        ranks.wait()?;
+        return Ok(RunOutcome::Trained);
+    }
     let mut recorder = Recorder::new(observer, run_folder.clone());
     let observer: &mut dyn Observer = &mut recorder;
     observer.message(&plan);
@@ -111,6 +131,7 @@ pub fn run_experiment(
     };
     if matches!(request.part, Some(Part::Coarse | Part::Fine)) {
         recorder.finish()?;
+        ranks.wait()?;
         return Ok(RunOutcome::Trained);
     }
     let run = TrainedRun::open(&request.out, &devices[0])?.with_precision(request.config.precision);
@@ -120,7 +141,55 @@ pub fn run_experiment(
     let summary = write_results(&request, &stages, &predicted)?;
     observer.message(&closing_lines(&request, &summary));
     recorder.finish()?;
+    ranks.wait()?;
     Ok(RunOutcome::Finished(Box::new(summary)))
+}
+
+/// Opens the data on the first rank, which may write the phantom set, and then on the others.
+fn open_data(request: &RunRequest, observer: &mut dyn Observer) -> Result<Dataset, TrainError> {
+    if request.ranks.is_first() {
+        let data = Dataset::open(request, observer)?;
+        request.ranks.wait()?;
+        return Ok(data);
+    }
+    request.ranks.wait()?;
+    Dataset::open(request, observer)
+}
+
+/// The first rank's split.
+fn same_split(ranks: &dyn Ranks, split: Split) -> Result<Split, TrainError> {
+    let Split { train, validation, unused } = split;
+    let parts = ranks.from_first(|| Ok::<_, TrainError>([train, validation, unused]))?;
+    let [train, validation, unused] = parts;
+    Ok(Split { train, validation, unused })
+}
+
+/// A line for every stage with fewer cases a step than ranks.
+fn idle_ranks(request: &RunRequest) -> Vec<String> {
+    let ranks = request.ranks.size();
+    let few = request.config.stages().into_iter().filter(|(_, stage)| stage.gradient.accumulate < ranks);
+    few.map(|(name, stage)| {
+        let cases = stage.gradient.accumulate;
+        format!("stage {name}: {cases} of {ranks} ranks have a case of a step; see {name}.gradient.accumulate")
+    })
+    .collect()
+}
+
+/// Checks the labels, identifies the data and makes the output folder ready.
+fn start_folder(
+    request: &RunRequest,
+    record: &RunRecord,
+    data: &Dataset,
+    disk: Option<&Arc<DiskCache>>,
+    observer: &mut dyn Observer,
+) -> Result<(), TrainError> {
+    ensure_foreground(&data.select(&data.split.train)?, &request.config.data)?;
+    let hashes = match disk {
+        Some(disk) => Arc::clone(disk.hashes()),
+        None => Arc::new(ContentHashes::open(RunFolder::new(&request.out).hashes())),
+    };
+    let identity = data.identity(&hashes, observer)?;
+    open_folder(request, record, &identity, observer)
 }
 
 /// The folder of prepared cases, if the settings name one.
@@ -130,20 +199,21 @@ fn disk_cache(config: &DataConfig) -> Result<Option<Arc<DiskCache>>, TrainError>
 }
 
 /// Refuses devices that would have nothing to do, or statistics that would differ.
-fn check_devices(config: &ExperimentConfig, devices: &[Device]) -> Result<(), TrainError> {
+fn check_devices(config: &ExperimentConfig, devices: &[Device], ranks: usize) -> Result<(), TrainError> {
     if devices.is_empty() {
         return Err(TrainError::Config("no device to train on".into()));
     }
-    for (name, stage) in config.stages().into_iter().filter(|_| devices.len() > 1) {
-        let (cases, count) = (stage.gradient.accumulate, devices.len());
-        if cases < count {
+    for (name, stage) in config.stages() {
+        let (cases, count) = (stage.gradient.accumulate, devices.len() * ranks);
+        // A rank without a case waits for the others, but a device without one would do nothing for ever.
+        if devices.len() > 1 && cases < count {
             return Err(TrainError::Config(format!(
                 "{name}.gradient.accumulate = {cases} is too few cases a step for {count} devices; use a multiple of {count}"
             )));
         }
-        if stage.network.has_batch_norm() {
+        if count > 1 && stage.network.has_batch_norm() {
             return Err(TrainError::Config(format!(
-                "{name}.network.norm: batch norm does not work on several devices"
+                "{name}.network.norm: batch norm does not work on several devices or ranks"
             )));
         }
     }
@@ -223,8 +293,11 @@ fn train_stages(
         let seed = mix(config.seed, number as u64, 0);
         let boxes = match &config.coarse {
             Some(coarse) if name == "fine" && stage.boxes == BoxSource::Predicted => {
-                create_dir(&request.out.join(name))?;
-                predicted_boxes(config, coarse, &request.out, &cases.concat(), &samples, &devices[0], observer)?
+                let cases = cases.concat();
+                request.ranks.from_first(|| {
+                    create_dir(&request.out.join(name))?;
+                    predicted_boxes(config, coarse, &request.out, &cases, &samples, &devices[0], observer)
+                })?
             }
             _ => HashMap::new(),
         };
@@ -241,8 +314,9 @@ fn train_stages(
             seed,
             workers: config.data.workers,
             devices,
-            threads: &threads_of(stage, config.precision, devices)?,
+            threads: &threads_of(stage, config.precision, devices, request.ranks.size())?,
             precision: config.precision,
+            ranks: &*request.ranks,
             folder: RunFolder::new(&request.out).stage(name),
             tensorboard: request.tensorboard.then(|| RunFolder::new(&request.out).tensorboard(name)),
         };
@@ -253,10 +327,15 @@ fn train_stages(
     Ok(trained)
 }
 
-/// The threads of a stage's kernels: on a single CPU shared by a step's cases, otherwise by the devices.
-pub(super) fn threads_of(stage: &StageConfig, precision: Precision, devices: &[Device]) -> Result<Threads, TrainError> {
+/// The threads of a stage's kernels: on a single CPU shared by this rank's cases of a step, otherwise by the devices.
+pub(super) fn threads_of(
+    stage: &StageConfig,
+    precision: Precision,
+    devices: &[Device],
+    ranks: usize,
+) -> Result<Threads, TrainError> {
     match devices {
-        [device] if !has_own_memory(device) => Threads::for_stage(stage, precision),
+        [device] if !has_own_memory(device) => Threads::for_stage(stage, precision, ranks),
         _ => Threads::new(devices.len()),
     }
 }

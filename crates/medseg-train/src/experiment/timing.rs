@@ -8,10 +8,10 @@ use medseg_data::{Case, mix};
 use medseg_report::RunFolder;
 
 use super::run::threads_of;
-use crate::TrainError;
 use crate::cases::{CaseSource, Preparation, Role, Samples};
 use crate::config::ExperimentConfig;
 use crate::stage::{StageRun, StageTiming};
+use crate::{Alone, TrainError};
 
 /// Cases that are trained on in turn.
 const CASES: usize = 8;
@@ -49,8 +49,9 @@ pub fn time_stages(
             seed,
             workers: config.data.workers,
             devices,
-            threads: &threads_of(stage, config.precision, devices)?,
+            threads: &threads_of(stage, config.precision, devices, 1)?,
             precision: config.precision,
+            ranks: &Alone,
             // Not there, and not made: a timing writes nothing.
             folder: RunFolder::new("timing").stage(name),
             tensorboard: None,

@@ -21,7 +21,6 @@ pub(super) struct Work {
 
 /// Result of a case of a step.
 pub(super) struct Worked {
-    pub case: String,
     pub loss: f32,
     pub gradients: GradientsParams,
 }
@@ -54,6 +53,11 @@ impl<'a> Devices<'a> {
         }
     }
 
+    /// The device that holds the network.
+    pub fn first(&self) -> &'a Device {
+        &self.devices[0]
+    }
+
     /// A device with autodiff, as the stage's settings want it.
     pub fn training_device(device: &Device, checkpointing: bool) -> Device {
         let device = device.clone().autodiff();
@@ -65,35 +69,13 @@ impl<'a> Devices<'a> {
         &self,
         network: &StageNetwork,
         objective: &Objective,
-        cases: Vec<Work>,
+        cases: Vec<(usize, Work)>,
     ) -> Result<Vec<Worked>, TrainError> {
-        let places = self.places();
-        let used = places.len().min(cases.len());
-        if used <= 1 {
-            let device = Self::training_device(&self.devices[0], self.checkpointing);
-            let work = || cases.into_iter().map(|case| one_case(network, objective, case, &device)).collect();
-            return places[0].1.install(work);
-        }
-        let mut shares: Vec<Vec<(usize, Work)>> = (0..used).map(|_| Vec::new()).collect();
-        for (at, case) in cases.into_iter().enumerate() {
-            shares[at % used].push((at, case));
-        }
-        let mut worked = std::thread::scope(|scope| {
-            let threads: Vec<_> = shares
-                .into_iter()
-                .zip(places)
-                .map(|(share, (device, threads))| {
-                    let device = Self::training_device(device, self.checkpointing);
-                    let replica = network.clone().fork(&device);
-                    scope.spawn(move || threads.install(|| one_share(&replica, objective, share, &device)))
-                })
-                .collect();
-            let results = threads.into_iter().map(|t| t.join().unwrap_or_else(|p| std::panic::resume_unwind(p)));
-            results.collect::<Result<Vec<_>, _>>()
-        })?
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>();
+        let finished = Mutex::new(Vec::with_capacity(cases.len()));
+        self.each(network, objective, cases, &|at, worked| {
+            finished.lock().unwrap_or_else(PoisonError::into_inner).push((at, worked));
+        })?;
+        let mut worked = finished.into_inner().unwrap_or_else(PoisonError::into_inner);
         worked.sort_by_key(|(at, _)| *at);
         let worked = worked.into_iter().map(|(_, worked)| worked);
         if self.devices.len() == 1 {
@@ -102,6 +84,41 @@ impl<'a> Devices<'a> {
         let home = |w: Worked| Worked { gradients: w.gradients.to_device(&self.devices[0], network), ..w };
         Ok(worked.map(home).collect())
     }
+
+    /// Hands on the loss and the gradients of every case, with the case's number, as soon as they are there, each on the
+    /// device that made them. `finished` is called by several threads.
+    pub fn each(
+        &self,
+        network: &StageNetwork,
+        objective: &Objective,
+        cases: Vec<(usize, Work)>,
+        finished: &(dyn Fn(usize, Worked) + Sync),
+    ) -> Result<(), TrainError> {
+        let places = self.places();
+        let used = places.len().min(cases.len());
+        if used <= 1 {
+            let device = Self::training_device(&self.devices[0], self.checkpointing);
+            return places[0].1.install(|| one_share(network, objective, cases, &device, finished));
+        }
+        let mut shares: Vec<Vec<(usize, Work)>> = (0..used).map(|_| Vec::new()).collect();
+        for (at, case) in cases.into_iter().enumerate() {
+            shares[at % used].push(case);
+        }
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = shares
+                .into_iter()
+                .zip(places)
+                .map(|(share, (device, threads))| {
+                    let device = Self::training_device(device, self.checkpointing);
+                    let replica = network.clone().fork(&device);
+                    scope.spawn(move || threads.install(|| one_share(&replica, objective, share, &device, finished)))
+                })
+                .collect();
+            let results = threads.into_iter().map(|t| t.join().unwrap_or_else(|p| std::panic::resume_unwind(p)));
+            // All of them, so that the first error is that of the first place.
+            results.collect::<Vec<_>>().into_iter().collect()
+        })
+    }
 }
 
 fn one_share(
@@ -109,15 +126,18 @@ fn one_share(
     objective: &Objective,
     share: Vec<(usize, Work)>,
     device: &Device,
-) -> Result<Vec<(usize, Worked)>, TrainError> {
-    share.into_iter().map(|(at, case)| Ok((at, one_case(replica, objective, case, device)?))).collect()
+    finished: &(dyn Fn(usize, Worked) + Sync),
+) -> Result<(), TrainError> {
+    for (at, case) in share {
+        finished(at, one_case(replica, objective, case, device)?);
+    }
+    Ok(())
 }
 
 fn one_case(network: &StageNetwork, objective: &Objective, work: Work, device: &Device) -> Result<Worked, TrainError> {
     /// Dropout draws from a generator that all devices of a backend share: seeding it and the forward pass that draws from
     /// it are one. The backward passes of several devices run side by side.
     static GENERATOR: Mutex<()> = Mutex::new(());
-    let case = work.batch.case.clone();
     let (image, target) = work.batch.into_tensors(device);
     let loss = {
         let _mine = objective.draws.then(|| GENERATOR.lock().unwrap_or_else(PoisonError::into_inner));
@@ -128,7 +148,7 @@ fn one_case(network: &StageNetwork, objective: &Objective, work: Work, device: &
     };
     let value = loss.clone().try_into_scalar::<f32>().map_err(|e| TrainError::Device(e.to_string()))?;
     if !value.is_finite() {
-        return Ok(Worked { case, loss: value, gradients: GradientsParams::new() });
+        return Ok(Worked { loss: value, gradients: GradientsParams::new() });
     }
-    Ok(Worked { case, loss: value, gradients: GradientsParams::from_grads(loss.backward(), network) })
+    Ok(Worked { loss: value, gradients: GradientsParams::from_grads(loss.backward(), network) })
 }

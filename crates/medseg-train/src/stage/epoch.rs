@@ -1,5 +1,6 @@
 //! One pass over the training cases.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,14 +9,16 @@ use burn::tensor::Tensor;
 use medseg_bundle::StageNetwork;
 use medseg_data::{Loader, LoaderOptions, epoch_order, mix};
 use medseg_optim::Schedule;
+use serde::{Deserialize, Serialize};
 
 use super::devices::{Devices, Work, Worked};
-use super::gradients::average;
+use super::exchange::{Summed, rank_of, sum_over_ranks};
+use super::gradients::{mean, sum};
 use super::objective::Objective;
 use super::training::{Progress, StageRun};
 use crate::cases::{Batch, CaseSource};
 use crate::config::ScheduleUnit;
-use crate::{Observer, TrainError};
+use crate::{Observer, RanksError, TrainError};
 
 /// Cases that wait ready for the network, at most, beside those of one step.
 const PREFETCH: usize = 4;
@@ -37,6 +40,30 @@ struct Sums {
     cases: usize,
 }
 
+/// A case as all ranks know it before a step.
+#[derive(Serialize, Deserialize)]
+struct Notice {
+    /// In the epoch.
+    position: usize,
+    /// False for a case that is left out.
+    used: bool,
+    warning: Option<String>,
+}
+
+/// The cases of a step.
+struct Step<'a> {
+    epoch: usize,
+    lr: f64,
+    /// This rank's, each with its number in the step.
+    mine: Vec<(usize, Work)>,
+    /// The numbers of those of all ranks that are not left out.
+    used: Vec<usize>,
+    /// The name of a case by its number.
+    name: &'a dyn Fn(usize) -> &'a str,
+}
+
+/// This rank's cases of a step, each with its number in the step, and what the other ranks should know of them.
+type Group = (Vec<(usize, Work)>, Vec<Notice>);
 type Loaded = Result<(Option<Batch>, Option<String>), TrainError>;
 
 impl StageRun<'_> {
@@ -51,7 +78,8 @@ impl StageRun<'_> {
     ) -> Result<Trained, TrainError> {
         let (cases, group) = (training.len(), self.config.gradient.accumulate);
         let objective = Objective::of(self.config)?;
-        let mut loader = self.loader(epoch, training, group);
+        let order = epoch_order(self.seed, epoch as u32, cases);
+        let mut loader = self.loader(epoch, training, &order);
         observer.begin(&format!("{} epoch {epoch}/{}", self.name, self.config.epochs), cases);
         let (mut sums, mut seconds_waiting) = (Sums::default(), 0.0);
         let lr = schedule.lr();
@@ -59,82 +87,134 @@ impl StageRun<'_> {
             if self.config.schedule_unit == ScheduleUnit::Step {
                 schedule.step_to((epoch - 1) as f64 + first as f64 / cases as f64)?;
             }
+            let positions = first..cases.min(first + group);
             let started = Instant::now();
-            let work = self.next_group(epoch, first..cases.min(first + group), &mut loader, observer)?;
+            let (mine, notices) = self.next_group(epoch, positions.clone(), &mut loader)?;
             seconds_waiting += started.elapsed().as_secs_f64();
-            self.step(epoch, schedule.lr(), progress, &objective, work, &mut sums)?;
+            let used = self.agree(epoch, positions.clone(), notices, observer)?;
+            let name = |at: usize| training.id(order[first + at]);
+            self.step(Step { epoch, lr: schedule.lr(), mine, used, name: &name }, progress, &objective, &mut sums)?;
             let mean = sums.loss / sums.cases.max(1) as f64;
-            observer.advance(cases.min(first + group), &format!("loss {mean:.4}  lr {:.1e}", schedule.lr()));
+            observer.advance(positions.end, &format!("loss {mean:.4}  lr {:.1e}", schedule.lr()));
         }
         observer.end();
         if sums.cases == 0 {
             return Err(TrainError::NothingToTrain { stage: self.name.into() });
         }
         self.check_weights(epoch, &progress.network)?;
+        self.check_alike(&progress.network)?;
         Ok(Trained { lr, loss: sums.loss / sums.cases as f64, seconds_waiting })
     }
 
-    /// The epoch's cases in their order, prepared ahead.
-    fn loader(&self, epoch: usize, training: &Arc<CaseSource>, group: usize) -> impl Iterator<Item = Loaded> + use<> {
+    /// This rank's cases of the epoch in their order, prepared ahead.
+    fn loader(
+        &self,
+        epoch: usize,
+        training: &Arc<CaseSource>,
+        order: &[usize],
+    ) -> impl Iterator<Item = Loaded> + use<> {
         let (source, seed, number) = (Arc::clone(training), self.seed, epoch as u32);
-        let order = epoch_order(seed, number, source.len());
-        let options = LoaderOptions { workers: self.workers, prefetch: PREFETCH.max(group) };
-        Loader::new(source.len(), options, move |i| source.batch(seed, number, order[i]))
+        let mine = order.iter().enumerate().filter(|(position, _)| self.is_mine(*position));
+        let mine: Vec<usize> = mine.map(|(_, index)| *index).collect();
+        let at_once = self.config.gradient.accumulate.div_ceil(self.ranks.size());
+        let options = LoaderOptions { workers: self.workers, prefetch: PREFETCH.max(at_once) };
+        Loader::new(mine.len(), options, move |i| source.batch(seed, number, mine[i]))
     }
 
-    /// The cases of one step, those left out apart; warnings are passed on in the first epoch.
+    /// True if this rank works on the case at a position of the epoch.
+    fn is_mine(&self, position: usize) -> bool {
+        let ranks = self.ranks.size();
+        rank_of(position % self.config.gradient.accumulate, ranks) == self.ranks.rank()
+    }
+
+    /// This rank's cases of one step, those left out apart, and what the other ranks should know of them.
     fn next_group(
         &self,
         epoch: usize,
-        positions: std::ops::Range<usize>,
+        positions: Range<usize>,
         loader: &mut impl Iterator<Item = Loaded>,
-        observer: &mut dyn Observer,
-    ) -> Result<Vec<Work>, TrainError> {
-        let mut work = Vec::with_capacity(positions.len());
-        for position in positions {
+    ) -> Result<Group, TrainError> {
+        let (first, mut work, mut notices) = (positions.start, Vec::new(), Vec::new());
+        for position in positions.filter(|position| self.is_mine(*position)) {
             let Some(loaded) = loader.next() else { break };
             let (batch, warning) = loaded?;
-            if let Some(warning) = warning.filter(|_| epoch == 1) {
-                observer.warn(&warning);
-            }
+            // Warnings are passed on in the first epoch.
+            notices.push(Notice { position, used: batch.is_some(), warning: warning.filter(|_| epoch == 1) });
             // The channels that dropout leaves out are drawn by the device: the same for the same epoch and position.
             let seed = mix(self.seed, epoch as u64, position as u64);
-            work.extend(batch.map(|batch| Work { batch, seed }));
+            work.extend(batch.map(|batch| (position - first, Work { batch, seed })));
         }
-        Ok(work)
+        Ok((work, notices))
+    }
+
+    /// Passes the warnings of all ranks on, and gives the numbers in the step of the cases that are not left out.
+    fn agree(
+        &self,
+        epoch: usize,
+        positions: Range<usize>,
+        mine: Vec<Notice>,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<usize>, TrainError> {
+        let mut notices: Vec<Notice> = self.ranks.gather_values(mine)?.into_iter().flatten().collect();
+        notices.sort_by_key(|notice| notice.position);
+        if !notices.iter().map(|notice| notice.position).eq(positions.clone()) {
+            return Err(RanksError::Differ { rank: self.ranks.rank(), what: "the cases of a step" }.into());
+        }
+        if epoch == 1 {
+            notices.iter().filter_map(|notice| notice.warning.as_deref()).for_each(|warning| observer.warn(warning));
+        }
+        Ok(notices.iter().filter(|n| n.used).map(|n| n.position - positions.start).collect())
     }
 
     /// One optimiser step on the mean gradient of the cases; none without cases.
     fn step(
         &self,
-        epoch: usize,
-        lr: f64,
+        step: Step<'_>,
         progress: &mut Progress,
         objective: &Objective,
-        work: Vec<Work>,
         sums: &mut Sums,
     ) -> Result<(), TrainError> {
-        if work.is_empty() {
+        let Step { epoch, lr, mine, used, name } = step;
+        if used.is_empty() {
             return Ok(());
         }
         let devices = Devices::new(self.devices, self.threads, self.config.gradient.checkpointing);
-        let worked = devices.work(&progress.network, objective, work)?;
-        if let Some(Worked { case, loss, .. }) = worked.iter().find(|w| !w.loss.is_finite()) {
-            return Err(TrainError::Diverged { stage: self.name.into(), epoch, case: case.clone(), loss: *loss });
+        let Summed { losses, gradients } = if self.ranks.size() == 1 {
+            let worked = devices.work(&progress.network, objective, mine)?;
+            let (losses, gradients) = worked.into_iter().map(|w: Worked| (w.loss, w.gradients)).unzip();
+            Summed { losses, gradients: sum(&progress.network, gradients) }
+        } else {
+            sum_over_ranks(self.ranks, &devices, &progress.network, objective, mine, &used)?
+        };
+        if let Some((at, loss)) = used.iter().zip(&losses).find(|(_, loss)| !loss.is_finite()) {
+            let (stage, case) = (self.name.into(), name(*at).to_string());
+            return Err(TrainError::Diverged { stage, epoch, case, loss: *loss });
         }
-        sums.cases += worked.len();
-        sums.loss += worked.iter().map(|w| f64::from(w.loss)).sum::<f64>();
-        let cases = worked.iter().map(|w| w.case.as_str()).collect::<Vec<_>>().join(", ");
-        let gradients = worked.into_iter().map(|w| w.gradients).collect();
-        let (gradient, length) = average(&progress.network, gradients, self.config.gradient.clip)?;
+        sums.cases += losses.len();
+        sums.loss += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
+        let (gradient, length) = mean(&progress.network, gradients, losses.len(), self.config.gradient.clip)?;
         if !length.is_finite() {
-            let (stage, cases) = (self.name.into(), format!("case {cases}"));
+            let names = used.iter().map(|at| name(*at)).collect::<Vec<_>>().join(", ");
+            let (stage, cases) = (self.name.into(), format!("case {names}"));
             return Err(TrainError::Overflow { stage, epoch, what: "the gradient", value: length, cases });
         }
         progress.network = progress.optimizer.step(lr, progress.network.clone(), gradient);
         match &mut progress.average {
             Some(average) => Ok(average.update(&progress.network)?),
             None => Ok(()),
+        }
+    }
+
+    /// Refuses to go on where the ranks' weights are not the same bits, as on processors of different kinds.
+    pub(super) fn check_alike(&self, network: &StageNetwork) -> Result<(), TrainError> {
+        if self.ranks.size() == 1 {
+            return Ok(());
+        }
+        let mut sum = Checksum { hasher: crc32fast::Hasher::new(), failed: None };
+        network.valid().visit(&mut sum);
+        match sum.failed {
+            Some(error) => Err(TrainError::Device(error)),
+            None => self.ranks.agree_on("the weights", sum.hasher.finalize().into()),
         }
     }
 
@@ -162,5 +242,23 @@ impl ModuleVisitor for AbsoluteSum {
             Some(all) => all + sum,
             None => sum,
         });
+    }
+}
+
+/// The checksum of all weights.
+struct Checksum {
+    hasher: crc32fast::Hasher,
+    failed: Option<String>,
+}
+
+impl ModuleVisitor for Checksum {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        match param.val().try_into_vec_as::<f32>() {
+            Ok(weights) => {
+                let bytes: Vec<u8> = weights.into_iter().flat_map(f32::to_le_bytes).collect();
+                self.hasher.update(&bytes);
+            }
+            Err(error) => self.failed = Some(error.to_string()),
+        }
     }
 }

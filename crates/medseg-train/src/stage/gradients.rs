@@ -9,20 +9,25 @@ use medseg_optim::{clip_global_norm, global_norm};
 use crate::TrainError;
 use crate::config::Clip;
 
-/// The mean of the cases' gradients, added up in the order given, limited, and the length it had before that.
-pub(super) fn average(
-    network: &StageNetwork,
-    gradients: Vec<GradientsParams>,
-    clip: Option<Clip>,
-) -> Result<(GradientsParams, f32), TrainError> {
-    let count = gradients.len();
+/// The sum of the cases' gradients, in the order given.
+pub(super) fn sum(network: &StageNetwork, gradients: Vec<GradientsParams>) -> GradientsParams {
     let mut sum = GradientsAccumulator::new();
     for one in gradients {
         sum.accumulate(network, one);
     }
-    let mut mean = sum.grads();
-    if count > 1 {
-        change(&mut mean, network, Change::Scale(1.0 / count as f64));
+    sum.grads()
+}
+
+/// The mean of the gradients of so many cases from their sum, limited, and the length it had before that.
+pub(super) fn mean(
+    network: &StageNetwork,
+    sum: GradientsParams,
+    cases: usize,
+    clip: Option<Clip>,
+) -> Result<(GradientsParams, f32), TrainError> {
+    let mut mean = sum;
+    if cases > 1 {
+        change(&mut mean, network, Change::Scale(1.0 / cases as f64));
     }
     let norm = match clip {
         Some(Clip::Norm { max }) => clip_global_norm(&mut mean, network, max)?,
@@ -83,6 +88,12 @@ mod tests {
         GradientsParams::from_grads((y.clone() * y).mean().mul_scalar(factor).backward(), network)
     }
 
+    /// The mean of these gradients and its length.
+    fn average(network: &StageNetwork, all: Vec<GradientsParams>, clip: Option<Clip>) -> (GradientsParams, f32) {
+        let cases = all.len();
+        mean(network, sum(network, all), cases, clip).unwrap()
+    }
+
     /// Every number of a gradient.
     #[derive(Default)]
     struct Numbers(Vec<f32>);
@@ -105,7 +116,7 @@ mod tests {
     fn the_mean_of_one_and_three_times_a_gradient_is_twice_it() {
         let network = network();
         let two = numbers(&network, &gradients(&network, 2.0));
-        let (mean, norm) = average(&network, vec![gradients(&network, 1.0), gradients(&network, 3.0)], None).unwrap();
+        let (mean, norm) = average(&network, vec![gradients(&network, 1.0), gradients(&network, 3.0)], None);
         let mean = numbers(&network, &mean);
         assert!(mean.iter().any(|g| *g != 0.0));
         let largest = two.iter().fold(0f32, |m, g| m.max(g.abs()));
@@ -120,8 +131,7 @@ mod tests {
         let all = numbers(&network, &gradients(&network, 1.0));
         let largest = all.iter().fold(0f32, |m, g| m.max(g.abs()));
         let length = |g: &[f32]| g.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
-        let clipped =
-            |clip| numbers(&network, &average(&network, vec![gradients(&network, 1.0)], Some(clip)).unwrap().0);
+        let clipped = |clip| numbers(&network, &average(&network, vec![gradients(&network, 1.0)], Some(clip)).0);
         let by_norm = clipped(Clip::Norm { max: length(&all) / 2.0 });
         assert!((length(&by_norm) - length(&all) / 2.0).abs() < 1e-4 * length(&all));
         let max = f64::from(largest) / 2.0;

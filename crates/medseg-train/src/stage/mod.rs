@@ -3,6 +3,8 @@
 mod checkpoint;
 mod devices;
 mod epoch;
+mod exchange;
+mod flat;
 mod gradients;
 mod objective;
 mod threads;

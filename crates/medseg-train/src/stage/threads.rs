@@ -31,14 +31,15 @@ impl Threads {
     /// Threads for a stage on a CPU. Cases of a step share them where a case saves little for backward: a core then works
     /// through an operation by itself instead of waiting for the others at its end. Results are the same bits.
     ///
-    /// One case at a time for networks with dropout, whose generator is one for all cases.
-    pub fn for_stage(stage: &StageConfig, precision: Precision) -> Result<Self, TrainError> {
+    /// One case at a time for networks with dropout, whose generator is one for all cases. `ranks` processes share the cases
+    /// of a step.
+    pub fn for_stage(stage: &StageConfig, precision: Precision, ranks: usize) -> Result<Self, TrainError> {
         let samples = if stage.is_whole() { 1 } else { stage.crops.samples as u64 };
         let cost = stage.network.cost(stage.size.to_array())?;
         let saved = if stage.gradient.checkpointing { cost.checkpointed } else { cost.saved };
         let bytes = saved.saturating_mul(samples) / if precision == Precision::Bf16 { 2 } else { 1 };
         let fitting = usize::try_from(SAVED / bytes.max(1)).unwrap_or(usize::MAX);
-        let at_once = stage.gradient.accumulate.min(fitting).min(rayon::current_num_threads());
+        let at_once = stage.gradient.accumulate.div_ceil(ranks.max(1)).min(fitting).min(rayon::current_num_threads());
         Self::new(if stage.network.has_dropout() { 1 } else { at_once })
     }
 
@@ -71,10 +72,11 @@ mod tests {
         stage.gradient.accumulate = 3;
         let pool = ThreadPoolBuilder::new().num_threads(8).build().unwrap();
         let parts =
-            |stage: &StageConfig| pool.install(|| Threads::for_stage(stage, Precision::F32)).unwrap().parts.len();
+            |stage: &StageConfig| pool.install(|| Threads::for_stage(stage, Precision::F32, 1)).unwrap().parts.len();
         assert_eq!(parts(&stage), 1, "dropout");
         stage.network.as_unet_mut().unwrap().dropout = 0.0;
         assert_eq!(parts(&stage), 3);
+        assert_eq!(pool.install(|| Threads::for_stage(&stage, Precision::F32, 2)).unwrap().parts.len(), 2);
         stage.set_size(Dhw::splat(160));
         assert_eq!(parts(&stage), 1, "large");
     }

@@ -12,7 +12,7 @@ use medseg_optim::{Ema, EmaState, Schedule};
 use medseg_report::{EpochRecord, ScalarLog, StageFolder};
 use medseg_unet::Precision;
 
-use super::checkpoint::{AVERAGE, Weights, load, load_network};
+use super::checkpoint::{AVERAGE, Found, Weights, load, load_network};
 use super::devices::Devices;
 use super::epoch::Trained;
 use super::threads::Threads;
@@ -22,7 +22,7 @@ use crate::cases::CaseSource;
 use crate::config::{BestBy, ScheduleUnit, StageConfig};
 use crate::files::create_dir;
 use crate::memory::peak_memory_bytes;
-use crate::{EpochProgress, Observer, TrainError};
+use crate::{EpochProgress, Observer, Ranks, TrainError};
 
 /// One stage of a run, ready to be trained.
 pub(crate) struct StageRun<'a> {
@@ -40,6 +40,8 @@ pub(crate) struct StageRun<'a> {
     pub threads: &'a Threads,
     /// Of the forward passes.
     pub precision: Precision,
+    /// The processes that share a step's cases and those of a validation. The first one alone writes.
+    pub ranks: &'a dyn Ranks,
     /// The stage's folder.
     pub folder: StageFolder,
     /// Folder of TensorBoard's event file, if one is wanted.
@@ -76,11 +78,15 @@ impl StageRun<'_> {
         validation: &CaseSource,
         observer: &mut dyn Observer,
     ) -> Result<StageState, TrainError> {
-        create_dir(self.folder.path())?;
+        let writes = self.ranks.is_first();
+        if writes {
+            create_dir(self.folder.path())?;
+        }
         let mut progress = self.start(observer)?;
         let mut schedule = self.schedule(progress.state.history.len())?;
         let history = &progress.state.history;
-        let mut log = self.tensorboard.as_deref().map(|to| ScalarLog::create(to, history)).transpose()?;
+        let tensorboard = self.tensorboard.as_deref().filter(|_| writes);
+        let mut log = tensorboard.map(|to| ScalarLog::create(to, history)).transpose()?;
         self.report(history, observer);
         for epoch in progress.state.history.len() + 1..=self.config.epochs {
             if self.has_stopped(&progress.state) {
@@ -104,7 +110,9 @@ impl StageRun<'_> {
                 ScheduleUnit::Step => schedule.step_to(epoch as f64)?,
             }
         }
-        self.folder.write_history(&progress.state.history)?;
+        if writes {
+            self.folder.write_history(&progress.state.history)?;
+        }
         Ok(progress.state)
     }
 
@@ -113,20 +121,46 @@ impl StageRun<'_> {
         Ok(Checkpoints::in_stage(folder).find()?.map(|found| found.state))
     }
 
-    /// A fresh network, or the one of the newest undamaged checkpoint.
+    /// A fresh network, or the one of the newest undamaged checkpoint; the same on all ranks.
     pub(super) fn start(&self, observer: &mut dyn Observer) -> Result<Progress, TrainError> {
-        let device = Devices::training_device(self.device(), self.config.gradient.checkpointing);
-        let network = self.config.network.init_seeded(self.seed, &device)?.with_precision(self.precision);
-        let optimizer = self.config.optimizer.init()?;
         let checkpoints = Checkpoints::in_stage(self.folder.path());
-        let Some(found) = checkpoints.find()? else {
-            let average = self.config.ema.map(|ema| ema.init(&network)).transpose()?;
-            return Ok(Progress { network, optimizer, average, state: StageState::default() });
+        let found = if self.ranks.is_first() {
+            let found = self.settled(&checkpoints, observer)?;
+            self.ranks.wait()?;
+            found
+        } else {
+            // Once the first rank has put it in its place.
+            self.ranks.wait()?;
+            checkpoints.find()?
         };
+        let epochs = found.as_ref().map_or(0, |found| found.state.history.len());
+        self.ranks.agree_on("the checkpoint that it finds", epochs as u64)?;
+        let progress = self.go_on(found)?;
+        self.check_alike(&progress.network)?;
+        if epochs > 0 {
+            observer.message(&format!("{}: going on after epoch {epochs}", self.name));
+        }
+        Ok(progress)
+    }
+
+    /// The newest undamaged checkpoint in its place, with a warning for each damaged one.
+    fn settled(&self, checkpoints: &Checkpoints, observer: &mut dyn Observer) -> Result<Option<Found>, TrainError> {
+        let Some(found) = checkpoints.find()? else { return Ok(None) };
         for what in &found.damaged {
             observer.warn(&format!("{what}; going on from the checkpoint before"));
         }
-        let found = checkpoints.settle(found)?;
+        checkpoints.settle(found).map(Some)
+    }
+
+    /// The state in a checkpoint, or that of a new training.
+    fn go_on(&self, found: Option<Found>) -> Result<Progress, TrainError> {
+        let device = Devices::training_device(self.device(), self.config.gradient.checkpointing);
+        let network = self.config.network.init_seeded(self.seed, &device)?.with_precision(self.precision);
+        let optimizer = self.config.optimizer.init()?;
+        let Some(found) = found else {
+            let average = self.config.ema.map(|ema| ema.init(&network)).transpose()?;
+            return Ok(Progress { network, optimizer, average, state: StageState::default() });
+        };
         let state = found.state;
         let average = match self.config.ema {
             Some(ema) => {
@@ -136,7 +170,6 @@ impl StageRun<'_> {
             None => None,
         };
         let (network, optimizer) = load(&found.folder, network, optimizer)?;
-        observer.message(&format!("{}: going on after epoch {}", self.name, state.history.len()));
         Ok(Progress { network, optimizer, average, state })
     }
 
@@ -176,7 +209,7 @@ impl StageRun<'_> {
         EpochRecord { epoch, lr, loss, validation_dice: dice, class_dice, seconds, seconds_waiting }
     }
 
-    /// Writes the best weights if this epoch is the best, then the checkpoint, then the history.
+    /// Writes the best weights if this epoch is the best, then the checkpoint, then the history; on the first rank.
     fn keep(&self, progress: &mut Progress) -> Result<(), TrainError> {
         let Some(last) = progress.state.history.last() else { return Ok(()) };
         let score = match self.config.best_by {
@@ -190,11 +223,16 @@ impl StageRun<'_> {
         if let Some(score) = score.filter(|s| progress.state.best_score.is_none_or(|best| *s > best)) {
             progress.state.best_score = Some(score);
             progress.state.best_epoch = last.epoch;
-            progress.best_candidate().save(self.folder.best_weights())?;
+            if self.ranks.is_first() {
+                progress.best_candidate().save(self.folder.best_weights())?;
+            }
         }
         progress.state.average_updates = progress.average.as_ref().map_or(0, |average| average.state().updates);
         // The parts of an interrupted run are processes of their own.
         progress.state.peak_memory_bytes = progress.state.peak_memory_bytes.max(peak_memory_bytes());
+        if !self.ranks.is_first() {
+            return Ok(());
+        }
         let weights = Weights {
             network: &progress.network,
             optimizer: &progress.optimizer,

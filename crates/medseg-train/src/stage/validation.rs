@@ -5,11 +5,12 @@ use medseg_bundle::StageNetwork;
 use medseg_inference::{MaskRule, SlidingWindowConfig};
 use medseg_metrics::{Dhw, EmptyPolicy, confusion_of_class, mean_ignoring_nan};
 use ndarray::{Array3, Axis};
+use serde::{Deserialize, Serialize};
 
 use super::StageRun;
 use crate::cases::{CaseSource, TrainingCase};
 use crate::config::StageInput;
-use crate::{Observer, TrainError};
+use crate::{Observer, RanksError, TrainError};
 
 /// Result of a validation.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -20,8 +21,18 @@ pub(super) struct Validated {
     pub class_dice: Vec<Option<f64>>,
 }
 
+/// A validated case as all ranks know it.
+#[derive(Serialize, Deserialize)]
+struct Scored {
+    index: usize,
+    warning: Option<String>,
+    /// The bits of the Dice of every class, some of which may be NaN; `None` for a case that is left out.
+    dice: Option<Vec<u64>>,
+}
+
 /// Dice per case and class on the stage's own grid (resized, whole, or cut to the box), then the means. `warn` names the
-/// cases without foreground and those left out.
+/// cases without foreground and those left out. Case `i` is predicted by rank `i % ranks`; the means are those of all cases
+/// on every rank.
 pub(super) fn validate(
     run: &StageRun<'_>,
     network: &StageNetwork,
@@ -31,22 +42,34 @@ pub(super) fn validate(
 ) -> Result<Validated, TrainError> {
     observer.begin(&format!("{} validation", run.name), cases.len());
     let classes = run.config.classes();
-    let mut scores: Vec<Vec<f64>> = Vec::new();
-    for index in 0..cases.len() {
+    let (me, ranks) = (run.ranks.rank(), run.ranks.size());
+    let mut mine: Vec<Scored> = Vec::new();
+    for index in (me..cases.len()).step_by(ranks) {
         observer.advance(index, "");
         let item = cases.get(index)?;
         let (case, warning) = item.parts();
-        if let Some(warning) = warning.filter(|_| warn) {
-            observer.warn(&format!("{warning}; it is left out of the validation Dice"));
-        }
-        let Some(case) = case else { continue };
-        let mask = predict(run, network, case).map_err(|e| e.in_case(cases.id(index)))?;
-        let dice = |class: usize| {
-            let counts = confusion_of_class(mask.view(), case.label.view(), class as u8)?;
-            Ok(counts.dice(EmptyPolicy::default()))
+        let score = |case: &TrainingCase| -> Result<Vec<u64>, TrainError> {
+            let mask = predict(run, network, case).map_err(|e| e.in_case(cases.id(index)))?;
+            let dice = |class: usize| {
+                let counts = confusion_of_class(mask.view(), case.label.view(), class as u8)?;
+                Ok(counts.dice(EmptyPolicy::default()).to_bits())
+            };
+            (1..=classes).map(dice).collect()
         };
-        scores.push((1..=classes).map(dice).collect::<Result<_, TrainError>>()?);
+        let warning = warning.filter(|_| warn).map(ToString::to_string);
+        mine.push(Scored { index, warning, dice: case.map(score).transpose()? });
     }
+    let mut all: Vec<Scored> = run.ranks.gather_values(mine)?.into_iter().flatten().collect();
+    all.sort_by_key(|scored| scored.index);
+    let complete = all.iter().map(|scored| scored.index).eq(0..cases.len());
+    if !complete || all.iter().filter_map(|s| s.dice.as_ref()).any(|dice| dice.len() != classes) {
+        return Err(RanksError::Differ { rank: me, what: "the validation cases" }.into());
+    }
+    for warning in all.iter().filter_map(|scored| scored.warning.as_deref()) {
+        observer.warn(&format!("{warning}; it is left out of the validation Dice"));
+    }
+    let numbers = |dice: Vec<u64>| dice.into_iter().map(f64::from_bits).collect();
+    let scores: Vec<Vec<f64>> = all.into_iter().filter_map(|scored| scored.dice.map(numbers)).collect();
     observer.end();
     Ok(Validated::of(&scores, classes))
 }

@@ -7,5 +7,6 @@ mod folds;
 mod identity;
 mod options;
 mod outputs;
+mod ranks;
 mod support;
 mod threads;

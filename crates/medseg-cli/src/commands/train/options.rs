@@ -1,11 +1,14 @@
 //! The options of `medseg train`, and the settings that they ask for.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use medseg_data::Grouping;
 use medseg_report::RunFolder;
-use medseg_train::{DiskCacheConfig, Experiment, ExperimentConfig, Fit, Folds, Part, Preset, RunRequest, TrainError};
+use medseg_train::{
+    Alone, DiskCacheConfig, Experiment, ExperimentConfig, Fit, Folds, Part, Preset, Ranks, RunRequest, TrainError,
+};
 use medseg_transforms::{Intensity, nnunet_augmentation};
 use medseg_volume::Dhw;
 
@@ -102,6 +105,9 @@ pub struct TrainArgs {
     /// Write TensorBoard event files under tensorboard/ in the output folder
     #[arg(long)]
     tensorboard: bool,
+    /// Share the cases of every step with the other processes that mpirun or srun started; needs a build with the feature mpi
+    #[arg(long)]
+    mpi: bool,
     /// Print settings, split, steps, windows and memory, and stop
     #[arg(long)]
     dry_run: bool,
@@ -247,6 +253,17 @@ impl TrainArgs {
         self.resume || matches!(self.stage, Some(PartName::Fine | PartName::Predict))
     }
 
+    /// The processes that train together; this one alone without `--mpi`.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] in a build without MPI; [`TrainError::Ranks`] if MPI does not start.
+    pub fn ranks(&self) -> Result<Arc<dyn Ranks>, TrainError> {
+        if !self.mpi {
+            return Ok(Arc::new(Alone));
+        }
+        started()
+    }
+
     /// True if nothing is to be written.
     pub fn is_dry(&self) -> bool {
         self.dry_run
@@ -277,7 +294,13 @@ impl TrainArgs {
     }
 
     /// The run of these settings on devices of this name; what is `planned` is not fitted to the data again.
-    pub fn request(&self, config: ExperimentConfig, planned: bool, device_name: &str) -> RunRequest {
+    pub fn request(
+        &self,
+        config: ExperimentConfig,
+        planned: bool,
+        device_name: &str,
+        ranks: &Arc<dyn Ranks>,
+    ) -> RunRequest {
         let out = self.out(config.experiment);
         let fit = self.config.is_none() && matches!(self.preset, None | Some(PresetName::Quick)) && !planned;
         RunRequest {
@@ -299,6 +322,7 @@ impl TrainArgs {
                     Some(choice) => choice == "auto",
                 },
             },
+            ranks: Arc::clone(ranks),
         }
     }
 
@@ -359,6 +383,18 @@ impl TrainArgs {
         }
         config.validate()
     }
+}
+
+/// The ranks of MPI.
+#[cfg(feature = "mpi")]
+fn started() -> Result<Arc<dyn Ranks>, TrainError> {
+    Ok(Arc::new(medseg_train::Mpi::start()?))
+}
+
+/// Refuses, and says how a program with MPI is built.
+#[cfg(not(feature = "mpi"))]
+fn started() -> Result<Arc<dyn Ranks>, TrainError> {
+    Err(TrainError::Config("--mpi: this program was built without MPI; build it with --features mpi".into()))
 }
 
 fn parse_spacing(values: &[f64]) -> Result<Dhw<f64>, TrainError> {
