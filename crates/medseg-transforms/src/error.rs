@@ -117,7 +117,14 @@ pub enum TransformError {
 }
 
 impl TransformError {
-    pub(crate) fn parameter(parameter: &'static str, value: impl ToString, reason: &'static str) -> Self {
+    /// The fault of a parameter: its name, the value it has, and the range it must lie in.
+    ///
+    /// ```
+    /// let error = medseg_transforms::TransformError::parameter("p", 1.5, "must be between 0 and 1");
+    /// assert!(error.to_string().contains("must be between 0 and 1"));
+    /// ```
+    #[must_use]
+    pub fn parameter(parameter: &'static str, value: impl ToString, reason: &'static str) -> Self {
         Self::Parameter { parameter, value: value.to_string(), reason }
     }
 

@@ -83,7 +83,8 @@ fn check(name: &str, forward: impl Fn(Tensor<5>) -> Vec<Tensor<5>>, device: &Dev
     let counted = counted * BATCH as u64 - image.shape().num_elements() as u64 * 4;
     eprintln!("{name}: {} MiB kept, {} counted", kept >> 20, counted >> 20);
     let off = kept as f64 / counted as f64 - 1.0;
-    // The allocator keeps back a little, more on some machines than on others.
+    // The allocator keeps back memory in the middle of its heap: blocks of up to 32 MiB, a map of this network or two. How
+    // many differs from run to run and with its settings (MALLOC_MMAP_THRESHOLD_).
     assert!(off > -0.08 && off < 0.25, "{off}");
     drop(logits);
 }

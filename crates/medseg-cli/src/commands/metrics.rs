@@ -23,6 +23,9 @@ pub struct Args {
     /// Label values to score (default: every value above 0 in either mask)
     #[arg(long, value_name = "1,2", value_delimiter = ',')]
     labels: Vec<u8>,
+    /// Values of the scored mask that stand for others in the reference; its other values count as background
+    #[arg(long, value_name = "6=1,7=2", value_delimiter = ',', value_parser = renaming)]
+    map: Vec<(u8, u8)>,
     /// Take all of these label values as one, under the name of the first
     #[arg(long)]
     merge: bool,
@@ -35,10 +38,16 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<(), CliError> {
+    let wanted = wanted(args)?;
     // A value that no u8 holds matters only if all values are scored.
-    let choice = if args.labels.is_empty() { LabelChoice::All } else { LabelChoice::only(&args.labels) };
-    let mut reference = read_label_of(&args.reference, &choice)?;
-    let mut predicted = read_label_of(&args.predicted, &choice)?;
+    let choice = |values: &[u8]| if values.is_empty() { LabelChoice::All } else { LabelChoice::only(values) };
+    let mut reference = read_label_of(&args.reference, &choice(&wanted))?;
+    let named: Vec<u8> = args.map.iter().map(|(own, _)| *own).collect();
+    let mut predicted = read_label_of(&args.predicted, &choice(if named.is_empty() { &wanted } else { &named }))?;
+    if !args.map.is_empty() {
+        let renamed = |value: u8| args.map.iter().find(|(own, _)| *own == value).map_or(0, |(_, other)| *other);
+        predicted.data.mapv_inplace(renamed);
+    }
     // Masks on different grids may have the same shape: scores would then mean nothing.
     if predicted.shape() != reference.shape()
         || !predicted.geometry.same_grid(&reference.geometry, reference.shape(), SAME_GRID_MM)
@@ -46,10 +55,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         let (a, b) = (args.reference.display(), args.predicted.display());
         return Err(CliError::Failed(format!("{a} and {b} lie on different grids")));
     }
-    let mut labels = if args.labels.is_empty() { values_of(&[&reference, &predicted]) } else { args.labels.clone() };
-    if labels.contains(&0) {
-        return Err(CliError::Usage("--labels: 0 is the background and has no scores".into()));
-    }
+    let mut labels = if wanted.is_empty() { values_of(&[&reference, &predicted]) } else { wanted };
     if args.merge && !labels.is_empty() {
         let first = labels[0];
         for mask in [&mut reference, &mut predicted] {
@@ -61,6 +67,36 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let (p, r) = (predicted.data.view(), reference.data.view());
     let rows = CaseMetrics::evaluate_classes(p, r, &labels, grid, args.tolerance, empty)?;
     if args.json { output::result(json(args, &labels, &rows)?) } else { output::result(table(&labels, &rows)) }
+}
+
+/// A pair such as `6=1`.
+fn renaming(text: &str) -> Result<(u8, u8), String> {
+    let pair =
+        text.split_once('=').and_then(|(own, other)| Some((own.trim().parse().ok()?, other.trim().parse().ok()?)));
+    match pair {
+        Some((0, _) | (_, 0)) => Err("0 is the background".into()),
+        Some(pair) => Ok(pair),
+        None => Err("expected two label values from 1 to 255, such as 6=1".into()),
+    }
+}
+
+/// The reference's values to score; none for all that are found.
+fn wanted(args: &Args) -> Result<Vec<u8>, CliError> {
+    if args.labels.contains(&0) {
+        return Err(CliError::Usage("--labels: 0 is the background and has no scores".into()));
+    }
+    for (n, (own, _)) in args.map.iter().enumerate() {
+        if args.map[..n].iter().any(|(before, _)| before == own) {
+            return Err(CliError::Usage(format!("--map: {own} stands for two values")));
+        }
+    }
+    if !args.labels.is_empty() || args.map.is_empty() {
+        return Ok(args.labels.clone());
+    }
+    let mut named: Vec<u8> = args.map.iter().map(|(_, other)| *other).collect();
+    named.sort_unstable();
+    named.dedup();
+    Ok(named)
 }
 
 /// Every value above 0 in any of the masks.

@@ -122,6 +122,15 @@ fn classes_are_scored_one_by_one() {
     assert!(rows.iter().all(|row| row["dice"] == 0.0), "{exchanged}");
     assert_eq!(scores(&["--labels", "2"])["labels"].as_array().unwrap().len(), 1);
     assert_eq!(scores(&["--labels", "1,2", "--merge"])["labels"][0]["dice"], 1.0);
+    let mapped = scores(&["--map", "2=1,1=2"]);
+    assert!(mapped["labels"].as_array().unwrap().iter().all(|row| row["dice"] == 1.0), "{mapped}");
+    let mapped = scores(&["--map", "2=1"]);
+    assert_eq!((mapped["labels"].as_array().unwrap().len(), &mapped["labels"][0]["dice"]), (1, &1.0.into()));
+    for bad in ["2", "0=1", "1=0", "300=1", "1=2,1=1"] {
+        let mut command = medseg("metrics");
+        command.args([path("reference.nii.gz"), path("exchanged.nii.gz")]).args(["--map", bad]);
+        assert_fails(&command.output().unwrap(), 2, "--map");
+    }
     let table = medseg("metrics").args([path("reference.nii.gz"), path("reference.nii.gz")]).output().unwrap();
     let table = stdout(&table);
     assert!(table.lines().count() == 4 && table.contains("mean") && table.contains("1.0000"), "{table}");

@@ -109,6 +109,9 @@ fn masks_are_converted_from_form_to_form() {
     }
     // A structure set has no grid, a surface no voxels, another grid no series.
     assert_fails(&convert(&path("outlines.dcm"), &path("a.nii"), &[]), 2, "--like");
+    for (object, hint) in [("seg.dcm", "mask.nii.gz` makes"), ("outlines.dcm", "--like DICOM_FOLDER` makes")] {
+        assert_fails(&medseg("inspect").arg(path(object)).output().unwrap(), 1, hint);
+    }
     assert_fails(&convert(&path("organs.stl"), &path("a.nii"), &[]), 1, "organs.stl");
     assert_fails(&convert(&nifti, &path("a.dcm"), &[]), 1, "needs a DICOM series");
     let phantom = data.path("data/label/phantom_000.nii.gz");

@@ -2,7 +2,7 @@
 
 use medseg_volume::Dhw;
 use ndarray::Axis;
-use rand::{Rng, RngExt};
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
