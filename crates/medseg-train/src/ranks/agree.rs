@@ -31,7 +31,7 @@ impl dyn Ranks + '_ {
     /// The value that the first rank makes, once it is made; the others wait for it and make nothing.
     ///
     /// # Errors
-    /// What `make` fails with, on the first rank; those of [`Ranks::gather`].
+    /// Those of `make`, on the first rank; those of [`Ranks::gather`].
     pub fn from_first<T, E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<T, E>
     where
         T: Serialize + DeserializeOwned,
