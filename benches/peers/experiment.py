@@ -104,7 +104,7 @@ class Experiment:
         fine = Stage("fine", self.settings["fine"], self.layout)
         if "coarse" not in networks:
             mask = fine.windows(networks["one_stage"], image)
-            return {"one_stage": largest(mask) if self.settings["largest_component"] else mask}
+            return {"one_stage": largest(mask) if self.settings["cleaning"] == "largest_of_each_label" else mask}
         coarse = Stage("coarse", self.settings["coarse"], self.layout)
         shape = image.shape[1:]
         with torch.no_grad():
@@ -114,7 +114,7 @@ class Experiment:
         box = outward_box(small[0], self.settings["cascade"]["coarse_margin"][0], shape)
         mask = torch.zeros_like(image)
         mask[(slice(None), *box)] = fine.windows(networks["fine"], image[(slice(None), *box)])
-        return {"coarse": nearest, "fine": largest(mask) if self.settings["largest_component"] else mask}
+        return {"coarse": nearest, "fine": largest(mask) if self.settings["cleaning"] == "largest_of_each_label" else mask}
 
 
 class Stage:

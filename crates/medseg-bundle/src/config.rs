@@ -132,6 +132,14 @@ impl Stages {
         self.last_network().out_channels()
     }
 
+    /// Channels that a stage's network gets: the image, and for the fine one the coarse mask where the cascade says so.
+    pub(crate) fn in_channels(&self, stage: &str) -> usize {
+        match self {
+            Self::TwoStage { cascade, .. } if stage == "fine" => cascade.fine_channels(),
+            _ => 1,
+        }
+    }
+
     /// The rule that makes labels of the last network's logits.
     pub(crate) fn rule(&self) -> MaskRule {
         match self {
@@ -185,8 +193,12 @@ impl BundleConfig {
         let fail = |what: String| Err(BundleError::Config(what));
         for (stage, network) in self.stages.networks() {
             network.validate().map_err(|e| BundleError::Config(format!("stages.{stage}: {e}")))?;
-            if network.in_channels() != 1 {
-                return fail(format!("stages.{stage}: an image has one channel, not {}", network.in_channels()));
+            let (has, gets) = (network.in_channels(), self.stages.in_channels(stage));
+            if has != gets && gets == 1 {
+                return fail(format!("stages.{stage}: an image has one channel, not {has}"));
+            }
+            if has != gets {
+                return fail(format!("stages.{stage}: image and coarse mask are two channels, not {has}"));
             }
         }
         if !(1..=MOST_FOLDS).contains(&self.folds) {

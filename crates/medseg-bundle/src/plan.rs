@@ -179,7 +179,7 @@ impl Bundle {
         let at_once = batch.min(windows.len());
         let of_window = last.cost(windows.roi().to_array())?;
         let cost = windows.cost(&ForwardCost {
-            in_channels: 1,
+            in_channels: last.in_channels(),
             out_channels: last.out_channels(),
             flops: of_window.flops,
             bytes: of_window.predicting,
@@ -236,16 +236,21 @@ impl Bundle {
             }
             Stages::OneStage { .. } => 0,
         };
-        let classes = self.config.stages.last_network().out_channels();
+        let last = self.config.stages.last_network();
+        let (channels, classes) = (last.in_channels(), last.out_channels());
         let (stitching, on_gpu) = if self.config.stages.window().stitch.is_on(&self.device) {
-            (voxels(windows.padded_shape()).saturating_mul(4), windows.device_memory(1, classes).total())
+            (
+                voxels(windows.padded_shape()).saturating_mul(4 * channels as u64),
+                windows.device_memory(channels, classes).total(),
+            )
         } else {
-            (windows.memory(1, classes).for_mask().saturating_sub(grid), 0)
+            (windows.memory(channels, classes).for_mask().saturating_sub(grid), 0)
         };
         let stitching = stitching.max(coarse);
         MemoryPlan {
             image: image.saturating_mul(4),
-            prepared,
+            // Image and coarse mask of the box, in one array, and the mask on the whole grid.
+            prepared: prepared.saturating_add(if channels > 1 { grid.saturating_mul(9) } else { 0 }),
             stitching,
             on_gpu,
             network,

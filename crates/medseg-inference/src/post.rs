@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::InferenceError;
 
-/// One step of [`PostProcessing`]. Every label other than 0 is treated on its own; `labels` names those that a step
-/// concerns, none meaning all.
+/// One step of [`PostProcessing`]. `labels` names those other than 0 that a step concerns, none meaning all. Each is
+/// treated on its own, unless a step says otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum PostStep {
@@ -20,6 +20,10 @@ pub enum PostStep {
         /// The labels concerned.
         #[serde(default)]
         labels: Vec<u8>,
+        /// True if every label has components of its own; false if those of the labels' union count, which stay or go
+        /// with all labels in them.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        independent: bool,
     },
     /// Remove components (26-connected) below this volume.
     MinVolume {
@@ -65,7 +69,13 @@ impl PostProcessing {
     /// These steps and then [`PostStep::KeepLargest`] of every label.
     #[must_use]
     pub fn keep_largest(self, count: usize) -> Self {
-        self.then(PostStep::KeepLargest { count, labels: Vec::new() })
+        self.then(PostStep::KeepLargest { count, labels: Vec::new(), independent: true })
+    }
+
+    /// These steps and then [`PostStep::KeepLargest`] of the union of all labels.
+    #[must_use]
+    pub fn keep_largest_of_union(self, count: usize) -> Self {
+        self.then(PostStep::KeepLargest { count, labels: Vec::new(), independent: false })
     }
 
     /// These steps and then [`PostStep::MinVolume`] of every label, in millilitres.
@@ -116,9 +126,9 @@ impl PostProcessing {
         let voxel_mm3 = geometry.voxel_volume_mm3();
         for step in &self.0 {
             match step {
-                PostStep::KeepLargest { count, labels } => KeepLargestComponents {
+                PostStep::KeepLargest { count, labels, independent } => KeepLargestComponents {
                     labels: chosen(labels),
-                    independent: true,
+                    independent: *independent,
                     connectivity: Connectivity::Vertex,
                     components: *count,
                 }
@@ -136,6 +146,15 @@ impl PostProcessing {
         }
         Ok(())
     }
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 /// The labels of a step as the transforms have them: none named means all.

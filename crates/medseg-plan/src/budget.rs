@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 use medseg_data::Case;
 use medseg_train::{
-    Experiment, ExperimentConfig, Observer, StageConfig, StageInput, StageTiming, TrainError, peak_memory_bytes,
-    time_stages,
+    Cleaning, Experiment, ExperimentConfig, Observer, StageConfig, StageInput, StageTiming, TrainError,
+    peak_memory_bytes, time_stages,
 };
 
 use crate::PlanError;
@@ -15,13 +15,17 @@ use crate::decide::recipe::{self, VALIDATIONS};
 use crate::decision::Decision;
 use crate::fingerprint::Fingerprint;
 use crate::options::PlanOptions;
-use crate::settings::{Choices, settings};
+use crate::settings::{Choices, FIRST_CHANNELS, settings};
 
 /// Voxels of a patch, at most and at least.
 const MOST_VOXELS: usize = 128 * 128 * 96;
 const LEAST_VOXELS: usize = 24 * 24 * 24;
 /// Patches that a stage should train on; smaller ones are taken before fewer.
 const PATCHES: f64 = 4000.0;
+/// Voxels of a patch that sees the foreground and its surroundings, as multiple of the foreground's box.
+const AROUND_BOX: f64 = 2.5;
+/// Share of the patches that should be left at which a patch is small enough.
+const ALMOST: f64 = 0.9;
 /// Part of the time that is planned, so that a slower moment of the computer does not exceed it.
 const PLANNED: f64 = 0.93;
 /// Part of the training time for the coarse stage.
@@ -70,6 +74,8 @@ pub(crate) fn fit(
     Work { training, counts, devices, started }: Work<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Fitted, PlanError> {
+    let case = found.median_shape(choices.spacing_mm).voxels() as f64;
+    let around_box = found.box_share() * AROUND_BOX * case;
     let mut voxels = MOST_VOXELS;
     let mut tries = 0;
     loop {
@@ -94,10 +100,19 @@ pub(crate) fn fit(
         let available = left - fixed(&config, &timings, counts);
         let share = if choices.experiment == Experiment::TwoStage { 1.0 - COARSE_SHARE } else { 1.0 };
         let patches = available * share / fine.training;
-        if patches < PATCHES && voxels > LEAST_VOXELS && tries < TRIES {
-            let now = config.fine.size.voxels() as f64;
-            let wanted = now * (patches.max(0.0) / PATCHES).clamp(0.1, 0.9);
-            voxels = (wanted as usize).max(LEAST_VOXELS);
+        let now = config.fine.size.voxels() as f64;
+        let left = patches.max(0.0) / patches_for(now, around_box);
+        if left < ALMOST && voxels > LEAST_VOXELS && tries < TRIES {
+            // Half the size leaves twice the patches, of which a fourth is needed there.
+            let share = if now > around_box { left.cbrt() } else { left };
+            voxels = (now * share.clamp(0.1, 0.9)) as usize;
+            // Lengths are rounded up to the network's multiple, so a smaller wish may be the same patch.
+            let size_of =
+                |voxels| Ok::<_, PlanError>(settings(found, choices, options, voxels).map_err(impossible)?.0.fine.size);
+            while voxels > LEAST_VOXELS && size_of(voxels)? == config.fine.size {
+                voxels = voxels * 9 / 10;
+            }
+            voxels = voxels.max(LEAST_VOXELS);
             continue;
         }
         let seconds = lengthen(&mut config, &timings, available, counts)?;
@@ -108,18 +123,27 @@ pub(crate) fn fit(
     }
 }
 
+/// Patches of so many voxels that a stage should train on. Beyond the foreground's surroundings a larger patch shows more
+/// background and the same foreground, so it must leave more of them, by the square of its size.
+fn patches_for(voxels: f64, around_box: f64) -> f64 {
+    let beyond = if around_box > 0.0 { (voxels / around_box).max(1.0) } else { 1.0 };
+    PATCHES * beyond * beyond
+}
+
 /// A network that rules made and its crate refuses.
 fn impossible(error: impl std::fmt::Display) -> TrainError {
     TrainError::Config(format!("the planned network: {error}"))
 }
 
-/// Seconds that do not depend on the number of epochs: reading all cases, predicting, reporting.
+/// Seconds that do not depend on the number of epochs: reading all cases, choosing the cleaning, predicting, reporting.
 fn fixed(config: &ExperimentConfig, timings: &[StageTiming], counts: Counts) -> f64 {
     let reading: f64 = timings.iter().map(|t| t.preparing * (counts.train + counts.validation) as f64).sum();
     let views = 1 << config.fine.window.mirror.to_array().into_iter().filter(|mirrored| *mirrored).count();
     let fine = timings[timings.len() - 1].validating * f64::from(views);
     let coarse = if config.coarse.is_some() { timings[0].validating } else { 0.0 };
-    AROUND_ALL + reading + counts.predicted as f64 * (fine + coarse + AROUND_CASE)
+    let case = fine + coarse + AROUND_CASE;
+    let cleaning = if config.cleaning == Cleaning::ChosenByValidation { counts.validation } else { 0 };
+    AROUND_ALL + reading + (counts.predicted + cleaning) as f64 * case
 }
 
 /// Gives every stage as many epochs as fit; returns the seconds of all.
@@ -189,17 +213,16 @@ fn decisions(
 ) -> Vec<Decision> {
     let fine = &config.fine;
     let seconds = timings[timings.len() - 1].training;
-    let channels = topology.channels(crate::settings::FIRST_CHANNELS);
     let mut decisions = vec![
         Decision::new(
             "Patch",
             format!("{} voxels", fine.size),
             format!(
-                "A patch takes {seconds:.2} s here, so the time allows {patches:.0}. A larger one would leave fewer than \
-                 {PATCHES:.0} or does not fit the cases or the memory."
+                "A patch takes {seconds:.2} s here, so the time allows {patches:.0}. A larger one would leave too few (under \
+                 {PATCHES:.0}, and more where it shows mostly background), or does not fit the cases or the memory."
             ),
         ),
-        topology.decision(&channels),
+        topology.decision(&topology.channels(FIRST_CHANNELS)),
         Decision::new(
             "Epochs",
             config
@@ -213,4 +236,16 @@ fn decisions(
     ];
     decisions.extend(recipe::decisions(fine));
     decisions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_patches_are_needed_the_more_background_they_show() {
+        let needed = |voxels| patches_for(voxels, 1000.0);
+        assert_eq!([500.0, 1000.0, 2000.0, 3000.0].map(needed), [4000.0, 4000.0, 16000.0, 36000.0]);
+        assert_eq!(patches_for(1e6, 0.0), PATCHES);
+    }
 }

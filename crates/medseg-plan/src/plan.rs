@@ -59,7 +59,6 @@ impl Plan {
         found.oddities.iter().for_each(|oddity| observer.warn(oddity));
         let (spacing_mm, spacing) = grid::spacing(&found);
         let (intensity, intensities) = intensity::intensity(&found);
-        let (largest_component, cleaning) = clean::largest_component(&found);
         let (mirror, mirroring) = mirror::axes(&found);
         let (chosen, stage) = stages::experiment(&found);
         let stage = match experiment {
@@ -69,13 +68,14 @@ impl Plan {
             _ => stage,
         };
         let experiment = experiment.unwrap_or(chosen);
-        let choices = Choices { experiment, spacing_mm, intensity, largest_component, mirror };
         let (training, counts) = training(options)?;
+        let (cleaning, cleaned) = clean::cleaning(&found, counts.validation);
+        let choices = Choices { experiment, spacing_mm, intensity, cleaning, mirror };
         let work = Work { training: &training, counts, devices, started };
         let fitted = budget::fit(&found, &choices, options, work, observer)?;
         let mut decisions = vec![grid::orientation(&found), spacing, intensities, stage];
         decisions.extend(fitted.decisions);
-        decisions.extend([mirroring, cleaning]);
+        decisions.extend([mirroring, cleaned]);
         fitted.config.validate()?;
         Ok(Self {
             fingerprint: found,

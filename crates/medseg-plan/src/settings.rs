@@ -2,12 +2,12 @@
 
 use medseg_bundle::NetworkConfig;
 use medseg_inference::SlidingWindowConfig;
-use medseg_train::{Experiment, ExperimentConfig, Preset, StageConfig, StageInput};
+use medseg_train::{Cleaning, Experiment, ExperimentConfig, Preset, StageConfig, StageInput};
 use medseg_transforms::Intensity;
 use medseg_unet::UNetError;
 use medseg_volume::{Dhw, Orientation};
 
-use crate::decide::{network::Topology, patch::patch, recipe};
+use crate::decide::{clean, network::Topology, patch::patch, recipe};
 use crate::fingerprint::Fingerprint;
 use crate::options::PlanOptions;
 
@@ -24,7 +24,7 @@ pub(crate) struct Choices {
     pub experiment: Experiment,
     pub spacing_mm: Option<Dhw<f64>>,
     pub intensity: Intensity,
-    pub largest_component: bool,
+    pub cleaning: Cleaning,
     pub mirror: Dhw<bool>,
 }
 
@@ -45,8 +45,8 @@ pub(crate) fn settings(
     config.data.preprocessing.spacing_mm = choices.spacing_mm;
     config.data.preprocessing.intensity = choices.intensity;
     config.data.cache_mib = usize::try_from((options.memory / 2) >> 20).unwrap_or(usize::MAX);
-    config.largest_component = choices.largest_component;
-    config.cascade.min_component_share = if choices.largest_component { 1.0 } else { 0.0 };
+    config.cleaning = choices.cleaning;
+    config.cascade.min_component_share = if clean::one_component(found) { 1.0 } else { 0.0 };
     let spacing = choices.spacing_mm.unwrap_or_else(|| found.spacing_mm(0.5));
     let median = found.median_shape(choices.spacing_mm);
     let (size, topology) = patch(median, spacing, voxels);

@@ -12,9 +12,9 @@ mod recorder;
 mod stage;
 
 pub use config::{
-    AdamWConfig, BestBy, BoxSource, Clip, CropSampling, DataConfig, DiskCacheConfig, EXPERIMENT_SCHEMA, EarlyStopping,
-    Experiment, ExperimentConfig, GradientConfig, LossConfig, OnBadCase, OnEmptyLabel, OptimizerConfig, OptimizerRule,
-    Preset, ScheduleUnit, SgdConfig, StageConfig, StageInput,
+    AdamWConfig, BestBy, BoxSource, Cleaning, Clip, CropSampling, DataConfig, DiskCacheConfig, EXPERIMENT_SCHEMA,
+    EarlyStopping, Experiment, ExperimentConfig, GradientConfig, LossConfig, OnBadCase, OnEmptyLabel, OptimizerConfig,
+    OptimizerRule, Preset, ScheduleUnit, SgdConfig, StageConfig, StageInput,
 };
 pub use error::TrainError;
 pub use experiment::{

@@ -22,8 +22,8 @@ const CT: [usize; 3] = [200, 512, 512];
 const CT_SPACING: Dhw<f64> = Dhw { d: 2.5, h: 0.8, w: 0.8 };
 
 /// Something of any frequency, without a generator's cost; in large pages, as images that were read are, and numpy's arrays.
-fn volume(sides: [usize; 3]) -> Array3<f32> {
-    let mut volume = Array3::zeros(sides);
+fn volume(lengths: [usize; 3]) -> Array3<f32> {
+    let mut volume = Array3::zeros(lengths);
     volume.as_slice_mut().into_iter().for_each(prefer_large_pages);
     for ((d, h, w), value) in volume.indexed_iter_mut() {
         *value = ((d * 7 + h * 13 + w * 31) % 257) as f32 / 257.0 + (w as f32 * 0.05).sin();
@@ -31,11 +31,11 @@ fn volume(sides: [usize; 3]) -> Array3<f32> {
     volume
 }
 
-fn sample(sides: [usize; 3], labelled: bool) -> Arc<Sample> {
+fn sample(lengths: [usize; 3], labelled: bool) -> Arc<Sample> {
     let label =
-        labelled.then(|| Array3::from_shape_fn(sides, |(d, h, w)| u8::from((d / 16 + h / 16 + w / 16) % 3 == 0)));
+        labelled.then(|| Array3::from_shape_fn(lengths, |(d, h, w)| u8::from((d / 16 + h / 16 + w / 16) % 3 == 0)));
     let geometry = Geometry::from_spacing(CT_SPACING).expect("a geometry");
-    Arc::new(Sample::new("bench", volume(sides), label, geometry))
+    Arc::new(Sample::new("bench", volume(lengths), label, geometry))
 }
 
 fn resize() -> Pipeline {

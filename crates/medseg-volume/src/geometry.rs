@@ -294,7 +294,7 @@ impl Geometry {
             return 0.0;
         }
         // The distance is a convex function of the voxel, so it is largest in a corner.
-        let last = shape.map(|side| (side - 1) as f64);
+        let last = shape.map(|length| (length - 1) as f64);
         let corners = (0..8).map(|n| {
             let end = |axis: usize, last: f64| if n >> axis & 1 == 1 { last } else { 0.0 };
             let corner = Dhw { d: end(0, last.d), h: end(1, last.h), w: end(2, last.w) };

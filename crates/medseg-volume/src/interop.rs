@@ -138,7 +138,7 @@ fn raw(header: &NiftiHeader) -> RawHeader {
         datatype: header.datatype,
         bitpix: header.bitpix,
         // Signed in the file.
-        dim: header.dim.map(|side| i64::from(side as i16)),
+        dim: header.dim.map(|length| i64::from(length as i16)),
         vox_offset: 0.0,
         slope: header.scl_slope.into(),
         intercept: header.scl_inter.into(),

@@ -151,10 +151,10 @@ impl Geometry {
         if axes.is_identity() {
             return self.clone();
         }
-        let sides = shape.to_array();
+        let lengths = shape.to_array();
         let mut first = [0.0; 3];
         for (old, reversed) in axes.order.into_iter().zip(axes.reversed) {
-            first[old] = if reversed { sides[old].saturating_sub(1) as f64 } else { 0.0 };
+            first[old] = if reversed { lengths[old].saturating_sub(1) as f64 } else { 0.0 };
         }
         let (old_columns, mut columns) = (self.columns(), [[0.0; 3]; 3]);
         for (new, (old, reversed)) in axes.order.into_iter().zip(axes.reversed).enumerate() {

@@ -52,6 +52,15 @@ fn refused(path: &Path) -> String {
 }
 
 #[test]
+fn a_fine_network_beside_the_coarse_mask_has_two_channels() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = saved(folder.path());
+    edit(&path, "\"fallback\"", "\"mask_channel\": true, \"fallback\"");
+    let error = refused(&path);
+    assert!(error.contains("stages.fine") && error.contains("two channels, not 1"), "{error}");
+}
+
+#[test]
 fn what_is_saved_is_opened_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = saved(folder.path());

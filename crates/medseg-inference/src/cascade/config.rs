@@ -58,6 +58,9 @@ pub struct CascadeConfig {
     /// Growth of the box after a mask that it cuts; `None` leaves the box as the coarse network gave it (in files `"none"`).
     #[serde(with = "growth_or_none")]
     pub growth: Option<Growth>,
+    /// Give the fine network the coarse mask as a second channel: 1 inside, 0 outside, the nearest voxel of the coarse grid.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub mask_channel: bool,
 }
 
 impl CascadeConfig {
@@ -73,6 +76,7 @@ impl CascadeConfig {
             rule: MaskRule::default(),
             fallback: Fallback::FullVolume,
             growth: None,
+            mask_channel: false,
         }
     }
 
@@ -127,6 +131,18 @@ impl CascadeConfig {
     #[must_use]
     pub fn with_growth(self, growth: Option<Growth>) -> Self {
         Self { growth, ..self }
+    }
+
+    /// Sets whether the fine network gets the coarse mask as a second channel.
+    #[must_use]
+    pub fn with_mask_channel(self, mask_channel: bool) -> Self {
+        Self { mask_channel, ..self }
+    }
+
+    /// Channels of the fine network's input.
+    #[must_use]
+    pub fn fine_channels(&self) -> usize {
+        1 + usize::from(self.mask_channel)
     }
 
     /// Checks the parameters.

@@ -27,6 +27,8 @@ pub(super) struct Drawing<'a, 'n> {
     pub progress: Option<&'a mut dyn Progress>,
     /// Probabilities are wanted beside the labels.
     pub probabilities: bool,
+    /// The network gets the coarse mask as a second channel.
+    pub mask_channel: bool,
 }
 
 impl Drawing<'_, '_> {
@@ -42,7 +44,11 @@ impl Drawing<'_, '_> {
                 .as_mut()
                 .map_or(ControlFlow::Continue(()), |listener| listener.report(before + done, before + total))
         };
-        let image = self.image.slice(part).insert_axis(Axis(0));
+        let with_mask = self.mask_channel.then(|| beside(&self.image.slice(part), &output.coarse_mask().slice(part)));
+        let image = match &with_mask {
+            Some(both) => both.view(),
+            None => self.image.slice(part).insert_axis(Axis(0)),
+        };
         let inference = self.window.infer(image, self.device, &mut *self.network).progress(&mut count);
         if self.probabilities {
             let rule = self.rule;
@@ -84,6 +90,15 @@ impl Drawing<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// An image and a mask, 1 where it is not 0, as channels `[2, depth, height, width]`.
+fn beside(image: &ArrayView3<'_, f32>, mask: &ArrayView3<'_, u8>) -> Array4<f32> {
+    let (d, h, w) = image.dim();
+    let mut both = Array4::zeros((2, d, h, w));
+    both.index_axis_mut(Axis(0), 0).assign(image);
+    both.index_axis_mut(Axis(0), 1).zip_mut_with(mask, |to, label| *to = f32::from(u8::from(*label != 0)));
+    both
 }
 
 /// Writes labels and probabilities of a slab of the box that starts at `start`.

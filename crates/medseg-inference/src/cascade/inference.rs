@@ -105,7 +105,8 @@ impl<'a> CascadeInference<'a> {
         }
         let Self { config, window, image, planes, device, progress, probabilities, .. } = self;
         let rule = config.rule;
-        let mut drawing = Drawing { window, rule, image, device, network: fine, progress, probabilities };
+        let mask_channel = config.mask_channel;
+        let mut drawing = Drawing { window, rule, image, device, network: fine, progress, probabilities, mask_channel };
         let drawn = drawing.draw(&mut output).and_then(|()| match config.growth {
             Some(growth) => drawing.follow(growth, planes, &mut output),
             None => Ok(()),

@@ -24,7 +24,8 @@ pub use region::map_box;
 ///
 /// The image is resized (trilinear) to a small grid, where the coarse network sees all of it at once. The box of its mask,
 /// widened by a margin, is mapped back to the image's grid, rounded outwards. The fine network runs over that part of the image
-/// with a [`SlidingWindow`], which pads a box smaller than the window. Everything outside the box is background.
+/// with a [`SlidingWindow`], which pads a box smaller than the window. Everything outside the box is background. With
+/// [`mask_channel`](CascadeConfig::mask_channel) it gets the coarse mask as a second channel.
 ///
 /// A box can cut the organ without a sign of it in the mask. So [`CascadeConfig::safe`] looks whether the mask reaches a face
 /// of its box and lets it grow ([`Growth`]), and searches the whole image where the coarse network found nothing or the two

@@ -157,6 +157,27 @@ fn two_parts_share_a_box_unless_only_the_largest_counts() {
 }
 
 #[test]
+fn the_fine_network_gets_the_coarse_mask_as_a_second_channel() {
+    let image = image_with(&[[12..26, 15..30, 8..24], [30..33, 40..43, 30..33]]);
+    let config = CascadeConfig { mask_channel: true, min_component_share: 1.0, ..CascadeConfig::safe() };
+    assert_eq!((config.fine_channels(), CascadeConfig::safe().fine_channels()), (2, 1));
+    let device = Device::flex();
+    let by = |channel: usize, probabilities: bool| {
+        let mut fine = |windows: Tensor<5>| {
+            assert_eq!(windows.dims()[1], 2);
+            threshold(windows.narrow(1, channel, 1))
+        };
+        let inference = cascade(config).infer(image.view(), &grid(), &device).with_probabilities(probabilities);
+        inference.predict(&mut threshold, &mut fine).unwrap()
+    };
+    for probabilities in [false, true] {
+        let mask = by(1, probabilities);
+        assert!(mask.mask.iter().any(|label| *label == 1) && mask.mask == mask.coarse_mask());
+        assert_eq!(by(0, probabilities).mask, organ(&image_with(&[[12..26, 15..30, 8..24]])));
+    }
+}
+
+#[test]
 fn several_classes_keep_their_labels() {
     // Background, body of the organ (1), and a brighter lesion in it (2).
     let mut image = image_with(&[[12..26, 15..30, 8..24]]);

@@ -34,10 +34,23 @@ fn the_largest_part_of_every_label_stays_and_small_ones_go() {
     assert_eq!(cleaned(&PostProcessing::default().min_volume_ml(0.08), &mask, spacing), want);
     assert_eq!(cleaned(&PostProcessing::default(), &mask, spacing), mask);
 
-    let only_1 = PostProcessing(vec![PostStep::KeepLargest { count: 1, labels: vec![1] }]);
+    let only_1 = PostProcessing(vec![PostStep::KeepLargest { count: 1, labels: vec![1], independent: true }]);
     let mut want = mask.clone();
     want.slice_mut(s![6..8, 6..8, 6..8]).fill(0);
     assert_eq!(cleaned(&only_1, &mask, spacing), want);
+}
+
+#[test]
+fn the_largest_part_of_the_union_stays_with_all_its_labels() {
+    let mask = ndarray::array![[[2_u8, 1, 1, 0, 1, 1, 1, 1, 0, 2, 2, 1, 3, 3]]];
+    let union = PostProcessing::default().keep_largest_of_union(1);
+    let want = ndarray::array![[[0_u8, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 1, 3, 3]]];
+    assert_eq!(cleaned(&union, &mask, UNIT), want);
+    let stored = serde_json::to_string(&union).unwrap();
+    assert_eq!(stored, r#"[{"keep_largest":{"count":1,"labels":[],"independent":false}}]"#);
+    assert_eq!(serde_json::from_str::<PostProcessing>(&stored).unwrap(), union);
+    let older = r#"[{"keep_largest": {"count": 1}}]"#;
+    assert_eq!(serde_json::from_str::<PostProcessing>(older).unwrap(), PostProcessing::default().keep_largest(1));
 }
 
 #[test]
@@ -157,8 +170,10 @@ fn naive(post: &PostStep, mask: &Array3<u8>) -> Array3<u8> {
     let mut out = mask.clone();
     let clear = |out: &mut Array3<u8>, part: &BTreeSet<[usize; 3]>| part.iter().for_each(|at| out[*at] = 0);
     match post {
-        PostStep::KeepLargest { count, .. } => {
-            for label in 1..=3 {
+        PostStep::KeepLargest { count, independent, .. } => {
+            let union = mask.mapv(|value| u8::from(value > 0));
+            for label in 1..=if *independent { 3 } else { 1 } {
+                let mask = if *independent { mask } else { &union };
                 let mut parts = components(mask, label, true);
                 parts.reverse();
                 parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
@@ -213,7 +228,8 @@ proptest! {
             _ => common,
         });
         for step in [
-            PostStep::KeepLargest { count, labels: vec![] },
+            PostStep::KeepLargest { count, labels: vec![], independent: true },
+            PostStep::KeepLargest { count, labels: vec![], independent: false },
             PostStep::MinVolume { mm3, labels: vec![] },
             PostStep::FillHoles { labels: vec![] },
         ] {

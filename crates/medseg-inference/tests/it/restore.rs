@@ -118,8 +118,8 @@ fn a_single_slice_keeps_its_thickness() {
 
 /// A mask of a golden case, whose axes are (i, j, k), on the grid of an affine.
 fn golden_volume(golden: &Golden, name: &str, affine: &str) -> Volume<u8> {
-    let sides = &golden.tensor(name).shape;
-    let [i, j, k] = sides[sides.len() - 3..] else { panic!("three sides") };
+    let lengths = &golden.tensor(name).shape;
+    let [i, j, k] = lengths[lengths.len() - 3..] else { panic!("three lengths") };
     let data = Array3::from_shape_vec((i, j, k), golden.tensor(name).u8()).unwrap().reversed_axes();
     let rows: Vec<f64> = golden.tensor(affine).values.clone();
     let affine = std::array::from_fn(|r| std::array::from_fn(|c| rows[4 * r + c]));
@@ -149,15 +149,15 @@ fn masks_come_back_as_monai_inverts_its_transforms() {
 
 /// The rule word by word: trilinear weights of the eight voxels around, largest sum, lowest label on a tie.
 fn naive(mask: &Volume<u8>, shape: Dhw<usize>, geometry: &Geometry) -> Array3<u8> {
-    let sides = mask.shape().to_array();
+    let lengths = mask.shape().to_array();
     let mut labels = Array3::zeros((shape.d, shape.h, shape.w));
     for ((z, y, x), to) in labels.indexed_iter_mut() {
         let world = geometry.voxel_to_world(Dhw { d: z as f64, h: y as f64, w: x as f64 });
         let at = mask.geometry.world_to_voxel(world).to_array();
-        let at: [f64; 3] = std::array::from_fn(|a| at[a].clamp(0.0, sides[a] as f64 - 1.0));
+        let at: [f64; 3] = std::array::from_fn(|a| at[a].clamp(0.0, lengths[a] as f64 - 1.0));
         let mut weights = [0.0; 256];
         for corner in 0..8_usize {
-            let index: [usize; 3] = std::array::from_fn(|a| (at[a] as usize + (corner >> a & 1)).min(sides[a] - 1));
+            let index: [usize; 3] = std::array::from_fn(|a| (at[a] as usize + (corner >> a & 1)).min(lengths[a] - 1));
             let part = |a: usize| if corner >> a & 1 == 1 { at[a].fract() } else { 1.0 - at[a].fract() };
             weights[usize::from(mask.data[index])] += part(0) * part(1) * part(2);
         }

@@ -180,7 +180,7 @@ fn every_isa_is_exact_at_odd_sizes_and_channels() {
                     Case { x, output, kernel: [1, 3, 3], padding: [0, height, width] }.check(isa);
                 }
             }
-            if shape.iter().all(|side| *side >= 3) {
+            if shape.iter().all(|length| *length >= 3) {
                 Case { x, output, kernel: [3; 3], padding: [0; 3] }.check(isa);
             }
             Case { x, output, kernel: [1; 3], padding: [0; 3] }.check(isa);
@@ -261,8 +261,8 @@ fn as_read(part: &Part<'_>, axes: &[Axis; 3], batch: usize, [d, h, w]: [usize; 3
 fn inputs_are_concatenated_normalised_and_upsampled_while_they_are_read() {
     // Weights of 1/4 and 3/4 keep the sums exact.
     let (batch, small) = (2, [2, 3, 9]);
-    let shape = small.map(|side| 2 * side);
-    let axes = small.map(|side| Axis::new(side, false));
+    let shape = small.map(|length| 2 * length);
+    let axes = small.map(|length| Axis::new(length, false));
     let voxels: usize = shape.iter().product();
     let scales: Vec<Scale> = (0..batch * 2)
         .map(|n| Scale {

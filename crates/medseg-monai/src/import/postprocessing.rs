@@ -130,8 +130,5 @@ fn largest(components: &Components) -> Result<PostStep, ImportError> {
         Some(Ok(labels)) => labels,
         Some(Err(_)) => return Err(ImportError::setting(format!("{NAME} applied_labels"), "a label over 255")),
     };
-    if !components.independent && labels.len() != 1 {
-        return Err(ImportError::setting(format!("{NAME} independent"), "every label is looked at alone here"));
-    }
-    Ok(PostStep::KeepLargest { count: components.count, labels })
+    Ok(PostStep::KeepLargest { count: components.count, labels, independent: components.independent })
 }

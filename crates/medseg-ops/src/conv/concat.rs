@@ -56,7 +56,7 @@ pub fn conv3d_concat(
     let ([batch, a, shape @ ..], [below_batch, b, small @ ..]) = (skip.dims(), below.dims());
     let factor = if upsample == Upsample::No { 1 } else { 2 };
     assert!(
-        batch == below_batch && shape == small.map(|side| side * factor),
+        batch == below_batch && shape == small.map(|length| length * factor),
         "conv3d_concat: {:?} and {:?} do not fit together with {upsample:?}",
         skip.dims(),
         below.dims()

@@ -72,7 +72,7 @@ impl ConvOptions {
 /// - x: `[batch, in, depth, height, width]`
 /// - weight: `[out, in, kernel depth, kernel height, kernel width]`
 /// - bias: `[out]`
-/// - output: [batch, out, ...] with (side + 2 · padding - kernel) / stride + 1 voxels along each axis
+/// - output: [batch, out, ...] with (length + 2 · padding - kernel) / stride + 1 voxels along each axis
 ///
 /// # Panics
 /// If the channels do not agree or a kernel is larger than the padded input.
@@ -92,7 +92,7 @@ pub fn conv3d(x: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, options:
 /// # Shapes
 /// - x: `[batch, in, depth, height, width]`
 /// - weight: `[in, out, kernel depth, kernel height, kernel width]`
-/// - output: [batch, out, ...] with (side - 1) · stride - 2 · padding + kernel + output padding voxels along each axis
+/// - output: [batch, out, ...] with (length - 1) · stride - 2 · padding + kernel + output padding voxels along each axis
 ///
 /// # Panics
 /// If the channels do not agree or no voxel is left.
@@ -119,8 +119,8 @@ pub fn conv_transpose3d(
         use burn::backend::Dispatch;
 
         use strided::extension::StridedBackend;
-        let side = |a: usize| (shape[a] - 1) * stride[a] + kernel[a] + output_padding[a] - 2 * padding[a];
-        let shape = std::array::from_fn(side);
+        let length = |a: usize| (shape[a] - 1) * stride[a] + kernel[a] + output_padding[a] - 2 * padding[a];
+        let shape = std::array::from_fn(length);
         let options = ConvOptions { stride, padding, precision: Precision::F32 };
         if extension::covers_transposed(&weight, options) {
             // With stride 1 it is the convolution by the flipped kernel with what is left of the padding.

@@ -15,12 +15,12 @@ pub fn max_pool3d(x: Tensor<5>, kernel: usize, stride: usize, padding: usize) ->
 
 /// Maximum over the windows of one axis, gradient to the first of equals.
 fn max_along(x: Tensor<5>, axis: usize, window: MaxPool3d) -> Tensor<5> {
-    let side = x.dims()[axis];
-    let count = window.count(side);
+    let length = x.dims()[axis];
+    let count = window.count(length);
     let tap = |offset: usize| {
         // Positions in the padding repeat the nearest voxel of the same window, which changes no maximum.
         let positions: Vec<i64> = (0..count)
-            .map(|o| (o * window.stride() + offset).saturating_sub(window.padding()).min(side - 1) as i64)
+            .map(|o| (o * window.stride() + offset).saturating_sub(window.padding()).min(length - 1) as i64)
             .collect();
         x.clone().select(axis, Tensor::<1, Int>::from_data(positions.as_slice(), &x.device()))
     };

@@ -141,7 +141,7 @@ struct Shapes {
 impl Shapes {
     fn new(x: &CubeTensor, window: MaxPool3d) -> Self {
         let [batch, depth, height, width, channels] = x.meta.shape().dims();
-        Self { batch, output: [depth, height, width].map(|side| window.count(side)), channels }
+        Self { batch, output: [depth, height, width].map(|length| window.count(length)), channels }
     }
 }
 
@@ -239,17 +239,17 @@ struct Along {
     start: usize,
     /// Its first voxel that does not lie in the padding.
     first: usize,
-    side: usize,
+    length: usize,
     stride: usize,
     #[cube(comptime)]
     padding: usize,
 }
 
 #[cube]
-fn along(number: usize, side: usize, stride: usize, #[comptime] window: MaxPool3d) -> Along {
+fn along(number: usize, length: usize, stride: usize, #[comptime] window: MaxPool3d) -> Along {
     let padding = comptime!(window.padding());
     let start = number * comptime!(window.stride());
-    Along { start, first: max(start, padding) - start, side, stride, padding }
+    Along { start, first: max(start, padding) - start, length, stride, padding }
 }
 
 #[cube]
@@ -260,7 +260,7 @@ impl Along {
             true.runtime()
         } else {
             let position = self.start + tap;
-            position >= self.padding && position < self.side + self.padding
+            position >= self.padding && position < self.length + self.padding
         }
     }
 

@@ -53,7 +53,7 @@ pub trait PoolGradBackend: PoolBackend {
 #[cfg(feature = "fusion")]
 fn maxima(x: &TensorSpec, window: &MaxPool3d) -> TensorSpec {
     let [batch, channels, shape @ ..] = x.shape.dims::<5>();
-    let [depth, height, width] = shape.map(|side| window.count(side));
+    let [depth, height, width] = shape.map(|length| window.count(length));
     TensorSpec::new(Shape::new([batch, channels, depth, height, width]), x.dtype)
 }
 

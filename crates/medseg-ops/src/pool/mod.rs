@@ -14,12 +14,12 @@ use medseg_kernels::MaxPool3d;
 /// Largest value of each `kernel`³ window of `x` `[batch, channel, depth, height, width]`.
 ///
 /// Windows start every `stride` voxels from `-padding`; padding acts as minus infinity and a window that would reach
-/// further than the padding is left out, so that a side `n` becomes `(n + 2 padding - kernel) / stride + 1`, rounded
+/// further than the padding is left out, so that `n` voxels become `(n + 2 padding - kernel) / stride + 1`, rounded
 /// down. Where several voxels of a window share the maximum, the first in depth, height, width order receives the
 /// gradient. A NaN in a window makes its maximum NaN. The same as PyTorch's `MaxPool3d`.
 ///
 /// # Panics
-/// When `kernel` or `stride` is 0, when `padding` exceeds half the kernel, or when a padded side is smaller than the
+/// When `kernel` or `stride` is 0, when `padding` exceeds half the kernel, or when a padded axis is shorter than the
 /// kernel.
 ///
 /// ```

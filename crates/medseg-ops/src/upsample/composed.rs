@@ -7,16 +7,16 @@ use medseg_kernels::upsample::Axis;
 /// differentiates on every backend.
 ///
 /// # Panics
-/// When a side is 0.
+/// When an axis has no voxels.
 pub fn upsample_trilinear2x(x: Tensor<5>, align_corners: bool) -> Tensor<5> {
     [4, 3, 2].into_iter().fold(x, |x, axis| double_along(x, axis, align_corners))
 }
 
 /// Doubles one axis by linear interpolation.
 fn double_along(x: Tensor<5>, axis: usize, align_corners: bool) -> Tensor<5> {
-    let side = x.dims()[axis];
-    let doubled = Axis::new(side, align_corners);
-    let sources: Vec<[(usize, f32); 2]> = (0..2 * side).map(|output| doubled.sources(output)).collect();
+    let length = x.dims()[axis];
+    let doubled = Axis::new(length, align_corners);
+    let sources: Vec<[(usize, f32); 2]> = (0..2 * length).map(|output| doubled.sources(output)).collect();
     let mut shape = [1; 5];
     shape[axis] = sources.len();
     let part = |which: usize| {

@@ -67,7 +67,7 @@ pub(crate) fn upsample_into(x: CubeTensor, out: &CubeTensor, first: usize, align
 /// output; both channels-last.
 pub(crate) fn upsample_grad(grad: CubeTensor, first: usize, channels: usize, align_corners: bool) -> CubeTensor {
     let [batch, shape @ .., _] = grad.meta.shape().dims::<5>();
-    let [depth, height, width] = shape.map(|side| side / 2);
+    let [depth, height, width] = shape.map(|length| length / 2);
     let out = empty(&grad, [batch, depth, height, width, channels], grad.dtype);
     let line = line(&[&grad, &out], first);
     let tiles = [depth.div_ceil(RUN), height.div_ceil(TILE), width.div_ceil(TILE)];
@@ -119,22 +119,22 @@ struct Between {
 }
 
 #[cube]
-fn gap(number: usize, side: usize, #[comptime] align_corners: bool) -> Gap {
-    let number = min(number, side + 1);
+fn gap(number: usize, length: usize, #[comptime] align_corners: bool) -> Gap {
+    let number = min(number, length + 1);
     let odd = Between {
-        exists: number > 0 && number <= side,
+        exists: number > 0 && number <= length,
         voxel: max(2 * number, 1) - 1,
-        high: below(max(side, number) - number, side, align_corners),
+        high: below(max(length, number) - number, length, align_corners),
     };
-    let even = Between { exists: number < side, voxel: 2 * number, high: 1.0 - below(number, side, align_corners) };
-    Gap { low: max(number, 1) - 1, high: min(number, side - 1), odd, even }
+    let even = Between { exists: number < length, voxel: 2 * number, high: 1.0 - below(number, length, align_corners) };
+    Gap { low: max(number, 1) - 1, high: min(number, length - 1), odd, even }
 }
 
 /// Distance by which voxel `2 i` of the doubled axis precedes voxel `i` of the axis.
 #[cube]
-fn below(i: usize, side: usize, #[comptime] align_corners: bool) -> f32 {
+fn below(i: usize, length: usize, #[comptime] align_corners: bool) -> f32 {
     let distance = if comptime!(align_corners) {
-        f32::cast_from(i as u32) / f32::cast_from((2 * side - 1) as u32)
+        f32::cast_from(i as u32) / f32::cast_from((2 * length - 1) as u32)
     } else {
         0.25f32.runtime()
     };
@@ -245,11 +245,11 @@ fn gathered<E: Float, N: Size>(
 
 /// The gaps around the voxels of a tile, along one axis.
 #[cube]
-fn gaps_of_tile(tile: usize, side: usize, #[comptime] align_corners: bool) -> Sequence<Gap> {
+fn gaps_of_tile(tile: usize, length: usize, #[comptime] align_corners: bool) -> Sequence<Gap> {
     let mut gaps = Sequence::new();
     #[unroll]
     for number in 0..TILE + 1 {
-        gaps.push(gap(tile * TILE + number, side, align_corners));
+        gaps.push(gap(tile * TILE + number, length, align_corners));
     }
     gaps
 }

@@ -26,7 +26,7 @@ pub(super) fn upsample_trilinear2x(x: Tensor<5>, align_corners: bool) -> Tensor<
 #[backend_extension(Autodiff, Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub trait UpsampleBackend: Backend {
     /// Twice the depth, height and width.
-    #[fusion(dtype = x, shape = with_shape(x, |side| 2 * side))]
+    #[fusion(dtype = x, shape = with_shape(x, |length| 2 * length))]
     fn upsample_trilinear2x(x: FloatTensor<Self>, align_corners: bool) -> FloatTensor<Self>;
 }
 
@@ -34,7 +34,7 @@ pub trait UpsampleBackend: Backend {
 #[backend_extension(Flex: cfg(feature = "flex"), Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub trait UpsampleGradBackend: UpsampleBackend {
     /// The gradient of the input, given that of the output.
-    #[fusion(dtype = grad, shape = with_shape(grad, |side| side / 2))]
+    #[fusion(dtype = grad, shape = with_shape(grad, |length| length / 2))]
     fn upsample_trilinear2x_grad(grad: FloatTensor<Self>, align_corners: bool) -> FloatTensor<Self>;
 }
 

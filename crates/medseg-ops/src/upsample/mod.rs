@@ -12,12 +12,12 @@ use burn::tensor::Tensor;
 
 /// Doubles depth, height and width of `x` `[batch, channel, depth, height, width]` by trilinear interpolation.
 ///
-/// With `align_corners` the corner voxels of input and output coincide: output voxel `o` of a side of `n` voxels lies
+/// With `align_corners` the corner voxels of input and output coincide: output voxel `o` of an axis of `n` voxels lies
 /// at `o (n - 1) / (2 n - 1)`. Without, both grids cover the same extent: it lies at `(o + 1/2) / 2 - 1/2`, held at 0
 /// below. Shapes of one voxel are repeated. The same as PyTorch's `Upsample(scale_factor=2, mode="trilinear")`.
 ///
 /// # Panics
-/// When a side is 0.
+/// When an axis has no voxels.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};

@@ -67,6 +67,7 @@ mod tests {
             zero_share: 0.0,
             not_finite: 0,
             box_share: Some(0.5),
+            largest_share: Some(1.0),
             labels: centres.iter().map(|(label, centre)| (*label, facts(*centre))).collect::<BTreeMap<_, _>>(),
             foreground: Vec::new(),
         }

@@ -97,7 +97,7 @@ impl Topology {
         Ok(network.architecture()?.into())
     }
 
-    /// Strides and kernels in words.
+    /// Channels, strides and kernels in words.
     pub fn decision(&self, channels: &[usize]) -> Decision {
         let shown = |values: &[[usize; 3]]| {
             let each = values.iter().map(|[d, h, w]| format!("{d}x{h}x{w}"));

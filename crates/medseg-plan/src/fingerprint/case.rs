@@ -41,6 +41,8 @@ pub struct CaseVoxels {
     pub not_finite: usize,
     /// Share of the volume in the box around the foreground; none without foreground.
     pub box_share: Option<f64>,
+    /// Share of the foreground in its largest component (26 neighbours); none without foreground.
+    pub largest_share: Option<f64>,
     /// Every label value above 0.
     pub labels: BTreeMap<u8, LabelFacts>,
     /// Evenly chosen intensities of the foreground, at most 4000.
@@ -104,6 +106,7 @@ impl CaseVoxels {
             zero_share: zeros as f64 / image.data.len().max(1) as f64,
             not_finite: image.data.iter().filter(|v| !v.is_finite()).count(),
             box_share: roi.map(|roi| roi.size.voxels() as f64 / label.data.len().max(1) as f64),
+            largest_share: largest_share(&label.data.mapv(|value| u8::from(counts(value))).view()),
             labels: label_facts(
                 &to_ras().axes(&label.geometry).view(label.data.view()),
                 label.geometry.voxel_volume_mm3() / 1000.0,
@@ -117,6 +120,13 @@ impl CaseVoxels {
 /// The label values as they are: those named, or all.
 pub(crate) fn choice(values: &[u8]) -> LabelChoice {
     if values.is_empty() { LabelChoice::All } else { LabelChoice::only(values) }
+}
+
+/// Share of a mask in its largest component.
+fn largest_share(mask: &ArrayView3<'_, u8>) -> Option<f64> {
+    let sizes = label_components(mask, Connectivity::Vertex).sizes;
+    let largest = sizes.iter().max()?;
+    Some(*largest as f64 / sizes.iter().sum::<usize>() as f64)
 }
 
 fn label_facts(label: &ArrayView3<'_, u8>, voxel_ml: f64, counts: impl Fn(u8) -> bool) -> BTreeMap<u8, LabelFacts> {

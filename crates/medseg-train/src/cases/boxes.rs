@@ -40,7 +40,7 @@ pub(super) fn range(label: &Array3<u8>, stage: &StageConfig) -> (BoxDhw, BoxDhw)
     let (start, size) = (roi.start.to_array(), roi.size.to_array());
     let widest = BoxDhw {
         start: Dhw::from(start.map(|low| low - by as isize)),
-        size: Dhw::from(size.map(|side| side + 2 * by)),
+        size: Dhw::from(size.map(|length| length + 2 * by)),
     };
     let widest = widest.clipped(shape);
     let origin = widest.start.to_array();
@@ -50,14 +50,14 @@ pub(super) fn range(label: &Array3<u8>, stage: &StageConfig) -> (BoxDhw, BoxDhw)
 
 /// A box whose faces are each moved by up to `by` voxels, cut at the border and never empty.
 pub(super) fn jittered(roi: BoxDhw, by: usize, shape: Dhw<usize>, rng: &mut impl Rng) -> BoxDhw {
-    let (start, size, sides) = (roi.start.to_array(), roi.size.to_array(), shape.to_array());
+    let (start, size, lengths) = (roi.start.to_array(), roi.size.to_array(), shape.to_array());
     let by = by as i64;
     let mut step = || rng.random_range(-by..=by) as isize;
     let faces: [(isize, isize); 3] = std::array::from_fn(|axis| {
-        let last = sides[axis] as isize - 1;
+        let last = lengths[axis] as isize - 1;
         let low = (start[axis] + step()).clamp(0, last.max(0));
         let high = start[axis] + size[axis] as isize + step();
-        (low, high.clamp(low + 1, sides[axis] as isize))
+        (low, high.clamp(low + 1, lengths[axis] as isize))
     });
     BoxDhw {
         start: Dhw::from(faces.map(|(low, _)| low)),

@@ -6,7 +6,7 @@ use medseg_transforms::{BoxDhw, LabelInterpolation, Preprocessing};
 use medseg_volume::Dhw;
 use serde::Serialize;
 
-use super::{Preparation, Role};
+use super::{CoarseMask, Preparation, Role};
 use crate::config::{BoxSource, OnBadCase, OnEmptyLabel, StageInput};
 
 /// The settings that a prepared case depends on.
@@ -30,6 +30,9 @@ pub(super) struct PreparationKey {
     seed: Option<u64>,
     /// Start and size of every predicted box.
     predicted: BTreeMap<String, [[i64; 3]; 2]>,
+    /// Every mask that is a second channel.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    masks: BTreeMap<String, CoarseMask>,
 }
 
 impl PreparationKey {
@@ -53,6 +56,7 @@ impl PreparationKey {
             by_class: stage.crops.by_class,
             seed: (stage.boxes == BoxSource::Jittered && role == Role::Validation).then_some(preparation.seed),
             predicted: preparation.boxes.iter().map(|(case, b)| (case.clone(), numbers(b))).collect(),
+            masks: preparation.masks.iter().map(|(case, mask)| (case.clone(), mask.clone())).collect(),
         }
     }
 }

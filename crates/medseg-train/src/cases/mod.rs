@@ -4,6 +4,7 @@
 mod batch;
 mod boxes;
 mod cache_key;
+mod coarse_mask;
 mod labels;
 mod role;
 mod samples;
@@ -11,7 +12,8 @@ mod source;
 mod stored;
 mod training_case;
 
-pub(crate) use batch::Batch;
+pub(crate) use batch::{Batch, IN_MASK};
+pub(crate) use coarse_mask::CoarseMask;
 pub(crate) use labels::{load_label, load_reference, no_foreground};
 pub(crate) use role::{Preparation, Role};
 pub(crate) use samples::{Samples, check_finite};

@@ -7,6 +7,7 @@ use medseg_data::DiskCache;
 use medseg_transforms::BoxDhw;
 use serde::Serialize;
 
+use super::CoarseMask;
 use crate::config::{DataConfig, ExperimentConfig, StageConfig};
 
 /// Use of a stage's cases.
@@ -28,6 +29,8 @@ pub(crate) struct Preparation {
     pub seed: u64,
     /// The boxes that the coarse network found, where the stage takes those.
     pub boxes: Arc<HashMap<String, BoxDhw>>,
+    /// The masks that the coarse network drew, where the stage's network gets them.
+    pub masks: Arc<HashMap<String, CoarseMask>>,
     /// The folder in which prepared cases outlive the run.
     pub disk: Option<Arc<DiskCache>>,
 }
@@ -35,7 +38,19 @@ pub(crate) struct Preparation {
 impl Preparation {
     /// Of a stage of an experiment.
     pub fn new(config: &ExperimentConfig, stage: &StageConfig, seed: u64, boxes: HashMap<String, BoxDhw>) -> Self {
-        Self { stage: stage.clone(), data: config.data.clone(), seed, boxes: Arc::new(boxes), disk: None }
+        Self {
+            stage: stage.clone(),
+            data: config.data.clone(),
+            seed,
+            boxes: Arc::new(boxes),
+            masks: Arc::default(),
+            disk: None,
+        }
+    }
+
+    /// With the coarse network's masks.
+    pub fn with_masks(self, masks: HashMap<String, CoarseMask>) -> Self {
+        Self { masks: Arc::new(masks), ..self }
     }
 
     /// With a folder in which prepared cases outlive the run, if there is one.

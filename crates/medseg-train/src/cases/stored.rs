@@ -22,19 +22,22 @@ impl CacheItem for Outcome {
         let Self::Usable(case) = self else {
             return Err(io::Error::other("a case that is left out is not kept"));
         };
-        let TrainingCase { image, label, index, jitter, warning } = case.as_ref();
-        to.json(&(warning, index.as_ref().map(LabelIndex::is_by_class), jitter))?;
+        let TrainingCase { image, label, coarse, index, jitter, warning } = case.as_ref();
+        to.json(&(warning, index.as_ref().map(LabelIndex::is_by_class), jitter, coarse.is_some()))?;
         CompactImage::new(&image.view()).write(to)?;
-        CompactLabel::new(&label.view()).write(to)
+        CompactLabel::new(&label.view()).write(to)?;
+        coarse.as_ref().map_or(Ok(()), |coarse| CompactLabel::new(&coarse.view()).write(to))
     }
 
     fn read(from: &mut ItemReader<'_>) -> io::Result<Self> {
-        let (warning, by_class, jitter): (Option<String>, Option<bool>, Option<BoxDhw>) = from.json()?;
+        let (warning, by_class, jitter, has_coarse): (Option<String>, Option<bool>, Option<BoxDhw>, bool) =
+            from.json()?;
         let (image, label) = (CompactImage::read(from)?.to_array(), CompactLabel::read(from)?.to_array());
-        if image.dim() != label.dim() {
-            return Err(ItemReader::damaged("image and label differ in shape"));
+        let coarse = has_coarse.then(|| CompactLabel::read(from)).transpose()?.map(|coarse| coarse.to_array());
+        if image.dim() != label.dim() || coarse.as_ref().is_some_and(|coarse| coarse.dim() != label.dim()) {
+            return Err(ItemReader::damaged("image, label and mask differ in shape"));
         }
         let index = by_class.map(|by_class| index_of(&label, by_class));
-        Ok(Self::Usable(Box::new(TrainingCase { image, label, index, jitter, warning })))
+        Ok(Self::Usable(Box::new(TrainingCase { image, label, coarse, index, jitter, warning })))
     }
 }

@@ -3,7 +3,7 @@
 use medseg_data::{Case, case_reason};
 use medseg_transforms::{BoxDhw, Interpolation, LabelIndex, RandCropByPosNegLabel, Sample, SpatialPad, crop, resize};
 use medseg_volume::Dhw;
-use ndarray::{Array3, Axis};
+use ndarray::{Array3, Array4, Axis, stack};
 
 use super::boxes::{case_box, range};
 use super::labels::{class_map, no_foreground};
@@ -18,6 +18,8 @@ pub(crate) struct TrainingCase {
     pub image: Array3<f32>,
     /// The class of every voxel: 0 background, 1 the only class or the first.
     pub label: Array3<u8>,
+    /// The coarse network's mask, 0 or 1, where the network gets it as a second channel.
+    pub coarse: Option<Array3<u8>>,
     /// Voxels that crops may be centred on; only for training on crops.
     pub index: Option<LabelIndex>,
     /// The box whose faces are moved anew for every training step, in voxels of the arrays, which hold all it can become.
@@ -81,19 +83,25 @@ impl TrainingCase {
         let mut label = sample.label.unwrap_or_else(|| Array3::zeros(image.dim()));
         class_map(&preparation.data.labels, stage.classes()).apply(&mut label)?;
         let empty = label.iter().all(|v| *v == 0);
+        let whole = Dhw::from(label.dim());
+        // A case that the coarse network did not see, as when steps are timed, has nothing in its mask.
+        let coarse = (stage.network.in_channels() > 1).then(|| {
+            preparation.masks.get(&id).map_or_else(|| Array3::zeros(whole.to_array()), |mask| mask.on_grid(whole))
+        });
+        let with_mask = |image, label| Self { coarse, ..Self::plain(image, label) };
         if role == Role::Training && stage.boxes == BoxSource::Jittered {
             let (roi, widest) = range(&label, stage);
-            return Ok((Self { jitter: Some(roi), ..Self::plain(image, label).cut(&widest) }, empty));
+            return Ok((Self { jitter: Some(roi), ..with_mask(image, label).cut(&widest) }, empty));
         }
         let case = match stage.input {
             StageInput::Whole => Self::plain(
                 resize(&image.view(), stage.size, Interpolation::Trilinear { align_corners: false }),
                 stage.label_resize.resize(&label.view(), stage.size),
             ),
-            StageInput::Crops => Self::plain(image, label),
+            StageInput::Crops => with_mask(image, label),
             StageInput::ForegroundCrops => {
                 let roi = case_box(&id, &label, preparation);
-                Self::plain(image, label).cut(&roi)
+                with_mask(image, label).cut(&roi)
             }
         };
         let on_crops = role == Role::Training && stage.input != StageInput::Whole;
@@ -102,12 +110,22 @@ impl TrainingCase {
 
     /// Image and label alone.
     pub(super) fn plain(image: Array3<f32>, label: Array3<u8>) -> Self {
-        Self { image, label, index: None, jitter: None, warning: None }
+        Self { image, label, coarse: None, index: None, jitter: None, warning: None }
     }
 
-    /// Image and label in a box.
+    /// Image, label and coarse mask in a box.
     pub(super) fn cut(&self, roi: &BoxDhw) -> Self {
-        Self::plain(crop(&self.image.view(), roi, 0.0), crop(&self.label.view(), roi, 0))
+        let coarse = self.coarse.as_ref().map(|coarse| crop(&coarse.view(), roi, 0));
+        Self { coarse, ..Self::plain(crop(&self.image.view(), roi, 0.0), crop(&self.label.view(), roi, 0)) }
+    }
+
+    /// The network's input `[channel, depth, height, width]`.
+    pub fn channels(&self) -> Array4<f32> {
+        let mut channels = vec![self.image.view()];
+        let coarse = self.coarse.as_ref().map(|coarse| coarse.mapv(f32::from));
+        channels.extend(coarse.as_ref().map(|coarse| coarse.view()));
+        // All have one shape.
+        stack(Axis(0), &channels).unwrap_or_else(|_| self.image.clone().insert_axis(Axis(0)))
     }
 
     /// Padded to the size of a crop and indexed.
@@ -117,7 +135,8 @@ impl TrainingCase {
             self
         } else {
             let (image, label) = (pad.apply(&self.image.view(), 0.0), pad.apply(&self.label.view(), 0));
-            Self { image, label, ..self }
+            let coarse = self.coarse.map(|coarse| pad.apply(&coarse.view(), 0));
+            Self { image, label, coarse, ..self }
         };
         Self { index: Some(crop_sampler(stage).index(&padded.label.view())), ..padded }
     }
@@ -129,7 +148,8 @@ impl TrainingCase {
 
     /// Bytes in memory.
     pub fn bytes(&self) -> usize {
-        self.image.len() * 4 + self.label.len() + self.index.as_ref().map_or(0, LabelIndex::bytes)
+        let masks = self.label.len() * (1 + usize::from(self.coarse.is_some()));
+        self.image.len() * 4 + masks + self.index.as_ref().map_or(0, LabelIndex::bytes)
     }
 }
 

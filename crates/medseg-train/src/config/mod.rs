@@ -1,5 +1,6 @@
 //! The settings of an experiment: one readable file, checked before anything runs.
 
+mod cleaning;
 mod gradient;
 mod loss;
 mod optimizer;
@@ -12,11 +13,12 @@ use std::path::{Path, PathBuf};
 
 use medseg_data::{Grouping, SplitRule};
 use medseg_inference::CascadeConfig;
-use medseg_transforms::{LabelInterpolation, Preprocessing, TransformError};
+use medseg_transforms::{LabelInterpolation, Preprocessing, Step, TransformError};
 use medseg_unet::Precision;
 use medseg_volume::error_chain;
 use serde::{Deserialize, Serialize};
 
+pub use cleaning::Cleaning;
 pub use gradient::{Clip, EarlyStopping, GradientConfig, ScheduleUnit};
 pub(crate) use loss::Loss;
 pub use loss::LossConfig;
@@ -26,11 +28,12 @@ pub(crate) use presets::single_cosine_cycle;
 pub use stage::{BestBy, BoxSource, CropSampling, StageConfig, StageInput};
 
 use crate::TrainError;
+use crate::cases::IN_MASK;
 use crate::files::read_text;
 pub(crate) use upgrade::upgraded;
 
 /// Version of the configuration's layout that this crate reads and writes.
-pub const EXPERIMENT_SCHEMA: u32 = 2;
+pub const EXPERIMENT_SCHEMA: u32 = 3;
 
 /// Which of the two experiments is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,8 +164,8 @@ pub struct ExperimentConfig {
     pub fine: StageConfig,
     /// From the coarse mask to the fine stage's box; unused with one stage.
     pub cascade: CascadeConfig,
-    /// Keep only the final mask's largest component.
-    pub largest_component: bool,
+    /// Components that final masks keep.
+    pub cleaning: Cleaning,
     /// Distance within which surfaces count as equal in the surface Dice, in millimetres.
     pub surface_tolerance_mm: f64,
 }
@@ -258,7 +261,40 @@ impl ExperimentConfig {
         };
         self.data.preprocessing.intensity.validate().map_err(named(".intensity"))?;
         self.data.preprocessing.validate().map_err(named(""))?;
+        self.validate_mask_channel()?;
         self.stages().into_iter().try_for_each(|(name, stage)| stage.validate(name))
+    }
+
+    /// The fine network gets the image, and the coarse mask where the cascade says so; the coarse one the image.
+    fn validate_mask_channel(&self) -> Result<(), TrainError> {
+        let fail = |reason: String| Err(TrainError::Config(reason));
+        let masked = self.cascade.mask_channel;
+        if masked && self.coarse.is_none() {
+            return fail("cascade.mask_channel: a one_stage experiment has no coarse mask".into());
+        }
+        for (name, stage) in self.stages() {
+            let (has, gets) =
+                (stage.network.in_channels(), if name == "fine" { self.cascade.fine_channels() } else { 1 });
+            if has != gets && gets == 1 {
+                return fail(format!("{name}.network.in_channels must be 1: a case has one image"));
+            }
+            if has != gets {
+                return fail(format!("{name}.network.in_channels must be {gets}: the image and cascade.mask_channel"));
+            }
+        }
+        if masked && self.fine.classes() >= usize::from(IN_MASK) {
+            return fail(format!("cascade.mask_channel: at most {} classes, not {}", IN_MASK - 1, self.fine.classes()));
+        }
+        let relabels = |step: &Step| {
+            matches!(
+                step,
+                Step::MapLabels(_) | Step::KeepLargestComponents(_) | Step::RemoveSmallObjects(_) | Step::FillHoles(_)
+            )
+        };
+        if masked && self.fine.augmentation.iter().any(relabels) {
+            return fail("cascade.mask_channel: fine.augmentation must not change label values".into());
+        }
+        Ok(())
     }
 
     /// Networks of several classes need a label value for each.

@@ -9,9 +9,9 @@ use medseg_unet::{BlockKind, Precision, UNetConfig};
 use medseg_volume::{Dhw, Orientation};
 
 use super::{
-    BestBy, BoxSource, CropSampling, DataConfig, EXPERIMENT_SCHEMA, Experiment, ExperimentConfig, GradientConfig,
-    LossConfig, OnBadCase, OnEmptyLabel, OptimizerConfig, OptimizerRule, ScheduleUnit, StageConfig, StageInput,
-    automatic,
+    BestBy, BoxSource, Cleaning, CropSampling, DataConfig, EXPERIMENT_SCHEMA, Experiment, ExperimentConfig,
+    GradientConfig, LossConfig, OnBadCase, OnEmptyLabel, OptimizerConfig, OptimizerRule, ScheduleUnit, StageConfig,
+    StageInput, automatic,
 };
 
 /// A named set of settings.
@@ -71,7 +71,7 @@ impl Preset {
                 growth: None,
                 ..CascadeConfig::reference()
             },
-            largest_component: !reference,
+            cleaning: if reference { Cleaning::None } else { Cleaning::LargestOfEachLabel },
             surface_tolerance_mm: 2.0,
         }
     }

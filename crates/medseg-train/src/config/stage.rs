@@ -145,9 +145,6 @@ impl StageConfig {
         let fail = |what: String| Err(TrainError::Config(format!("{stage}.{what}")));
         let positive = |v: f64| v.is_finite() && v > 0.0;
         self.network.validate().map_err(|e| TrainError::Config(format!("{stage}.network: {}", error_chain(&e))))?;
-        if self.network.in_channels() != 1 {
-            return fail("network.in_channels must be 1: a case has one image".into());
-        }
         if self.network.out_channels() == 2 {
             return fail("network.out_channels: one organ needs 1 channel, n classes and the background n + 1".into());
         }

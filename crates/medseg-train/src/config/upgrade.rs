@@ -3,7 +3,7 @@
 use medseg_inference::Blend;
 use serde_json::{Map, Value, json};
 
-use super::{EXPERIMENT_SCHEMA, ExperimentConfig};
+use super::{Cleaning, EXPERIMENT_SCHEMA, ExperimentConfig};
 
 /// True for settings of an older layout that [`upgraded`] knows.
 pub(super) fn is_old(settings: &Value) -> bool {
@@ -14,6 +14,9 @@ pub(super) fn is_old(settings: &Value) -> bool {
 pub(crate) fn upgraded(mut settings: Value) -> Result<ExperimentConfig, serde_json::Error> {
     if settings.get("schema").and_then(Value::as_u64) == Some(1) {
         from_first(&mut settings);
+    }
+    if settings.get("schema").and_then(Value::as_u64) == Some(2) {
+        from_second(&mut settings);
     }
     serde_json::from_value(settings)
 }
@@ -54,13 +57,32 @@ fn from_first(settings: &mut Value) {
     settings["schema"] = 2.into();
 }
 
+/// Schema 2 had `largest_component`, true or false, where schema 3 has `cleaning`.
+fn from_second(settings: &mut Value) {
+    if let Some(settings) = settings.as_object_mut()
+        && let Some(largest) = settings.remove("largest_component")
+    {
+        let cleaning = if largest == json!(true) { Cleaning::LargestOfEachLabel } else { Cleaning::None };
+        settings.insert("cleaning".into(), json!(cleaning));
+    }
+    settings["schema"] = 3.into();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::{Experiment, Preset};
 
-    fn first(config: &ExperimentConfig) -> Value {
+    fn second(config: &ExperimentConfig) -> Value {
         let mut old = serde_json::to_value(config).unwrap();
+        old["schema"] = json!(2);
+        old.as_object_mut().unwrap().remove("cleaning");
+        old["largest_component"] = json!(config.cleaning == Cleaning::LargestOfEachLabel);
+        old
+    }
+
+    fn first(config: &ExperimentConfig) -> Value {
+        let mut old = second(config);
         old["schema"] = json!(1);
         for stage in ["coarse", "fine"] {
             let Some(window) = old.get_mut(stage).map(|stage| stage["window"].as_object_mut().unwrap()) else {
@@ -91,11 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_schema_1_mean_what_they_meant() {
+    fn settings_of_older_schemas_mean_what_they_meant() {
         for preset in [Preset::Quick, Preset::Reference] {
             let config = preset.config(Experiment::TwoStage);
             let old = first(&config);
             assert!(is_old(&old) && old["data"].get("intensity").is_some());
+            assert_eq!(upgraded(old).unwrap(), config);
+            let old = second(&config);
+            assert!(is_old(&old) && old["largest_component"].is_boolean());
             assert_eq!(upgraded(old).unwrap(), config);
         }
     }

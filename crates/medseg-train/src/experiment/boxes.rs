@@ -1,4 +1,4 @@
-//! The boxes that a trained coarse network gives the fine stage to train on.
+//! Boxes and masks that a trained coarse network gives the fine stage to train on.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -9,15 +9,25 @@ use medseg_data::Case;
 use medseg_report::RunFolder;
 use medseg_transforms::BoxDhw;
 use ndarray::Axis;
+use serde::{Deserialize, Serialize};
 
-use crate::cases::Samples;
+use crate::cases::{CoarseMask, Samples};
 use crate::config::{ExperimentConfig, OnBadCase, StageConfig};
 use crate::files::write_atomic;
 use crate::{Observer, TrainError};
 
-/// The box of each case as the cascade would cut it when predicting, by the coarse stage's best weights; also written to
-/// `fine/boxes.json`. Cases that cannot be read are left to the stage, which says so.
-pub(super) fn predicted_boxes(
+/// Results of the coarse network by the names of the cases.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct CoarseResults {
+    /// The box as the cascade would cut it when predicting: the whole volume where the network found nothing.
+    pub boxes: HashMap<String, BoxDhw>,
+    /// The mask on the coarse grid, without spurious components.
+    pub masks: HashMap<String, CoarseMask>,
+}
+
+/// Box and mask of each case by the coarse stage's best weights; the boxes are also written to `fine/boxes.json`. Cases
+/// that cannot be read are left to the stage, which says so.
+pub(super) fn coarse_results(
     config: &ExperimentConfig,
     coarse: &StageConfig,
     out: &Path,
@@ -25,16 +35,16 @@ pub(super) fn predicted_boxes(
     samples: &Samples,
     device: &Device,
     observer: &mut dyn Observer,
-) -> Result<HashMap<String, BoxDhw>, TrainError> {
+) -> Result<CoarseResults, TrainError> {
     let weights = RunFolder::new(out).stage("coarse").best_weights();
     if !weights.is_file() {
-        let reason = format!("fine.boxes = \"predicted\" needs the coarse stage's {}", weights.display());
+        let reason = format!("the fine stage needs the coarse stage's {}", weights.display());
         return Err(TrainError::NotARun { path: out.to_path_buf(), reason });
     }
     let network = StageNetwork::load(&coarse.network, &weights, device)?.with_precision(config.precision);
     let cascade = config.cascade.init(coarse.size, &config.fine.window)?;
-    observer.begin("boxes of the coarse stage", cases.len());
-    let mut boxes = BTreeMap::new();
+    observer.begin("boxes and masks of the coarse stage", cases.len());
+    let (mut boxes, mut masks) = (BTreeMap::new(), HashMap::new());
     for (done, case) in cases.iter().enumerate() {
         observer.advance(done, &case.id);
         let sample = match samples.get(case) {
@@ -44,7 +54,9 @@ pub(super) fn predicted_boxes(
         let mut find = |windows: Tensor<5>| network.forward(windows);
         let image = sample.image.index_axis(Axis(0), 0);
         let found = cascade.infer(image, &sample.geometry, device).locate(&mut find);
-        let report = found.map_err(|e| TrainError::from(e).in_case(&case.id))?.report;
+        let found = found.map_err(|e| TrainError::from(e).in_case(&case.id))?;
+        masks.insert(case.id.clone(), CoarseMask::new(&found.coarse));
+        let report = found.report;
         let roi = if report.coarse_missed {
             observer.warn(&format!("case {}: the coarse network found nothing; its box is the whole volume", case.id));
             BoxDhw::whole(image.dim().into())
@@ -58,5 +70,5 @@ pub(super) fn predicted_boxes(
     let text =
         serde_json::to_string_pretty(&boxes).map_err(|e| TrainError::io("write", &path, std::io::Error::other(e)))?;
     write_atomic(&path, text.as_bytes())?;
-    Ok(boxes.into_iter().collect())
+    Ok(CoarseResults { boxes: boxes.into_iter().collect(), masks })
 }

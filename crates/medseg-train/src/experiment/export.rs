@@ -4,16 +4,18 @@ use medseg_bundle::{BundleConfig, Stages};
 use medseg_inference::{MaskRule, PostProcessing};
 
 use super::folder::RunRecord;
-use crate::config::ExperimentConfig;
+use crate::config::{Cleaning, ExperimentConfig};
 
-/// The settings of a run's bundle.
+/// The settings of a run's bundle; a cleaning that validation cases choose is not in it yet.
 pub(super) fn bundle_config(record: &RunRecord) -> BundleConfig {
     let settings = &record.settings;
     let mut config = BundleConfig::new(settings.experiment.name(), stages(settings));
     config.preprocessing = settings.data.preprocessing;
-    if settings.largest_component {
-        config.postprocessing = PostProcessing::default().keep_largest(1);
-    }
+    config.postprocessing = match settings.cleaning {
+        Cleaning::None | Cleaning::ChosenByValidation => PostProcessing::default(),
+        Cleaning::LargestOfEachLabel => PostProcessing::default().keep_largest(1),
+        Cleaning::LargestOfUnion => PostProcessing::default().keep_largest_of_union(1),
+    };
     if settings.fine.classes() == 1 {
         config.labels = [(1, "foreground".to_string())].into();
     } else {

@@ -5,7 +5,7 @@ use medseg_transforms::{Connectivity, Intensity, label_components};
 use medseg_volume::{Dhw, read_image};
 
 use crate::cases::load_label;
-use crate::config::{ExperimentConfig, OnBadCase, StageInput, single_cosine_cycle};
+use crate::config::{Cleaning, ExperimentConfig, OnBadCase, StageInput, single_cosine_cycle};
 use crate::{Observer, TrainError};
 
 /// Optimiser steps of a quick stage on crops: two passes over 128 cases.
@@ -84,7 +84,7 @@ pub(crate) fn fit_components(
         let (largest, all) = (sizes.iter().max().copied().unwrap_or(0), sizes.iter().sum::<usize>());
         if (largest as f64) < ALMOST_ALL * all as f64 {
             config.cascade.min_component_share = 0.0;
-            config.largest_component = false;
+            config.cleaning = Cleaning::None;
             observer.message("the foreground has several parts: masks keep all of theirs, not only the largest");
             return Ok(());
         }

@@ -10,6 +10,7 @@ use medseg_files::FolderLock;
 use medseg_metrics::{ScoreTable, bootstrap_ci95, mean_ignoring_nan};
 use medseg_report::{EpochRecord, RunFolder, RunSummary, Scores, StageSummary, write_report};
 
+use super::cleaning::of_most;
 use super::folder::RunRecord;
 use super::results::RESAMPLES;
 use super::{Part, RunOutcome, RunRequest, open_bundle, run_experiment};
@@ -106,7 +107,8 @@ fn gather(
     let parts: Vec<RunFolder> = (0..count).map(|fold| RunFolder::new(folder_of(&request.out, fold))).collect();
     observer.begin("folds together", count);
     let bundles = parts.iter().map(|part| open_bundle(part.path(), device)).collect::<Result<Vec<_>, _>>()?;
-    Bundle::ensemble(bundles)?.save(out.bundle())?;
+    let cleanings: Vec<_> = bundles.iter().map(|bundle| bundle.config().postprocessing.clone()).collect();
+    Bundle::ensemble(bundles)?.with_postprocessing(of_most(&cleanings))?.save(out.bundle())?;
     for folder in [out.predictions(), out.overlays()] {
         create_dir(&folder)?;
     }

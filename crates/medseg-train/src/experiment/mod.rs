@@ -1,6 +1,7 @@
 //! A whole experiment: cases, split, stages, prediction, report.
 
 mod boxes;
+mod cleaning;
 mod dataset;
 mod export;
 mod fit;

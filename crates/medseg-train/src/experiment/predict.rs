@@ -85,9 +85,11 @@ fn report_detours(case: &str, prediction: &Prediction, observer: &mut dyn Observ
     }
 }
 
-type Loaded = (Volume<f32>, Option<Volume<u8>>);
+/// An image and its reference, if it has one.
+pub(super) type Loaded = (Volume<f32>, Option<Volume<u8>>);
 
-fn load(case: &Case, labels: &[u8], classes: usize) -> Result<Loaded, TrainError> {
+/// Reads a case in the files' grid.
+pub(super) fn load(case: &Case, labels: &[u8], classes: usize) -> Result<Loaded, TrainError> {
     let read = || {
         let image = read_image(&case.image)?;
         check_finite(&image.data, &case.image)?;

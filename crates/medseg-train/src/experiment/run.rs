@@ -11,7 +11,8 @@ use medseg_files::FolderLock;
 use medseg_report::{RunFolder, RunSummary};
 use medseg_unet::Precision;
 
-use super::boxes::predicted_boxes;
+use super::boxes::{CoarseResults, coarse_results};
+use super::cleaning::cleaned_by_validation;
 use super::dataset::Dataset;
 use super::fit::{fit_components, fit_epochs, fit_intensity, fit_size};
 use super::folder::{RunRecord, open_folder};
@@ -21,7 +22,7 @@ use super::results::{TrainedStage, write_results};
 use super::trained::TrainedRun;
 use super::{Part, RunRequest};
 use crate::cases::{CaseSource, Preparation, Role, Samples, load_label};
-use crate::config::{BoxSource, DataConfig, DiskCacheConfig, ExperimentConfig, OnBadCase, StageConfig};
+use crate::config::{BoxSource, Cleaning, DataConfig, DiskCacheConfig, ExperimentConfig, OnBadCase, StageConfig};
 use crate::files::create_dir;
 use crate::recorder::Recorder;
 use crate::stage::{StageRun, Threads};
@@ -134,7 +135,10 @@ pub fn run_experiment(
         ranks.wait()?;
         return Ok(RunOutcome::Trained);
     }
-    let run = TrainedRun::open(&request.out, &devices[0])?.with_precision(request.config.precision);
+    let mut run = TrainedRun::open(&request.out, &devices[0])?.with_precision(request.config.precision);
+    if request.config.cleaning == Cleaning::ChosenByValidation {
+        run = cleaned_by_validation(run, &data.select(&data.split.validation)?, observer)?;
+    }
     run.bundle().save(run_folder.bundle())?;
     let mut predicted = predict_cases(&run, &data.select(data.predicted())?, &run_folder, observer)?;
     predicted.skipped.extend(data.unreadable.iter().cloned());
@@ -291,17 +295,19 @@ fn train_stages(
             _ => {}
         }
         let seed = mix(config.seed, number as u64, 0);
-        let boxes = match &config.coarse {
-            Some(coarse) if name == "fine" && stage.boxes == BoxSource::Predicted => {
+        let looks = stage.boxes == BoxSource::Predicted || config.cascade.mask_channel;
+        let CoarseResults { boxes, masks } = match &config.coarse {
+            Some(coarse) if name == "fine" && looks => {
                 let cases = cases.concat();
                 request.ranks.from_first(|| {
                     create_dir(&request.out.join(name))?;
-                    predicted_boxes(config, coarse, &request.out, &cases, &samples, &devices[0], observer)
+                    coarse_results(config, coarse, &request.out, &cases, &samples, &devices[0], observer)
                 })?
             }
-            _ => HashMap::new(),
+            _ => CoarseResults::default(),
         };
-        let preparation = Preparation::new(config, stage, seed, boxes).with_disk(disk.clone());
+        let masks = if stage.network.in_channels() > 1 { masks } else { HashMap::new() };
+        let preparation = Preparation::new(config, stage, seed, boxes).with_masks(masks).with_disk(disk.clone());
         let budget = (config.data.cache_mib << 20) - shared;
         let source = |cases: &Vec<Case>, all: usize, role| {
             CaseSource::new(cases.clone(), &samples, &preparation, role, budget / all.max(1) * cases.len())

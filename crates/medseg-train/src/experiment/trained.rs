@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use medseg_bundle::{Bundle, CONFIG_FILE, Prediction, StageNetwork};
+use medseg_inference::PostProcessing;
 use medseg_report::RunFolder;
 use medseg_unet::Precision;
 use medseg_volume::Volume;
@@ -61,6 +62,11 @@ impl TrainedRun {
     #[must_use]
     pub fn with_precision(self, precision: Precision) -> Self {
         Self { bundle: self.bundle.with_precision(precision), ..self }
+    }
+
+    /// The same run with another cleaning of its masks.
+    pub(super) fn with_postprocessing(self, steps: PostProcessing) -> Result<Self, TrainError> {
+        Ok(Self { bundle: self.bundle.with_postprocessing(steps)?, ..self })
     }
 
     /// The run's settings.

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use medseg_bundle::StageNetwork;
 use medseg_inference::{MaskRule, SlidingWindowConfig};
 use medseg_metrics::{Dhw, EmptyPolicy, confusion_of_class, mean_ignoring_nan};
-use ndarray::{Array3, Axis};
+use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
 use super::StageRun;
@@ -91,8 +91,8 @@ fn predict(run: &StageRun<'_>, network: &StageNetwork, case: &TrainingCase) -> R
         StageInput::Whole => SlidingWindowConfig::whole(case.image.dim().into()),
         StageInput::Crops | StageInput::ForegroundCrops => run.config.window.with_mirror(Dhw::splat(false)),
     };
-    let (window, image) = (window.init()?, case.image.view().insert_axis(Axis(0)));
-    let mask = window.infer(image, run.device(), &mut predictor).mask(MaskRule::default());
+    let (window, channels) = (window.init()?, case.channels());
+    let mask = window.infer(channels.view(), run.device(), &mut predictor).mask(MaskRule::default());
     Ok(mask.map_err(|error| error.in_stage(run.name))?)
 }
 

@@ -138,7 +138,7 @@ fn too_few_cases_for_the_split() {
 fn impossible_settings_are_named_before_anything_is_written() {
     let folder = Folder { dir: tempfile::tempdir().unwrap() };
     type Change = fn(&mut ExperimentConfig);
-    let broken: [(&str, Change); 17] = [
+    let broken: [(&str, Change); 21] = [
         ("epochs", |c| c.fine.epochs = 0),
         ("overlap", |c| c.fine.window.overlap = medseg_volume::Dhw::splat(1.0)),
         ("lr", |c| c.fine.optimizer.lr = f64::NAN),
@@ -170,6 +170,13 @@ fn impossible_settings_are_named_before_anything_is_written() {
             c.data.preprocessing.intensity = medseg_transforms::Intensity::Window { low: 3.0, high: 3.0 };
         }),
         ("schema", |c| c.schema = 99),
+        ("mask_channel", |c| c.cascade.mask_channel = true),
+        ("in_channels", |c| c.fine.network.as_unet_mut().unwrap().in_channels = 2),
+        ("in_channels", |c| c.coarse.as_mut().unwrap().network.as_unet_mut().unwrap().in_channels = 2),
+        ("augmentation", |c| {
+            c.set("cascade.mask_channel=true").unwrap();
+            c.fine.augmentation = vec![medseg_transforms::FillHoles::default().into()];
+        }),
     ];
     for (name, change) in broken {
         let mut config = tiny(Experiment::TwoStage);

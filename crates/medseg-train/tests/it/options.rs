@@ -9,8 +9,8 @@ use medseg_bundle::{Bundle, NoProgress};
 use medseg_losses::DiceCrossEntropyLossConfig;
 use medseg_optim::{EmaConfig, Polynomial, ScheduleConfig};
 use medseg_train::{
-    AdamWConfig, BoxSource, Clip, DiskCacheConfig, EarlyStopping, Experiment, ExperimentConfig, Fit, LossConfig,
-    OptimizerRule, Part, RunOutcome, RunRequest, ScheduleUnit, SgdConfig, Silent, run_experiment,
+    AdamWConfig, BoxSource, Cleaning, Clip, DiskCacheConfig, EarlyStopping, Experiment, ExperimentConfig, Fit,
+    LossConfig, OptimizerRule, Part, RunOutcome, RunRequest, ScheduleUnit, SgdConfig, Silent, run_experiment,
 };
 use medseg_transforms::nnunet_augmentation;
 use medseg_volume::{error_chain, read_image, read_label, write_label};
@@ -179,7 +179,7 @@ fn two_classes_are_trained_validated_predicted_and_measured() {
         let mut config = tiny(experiment);
         config.data.labels = vec![7, 3];
         config.separate_classes();
-        config.largest_component = false;
+        config.cleaning = Cleaning::ChosenByValidation;
         config.fine.optimizer.lr = 0.03;
         config.fine.epochs = 40;
         config.fine.schedule = ScheduleConfig::Polynomial(Polynomial { total_epochs: 40, power: 0.9 });
@@ -229,6 +229,35 @@ fn the_fine_stage_trains_on_boxes_of_every_kind() {
         history(&out.join("fine"))
     });
     assert!(histories[0] != histories[1] && histories[0] != histories[2] && histories[1] != histories[2]);
+}
+
+#[test]
+fn the_fine_network_may_get_the_coarse_mask() {
+    let folder = Folder::with_cases();
+    let data = folder.data();
+    let train = |name: &str, masked: bool, cached: bool| {
+        let out = folder.dir.path().join(name);
+        let mut config = tiny(Experiment::TwoStage);
+        config.fine.augmentation = nnunet_augmentation().steps;
+        config.data.disk_cache = cached.then(|| DiskCacheConfig::new(folder.dir.path().join("cache")));
+        config.set(&format!("cascade.mask_channel={masked}")).unwrap();
+        assert_eq!(config.fine.network.in_channels(), 1 + usize::from(masked));
+        finished(&request(config, &data, &out), &mut Silent);
+        out
+    };
+    let (plain, masked) = (train("plain", false, false), train("masked", true, false));
+    assert!(history(&plain.join("coarse")) == history(&masked.join("coarse")));
+    assert!(history(&plain.join("fine")) != history(&masked.join("fine")));
+    for name in ["first", "second"] {
+        assert_eq!(history(&train(name, true, true).join("fine")), history(&masked.join("fine")), "{name}");
+    }
+    let bundle = Bundle::open(masked.join("bundle"), &Device::flex()).unwrap();
+    let image = read_image(data.join("image/phantom_005.nii.gz")).unwrap();
+    let mask = read_label(masked.join("predictions/phantom_005.nii.gz")).unwrap();
+    assert_eq!(bundle.predict(&image, &mut NoProgress).unwrap().mask.data, mask.data);
+    let mut one_stage = tiny(Experiment::OneStage);
+    one_stage.cascade.mask_channel = true;
+    assert!(one_stage.validate().unwrap_err().to_string().contains("no coarse mask"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::support::{Listener, finished, request, run, tiny, write_cases};
 use burn::tensor::Device;
-use medseg_train::{Experiment, ExperimentConfig, RunOutcome, Silent, TrainedRun};
+use medseg_train::{Cleaning, Experiment, ExperimentConfig, RunOutcome, Silent, TrainedRun};
 use medseg_volume::{Dhw, read_image, read_info, read_label, write_label};
 
 fn names(folder: &Path) -> BTreeSet<String> {
@@ -140,7 +140,8 @@ fn two_organs_are_both_kept_where_the_labels_have_two() {
     let dir = tempfile::tempdir().unwrap();
     let (data, out) = (dir.path().join("data"), dir.path().join("out"));
     write_cases(&data);
-    let largest_only = |out: &Path| ExperimentConfig::read(&out.join("config.json")).unwrap().largest_component;
+    let largest_only =
+        |out: &Path| ExperimentConfig::read(&out.join("config.json")).unwrap().cleaning == Cleaning::LargestOfEachLabel;
     let mut fitted = request(tiny(Experiment::OneStage), &data, &out);
     fitted.fit.components = true;
     run(&fitted).unwrap();

@@ -105,6 +105,7 @@ fn several_cases_at_once_on_a_rank_and_two_stages_give_the_same_bits() {
     write_cases(&data);
     let mut config = config(Experiment::TwoStage);
     config.fine.boxes = BoxSource::Predicted;
+    config.set("cascade.mask_channel=true").unwrap();
     for stage in config.stages_mut() {
         stage.gradient.accumulate = 4;
         stage.network.as_unet_mut().unwrap().dropout = 0.0;

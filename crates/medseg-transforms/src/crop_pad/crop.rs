@@ -21,8 +21,8 @@ impl Transform for CenterCrop {
 
     fn draw(&self, sample: &mut LazySample, _: &mut dyn Rng) -> Result<Draw, TransformError> {
         let shape = sample.shape();
-        let size = self.size.zip(shape).map(|(size, side)| if size == 0 { side } else { size });
-        Ok(cropped(shape, around(shape.map(|side| side / 2), size).clipped(shape), PadMode::Constant, 0.0))
+        let size = self.size.zip(shape).map(|(size, length)| if size == 0 { length } else { size });
+        Ok(cropped(shape, around(shape.map(|length| length / 2), size).clipped(shape), PadMode::Constant, 0.0))
     }
 }
 
@@ -106,14 +106,17 @@ impl Transform for CropOrPad {
 
 /// The box of `size` around the middle of `shape`.
 pub(crate) fn crop_or_pad(shape: Dhw<usize>, size: Dhw<usize>) -> BoxDhw {
-    let start = shape.zip(size).map(|(side, size)| {
-        if size <= side {
-            (side / 2) as isize - (size / 2) as isize
+    let start = shape.zip(size).map(|(length, size)| {
+        if size <= length {
+            (length / 2) as isize - (size / 2) as isize
         } else {
-            0isize.saturating_sub_unsigned((size - side) / 2)
+            0isize.saturating_sub_unsigned((size - length) / 2)
         }
     });
-    BoxDhw { start: start.zip(shape.zip(size)).map(|(s, (side, size))| if size <= side { s.max(0) } else { s }), size }
+    BoxDhw {
+        start: start.zip(shape.zip(size)).map(|(s, (length, size))| if size <= length { s.max(0) } else { s }),
+        size,
+    }
 }
 
 /// The box of `size` around a voxel, moved up to start inside.

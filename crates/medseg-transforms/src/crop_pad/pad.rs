@@ -73,8 +73,8 @@ impl SpatialPad {
     /// Voxels added before and after along each axis.
     #[must_use]
     pub fn padding(&self, shape: Dhw<usize>) -> Dhw<(usize, usize)> {
-        self.size.zip(shape).map(|(size, side)| {
-            let total = size.saturating_sub(side);
+        self.size.zip(shape).map(|(size, length)| {
+            let total = size.saturating_sub(length);
             let before = match self.method {
                 PadMethod::Symmetric => total / 2,
                 PadMethod::End => 0,
@@ -88,7 +88,7 @@ impl SpatialPad {
     pub fn region(&self, shape: Dhw<usize>) -> BoxDhw {
         BoxDhw {
             start: self.padding(shape).map(|(before, _)| 0isize.saturating_sub_unsigned(before)),
-            size: shape.zip(self.size).map(|(side, size)| side.max(size)),
+            size: shape.zip(self.size).map(|(length, size)| length.max(size)),
         }
     }
 
@@ -134,7 +134,7 @@ impl Transform for DivisiblePad {
     }
 
     fn draw(&self, sample: &mut LazySample, rng: &mut dyn Rng) -> Result<Draw, TransformError> {
-        let multiple = |(side, k): (usize, usize)| side.checked_next_multiple_of(k.max(1)).unwrap_or(usize::MAX);
+        let multiple = |(length, k): (usize, usize)| length.checked_next_multiple_of(k.max(1)).unwrap_or(usize::MAX);
         let size = sample.shape().zip(self.k).map(multiple);
         let Self { method, mode, value, .. } = *self;
         SpatialPad { size, method, mode, value }.draw(sample, rng)

@@ -97,8 +97,7 @@ pub(crate) fn framed<T: Copy + Send + Sync>(
     value: T,
 ) -> Array3<T> {
     let along = shape.zip(start).zip(Dhw::from(part.dim()));
-    let places = along.map(|((side, start), length)| {
-        (0..side).map(|at| mode.place((at as isize).saturating_sub(start), length)).collect()
-    });
+    let places = along
+        .map(|((new, start), old)| (0..new).map(|at| mode.place((at as isize).saturating_sub(start), old)).collect());
     take(part, &places, value)
 }

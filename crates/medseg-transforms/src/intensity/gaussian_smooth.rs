@@ -97,16 +97,16 @@ fn kernel(sigma: f64, border: BlurBorder) -> Vec<f32> {
     half.into_iter().map(|weight| (weight / sum) as f32).collect()
 }
 
-/// The place in `0..side` that a place outside shows.
-fn inside(at: isize, side: usize, border: BlurBorder) -> Option<usize> {
-    if (0..side as isize).contains(&at) {
+/// The place in `0..length` that a place outside shows.
+fn inside(at: isize, length: usize, border: BlurBorder) -> Option<usize> {
+    if (0..length as isize).contains(&at) {
         return Some(at as usize);
     }
     match border {
         BlurBorder::Zero => None,
-        BlurBorder::Mirror if side == 1 => Some(0),
+        BlurBorder::Mirror if length == 1 => Some(0),
         BlurBorder::Mirror => {
-            let period = 2 * (side as isize - 1);
+            let period = 2 * (length as isize - 1);
             let folded = at.rem_euclid(period);
             Some(folded.min(period - folded) as usize)
         }
@@ -114,10 +114,10 @@ fn inside(at: isize, side: usize, border: BlurBorder) -> Option<usize> {
 }
 
 /// The voxels along one axis that the result at `at` is made of, with their weights.
-fn taps(at: usize, side: usize, kernel: &[f32], border: BlurBorder) -> impl Iterator<Item = (usize, f32)> {
+fn taps(at: usize, length: usize, kernel: &[f32], border: BlurBorder) -> impl Iterator<Item = (usize, f32)> {
     let reach = kernel.len() as isize - 1;
     (-reach..=reach).filter_map(move |step| {
-        let place = inside(at as isize + step, side, border)?;
+        let place = inside(at as isize + step, length, border)?;
         Some((place, kernel[step.unsigned_abs()]))
     })
 }
@@ -151,12 +151,12 @@ fn add_weighted(sums: &mut [f32], values: &[f32], weight: f32) {
 
 /// `row` has room for the kernel's reach on both sides of its values.
 fn along_row(row: &mut [f32], to: &mut [f32], kernel: &[f32], border: BlurBorder) {
-    let (reach, side) = (kernel.len() - 1, to.len());
+    let (reach, length) = (kernel.len() - 1, to.len());
     for n in 0..reach {
-        let before = inside(n as isize - reach as isize, side, border);
+        let before = inside(n as isize - reach as isize, length, border);
         row[n] = before.map_or(0.0, |at| row[reach + at]);
-        let after = inside((side + n) as isize, side, border);
-        row[reach + side + n] = after.map_or(0.0, |at| row[reach + at]);
+        let after = inside((length + n) as isize, length, border);
+        row[reach + length + n] = after.map_or(0.0, |at| row[reach + at]);
     }
     to.iter_mut().zip(&row[reach..]).for_each(|(to, v)| *to = kernel[0] * v);
     for (n, &weight) in kernel.iter().enumerate().skip(1) {

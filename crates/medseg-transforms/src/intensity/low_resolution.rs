@@ -38,7 +38,8 @@ impl SimulateLowResolution {
         }
         let shape = Dhw::from(image.dim());
         // Halves to the even number, as Python and PyTorch round.
-        let low = shape.zip(self.scale).map(|(side, scale)| ((side as f64 * scale).round_ties_even() as usize).max(1));
+        let low =
+            shape.zip(self.scale).map(|(length, scale)| ((length as f64 * scale).round_ties_even() as usize).max(1));
         if low == shape {
             return Ok(());
         }

@@ -142,10 +142,10 @@ impl Trace {
             let view = label.view().permuted_axes(order);
             return Ok(take(&view, &axes.map(|taps| taps.places()), T::default()));
         }
-        let sides: [usize; 3] = label.dim().into();
+        let lengths: [usize; 3] = label.dim().into();
         Ok(self.by_voxel(&hops, rule, |at| {
             let near = at.map(|v| v.round_ties_even());
-            let exists = (0..3).all(|axis| near[axis] >= 0.0 && near[axis] < sides[axis] as f64);
+            let exists = (0..3).all(|axis| near[axis] >= 0.0 && near[axis] < lengths[axis] as f64);
             if exists { label[near.map(|v| v as usize)] } else { T::default() }
         }))
     }
@@ -242,7 +242,7 @@ impl Trace {
         }
         let shape = self.final_shape().to_array();
         let along = |original: usize| {
-            let side = shape[axis_now[original]];
+            let length = shape[axis_now[original]];
             let positions: Vec<_> = (0..self.shape.to_array()[original])
                 .map(|i| {
                     let (mut at, mut axis) = (i as f64, original);
@@ -255,10 +255,10 @@ impl Trace {
                             None => return Vec::new(),
                         }
                     }
-                    Taps::reading(at, side, kernel)
+                    Taps::reading(at, length, kernel)
                 })
                 .collect();
-            Taps::new(&positions, side)
+            Taps::new(&positions, length)
         };
         Some((axis_now, Dhw::from([along(0), along(1), along(2)])))
     }
@@ -286,7 +286,7 @@ impl Trace {
 
 /// Trilinear with zeros outside.
 fn linear_or_zero(image: &ArrayView3<'_, f32>, at: [f64; 3]) -> f32 {
-    let sides: [usize; 3] = image.dim().into();
+    let lengths: [usize; 3] = image.dim().into();
     let mut sum = 0.0f64;
     for corner in 0..8usize {
         let (mut weight, mut index) = (1.0f64, Some([0usize; 3]));
@@ -295,7 +295,7 @@ fn linear_or_zero(image: &ArrayView3<'_, f32>, at: [f64; 3]) -> f32 {
             let fraction = at[axis] - low;
             weight *= if high == 1.0 { fraction } else { 1.0 - fraction };
             let place = low + high;
-            index = index.filter(|_| place >= 0.0 && place < sides[axis] as f64).map(|mut index| {
+            index = index.filter(|_| place >= 0.0 && place < lengths[axis] as f64).map(|mut index| {
                 index[axis] = place as usize;
                 index
             });

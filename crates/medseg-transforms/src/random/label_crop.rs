@@ -176,9 +176,9 @@ impl RandCropByPosNegLabel {
         let position = chosen.at(draw.pick.min(chosen.count - 1)) as usize;
         let Dhw { h, w, .. } = index.shape;
         let center = Dhw { d: position / (h * w), h: position / w % h, w: position % w };
-        let start = center
-            .zip(index.shape.zip(self.size))
-            .map(|(center, (side, size))| (corrected_center(center, side, size) as isize - (size / 2) as isize).max(0));
+        let start = center.zip(index.shape.zip(self.size)).map(|(center, (length, size))| {
+            (corrected_center(center, length, size) as isize - (size / 2) as isize).max(0)
+        });
         Ok(BoxDhw { start, size: self.size })
     }
 
@@ -197,7 +197,7 @@ impl RandCropByPosNegLabel {
         if self.size.voxels() == 0 {
             return Err(TransformError::parameter("size", self.size, "has no voxels"));
         }
-        if self.size.zip(index.shape).to_array().iter().any(|(size, side)| size > side) {
+        if self.size.zip(index.shape).to_array().iter().any(|(size, length)| size > length) {
             return Err(TransformError::CropTooLarge { crop: self.size, volume: index.shape });
         }
         let share = self.positive_share()?;
@@ -272,11 +272,11 @@ fn index(label: &ArrayView3<'_, u8>, counts: Option<&Array3<bool>>) -> LabelInde
     LabelIndex { shape: label.dim().into(), foreground, background, classes: Vec::new() }
 }
 
-/// MONAI's `correct_crop_centers` along one axis: the centre moved so that a crop of `size` lies in `side` voxels.
+/// MONAI's `correct_crop_centers` along one axis: the centre moved so that a crop of `size` lies in `length` voxels.
 #[must_use]
-pub fn corrected_center(center: usize, side: usize, size: usize) -> usize {
+pub fn corrected_center(center: usize, length: usize, size: usize) -> usize {
     let low = size / 2;
-    // MONAI's end, one past the highest: trunc(side + 1 - size / 2) with the half not rounded.
-    let end = (side + 1).saturating_sub(size.div_ceil(2));
+    // MONAI's end, one past the highest: trunc(length + 1 - size / 2) with the half not rounded.
+    let end = (length + 1).saturating_sub(size.div_ceil(2));
     center.clamp(low, end.saturating_sub(1).max(low))
 }

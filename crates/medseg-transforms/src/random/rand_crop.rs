@@ -38,10 +38,10 @@ impl Transform for RandSpatialCrop {
     fn draw(&self, sample: &mut LazySample, rng: &mut dyn Rng) -> Result<Draw, TransformError> {
         self.validate()?;
         let volume = sample.shape();
-        if self.size.zip(volume).to_array().iter().any(|(size, side)| size > side) {
+        if self.size.zip(volume).to_array().iter().any(|(size, length)| size > length) {
             return Err(TransformError::CropTooLarge { crop: self.size, volume });
         }
-        let start = self.size.zip(volume).map(|(size, side)| rng.random_range(0..=side - size) as isize);
+        let start = self.size.zip(volume).map(|(size, length)| rng.random_range(0..=length - size) as isize);
         Ok(crop(BoxDhw { start, size: self.size }))
     }
 

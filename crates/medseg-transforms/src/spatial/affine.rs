@@ -70,7 +70,7 @@ impl Affine {
         let size = self.size.unwrap_or(shape);
         let mut matrix = self.matrix();
         if self.align_corners {
-            let stretch = |side: usize| if side > 1 { side as f64 / (side as f64 - 1.0) } else { 1.0 };
+            let stretch = |length: usize| if length > 1 { length as f64 / (length as f64 - 1.0) } else { 1.0 };
             let (old, new) = (shape.map(|s| 1.0 / stretch(s)), size.map(stretch));
             let none = Dhw::splat(0.0);
             matrix = VoxelMap::scaling(old, none).after(&matrix).after(&VoxelMap::scaling(new, none));
@@ -172,9 +172,9 @@ fn rotation(angles: Dhw<f64>) -> VoxelMap {
 
 /// The shape of the box around a turned volume, as MONAI has it.
 fn turned_shape(shape: Dhw<usize>, turn: &VoxelMap) -> Dhw<usize> {
-    let sides = shape.map(|v| v as f64).to_array();
+    let lengths = shape.map(|v| v as f64).to_array();
     // A box's extent along an axis is the sum of its sides' extents.
-    let extent = |row: [f64; 3]| row.iter().zip(sides).map(|(r, side)| (r * side).abs()).sum::<f64>();
+    let extent = |row: [f64; 3]| row.iter().zip(lengths).map(|(r, length)| (r * length).abs()).sum::<f64>();
     Dhw::from(turn.linear.map(|row| (extent(row) + 0.5) as usize))
 }
 

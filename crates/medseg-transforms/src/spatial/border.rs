@@ -33,20 +33,20 @@ pub enum BorderMode {
 }
 
 impl BorderMode {
-    /// The position to read instead of one that may be outside `side` voxels; [`Zeros`](Self::Zeros) leaves it.
-    pub(crate) fn position(self, at: f64, side: usize) -> f64 {
-        let last = side as f64 - 1.0;
+    /// The position to read instead of one that may be outside `length` voxels; [`Zeros`](Self::Zeros) leaves it.
+    pub(crate) fn position(self, at: f64, length: usize) -> f64 {
+        let last = length as f64 - 1.0;
         match self {
             Self::Zeros => at,
             Self::Border => at.clamp(0.0, last),
             Self::Reflection => {
-                let side = side as f64;
-                // Mirrored at -1/2 and side - 1/2.
-                let from_face = (at + 0.5).abs() % (2.0 * side);
-                let folded = if from_face > side { 2.0 * side - from_face } else { from_face };
+                let length = length as f64;
+                // Mirrored at -1/2 and length - 1/2.
+                let from_face = (at + 0.5).abs() % (2.0 * length);
+                let folded = if from_face > length { 2.0 * length - from_face } else { from_face };
                 (folded - 0.5).clamp(0.0, last)
             }
-            Self::Mirror if side < 2 => 0.0,
+            Self::Mirror if length < 2 => 0.0,
             Self::Mirror => {
                 let from_center = at.abs() % (2.0 * last);
                 if from_center > last { 2.0 * last - from_center } else { from_center }

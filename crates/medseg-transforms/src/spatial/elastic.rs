@@ -112,9 +112,9 @@ pub fn smoothed_offsets(offsets: Array3<f32>, sigma: f64, magnitude: f64) -> Arr
 
 /// Adds to each slice along the first axis the weighted sum of its neighbours.
 fn add_neighbours(mut out: ArrayViewMut3<'_, f32>, from: ArrayView3<'_, f32>, kernel: &[f32]) {
-    let (tail, sides) = (kernel.len() / 2, from.dim().0);
+    let (tail, slices) = (kernel.len() / 2, from.dim().0);
     for (z, mut sum) in out.outer_iter_mut().enumerate() {
-        for near in z.saturating_sub(tail)..(z + tail + 1).min(sides) {
+        for near in z.saturating_sub(tail)..(z + tail + 1).min(slices) {
             let weight = kernel[near + tail - z];
             Zip::from(sum.rows_mut()).and(from.index_axis(Axis(0), near).rows()).for_each(|mut sum, row| {
                 if let (Some(sum), Some(row)) = (sum.as_slice_mut(), row.to_slice()) {

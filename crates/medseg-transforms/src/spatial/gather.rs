@@ -37,8 +37,8 @@ pub(crate) fn gather_displaced(
     field: Option<&[Array3<f32>; 3]>,
     to: Dhw<usize>,
 ) -> (Vec<Array3<f32>>, Option<Array3<u8>>) {
-    let sides = channels.first().map_or([0; 3], |c| c.dim().into());
-    let way = Way { sampled, field, sides };
+    let lengths = channels.first().map_or([0; 3], |c| c.dim().into());
+    let way = Way { sampled, field, lengths };
     let channels: Vec<_> = channels.iter().map(|c| c.as_standard_layout()).collect();
     let label = label.as_ref().map(|label| label.as_standard_layout());
     let (sources, label_source) = (channels.iter().map(flat).collect::<Vec<_>>(), label.as_ref().map(flat));
@@ -86,7 +86,7 @@ struct Positions {
 struct Way<'a> {
     sampled: &'a Sampled,
     field: Option<&'a [Array3<f32>; 3]>,
-    sides: [usize; 3],
+    lengths: [usize; 3],
 }
 
 impl Way<'_> {
@@ -118,17 +118,17 @@ impl Way<'_> {
         }
         // Cubic convolution pads voxel by voxel, for its weights reach further than the position's neighbours.
         if self.sampled.kernel != Kernel::Cubic {
-            for (along, side) in at.along.iter_mut().zip(self.sides) {
-                inside(self.sampled.padding, along, side);
+            for (along, length) in at.along.iter_mut().zip(self.lengths) {
+                inside(self.sampled.padding, along, length);
             }
         }
     }
 
     fn strides(&self) -> [usize; 3] {
-        let [_, h, w] = self.sides;
+        let [_, h, w] = self.lengths;
         // An axis of one voxel has no second corner: both are the same voxel.
         let strides = [h * w, w, 1];
-        std::array::from_fn(|axis| if self.sides[axis] > 1 { strides[axis] } else { 0 })
+        std::array::from_fn(|axis| if self.lengths[axis] > 1 { strides[axis] } else { 0 })
     }
 
     fn image_row(&self, source: &[f32], at: &Positions, out: &mut [f32]) {
@@ -152,7 +152,7 @@ impl Way<'_> {
     /// Positions that lie between voxels.
     fn linear_row(&self, source: &[f32], at: &Positions, out: &mut [f32]) {
         let [sz, sy, sx] = self.strides();
-        let most = self.sides.map(|side| side.saturating_sub(2) as i32);
+        let most = self.lengths.map(|length| length.saturating_sub(2) as i32);
         let split = |at: f64, most: i32| {
             let low = (at as i32).min(most);
             (low as usize, (at - f64::from(low)) as f32)
@@ -184,8 +184,8 @@ impl Way<'_> {
                 let fraction = at[axis] - low[axis];
                 weight *= if high == 1 { fraction } else { 1.0 - fraction };
                 let place = low[axis] as i64 + high as i64;
-                exists &= (0..self.sides[axis] as i64).contains(&place);
-                index = index * self.sides[axis] + place.max(0) as usize;
+                exists &= (0..self.lengths[axis] as i64).contains(&place);
+                index = index * self.lengths[axis] + place.max(0) as usize;
             }
             if exists && weight != 0.0 {
                 sum += weight as f32 * source[index];
@@ -200,12 +200,12 @@ impl Way<'_> {
             let low = at.floor();
             let weights = cubic_weights(at - low);
             std::array::from_fn(|k| {
-                let place = self.sampled.padding.position(low - 1.0 + k as f64, self.sides[axis]);
-                let exists = place >= 0.0 && place < self.sides[axis] as f64 && weights[k] != 0.0;
+                let place = self.sampled.padding.position(low - 1.0 + k as f64, self.lengths[axis]);
+                let exists = place >= 0.0 && place < self.lengths[axis] as f64 && weights[k] != 0.0;
                 (exists.then_some(place as usize), weights[k] as f32)
             })
         });
-        let [_, h, w] = self.sides;
+        let [_, h, w] = self.lengths;
         let mut sum = 0.0;
         for (z, wz) in taps[0].iter().filter_map(|(z, w)| z.map(|z| (z, w))) {
             for (y, wy) in taps[1].iter().filter_map(|(y, w)| y.map(|y| (y, w))) {
@@ -219,12 +219,12 @@ impl Way<'_> {
 
     fn nearest_row<T: Copy>(&self, source: &[T], at: &Positions, out: &mut [T], outside: T) {
         let [d, h, w] = &at.along;
-        let limits = self.sides.map(|side| side as f64);
+        let limits = self.lengths.map(|length| length as f64);
         let exists = |at: f64, limit: f64| at >= 0.0 && at < limit;
         for (((out, d), h), w) in out.iter_mut().zip(d).zip(h).zip(w) {
             let (d, h, w) = (half_even(*d), half_even(*h), half_even(*w));
             *out = if exists(d, limits[0]) && exists(h, limits[1]) && exists(w, limits[2]) {
-                source[(d as usize * self.sides[1] + h as usize) * self.sides[2] + w as usize]
+                source[(d as usize * self.lengths[1] + h as usize) * self.lengths[2] + w as usize]
             } else {
                 outside
             };
@@ -250,25 +250,25 @@ fn line(map: &VoxelMap, [z, y]: [f64; 2], width: usize, along: &mut [Vec<f64>; 3
 }
 
 /// Brings positions between the voxels where the padding says so.
-fn inside(padding: BorderMode, along: &mut [f64], side: usize) {
-    let last = side as f64 - 1.0;
+fn inside(padding: BorderMode, along: &mut [f64], length: usize) {
+    let last = length as f64 - 1.0;
     match padding {
         BorderMode::Border => along.iter_mut().for_each(|at| *at = at.max(0.0).min(last)),
         BorderMode::Zeros => along.iter_mut().for_each(|at| *at = snapped(at.max(-2.0).min(last + 2.0))),
         BorderMode::Reflection | BorderMode::Mirror => {
-            along.iter_mut().for_each(|at| *at = padding.position(*at, side))
+            along.iter_mut().for_each(|at| *at = padding.position(*at, length))
         }
     }
 }
 
 /// A position in the displacements' grid moved by the displacement there; beyond the grid that of its border counts.
 pub(crate) fn displaced(field: &[Array3<f32>; 3], at: [f64; 3]) -> [f64; 3] {
-    let sides: [usize; 3] = field[0].dim().into();
+    let lengths: [usize; 3] = field[0].dim().into();
     let (mut index, mut fraction) = ([[0usize; 2]; 3], [0.0f64; 3]);
     for axis in 0..3 {
-        let within = at[axis].max(0.0).min(sides[axis] as f64 - 1.0);
+        let within = at[axis].max(0.0).min(lengths[axis] as f64 - 1.0);
         let low = within as usize;
-        index[axis] = [low, (low + 1).min(sides[axis] - 1)];
+        index[axis] = [low, (low + 1).min(lengths[axis] - 1)];
         fraction[axis] = within - low as f64;
     }
     let whole = fraction == [0.0; 3];

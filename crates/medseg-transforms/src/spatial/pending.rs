@@ -244,8 +244,8 @@ impl Pending {
         if sampled.kernel == Kernel::Area {
             return resize(image, self.visible.size, Interpolation::Area);
         }
-        let taps = per_old_axis(image, self.visible.size, direct, order, |scale, offset, length, side| {
-            Taps::along(scale, offset, length, side, sampled.kernel, sampled.padding)
+        let taps = per_old_axis(image, self.visible.size, direct, order, |scale, offset, new, old| {
+            Taps::along(scale, offset, new, old, sampled.kernel, sampled.padding)
         });
         permuted(separable(image, &taps), order)
     }
@@ -257,8 +257,8 @@ impl Pending {
         direct: &VoxelMap,
         order: [usize; 3],
     ) -> Array3<u8> {
-        let index = per_old_axis(label, self.visible.size, direct, order, |scale, offset, length, side| {
-            Taps::along(scale, offset, length, side, Kernel::Nearest, padding).places()
+        let index = per_old_axis(label, self.visible.size, direct, order, |scale, offset, new, old| {
+            Taps::along(scale, offset, new, old, Kernel::Nearest, padding).places()
         });
         permuted(take(label, &index, 0), order)
     }
@@ -272,10 +272,10 @@ fn per_old_axis<T, V>(
     order: [usize; 3],
     of: impl Fn(f64, f64, usize, usize) -> T,
 ) -> Dhw<T> {
-    let (new, sides) = (new.to_array(), Dhw::from(old.dim()).to_array());
+    let (new, lengths) = (new.to_array(), Dhw::from(old.dim()).to_array());
     Dhw::from(std::array::from_fn(|axis| {
         let runs = order.iter().position(|o| *o == axis).unwrap_or(axis);
-        of(map.linear[axis][runs], map.offset[axis], new[runs], sides[axis])
+        of(map.linear[axis][runs], map.offset[axis], new[runs], lengths[axis])
     }))
 }
 

@@ -11,7 +11,7 @@ use crate::{
 
 /// MONAI's `Spacing`: voxels of a given size, axes at right angles in the old directions.
 ///
-/// The first voxel stays where it is and a side has round((n - 1) · old / new + 1) voxels, halves to the even number. An
+/// The first voxel stays where it is and an axis has round((n - 1) · old / new + 1) voxels, halves to the even number. An
 /// axis whose spacing is within 1/1000 mm of the wanted one keeps it. Of skewed axes the one along the width keeps its
 /// direction, the one along the height its plane with it, and the new volume starts where the old one's lowest corner is;
 /// if none is lowest along all axes, the centres fall together.
@@ -60,7 +60,7 @@ impl Respace {
         self.check()?;
         let old = geometry.affine();
         // In the file's order i, j, k, in which MONAI removes shears.
-        let (sides, mut wanted, have) =
+        let (lengths, mut wanted, have) =
             (reversed(shape.to_array()), reversed(self.spacing.to_array()), reversed(geometry.spacing().to_array()));
         for (wanted, have) in wanted.iter_mut().zip(have) {
             if *wanted <= 0.0 || (*wanted - have).abs() <= NEAR {
@@ -70,12 +70,12 @@ impl Respace {
         let steps: [[f64; 3]; 3] = std::array::from_fn(|c| std::array::from_fn(|r| old[r][c]));
         let directions = if self.diagonal { AXES } else { orthonormal(&steps) };
         let columns: [[f64; 3]; 3] = std::array::from_fn(|c| directions[c].map(|v| v * wanted[c]));
-        let place = place(&columns, &old, sides, self.keep_extent);
-        let (new_sides, origin) = place.ok_or_else(|| self.refused())?;
+        let place = place(&columns, &old, lengths, self.keep_extent);
+        let (new_lengths, origin) = place.ok_or_else(|| self.refused())?;
         let row = |r: usize| [columns[0][r], columns[1][r], columns[2][r], origin[r]];
         let new = Geometry::from_affine([row(0), row(1), row(2), [0.0, 0.0, 0.0, 1.0]]);
         let new = new.map_err(|e| TransformError::Geometry(e.to_string()))?;
-        Ok((Dhw::from(reversed(new_sides)), between(&new, geometry)))
+        Ok((Dhw::from(reversed(new_lengths)), between(&new, geometry)))
     }
 
     fn refused(&self) -> TransformError {
@@ -167,47 +167,47 @@ fn spans(new: &[[f64; 3]; 8]) -> [f64; 3] {
 }
 
 /// A number of voxels that can be one.
-fn voxels(side: f64) -> Option<usize> {
-    let side = side.round_ties_even();
-    (side >= 1.0 && side < f64::from(u32::MAX)).then_some(side as usize)
+fn voxels(length: f64) -> Option<usize> {
+    let length = length.round_ties_even();
+    (length >= 1.0 && length < f64::from(u32::MAX)).then_some(length as usize)
 }
 
-fn all_voxels(sides: [f64; 3]) -> Option<[usize; 3]> {
-    Some([voxels(sides[0])?, voxels(sides[1])?, voxels(sides[2])?])
+fn all_voxels(lengths: [f64; 3]) -> Option<[usize; 3]> {
+    Some([voxels(lengths[0])?, voxels(lengths[1])?, voxels(lengths[2])?])
 }
 
 /// Shape and origin of the new grid; `None` for a shape that no volume has.
 fn place(
     columns: &[[f64; 3]; 3],
     old: &Matrix,
-    sides: [usize; 3],
+    lengths: [usize; 3],
     keep_extent: bool,
 ) -> Option<([usize; 3], [f64; 3])> {
     // Outer faces of the corner voxels, or their centres.
     let (margin, more) = if keep_extent { (0.5, 0.0) } else { (0.0, 1.0) };
-    let high = sides.map(|side| side as f64 - 1.0 + margin);
+    let high = lengths.map(|length| length as f64 - 1.0 + margin);
     let (world, new) = corner_positions(columns, old, [-margin; 3], high);
-    let new_sides = all_voxels(spans(&new).map(|span| span + more))?;
+    let new_lengths = all_voxels(spans(&new).map(|span| span + more))?;
     let lowest = |n: &usize| (0..3).all(|a| new.iter().all(|p| p[a] - new[*n][a] >= -LOWEST));
     let origin = match (0..8).find(lowest) {
         Some(n) => world[n],
         None => {
-            let middle = |steps: &dyn Fn(usize, usize) -> f64, sides: [usize; 3], r: usize| -> f64 {
-                (0..3).map(|c| steps(r, c) * sides[c] as f64 / 2.0).sum()
+            let middle = |steps: &dyn Fn(usize, usize) -> f64, lengths: [usize; 3], r: usize| -> f64 {
+                (0..3).map(|c| steps(r, c) * lengths[c] as f64 / 2.0).sum()
             };
             std::array::from_fn(|r| {
-                old[r][3] + middle(&|r, c| old[r][c], sides, r) - middle(&|r, c| columns[c][r], new_sides, r)
+                old[r][3] + middle(&|r, c| old[r][c], lengths, r) - middle(&|r, c| columns[c][r], new_lengths, r)
             })
         }
     };
     if !keep_extent {
-        return Some((new_sides, origin));
+        return Some((new_lengths, origin));
     }
     // MONAI's rule: the amount is that of the first new voxel's centre, the sign that of the corner.
-    let first: [f64; 3] = std::array::from_fn(|c| 0.5 * (sides[c] as f64 / new_sides[c] as f64 - 1.0));
+    let first: [f64; 3] = std::array::from_fn(|c| 0.5 * (lengths[c] as f64 / new_lengths[c] as f64 - 1.0));
     let amount = |r: usize| ((0..3).map(|c| old[r][c] * first[c]).sum::<f64>() + old[r][3]).abs();
     let sign = |v: f64| if v == 0.0 { 0.0 } else { v.signum() };
-    Some((new_sides, std::array::from_fn(|r| amount(r) * sign(origin[r]))))
+    Some((new_lengths, std::array::from_fn(|r| amount(r) * sign(origin[r]))))
 }
 
 /// numpy's default absolute tolerance, in voxels.

@@ -17,20 +17,20 @@ pub(crate) struct Taps(RowTaps);
 
 impl Taps {
     /// From the taps of every position.
-    pub fn new(positions: &[Vec<(usize, f32)>], side: usize) -> Self {
-        Self(RowTaps::new(positions, side))
+    pub fn new(positions: &[Vec<(usize, f32)>], length: usize) -> Self {
+        Self(RowTaps::new(positions, length))
     }
 
-    /// Along one axis of `side` voxels, at the positions index · scale + offset.
-    pub fn along(scale: f64, offset: f64, length: usize, side: usize, kernel: Kernel, padding: BorderMode) -> Self {
+    /// Along one axis of `old` voxels, at the positions index · scale + offset.
+    pub fn along(scale: f64, offset: f64, new: usize, old: usize, kernel: Kernel, padding: BorderMode) -> Self {
         let positions: Vec<_> =
-            (0..length).map(|i| taps_at(snapped(i as f64 * scale + offset), side, kernel, padding)).collect();
-        Self::new(&positions, side)
+            (0..new).map(|i| taps_at(snapped(i as f64 * scale + offset), old, kernel, padding)).collect();
+        Self::new(&positions, old)
     }
 
     /// The taps that read the value at a position, with zeros outside.
-    pub fn reading(at: f64, side: usize, kernel: Kernel) -> Vec<(usize, f32)> {
-        taps_at(at, side, kernel, BorderMode::Zeros)
+    pub fn reading(at: f64, length: usize, kernel: Kernel) -> Vec<(usize, f32)> {
+        taps_at(at, length, kernel, BorderMode::Zeros)
     }
 
     /// The first tap of each position; `None` where none has a weight.
@@ -46,10 +46,10 @@ pub(crate) fn snapped(at: f64) -> f64 {
 }
 
 /// The taps at one position; none where nothing is.
-fn taps_at(at: f64, side: usize, kernel: Kernel, padding: BorderMode) -> Vec<(usize, f32)> {
-    let last = side as f64 - 1.0;
+fn taps_at(at: f64, length: usize, kernel: Kernel, padding: BorderMode) -> Vec<(usize, f32)> {
+    let last = length as f64 - 1.0;
     if kernel == Kernel::Nearest {
-        let at = padding.position(at, side).round_ties_even();
+        let at = padding.position(at, length).round_ties_even();
         return if (0.0..=last).contains(&at) { vec![(at as usize, 1.0)] } else { Vec::new() };
     }
     let low = at.floor();
@@ -60,7 +60,7 @@ fn taps_at(at: f64, side: usize, kernel: Kernel, padding: BorderMode) -> Vec<(us
     };
     let mut taps: Vec<(usize, f64)> = Vec::with_capacity(weights.len());
     for (k, weight) in weights.into_iter().enumerate().filter(|(_, weight)| *weight != 0.0) {
-        let at = padding.position(first + k as f64, side);
+        let at = padding.position(first + k as f64, length);
         if !(0.0..=last).contains(&at) {
             continue;
         }

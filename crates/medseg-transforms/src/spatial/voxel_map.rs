@@ -40,13 +40,13 @@ impl VoxelMap {
     /// the corner voxels fall together, without it the outer faces do.
     #[must_use]
     pub fn resizing(from: Dhw<usize>, to: Dhw<usize>, align_corners: bool) -> Self {
-        let sides = from.zip(to).map(|(f, t)| (f as f64, t as f64));
+        let lengths = from.zip(to).map(|(f, t)| (f as f64, t as f64));
         if align_corners {
             // One voxel has no corners to align: the map stays invertible and shows the first.
             let scale = |(f, t): (f64, f64)| if t > 1.0 && f > 1.0 { (f - 1.0) / (t - 1.0) } else { f / t };
-            return Self::scaling(sides.map(scale), Dhw::splat(0.0));
+            return Self::scaling(lengths.map(scale), Dhw::splat(0.0));
         }
-        Self::scaling(sides.map(|(f, t)| f / t), sides.map(|(f, t)| 0.5 * f / t - 0.5))
+        Self::scaling(lengths.map(|(f, t)| f / t), lengths.map(|(f, t)| 0.5 * f / t - 0.5))
     }
 
     /// From voxels along new axes to those along the old ones of a volume of `shape`.

@@ -10,7 +10,7 @@ use crate::{
     BorderMode, Draw, Kernel, LazySample, Resample, ResampleMeaning, SpatialChange, Transform, TransformError, VoxelMap,
 };
 
-/// MONAI's `Zoom`: resized by factors to floor(side · factor) voxels, then cut or padded to the old size around the
+/// MONAI's `Zoom`: resized by factors to floor(length · factor) voxels, then cut or padded to the old size around the
 /// middle if `keep_size`.
 ///
 /// Where shrinking leaves room the [`padding`](Self::padding) continues the old volume. MONAI pads the shrunk one, whose
@@ -47,7 +47,7 @@ impl Transform for Zoom {
     fn draw(&self, sample: &mut LazySample, _: &mut dyn Rng) -> Result<Draw, TransformError> {
         self.validate()?;
         let old = sample.shape();
-        let zoomed = old.zip(self.factor).map(|(side, factor)| (side as f64 * factor).floor() as usize);
+        let zoomed = old.zip(self.factor).map(|(length, factor)| (length as f64 * factor).floor() as usize);
         if zoomed.voxels() == 0 {
             return Err(TransformError::NoVoxels { shape: zoomed });
         }

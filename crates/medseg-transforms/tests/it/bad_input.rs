@@ -12,8 +12,8 @@ fn geometry() -> Geometry {
     Geometry::from_spacing(Dhw { d: 5.0, h: 0.8, w: 0.8 }).unwrap()
 }
 
-fn sample(sides: [usize; 3]) -> Sample {
-    let label = Array3::from_shape_fn(sides, |(d, h, w)| u8::from(d + h + w > 2));
+fn sample(lengths: [usize; 3]) -> Sample {
+    let label = Array3::from_shape_fn(lengths, |(d, h, w)| u8::from(d + h + w > 2));
     Sample::new("liver_12", label.mapv(f32::from), Some(label), geometry())
 }
 
@@ -149,7 +149,7 @@ fn without_foreground_crops_are_background_and_a_warning_names_the_case() {
 fn margins_and_crops_beyond_the_volume_are_padded_or_cut() {
     let big = CropForeground { margin: Dhw::splat(30), value: -1.0, ..CropForeground::default() };
     let done = Pipeline::new().then(big.clone()).apply_one(sample([2, 3, 4]), 0).unwrap();
-    assert!(done.sample.shape().to_array().iter().all(|side| *side > 60));
+    assert!(done.sample.shape().to_array().iter().all(|length| *length > 60));
     assert_eq!(done.sample.image[[0, 0, 0, 0]], -1.0);
     assert_eq!(done.sample.label.unwrap()[[0, 0, 0]], 0);
     let all = CropForeground { allow_smaller: true, ..big };

@@ -91,9 +91,9 @@ fn the_foregrounds_box_is_its_lowest_and_highest_index_and_the_margin() {
         assert_eq!(got.start.to_array(), std::array::from_fn(|axis| low[axis] - m[axis]));
         assert_eq!(got.end().to_array(), std::array::from_fn(|axis| high[axis] + 1 + m[axis]));
         let clipped = got.clipped(volume.dim().into());
-        let sides: [usize; 3] = volume.dim().into();
+        let lengths: [usize; 3] = volume.dim().into();
         assert_eq!(clipped.start.to_array(), std::array::from_fn(|axis| (low[axis] - m[axis]).max(0)));
-        let ends = std::array::from_fn(|axis| (high[axis] + 1 + m[axis]).min(sides[axis] as isize));
+        let ends = std::array::from_fn(|axis| (high[axis] + 1 + m[axis]).min(lengths[axis] as isize));
         assert_eq!(clipped.end().to_array(), ends);
     }
 }
@@ -117,7 +117,7 @@ fn padding_is_undone_by_cropping_its_inner_box() {
         for method in [PadMethod::Symmetric, PadMethod::End] {
             let (volume, pad) = (numbered(shape), SpatialPad::new(sizes(&mut rng, 0..12)).with_method(method));
             let padded = pad.apply(&volume.view(), 0);
-            let wanted = shape.zip(pad.size).map(|(side, size)| side.max(size));
+            let wanted = shape.zip(pad.size).map(|(length, size)| length.max(size));
             assert_eq!(Dhw::from(padded.dim()), wanted);
             let inner = BoxDhw { start: pad.padding(shape).map(|(before, _)| before as isize), size: shape };
             assert_eq!(crop(&padded.view(), &inner, 0), volume);

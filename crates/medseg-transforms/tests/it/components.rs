@@ -14,21 +14,21 @@ const ALL: [(Connectivity, usize); 3] = [(Connectivity::Face, 6), (Connectivity:
 fn masks(seed: u64) -> impl Iterator<Item = Array3<u8>> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     (0..300).map(move |_| {
-        let sides: [usize; 3] = std::array::from_fn(|_| rng.random_range(0..9));
+        let lengths: [usize; 3] = std::array::from_fn(|_| rng.random_range(0..9));
         let density = rng.random_range(0.05..0.95);
-        Array3::from_shape_simple_fn(sides, || u8::from(rng.random_bool(density)) * rng.random_range(1..5))
+        Array3::from_shape_simple_fn(lengths, || u8::from(rng.random_bool(density)) * rng.random_range(1..5))
     })
 }
 
 /// Indices of the neighbours inside a volume.
-fn neighbours(at: [usize; 3], sides: [usize; 3], count: usize) -> Vec<[usize; 3]> {
+fn neighbours(at: [usize; 3], lengths: [usize; 3], count: usize) -> Vec<[usize; 3]> {
     let most = [6, 18, 26].iter().position(|n| *n == count).unwrap() + 1;
     let steps = (0..27).map(|n| [n / 9, n / 3 % 3, n % 3].map(|v| v as isize - 1));
     let near = steps.filter(|step| (1..=most).contains(&step.iter().filter(|v| **v != 0).count()));
     let moved = near.filter_map(|step| {
         let mut to = [0; 3];
         for axis in 0..3 {
-            to[axis] = at[axis].checked_add_signed(step[axis]).filter(|v| *v < sides[axis])?;
+            to[axis] = at[axis].checked_add_signed(step[axis]).filter(|v| *v < lengths[axis])?;
         }
         Some(to)
     });
@@ -36,7 +36,7 @@ fn neighbours(at: [usize; 3], sides: [usize; 3], count: usize) -> Vec<[usize; 3]
 }
 
 fn flood(mask: &Array3<u8>, count: usize) -> (Array3<u32>, Vec<usize>) {
-    let sides: [usize; 3] = mask.dim().into();
+    let lengths: [usize; 3] = mask.dim().into();
     let (mut labels, mut sizes) = (Array3::zeros(mask.dim()), Vec::new());
     for (first, value) in mask.indexed_iter() {
         if *value == 0 || labels[first] != 0 {
@@ -48,7 +48,7 @@ fn flood(mask: &Array3<u8>, count: usize) -> (Array3<u32>, Vec<usize>) {
         let mut open = vec![<[usize; 3]>::from(first)];
         while let Some(at) = open.pop() {
             sizes[number as usize - 1] += 1;
-            for to in neighbours(at, sides, count) {
+            for to in neighbours(at, lengths, count) {
                 if mask[to] != 0 && labels[to] == 0 {
                     labels[to] = number;
                     open.push(to);
@@ -121,10 +121,10 @@ fn only_background_that_never_meets_the_border_is_filled() {
         for (connectivity, count) in ALL {
             let (labels, sizes) = flood(&mask.mapv(|v| u8::from(v == 0)), count);
             let mut open = vec![false; sizes.len() + 1];
-            let sides: [usize; 3] = mask.dim().into();
+            let lengths: [usize; 3] = mask.dim().into();
             for (at, number) in labels.indexed_iter() {
                 let at: [usize; 3] = at.into();
-                open[*number as usize] |= (0..3).any(|axis| at[axis] == 0 || at[axis] + 1 == sides[axis]);
+                open[*number as usize] |= (0..3).any(|axis| at[axis] == 0 || at[axis] + 1 == lengths[axis]);
             }
             let mut got = mask.clone();
             fill_holes(&mut got, connectivity);
@@ -228,11 +228,11 @@ fn a_hole_takes_the_label_around_it() {
     for label in masks(9) {
         for (connectivity, count) in ALL {
             let (numbers, sizes) = flood(&label.mapv(|v| u8::from(v == 0)), count);
-            let sides: [usize; 3] = label.dim().into();
+            let lengths: [usize; 3] = label.dim().into();
             // Faces by component and label; none for a component at the border.
             let mut faces: Vec<Option<[usize; 5]>> = vec![Some([0; 5]); sizes.len() + 1];
             for (at, number) in numbers.indexed_iter().filter(|(_, number)| **number != 0) {
-                let around = neighbours(at.into(), sides, 6);
+                let around = neighbours(at.into(), lengths, 6);
                 let of = &mut faces[*number as usize];
                 if around.len() < 6 {
                     *of = None;

@@ -59,8 +59,8 @@ fn check_label(case: &Golden, name: &str, got: &Array3<u8>) {
 }
 
 fn size(params: &Value, key: &str) -> Dhw<usize> {
-    let sides: Vec<usize> = params[key].as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as usize).collect();
-    Dhw::from(<[usize; 3]>::try_from(sides).unwrap())
+    let lengths: Vec<usize> = params[key].as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as usize).collect();
+    Dhw::from(<[usize; 3]>::try_from(lengths).unwrap())
 }
 
 fn number(params: &Value, key: &str) -> Option<f32> {
@@ -170,8 +170,8 @@ fn indices_of_foreground_and_background_agree() {
 fn corrected_centres_agree() {
     for case in all("correct_crop_centers") {
         for row in case.tensor("table").values.chunks(4) {
-            let [side, size, center, corrected] = [0, 1, 2, 3].map(|n| row[n] as usize);
-            assert_eq!(corrected_center(center, side, size), corrected, "{center} in {side} for {size}");
+            let [length, size, center, corrected] = [0, 1, 2, 3].map(|n| row[n] as usize);
+            assert_eq!(corrected_center(center, length, size), corrected, "{center} in {length} for {size}");
         }
     }
 }

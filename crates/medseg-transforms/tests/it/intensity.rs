@@ -17,13 +17,10 @@ const CLEAN: [Intensity; 5] = [
 fn images(seed: u64) -> impl Iterator<Item = Array3<f32>> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     (0..100).map(move |_| {
-        let sides: [usize; 3] = std::array::from_fn(|_| rng.random_range(1..8));
-        Array3::from_shape_simple_fn(
-            sides,
-            || {
-                if rng.random_bool(0.2) { 0.0 } else { rng.random_range(-1000f32..2000.0) }
-            },
-        )
+        let lengths: [usize; 3] = std::array::from_fn(|_| rng.random_range(1..8));
+        Array3::from_shape_simple_fn(lengths, || {
+            if rng.random_bool(0.2) { 0.0 } else { rng.random_range(-1000f32..2000.0) }
+        })
     })
 }
 

@@ -11,9 +11,9 @@ use ndarray::{Array3, Array4, ArrayView3, Axis, s};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-fn noise(sides: [usize; 3], seed: u64) -> Array3<f32> {
+fn noise(lengths: [usize; 3], seed: u64) -> Array3<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    Array3::from_shape_simple_fn(sides, || rng.random_range(-2f32..3.0))
+    Array3::from_shape_simple_fn(lengths, || rng.random_range(-2f32..3.0))
 }
 
 fn changed(change: impl Into<IntensityChange>, image: &Array3<f32>) -> Array3<f32> {
@@ -93,18 +93,18 @@ fn blurred_slowly(image: &Array3<f32>, sigma: [f64; 3], mirror: bool) -> Array3<
         if mirror {
             weights.iter_mut().for_each(|w| *w /= sum);
         }
-        let side = from.len_of(Axis(axis)) as isize;
+        let length = from.len_of(Axis(axis)) as isize;
         let fold = |mut at: isize| {
-            while mirror && side > 1 && !(0..side).contains(&at) {
-                at = if at < 0 { -at } else { 2 * (side - 1) - at };
+            while mirror && length > 1 && !(0..length).contains(&at) {
+                at = if at < 0 { -at } else { 2 * (length - 1) - at };
             }
-            if mirror && side == 1 { 0 } else { at }
+            if mirror && length == 1 { 0 } else { at }
         };
         from = Array3::from_shape_fn(from.raw_dim(), |at| {
             let mut at: [usize; 3] = at.into();
             let middle = at[axis] as isize;
             let places = (-reach..=reach).map(|k| fold(middle + k));
-            let terms = places.zip(&weights).filter(|(place, _)| (0..side).contains(place)).map(|(place, weight)| {
+            let terms = places.zip(&weights).filter(|(place, _)| (0..length).contains(place)).map(|(place, weight)| {
                 at[axis] = place as usize;
                 weight * from[at]
             });
@@ -116,13 +116,13 @@ fn blurred_slowly(image: &Array3<f32>, sigma: [f64; 3], mirror: bool) -> Array3<
 
 #[test]
 fn a_blur_is_the_sum_of_its_neighbours() {
-    for (n, sides) in [[1, 1, 1], [5, 1, 7], [2, 3, 4], [9, 8, 11], [1, 20, 3]].into_iter().enumerate() {
-        let image = noise(sides, n as u64);
+    for (n, lengths) in [[1, 1, 1], [5, 1, 7], [2, 3, 4], [9, 8, 11], [1, 20, 3]].into_iter().enumerate() {
+        let image = noise(lengths, n as u64);
         for (sigma, border) in [([0.6, 1.3, 0.9], BlurBorder::Zero), ([2.0, 0.1, 0.5], BlurBorder::Mirror)] {
             let got = changed(GaussianSmooth { sigma: sigma.into(), border }, &image);
             let want = blurred_slowly(&image, sigma, border == BlurBorder::Mirror);
             for (got, want) in got.iter().zip(&want) {
-                assert!((f64::from(*got) - want).abs() < 1e-5, "{sides:?} {border:?}: {got}, not {want}");
+                assert!((f64::from(*got) - want).abs() < 1e-5, "{lengths:?} {border:?}: {got}, not {want}");
             }
         }
     }

@@ -4,9 +4,9 @@ use medseg_transforms::{BorderMode, Kernel, Pipeline, Resize, Respace, Sample, S
 use medseg_volume::{Dhw, Geometry};
 use ndarray::Array3;
 
-/// The labels 1, 2, 3 ... of the result's voxels in a row of `side`, taken back by both rules.
-fn both(side: usize, steps: Vec<Step>) -> (Vec<u8>, Vec<u8>) {
-    let image = Array3::zeros((1, 1, side));
+/// The labels 1, 2, 3 ... of the result's voxels in a row of `length`, taken back by both rules.
+fn both(length: usize, steps: Vec<Step>) -> (Vec<u8>, Vec<u8>) {
+    let image = Array3::zeros((1, 1, length));
     let sample = Sample::new("a", image, None, Geometry::from_spacing(Dhw::splat(1.0)).unwrap());
     let trace = Pipeline { steps }.apply_one(sample, 0).unwrap().trace;
     let label = Array3::from_shape_fn(trace.final_shape().to_array(), |(.., w)| w as u8 + 1);

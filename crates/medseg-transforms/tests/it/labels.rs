@@ -12,8 +12,8 @@ use rand_chacha::ChaCha8Rng;
 
 /// `[channel, d, h, w]`, or the only one of a batch of such.
 fn image(values: &Values) -> Array4<f32> {
-    let sides: [usize; 4] = values.shape[values.shape.len() - 4..].try_into().unwrap();
-    Array4::from_shape_vec(sides, values.f32()).unwrap()
+    let lengths: [usize; 4] = values.shape[values.shape.len() - 4..].try_into().unwrap();
+    Array4::from_shape_vec(lengths, values.f32()).unwrap()
 }
 
 fn check<T: Copy + Into<f64>, D: Dimension>(case: &Golden, name: &str, got: &Array<T, D>) {
@@ -88,8 +88,8 @@ fn activations_stay_finite() {
 fn labels(seed: u64) -> impl Iterator<Item = Array3<u8>> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     (0..50).map(move |_| {
-        let sides: [usize; 3] = std::array::from_fn(|_| rng.random_range(1..7));
-        Array3::from_shape_simple_fn(sides, || rng.random_range(0..4))
+        let lengths: [usize; 3] = std::array::from_fn(|_| rng.random_range(1..7));
+        Array3::from_shape_simple_fn(lengths, || rng.random_range(0..4))
     })
 }
 

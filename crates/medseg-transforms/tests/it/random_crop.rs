@@ -19,7 +19,7 @@ fn every_crop_lies_in_the_volume() {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     for _ in 0..300 {
         let shape = triple(&mut rng, 1..12);
-        let size = shape.map(|side| rng.random_range(1..=side as u64) as usize);
+        let size = shape.map(|length| rng.random_range(1..=length as u64) as usize);
         let label = Array3::from_shape_simple_fn(shape.to_array(), || u8::from(rng.random_bool(0.2)));
         let crops = crops(size, 2.0, 1.0, 20);
         for region in crops.sample(&crops.index(&label.view()), &mut rng).unwrap() {

@@ -7,8 +7,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 fn random(rng: &mut ChaCha8Rng) -> Array3<f32> {
-    let sides: [usize; 3] = std::array::from_fn(|_| rng.random_range(1..9));
-    Array3::from_shape_simple_fn(sides, || rng.random_range(-5.0..5.0))
+    let lengths: [usize; 3] = std::array::from_fn(|_| rng.random_range(1..9));
+    Array3::from_shape_simple_fn(lengths, || rng.random_range(-5.0..5.0))
 }
 
 fn target(rng: &mut ChaCha8Rng) -> Dhw<usize> {
@@ -17,7 +17,7 @@ fn target(rng: &mut ChaCha8Rng) -> Dhw<usize> {
 
 /// Trilinear at a place given in voxels, one corner at a time.
 fn trilinear(image: &Array3<f32>, at: [f64; 3]) -> f64 {
-    let sides: [usize; 3] = image.dim().into();
+    let lengths: [usize; 3] = image.dim().into();
     let mut sum = 0.0;
     for corner in 0..8usize {
         let (mut weight, mut index) = (1.0, [0; 3]);
@@ -25,7 +25,7 @@ fn trilinear(image: &Array3<f32>, at: [f64; 3]) -> f64 {
             let (low, high) = (at[axis].floor(), (corner >> axis) & 1);
             let fraction = at[axis] - low;
             weight *= if high == 1 { fraction } else { 1.0 - fraction };
-            index[axis] = (low as usize + high).min(sides[axis] - 1);
+            index[axis] = (low as usize + high).min(lengths[axis] - 1);
         }
         sum += weight * f64::from(image[index]);
     }

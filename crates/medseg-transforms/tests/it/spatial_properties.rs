@@ -36,9 +36,10 @@ fn geometry(rng: &mut Rng) -> Geometry {
 }
 
 fn sample(rng: &mut Rng) -> Sample {
-    let (sides, channels) = (shape(rng, 1, 8), rng.random_range(1..3));
-    let image = Array4::from_shape_simple_fn((channels, sides[0], sides[1], sides[2]), || rng.random_range(-5f32..5.0));
-    let label = Array3::from_shape_simple_fn(sides, || [0, 1, 2, 7][rng.random_range(0..4)]);
+    let (lengths, channels) = (shape(rng, 1, 8), rng.random_range(1..3));
+    let image =
+        Array4::from_shape_simple_fn((channels, lengths[0], lengths[1], lengths[2]), || rng.random_range(-5f32..5.0));
+    let label = Array3::from_shape_simple_fn(lengths, || [0, 1, 2, 7][rng.random_range(0..4)]);
     Sample { id: "case_7".into(), image, label: Some(label), geometry: geometry(rng) }
 }
 
@@ -203,7 +204,7 @@ fn a_world_point_keeps_its_value() {
 /// Whether a position lies between voxel centres of the original grid and of every grid on the way.
 fn inside_all(trace: &Trace, original: [f64; 3]) -> bool {
     let inside = |at: [f64; 3], shape: Dhw<usize>| {
-        at.iter().zip(shape.to_array()).all(|(v, side)| *v >= -1e-9 && *v <= side as f64 - 1.0 + 1e-9)
+        at.iter().zip(shape.to_array()).all(|(v, length)| *v >= -1e-9 && *v <= length as f64 - 1.0 + 1e-9)
     };
     let (mut at, mut shape) = (original, trace.shape);
     let mut all = inside(at, shape);
@@ -398,7 +399,7 @@ fn one_thread_and_many_give_the_same() {
 
 /// The definition, one corner at a time.
 fn naive_linear(image: &Array3<f32>, at: [f64; 3], padding: BorderMode) -> f64 {
-    let sides: [usize; 3] = image.dim().into();
+    let lengths: [usize; 3] = image.dim().into();
     let mut sum = 0.0;
     for corner in 0..8usize {
         let (mut weight, mut index) = (1.0, Some([0usize; 3]));
@@ -406,21 +407,21 @@ fn naive_linear(image: &Array3<f32>, at: [f64; 3], padding: BorderMode) -> f64 {
             let high = ((corner >> axis) & 1) as f64;
             let fraction = at[axis] - at[axis].floor();
             weight *= if high == 1.0 { fraction } else { 1.0 - fraction };
-            let (mut place, side) = ((at[axis].floor() + high) as i64, sides[axis] as i64);
+            let (mut place, length) = ((at[axis].floor() + high) as i64, lengths[axis] as i64);
             match padding {
-                BorderMode::Border => place = place.clamp(0, side - 1),
+                BorderMode::Border => place = place.clamp(0, length - 1),
                 BorderMode::Reflection => {
-                    place = place.rem_euclid(2 * side);
-                    place = place.min(2 * side - 1 - place);
+                    place = place.rem_euclid(2 * length);
+                    place = place.min(2 * length - 1 - place);
                 }
-                BorderMode::Mirror if side == 1 => place = 0,
+                BorderMode::Mirror if length == 1 => place = 0,
                 BorderMode::Mirror => {
-                    place = place.rem_euclid(2 * side - 2);
-                    place = place.min(2 * side - 2 - place);
+                    place = place.rem_euclid(2 * length - 2);
+                    place = place.min(2 * length - 2 - place);
                 }
                 BorderMode::Zeros => {}
             }
-            let exists = (0..side).contains(&place);
+            let exists = (0..length).contains(&place);
             index = index.filter(|_| exists).map(|mut index| {
                 index[axis] = place as usize;
                 index

@@ -64,7 +64,7 @@ pub fn write_image_i16(path: impl AsRef<Path>, volume: &Volume<i16>) -> Result<(
 /// Writes a volume in its own type; otherwise as [`write_label`].
 ///
 /// # Errors
-/// As [`write_label`]; and options that NIfTI cannot meet: NIfTI-1 with a side above 32767 voxels, a gzip level above 9,
+/// As [`write_label`]; and options that NIfTI cannot meet: NIfTI-1 with an axis above 32767 voxels, a gzip level above 9,
 /// an extension of 2 GiB.
 ///
 /// ```

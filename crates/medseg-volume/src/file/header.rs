@@ -43,23 +43,23 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// A header of `sides` along i, j, k, whose products do not overflow; without scaling, oddities and offset.
+    /// A header of `lengths` along i, j, k, whose products do not overflow; without scaling, oddities and offset.
     pub fn new(
         path: &Path,
-        sides: [u64; 3],
+        lengths: [u64; 3],
         channels: u64,
         datatype: Datatype,
         geometry: Geometry,
     ) -> Result<Self, VolumeError> {
         let overflow = || VolumeError::malformed(path, MalformedKind::Header, "its dimensions overflow");
-        let stored_bytes = sides
+        let stored_bytes = lengths
             .iter()
             .try_fold(channels, |n, s| n.checked_mul(*s))
             .and_then(|n| n.checked_mul(datatype.bytes() as u64))
             .ok_or_else(overflow)?;
         let count = |n: u64| usize::try_from(n).map_err(|_| overflow());
         let info = VolumeInfo {
-            shape: Dhw { d: count(sides[2])?, h: count(sides[1])?, w: count(sides[0])? },
+            shape: Dhw { d: count(lengths[2])?, h: count(lengths[1])?, w: count(lengths[0])? },
             channels: count(channels)?,
             datatype,
             big_endian: false,

@@ -8,7 +8,7 @@ use crate::{Extension, NiftiVersion};
 pub struct WriteOptions {
     /// gzip level 0 to 9; by default 2 for labels, smaller and quicker than other tools' fastest level, and 4 for images.
     pub level: Option<u32>,
-    /// The format's version; by default that of the geometry's own header, or NIfTI-1, and NIfTI-2 where a side has more
+    /// The format's version; by default that of the geometry's own header, or NIfTI-1, and NIfTI-2 where an axis has more
     /// than 32767 voxels.
     pub version: Option<NiftiVersion>,
     /// Marks the values as labels: sets the intent and the range shown.

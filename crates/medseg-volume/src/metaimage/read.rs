@@ -13,14 +13,14 @@ pub(crate) fn from_source(source: Source) -> Result<(Header, Source), VolumeErro
     let kind = fields.needed("ElementType")?;
     let datatype = datatype(kind)
         .ok_or_else(|| unsupported(UnsupportedKind::Datatype, format!("voxels of type {kind:?} are not read")))?;
-    let (sides, volumes, dimensions) = sides(&fields, path)?;
+    let (lengths, volumes, dimensions) = lengths(&fields, path)?;
     let together = fields.numbers::<u64>("ElementNumberOfChannels", 1)?.map_or(1, |channels| channels[0]);
     if together == 0 || (together > 1 && volumes > 1) {
         return Err(unsupported(UnsupportedKind::Channels, "channels in both a fourth axis and a voxel".into()));
     }
     let mut warnings = Vec::new();
     let geometry = geometry(&fields, path, dimensions, &mut warnings)?;
-    let mut header = Header::new(path, sides, volumes * together, datatype, geometry)?;
+    let mut header = Header::new(path, lengths, volumes * together, datatype, geometry)?;
     header.interleaved = together > 1;
     header.info.warnings = warnings;
     let flag = |names: &[&str]| names.iter().find_map(|name| fields.get(name)).is_some_and(is_true);
@@ -79,7 +79,7 @@ fn is_true(value: &str) -> bool {
 }
 
 /// Voxels along i, j, k, the length of the fourth axis, and the number of axes.
-fn sides(fields: &Fields<'_>, path: &Path) -> Result<([u64; 3], u64, usize), VolumeError> {
+fn lengths(fields: &Fields<'_>, path: &Path) -> Result<([u64; 3], u64, usize), VolumeError> {
     let dimensions = fields.numbers::<usize>("NDims", 1)?.map_or(0, |dimensions| dimensions[0]);
     if !(3..=4).contains(&dimensions) {
         let reason = format!("{dimensions} dimensions; 3, and a fourth for channels, are read");

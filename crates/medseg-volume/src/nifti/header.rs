@@ -43,12 +43,12 @@ pub(crate) fn of_raw(raw: &RawHeader, path: &Path) -> Result<(Header, bool), Vol
     if i64::from(raw.bitpix) != 8 * datatype.bytes() as i64 {
         warnings.push(Warning::BitsPerVoxel { stated: raw.bitpix, actual: 8 * datatype.bytes() });
     }
-    let (sides, channels) = sides(raw, &mut warnings).map_err(bad)?;
+    let (lengths, channels) = lengths(raw, &mut warnings).map_err(bad)?;
     let scaling = scaling(raw, &mut warnings).map_err(bad)?;
-    let geometry = geometry(raw, sides, &mut warnings)
+    let geometry = geometry(raw, lengths, &mut warnings)
         .map_err(|fault| VolumeError::malformed(path, MalformedKind::Geometry, format!("geometry: {fault}")))?;
     let offset = offset(raw, single, &mut warnings).map_err(bad)?;
-    let mut header = Header { offset, ..Header::new(path, sides, channels, datatype, geometry)? };
+    let mut header = Header { offset, ..Header::new(path, lengths, channels, datatype, geometry)? };
     header.info.big_endian = raw.big_endian;
     header.info.scaling = scaling;
     header.info.intent_code = raw.intent_code;
@@ -77,14 +77,14 @@ fn read_raw(input: &mut dyn Read, path: &Path) -> Result<RawHeader, VolumeError>
 }
 
 /// Voxels along i, j, k and the product of the further axes.
-fn sides(raw: &RawHeader, warnings: &mut Vec<Warning>) -> Result<([u64; 3], u64), String> {
+fn lengths(raw: &RawHeader, warnings: &mut Vec<Warning>) -> Result<([u64; 3], u64), String> {
     let axes = raw.dim[0];
     if !(1..=7).contains(&axes) {
         return Err(format!("{axes} dimensions; 1 to 7 are possible"));
     }
-    let mut sides = [1; 7];
-    for (axis, side) in sides.iter_mut().enumerate().take(axes as usize) {
-        *side = match raw.dim[axis + 1] {
+    let mut lengths = [1; 7];
+    for (axis, length) in lengths.iter_mut().enumerate().take(axes as usize) {
+        *length = match raw.dim[axis + 1] {
             // Some tools leave 0 for an axis they do not use.
             0 if axis >= 3 => {
                 warnings.push(Warning::EmptyAxis(axis + 1));
@@ -94,8 +94,8 @@ fn sides(raw: &RawHeader, warnings: &mut Vec<Warning>) -> Result<([u64; 3], u64)
             n => u64::try_from(n).map_err(|_| format!("dimension {} is negative", axis + 1))?,
         };
     }
-    let channels = sides[3..].iter().try_fold(1u64, |n, s| n.checked_mul(*s)).ok_or("its dimensions overflow")?;
-    Ok(([sides[0], sides[1], sides[2]], channels))
+    let channels = lengths[3..].iter().try_fold(1u64, |n, s| n.checked_mul(*s)).ok_or("its dimensions overflow")?;
+    Ok(([lengths[0], lengths[1], lengths[2]], channels))
 }
 
 /// Slope and intercept; none where the slope is 0 or not a number.
@@ -113,8 +113,8 @@ fn scaling(raw: &RawHeader, warnings: &mut Vec<Warning>) -> Result<Option<(f64, 
     Ok(((slope, intercept) != (1.0, 0.0)).then_some((slope, intercept)))
 }
 
-fn geometry(raw: &RawHeader, sides: [u64; 3], warnings: &mut Vec<Warning>) -> Result<Geometry, GeometryFault> {
-    let affine = affine_of(&raw.fields, sides, warnings);
+fn geometry(raw: &RawHeader, lengths: [u64; 3], warnings: &mut Vec<Warning>) -> Result<Geometry, GeometryFault> {
+    let affine = affine_of(&raw.fields, lengths, warnings);
     let geometry = Geometry::checked(affine)?.with_fields(raw.fields);
     let unit = raw.fields.space_unit();
     let plausible = geometry.spacing().to_array().iter().all(|spacing| PLAUSIBLE_MM.contains(spacing));

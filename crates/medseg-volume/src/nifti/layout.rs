@@ -95,7 +95,7 @@ impl NiftiVersion {
     }
 
     /// The largest number of voxels along an axis.
-    pub(super) fn longest_side(self) -> u64 {
+    pub(super) fn longest_length(self) -> u64 {
         match self {
             Self::One => i16::MAX as u64,
             Self::Two => i64::MAX as u64,
@@ -191,8 +191,8 @@ impl RawHeader {
         to[l.magic..l.magic + magic.len()].copy_from_slice(magic);
         put_whole(&mut to, l.datatype, self.datatype.into(), 2);
         put_whole(&mut to, l.bitpix, self.bitpix.into(), 2);
-        for (n, side) in self.dim.into_iter().enumerate() {
-            put_whole(&mut to, l.dim + n * l.dim_bytes, side, l.dim_bytes);
+        for (n, length) in self.dim.into_iter().enumerate() {
+            put_whole(&mut to, l.dim + n * l.dim_bytes, length, l.dim_bytes);
         }
         match f.version {
             NiftiVersion::One => put_real(&mut to, l.vox_offset, self.vox_offset, 4),

@@ -22,18 +22,18 @@ pub(crate) fn head<T: Stored>(
 ) -> Result<Vec<u8>, UnstorableFault> {
     let (channels, d, h, w) = data.dim();
     let shape = Dhw { d, h, w };
-    let sides = [w, h, d, channels].map(|n| n as u64);
+    let lengths = [w, h, d, channels].map(|n| n as u64);
     if data.is_empty() {
         return Err(UnstorableFault::Empty(shape));
     }
-    let mut fields = fields_of(geometry, [sides[0], sides[1], sides[2]]);
-    let longest = sides.into_iter().max().unwrap_or(0);
+    let mut fields = fields_of(geometry, [lengths[0], lengths[1], lengths[2]]);
+    let longest = lengths.into_iter().max().unwrap_or(0);
     fields.version = match options.version {
-        Some(version) if longest > version.longest_side() => {
+        Some(version) if longest > version.longest_length() => {
             return Err(UnstorableFault::LongAxis(longest));
         }
         Some(version) => version,
-        None if longest > fields.version.longest_side() => NiftiVersion::Two,
+        None if longest > fields.version.longest_length() => NiftiVersion::Two,
         None => fields.version,
     };
     if options.extensions.iter().any(|e| e.data.len() > i32::MAX as usize - 32) {
@@ -42,8 +42,8 @@ pub(crate) fn head<T: Stored>(
     let extensions = extension::to_bytes(&options.extensions);
     let mut dim = [1; 8];
     dim[0] = if channels == 1 { 3 } else { 4 };
-    for (to, side) in dim[1..].iter_mut().zip(sides) {
-        *to = i64::try_from(side).map_err(|_| UnstorableFault::LongAxis(side))?;
+    for (to, length) in dim[1..].iter_mut().zip(lengths) {
+        *to = i64::try_from(length).map_err(|_| UnstorableFault::LongAxis(length))?;
     }
     let (slope, intercept) = options.scaling.unwrap_or((1.0, 0.0));
     if !(slope.is_normal() && intercept.is_finite()) {
@@ -67,15 +67,15 @@ pub(crate) fn head<T: Stored>(
     let mut bytes = raw.to_bytes();
     // NIfTI-1's numbers are f32.
     let kept = RawHeader::parse(&bytes, fields.version, false).fields;
-    Geometry::checked(affine_of(&kept, [sides[0], sides[1], sides[2]], &mut Vec::new()))
+    Geometry::checked(affine_of(&kept, [lengths[0], lengths[1], lengths[2]], &mut Vec::new()))
         .map_err(UnstorableFault::Geometry)?;
     bytes.extend(extensions);
     Ok(bytes)
 }
 
-/// The fields a geometry was read with if they still mean it, else its affine as sform. `sides` are along i, j, k.
-fn fields_of(geometry: &Geometry, sides: [u64; 3]) -> NiftiFields {
-    let means = |fields: &NiftiFields| affine_of(fields, sides, &mut Vec::new());
+/// The fields a geometry was read with if they still mean it, else its affine as sform. `lengths` are along i, j, k.
+fn fields_of(geometry: &Geometry, lengths: [u64; 3]) -> NiftiFields {
+    let means = |fields: &NiftiFields| affine_of(fields, lengths, &mut Vec::new());
     if let Some(fields) = geometry.nifti_fields().filter(|fields| means(fields) == geometry.affine()) {
         return *fields;
     }

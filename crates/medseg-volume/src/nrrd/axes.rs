@@ -9,7 +9,7 @@ use crate::{UnsupportedKind, VolumeError};
 /// The axes by their meaning.
 pub(super) struct Axes {
     /// Voxels along i, j, k.
-    pub sides: [u64; 3],
+    pub lengths: [u64; 3],
     pub channels: u64,
     /// True if the axis of channels is the fastest.
     pub interleaved: bool,
@@ -35,7 +35,7 @@ pub(super) fn axes(fields: &Fields<'_>, path: &Path) -> Result<Axes, VolumeError
         _ => sizes[0],
     };
     Ok(Axes {
-        sides: [sizes[domain], sizes[domain + 1], sizes[domain + 2]],
+        lengths: [sizes[domain], sizes[domain + 1], sizes[domain + 2]],
         channels,
         interleaved: domain == 1,
         domain,

@@ -12,10 +12,10 @@ pub(crate) fn from_source(source: Source) -> Result<(Header, Source), VolumeErro
     let unsupported = |kind, reason: String| VolumeError::unsupported(path, kind, reason);
     let datatype = datatype(fields.needed("type")?)
         .ok_or_else(|| unsupported(UnsupportedKind::Datatype, format!("voxels of type {:?}", fields.get("type"))))?;
-    let Axes { sides, channels, interleaved, domain } = axes(&fields, path)?;
+    let Axes { lengths, channels, interleaved, domain } = axes(&fields, path)?;
     let mut warnings = Vec::new();
     let geometry = geometry(&fields, path, domain, &mut warnings)?;
-    let mut header = Header::new(path, sides, channels, datatype, geometry)?;
+    let mut header = Header::new(path, lengths, channels, datatype, geometry)?;
     header.interleaved = interleaved;
     header.info.warnings = warnings;
     header.info.big_endian = match fields.get("endian") {

@@ -208,7 +208,7 @@ fn a_range_of_slices_is_the_same_part_of_the_whole() {
 #[test]
 fn damage_far_into_a_large_file_is_an_error_on_either_thread() {
     // Large enough that a second thread reads ahead.
-    let made = Made { sides: vec![500, 400, 15], code: 512, bits: 16, ..Made::default() };
+    let made = Made { lengths: vec![500, 400, 15], code: 512, bits: 16, ..Made::default() };
     let mut voxels = numbers(2 * 500 * 400 * 15);
     voxels.chunks_exact_mut(2).for_each(|voxel| voxel[1] = 0);
     let label = |bytes: Vec<u8>| VolumeFile::from_bytes(bytes).unwrap().label(&ReadOptions::default());
@@ -235,7 +235,7 @@ fn a_large_file_on_disk_is_read_as_its_bytes_in_memory_are() {
     let path = folder.path().join("large.nii");
     for (code, bits, big_endian) in [(4, 16, false), (4, 16, true), (64, 64, true), (2, 8, false)] {
         // Three channels, and a number of voxels that no chunk divides.
-        let made = Made { sides: vec![211, 193, 43, 3], code, bits, big_endian, ..Made::default() };
+        let made = Made { lengths: vec![211, 193, 43, 3], code, bits, big_endian, ..Made::default() };
         let bytes = made.file(&numbers(211 * 193 * 43 * 3 * usize::from(bits as u16) / 8));
         std::fs::write(&path, &bytes).unwrap();
         let (disk, memory) = (VolumeFile::open(&path).unwrap(), VolumeFile::from_bytes(bytes).unwrap());
@@ -252,7 +252,7 @@ fn a_large_file_on_disk_is_read_as_its_bytes_in_memory_are() {
 fn of_several_bad_voxels_of_a_large_file_the_first_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("label.nii");
-    let made = Made { sides: vec![500, 400, 30], code: 512, bits: 16, ..Made::default() };
+    let made = Made { lengths: vec![500, 400, 30], code: 512, bits: 16, ..Made::default() };
     let mut voxels = vec![0; 2 * 500 * 400 * 30];
     for (voxel, high) in [(1_000_000, 1), (3_000_000, 2), (5_000_000, 3)] {
         voxels[2 * voxel + 1] = high;
@@ -274,7 +274,7 @@ fn of_several_bad_voxels_of_a_large_file_the_first_is_named() {
 
 #[test]
 fn an_image_is_read_into_memory_that_fits_and_no_other() {
-    let made = Made { sides: vec![4, 3, 5], ..Made::default() };
+    let made = Made { lengths: vec![4, 3, 5], ..Made::default() };
     let file = VolumeFile::from_bytes(made.file(&numbers(60))).unwrap();
     let image = file.image(&ReadOptions::default()).unwrap();
     let mut out = Array3::from_elem((5, 3, 4), f32::NAN);
@@ -292,7 +292,7 @@ fn an_image_is_read_into_memory_that_fits_and_no_other() {
 
 #[test]
 fn slices_of_several_channels_are_taken_from_each() {
-    let made = Made { sides: vec![2, 3, 4, 5], ..Made::default() };
+    let made = Made { lengths: vec![2, 3, 4, 5], ..Made::default() };
     for bytes in [made.file(&numbers(120)), gzip(&made.file(&numbers(120)))] {
         let file = VolumeFile::from_bytes(bytes).unwrap();
         let (whole, _) = file.channels(&ReadOptions::default()).unwrap();
@@ -308,7 +308,7 @@ fn slices_of_several_channels_are_taken_from_each() {
 #[cfg(unix)]
 fn a_part_of_an_uncompressed_file_does_not_read_the_rest() {
     // 270 GB of which nothing is on the disk but the header.
-    let made = Made { sides: vec![3_000, 3_000, 30_000], ..Made::default() };
+    let made = Made { lengths: vec![3_000, 3_000, 30_000], ..Made::default() };
     let sparse = file("a.nii", &made.head());
     let disk = fs::File::options().write(true).open(&sparse.path).unwrap();
     if disk.set_len(352 + 3_000 * 3_000 * 30_000).is_err() {
@@ -322,7 +322,7 @@ fn a_part_of_an_uncompressed_file_does_not_read_the_rest() {
 
 #[test]
 fn a_damaged_rest_of_a_packed_file_is_seen_although_it_was_not_asked_for() {
-    let made = Made { sides: vec![40, 30, 20], ..Made::default() };
+    let made = Made { lengths: vec![40, 30, 20], ..Made::default() };
     let mut bytes = gzip(&made.file(&numbers(24_000)));
     let length = bytes.len();
     bytes[length - 8] ^= 1;
@@ -364,7 +364,7 @@ fn what_is_odd_is_said() {
         warnings(&made)
     };
     assert!(matches!(odd(|m| m.bits = 16)[..], [Warning::BitsPerVoxel { stated: 16, actual: 8 }]));
-    assert!(matches!(odd(|m| m.sides.push(0))[..], [Warning::EmptyAxis(4)]));
+    assert!(matches!(odd(|m| m.lengths.push(0))[..], [Warning::EmptyAxis(4)]));
     assert!(matches!(odd(|m| m.slope = f64::NAN)[..], [Warning::ScalingIgnored { .. }]));
     assert!(matches!(odd(|m| m.intercept = 3.0)[..], [Warning::ScalingIgnored { .. }]));
     assert!(matches!(odd(|m| m.srow = None)[..], [Warning::NoForm]));
@@ -463,7 +463,7 @@ fn values_that_nobody_asked_for_are_background() {
 fn the_voxel_of_an_exact_reading_is_that_of_its_channel() {
     let mut bytes: Vec<u8> = [0i32; 48].iter().flat_map(|v| v.to_le_bytes()).collect();
     bytes[4 * 29..][..4].copy_from_slice(&16_777_217i32.to_le_bytes());
-    let made = Made { sides: vec![4, 3, 2, 2], code: 8, bits: 32, ..Made::default() };
+    let made = Made { lengths: vec![4, 3, 2, 2], code: 8, bits: 32, ..Made::default() };
     let file = VolumeFile::from_bytes(made.file(&bytes)).unwrap();
     let error = file.channels(&ReadOptions::default().with_exact(true)).unwrap_err();
     let VolumeError::Value { voxel, fault, .. } = error else { panic!("{error}") };

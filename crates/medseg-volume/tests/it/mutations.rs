@@ -24,16 +24,16 @@ fn sound_files() -> Vec<Vec<u8>> {
     let types = [(2, 8), (512, 16), (4, 16), (8, 32), (1024, 64), (16, 32), (64, 64)];
     for (n, (code, bits)) in types.into_iter().enumerate() {
         for (version, big_endian) in [(1, false), (1, true), (2, false), (2, true)] {
-            let plain = Made { version, big_endian, code, bits, sides: vec![3, 4, 5, 2], ..Made::default() };
+            let plain = Made { version, big_endian, code, bits, lengths: vec![3, 4, 5, 2], ..Made::default() };
             let int = |v: i32| if big_endian { v.to_be_bytes() } else { v.to_le_bytes() };
             let extension = [&[1, 0, 0, 0][..], &int(32), &int(6), &[b'x'; 24], &int(16), &int(4), &[b'y'; 8]].concat();
             let made = match n % 4 {
                 0 => plain,
                 1 => Made { srow: None, qform_code: 1, quatern: [0.5, 0.5, 0.5, 1.0, 2.0, 3.0], ..plain },
                 2 => Made { slope: 0.5, intercept: -7.0, between: extension, ..plain },
-                _ => Made { srow: None, pixdim: [0.0, 1.0, 2.0, 3.0], sides: vec![5, 7], ..plain },
+                _ => Made { srow: None, pixdim: [0.0, 1.0, 2.0, 3.0], lengths: vec![5, 7], ..plain },
             };
-            let bytes = usize::from(bits as u16) / 8 * made.sides.iter().product::<u64>() as usize;
+            let bytes = usize::from(bits as u16) / 8 * made.lengths.iter().product::<u64>() as usize;
             files.push(made.file(&(0..bytes).map(|b| (b % 3) as u8).collect::<Vec<_>>()));
         }
     }

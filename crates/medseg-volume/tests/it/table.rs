@@ -10,7 +10,7 @@ use medseg_volume::{
 use ndarray::{Array3, Array4};
 
 /// Along i, j, k.
-const SIDES: [u64; 3] = [4, 3, 2];
+const LENGTHS: [u64; 3] = [4, 3, 2];
 const COUNT: usize = 24;
 
 /// A grid whose axes point to `code`, straight or not; its numbers are exact in f32.
@@ -67,7 +67,7 @@ fn every_combination_is_read_as_made() {
                             let made = Made {
                                 version,
                                 big_endian,
-                                sides: SIDES.to_vec(),
+                                lengths: LENGTHS.to_vec(),
                                 code: $code,
                                 bits: 8 * size_of::<$type>() as i16,
                                 slope,

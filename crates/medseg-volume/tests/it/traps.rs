@@ -178,9 +178,9 @@ fn voxels_begin_after_the_header() {
 #[test]
 fn sides_are_positive() {
     for axis in 0..3 {
-        for (side, what) in [(0i16, "is 0"), (-1, "negative"), (-2, "negative"), (i16::MIN, "negative")] {
+        for (length, what) in [(0i16, "is 0"), (-1, "negative"), (-2, "negative"), (i16::MIN, "negative")] {
             let mut bytes = label_file();
-            put(&mut bytes, 42 + 2 * axis, side.to_le_bytes());
+            put(&mut bytes, 42 + 2 * axis, length.to_le_bytes());
             let error = error(&bytes);
             assert!(error.contains(what) && error.contains(&format!("dimension {}", axis + 1)), "{error}");
         }

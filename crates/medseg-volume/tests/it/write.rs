@@ -109,7 +109,7 @@ fn what_was_cropped_or_turned_is_not_given_the_old_header() {
 #[test]
 fn a_write_that_fails_names_the_file_and_leaves_the_folder_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
-    let volume = |sides| Volume::new(Array3::<u8>::zeros(sides), Geometry::from_spacing(Dhw::splat(1.0)).unwrap());
+    let volume = |lengths| Volume::new(Array3::<u8>::zeros(lengths), Geometry::from_spacing(Dhw::splat(1.0)).unwrap());
     let missing = dir.path().join("missing/a.nii.gz");
     let error = write_label(&missing, &volume((2, 2, 2))).unwrap_err().to_string();
     assert!(error.contains("missing/a.nii.gz"), "{error}");

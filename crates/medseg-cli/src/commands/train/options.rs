@@ -316,7 +316,7 @@ impl TrainArgs {
             fit: Fit {
                 epochs: fit && self.epochs.is_none() && !self.sets("epochs") && !self.sets("schedule"),
                 size: fit && self.roi.is_none() && !self.sets("size") && !self.sets("roi"),
-                components: fit && !self.sets("largest_component") && !self.sets("min_component_share"),
+                components: fit && !self.sets("cleaning") && !self.sets("min_component_share"),
                 intensity: match self.intensity.as_deref() {
                     None => fit && !self.sets("intensity"),
                     Some(choice) => choice == "auto",
@@ -408,7 +408,7 @@ fn parse_spacing(values: &[f64]) -> Result<Dhw<f64>, TrainError> {
 fn parse_roi(values: &[usize]) -> Result<Dhw<usize>, TrainError> {
     match *values {
         [d, h, w] => Ok(Dhw::from([d, h, w])),
-        [side] => Ok(Dhw::splat(side)),
+        [length] => Ok(Dhw::splat(length)),
         _ => Err(TrainError::Config(format!("--roi takes D,H,W or one number, not {} numbers", values.len()))),
     }
 }

@@ -22,7 +22,7 @@ use crate::kernels::kernels;
 
 /// True if there are kernels that take these tensors, whose shapes fit together.
 pub(in super::super) fn covers(x: &Tensor<5>, weight: &Tensor<5>) -> bool {
-    let something = |x: &Tensor<5>| x.dims().iter().all(|side| *side > 0);
+    let something = |x: &Tensor<5>| x.dims().iter().all(|length| *length > 0);
     something(x) && something(weight) && kernels(x).is_some() && kernels(x) == kernels(weight)
 }
 

@@ -5,7 +5,7 @@ use medseg_ops::ConvOptions;
 
 use crate::numbers::Numbers;
 
-/// Stride 1, and a kernel of 3 keeps the sides.
+/// Stride 1, and a kernel of 3 keeps the lengths.
 pub const SAME: ConvOptions = ConvOptions { stride: [1; 3], padding: [1; 3], precision: medseg_ops::Precision::F32 };
 
 /// [`medseg_ops::conv3d`] or its composed form.

@@ -49,7 +49,7 @@ fn joined_inputs() {
         };
         let [batch, a, b, output] = [2, 9, 9, 12].map(|end| 1 + numbers.below(end));
         let small = [4, 5, 12].map(|end| 1 + numbers.below(end));
-        let large = if enlarge == Upsample::No { small } else { small.map(|side| 2 * side) };
+        let large = if enlarge == Upsample::No { small } else { small.map(|length| 2 * length) };
         let kernel = if round % 2 == 0 { 3 } else { 1 };
         let with = |channels: usize, [d, h, w]: [usize; 3]| [batch, channels, d, h, w];
         let inputs = [
@@ -237,9 +237,9 @@ fn shapes_that_do_not_fit_are_refused() {
 fn large_samples_have_the_gradients_that_each_has_alone() {
     let device = Device::flex().autodiff();
     let mut numbers = Numbers::new(5);
-    let (batch, sides) = (2, [64, 128, 192]);
-    let skip: Tensor<5> = numbers.tensor([batch, 1, sides[0], sides[1], sides[2]], &device);
-    let below: Tensor<5> = numbers.tensor([batch, 3, sides[0] / 2, sides[1] / 2, sides[2] / 2], &device);
+    let (batch, lengths) = (2, [64, 128, 192]);
+    let skip: Tensor<5> = numbers.tensor([batch, 1, lengths[0], lengths[1], lengths[2]], &device);
+    let below: Tensor<5> = numbers.tensor([batch, 3, lengths[0] / 2, lengths[1] / 2, lengths[2] / 2], &device);
     let weight = numbers.tensor([1, 4, 3, 3, 3], &device);
     let cotangent = numbers.tensor(skip.dims(), &device);
     let gradients = |skip: Tensor<5>, below: Tensor<5>, cotangent: Tensor<5>| {

@@ -26,7 +26,7 @@ fn compare(what: &str, numbers: &mut Numbers, shape: [usize; 5], op: Op, oracle:
     assert_close(&what, &values(op(part.clone())), &values(oracle(part)), tolerance, tolerance);
 }
 
-/// Shapes with several samples, odd sides, sides of `least` voxels, and long rows.
+/// Shapes with several samples, odd lengths, lengths of `least` voxels, and long rows.
 pub fn shapes(numbers: &mut Numbers, least: usize) -> Vec<[usize; 5]> {
     let mut shapes = vec![
         [1, 1, least, least, least],

@@ -16,8 +16,8 @@ fn every_kind_computes_and_learns_in_bf16_nearly_what_it_does_in_f32() {
     let device = Device::flex().autodiff();
     for config in kinds().into_iter().map(|config| UNetConfig { dropout: 0.0, ..config }) {
         let network = config.init_seeded(1, &device).unwrap();
-        let side = 2 * config.size_multiple();
-        let x = noise([1, config.in_channels, side, side, side], 2, &device);
+        let length = 2 * config.size_multiple();
+        let x = noise([1, config.in_channels, length, length, length], 2, &device);
         let run = |dtype: DType| {
             let outputs = network.forward_deep(x.clone().cast(dtype));
             assert!(outputs.iter().all(|y| y.dtype() == DType::F32), "{config:?}");

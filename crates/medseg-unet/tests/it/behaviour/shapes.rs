@@ -9,8 +9,8 @@ use super::networks::{kinds, noise, small, values};
 fn odd_sides_are_padded_and_cut_back() {
     let device = Device::flex();
     let network = small().init_seeded(3, &device).unwrap();
-    for sides in [[1, 1, 1], [17, 5, 33], [16, 16, 16]] {
-        let [d, h, w] = sides;
+    for lengths in [[1, 1, 1], [17, 5, 33], [16, 16, 16]] {
+        let [d, h, w] = lengths;
         let y = network.forward(Tensor::ones([2, 1, d, h, w], &device));
         assert_eq!(y.dims(), [2, 1, d, h, w]);
         assert!(values(y).into_iter().all(f32::is_finite));

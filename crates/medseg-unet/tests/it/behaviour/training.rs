@@ -20,9 +20,9 @@ fn every_kind_learns_with_every_parameter() {
         let network = config.init_seeded(1, &device).unwrap();
         let before = network.named_parameters();
         // Two voxels along each side at the bottom: the norm of a single one would be 0.
-        let side = 2 * config.size_multiple();
-        let outputs = network.forward_deep(noise([1, config.in_channels, side, side, side], 2, &device));
-        assert_eq!(outputs[0].dims(), [1, config.out_channels, side, side, side]);
+        let length = 2 * config.size_multiple();
+        let outputs = network.forward_deep(noise([1, config.in_channels, length, length, length], 2, &device));
+        assert_eq!(outputs[0].dims(), [1, config.out_channels, length, length, length]);
         let losses = outputs.into_iter().map(|y| (y.clone() - noise(y.dims(), 3, &device)).powi_scalar(2).mean());
         let grads = losses.reduce(|a, b| a + b).unwrap().backward();
         let named = network.named_gradients(&grads);

@@ -6,7 +6,7 @@ pub struct Made {
     pub version: u8,
     pub big_endian: bool,
     pub pair: bool,
-    pub sides: Vec<u64>,
+    pub lengths: Vec<u64>,
     pub code: i16,
     pub bits: i16,
     pub slope: f64,
@@ -25,7 +25,7 @@ impl Default for Made {
             version: 1,
             big_endian: false,
             pair: false,
-            sides: vec![4, 3, 2],
+            lengths: vec![4, 3, 2],
             code: 2,
             bits: 8,
             slope: 0.0,
@@ -49,9 +49,9 @@ impl Made {
         to.int(0, 4, size as i64);
         let (dim, real, code) = if two { (8, 8, 4) } else { (2, 4, 2) };
         let at = |one: usize, other: usize| if two { other } else { one };
-        to.int(at(40, 16), dim, self.sides.len() as i64);
-        for (n, side) in self.sides.iter().enumerate() {
-            to.int(at(40, 16) + (n + 1) * dim, dim, *side as i64);
+        to.int(at(40, 16), dim, self.lengths.len() as i64);
+        for (n, length) in self.lengths.iter().enumerate() {
+            to.int(at(40, 16) + (n + 1) * dim, dim, *length as i64);
         }
         to.int(at(70, 12), 2, self.code.into());
         to.int(at(72, 14), 2, self.bits.into());

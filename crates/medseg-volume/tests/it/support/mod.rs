@@ -21,10 +21,10 @@ pub fn codes() -> Vec<Orientation> {
 }
 
 /// Shape of [`label_file`] along i, j, k.
-pub const SIDES: [usize; 3] = [4, 3, 2];
+pub const LENGTHS: [usize; 3] = [4, 3, 2];
 
 /// Number of voxels of [`label_file`].
-pub const COUNT: usize = SIDES[0] * SIDES[1] * SIDES[2];
+pub const COUNT: usize = LENGTHS[0] * LENGTHS[1] * LENGTHS[2];
 
 /// A file in a folder of its own, which goes with it.
 pub struct File {
@@ -55,8 +55,8 @@ pub fn label_file() -> Vec<u8> {
     let mut bytes = vec![0u8; 352];
     put(&mut bytes, 0, 348i32.to_le_bytes());
     put(&mut bytes, 40, 3i16.to_le_bytes());
-    for (axis, side) in SIDES.into_iter().enumerate() {
-        put(&mut bytes, 42 + 2 * axis, (side as i16).to_le_bytes());
+    for (axis, length) in LENGTHS.into_iter().enumerate() {
+        put(&mut bytes, 42 + 2 * axis, (length as i16).to_le_bytes());
         put(&mut bytes, 80 + 4 * axis, (axis as f32 + 1.0).to_le_bytes());
         // Row and column of the axis in srow.
         put(&mut bytes, 280 + 20 * axis, (axis as f32 + 1.0).to_le_bytes());
@@ -67,7 +67,7 @@ pub fn label_file() -> Vec<u8> {
     bytes[123] = 2;
     put(&mut bytes, 254, 1i16.to_le_bytes());
     put(&mut bytes, 344, *b"n+1\0");
-    bytes.extend(0..SIDES.iter().product::<usize>() as u8);
+    bytes.extend(0..LENGTHS.iter().product::<usize>() as u8);
     bytes
 }
 
