@@ -25,7 +25,7 @@ for needed in curl openssl Orthanc socat; do
 done
 [ -e "$plugin" ] || { echo "needs orthanc-dicomweb"; exit 1; }
 cargo build --quiet --locked -p medseg-dicomweb --example pacs
-cargo build --quiet --locked -p medseg-volume --features dicom --example threshold
+cargo build --quiet --locked -p medseg-volume --features dicom --example segment_above
 built=${CARGO_TARGET_DIR:-target}/debug/examples
 
 work=$(mktemp -d)

@@ -1,7 +1,7 @@
 //! A DICOM segmentation of the voxels of a series at or above a value, for trying archives and viewers.
 //!
 //! ```sh
-//! cargo run -p medseg-volume --features dicom --example threshold -- SERIES VALUE OUT.dcm
+//! cargo run -p medseg-volume --features dicom --example segment_above -- SERIES VALUE OUT.dcm
 //! ```
 
 use std::error::Error;
@@ -20,7 +20,7 @@ fn main() {
 
 fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let [series, value, out] = arguments else {
-        return Err("usage: threshold SERIES VALUE OUT.dcm".into());
+        return Err("usage: segment_above SERIES VALUE OUT.dcm".into());
     };
     let value: f32 = value.parse()?;
     let image = read_series(series)?;
