@@ -99,7 +99,7 @@ round() {
   echo "  fetched in $(since "$from"): $(cat "$work/said")"
   [ "$(sums "$1")" = "$(sums "$fetched")" ] || failed "the files differ from those of $1"
   echo "  equal byte for byte: $files files"
-  echo "  segmented at $2: $("$built/threshold" "$fetched" "$2" "$mask")"
+  echo "  segmented at $2: $("$built/segment_above" "$fetched" "$2" "$mask")"
   from=$(now)
   pacs store "$mask" > /dev/null
   echo "  stored in $(since "$from"): $(stat -c %s "$mask") bytes"
