@@ -273,6 +273,25 @@ fn help_and_a_dry_run_leave_nothing() {
 }
 
 #[test]
+fn the_quick_schedule_lasts_as_long_as_the_epochs() {
+    let data = Data::new();
+    let period = |options: &[&str]| {
+        let mut command = medseg("train");
+        command.arg("one-stage").arg("--data").arg(data.path("data")).arg("--out").arg(data.path("out"));
+        let output = command.arg("--dry-run").args(options).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let text = stderr(&output);
+        let line = text.lines().find(|line| line.contains("\"t_0\"")).unwrap_or_else(|| panic!("{text}"));
+        line.chars().filter(|c| c.is_ascii_digit()).skip(1).collect::<String>()
+    };
+    assert_eq!(period(&["--epochs", "37"]), "37");
+    assert_eq!(period(&["--set", "fine.epochs=21"]), "21");
+    assert_eq!(period(&["--epochs", "37", "--set", "fine.schedule.t_0=9"]), "9");
+    // The reference's restarts are its own.
+    assert_eq!(period(&["--epochs", "37", "--preset", "reference", "--set", "data.split=automatic"]), "5");
+}
+
+#[test]
 #[cfg(not(feature = "mpi"))]
 fn a_build_without_mpi_refuses_it_and_says_how_to_build() {
     let output = medseg("train").args(["one-stage", "--mpi"]).output().unwrap();

@@ -19,14 +19,19 @@ const LENGTH_STEP: usize = 16;
 /// Cases looked at to distinguish Hounsfield units from other intensities, and one organ from several.
 const LOOKED_AT: usize = 5;
 
-/// As many epochs as make a short run on this number of training cases; the schedule's period becomes the run's length,
-/// so that the learning rate ends near its minimum.
+/// As many epochs as make a short run on this number of training cases.
 pub(crate) fn fit_epochs(config: &mut ExperimentConfig, training_cases: usize) {
     for stage in config.stages_mut() {
         let steps = if stage.input == StageInput::Whole { WHOLE_STEPS } else { CROP_STEPS };
         stage.epochs = steps.div_ceil(training_cases.max(1)).max(LEAST_EPOCHS);
-        stage.schedule = single_cosine_cycle(stage.epochs);
         stage.validate_every = stage.epochs.div_ceil(4);
+    }
+}
+
+/// The schedule's period becomes the run's length, so that the learning rate ends near its minimum.
+pub(crate) fn fit_schedule(config: &mut ExperimentConfig) {
+    for stage in config.stages_mut() {
+        stage.schedule = single_cosine_cycle(stage.epochs);
     }
 }
 
@@ -113,6 +118,7 @@ mod tests {
         fit_epochs(&mut config, 10);
         assert_eq!((config.coarse.as_ref().unwrap().epochs, config.fine.epochs), (48, 26));
         fit_epochs(&mut config, 1000);
+        fit_schedule(&mut config);
         assert_eq!(config.fine.epochs, LEAST_EPOCHS);
         assert_eq!(config.fine.schedule, single_cosine_cycle(LEAST_EPOCHS));
         config.validate().unwrap();

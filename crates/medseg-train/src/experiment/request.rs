@@ -22,6 +22,8 @@ pub enum Part {
 pub struct Fit {
     /// Replace every stage's epochs by as many as make a short run on this number of cases.
     pub epochs: bool,
+    /// Replace every stage's schedule by one cosine over its epochs.
+    pub schedule: bool,
     /// Shrink crops and windows to the data's typical size.
     pub size: bool,
     /// Keep several components of a mask where the training labels have several.

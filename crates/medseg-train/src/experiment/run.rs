@@ -14,7 +14,7 @@ use medseg_unet::Precision;
 use super::boxes::{CoarseResults, coarse_results};
 use super::cleaning::cleaned_by_validation;
 use super::dataset::Dataset;
-use super::fit::{fit_components, fit_epochs, fit_intensity, fit_size};
+use super::fit::{fit_components, fit_epochs, fit_intensity, fit_schedule, fit_size};
 use super::folder::{RunRecord, open_folder};
 use super::plan::{memory_shortages, plan_text};
 use super::predict::predict_cases;
@@ -228,6 +228,9 @@ fn check_devices(config: &ExperimentConfig, devices: &[Device], ranks: usize) ->
 fn fit(request: &mut RunRequest, data: &Dataset, observer: &mut dyn Observer) -> Result<(), TrainError> {
     if request.fit.epochs {
         fit_epochs(&mut request.config, data.split.train.len());
+    }
+    if request.fit.schedule {
+        fit_schedule(&mut request.config);
     }
     if request.fit.size {
         fit_size(&mut request.config, &data.shapes);

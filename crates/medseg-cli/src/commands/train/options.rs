@@ -315,6 +315,7 @@ impl TrainArgs {
             tensorboard: self.tensorboard,
             fit: Fit {
                 epochs: fit && self.epochs.is_none() && !self.sets("epochs") && !self.sets("schedule"),
+                schedule: fit && !self.sets("schedule"),
                 size: fit && self.roi.is_none() && !self.sets("size") && !self.sets("roi"),
                 components: fit && !self.sets("cleaning") && !self.sets("min_component_share"),
                 intensity: match self.intensity.as_deref() {
