@@ -18,7 +18,7 @@ mod window;
 
 pub use cascade::{
     Cascade, CascadeConfig, CascadeInference, CascadeOutput, CascadeReport, Fallback, FallbackReason, Growth, Located,
-    map_box,
+    image_and_mask, map_box,
 };
 pub use config::{Blend, Padding, SlidingWindowConfig, Stitch};
 pub use error::InferenceError;

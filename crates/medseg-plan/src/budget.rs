@@ -74,8 +74,8 @@ pub(crate) fn fit(
     Work { training, counts, devices, started }: Work<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Fitted, PlanError> {
-    let case = found.median_shape(choices.spacing_mm).voxels() as f64;
-    let around_box = found.box_share() * AROUND_BOX * case;
+    let case_voxels = found.median_shape(choices.spacing_mm).voxels() as f64;
+    let around_box = AROUND_BOX * found.box_share() * case_voxels;
     let mut voxels = MOST_VOXELS;
     let mut tries = 0;
     loop {
@@ -101,15 +101,15 @@ pub(crate) fn fit(
         let share = if choices.experiment == Experiment::TwoStage { 1.0 - COARSE_SHARE } else { 1.0 };
         let patches = available * share / fine.training;
         let now = config.fine.size.voxels() as f64;
-        let left = patches.max(0.0) / patches_for(now, around_box);
-        if left < ALMOST && voxels > LEAST_VOXELS && tries < TRIES {
+        let enough = patches.max(0.0) / patches_for(now, around_box);
+        if enough < ALMOST && voxels > LEAST_VOXELS && tries < TRIES {
             // Half the size leaves twice the patches, of which a fourth is needed there.
-            let share = if now > around_box { left.cbrt() } else { left };
+            let share = if now > around_box { enough.cbrt() } else { enough };
             voxels = (now * share.clamp(0.1, 0.9)) as usize;
-            // Lengths are rounded up to the network's multiple, so a smaller wish may be the same patch.
-            let size_of =
-                |voxels| Ok::<_, PlanError>(settings(found, choices, options, voxels).map_err(impossible)?.0.fine.size);
-            while voxels > LEAST_VOXELS && size_of(voxels)? == config.fine.size {
+            // Lengths are rounded up to the network's multiple, so fewer voxels may give the same patch.
+            while voxels > LEAST_VOXELS
+                && settings(found, choices, options, voxels).map_err(impossible)?.0.fine.size == config.fine.size
+            {
                 voxels = voxels * 9 / 10;
             }
             voxels = voxels.max(LEAST_VOXELS);

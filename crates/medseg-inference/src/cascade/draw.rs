@@ -8,6 +8,7 @@ use medseg_volume::Dhw;
 use ndarray::{Array4, ArrayView3, Axis, s};
 
 use super::config::Growth;
+use super::mask_channel::image_and_mask;
 use super::output::{CascadeOutput, FallbackReason};
 use super::region::{reached_faces, voxels_of, widened};
 use crate::error::InferenceError;
@@ -44,7 +45,8 @@ impl Drawing<'_, '_> {
                 .as_mut()
                 .map_or(ControlFlow::Continue(()), |listener| listener.report(before + done, before + total))
         };
-        let with_mask = self.mask_channel.then(|| beside(&self.image.slice(part), &output.coarse_mask().slice(part)));
+        let with_mask =
+            self.mask_channel.then(|| image_and_mask(&self.image.slice(part), &output.coarse_mask().slice(part)));
         let image = match &with_mask {
             Some(both) => both.view(),
             None => self.image.slice(part).insert_axis(Axis(0)),
@@ -90,15 +92,6 @@ impl Drawing<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// An image and a mask, 1 where it is not 0, as channels `[2, depth, height, width]`.
-fn beside(image: &ArrayView3<'_, f32>, mask: &ArrayView3<'_, u8>) -> Array4<f32> {
-    let (d, h, w) = image.dim();
-    let mut both = Array4::zeros((2, d, h, w));
-    both.index_axis_mut(Axis(0), 0).assign(image);
-    both.index_axis_mut(Axis(0), 1).zip_mut_with(mask, |to, label| *to = f32::from(u8::from(*label != 0)));
-    both
 }
 
 /// Writes labels and probabilities of a slab of the box that starts at `start`.

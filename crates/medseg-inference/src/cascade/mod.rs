@@ -4,6 +4,7 @@ mod config;
 mod draw;
 mod inference;
 mod locate;
+mod mask_channel;
 mod output;
 mod region;
 
@@ -17,6 +18,7 @@ use crate::window::SlidingWindow;
 
 pub use config::{CascadeConfig, Fallback, Growth};
 pub use inference::CascadeInference;
+pub use mask_channel::image_and_mask;
 pub use output::{CascadeOutput, CascadeReport, FallbackReason, Located};
 pub use region::map_box;
 

@@ -132,3 +132,23 @@ fn largest(components: &Components) -> Result<PostStep, ImportError> {
     };
     Ok(PostStep::KeepLargest { count: components.count, labels, independent: components.independent })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn components_of_each_label_or_of_the_union_stay_as_the_file_says() {
+        for independent in [true, false] {
+            let of = Components {
+                labels: Some(vec![1, 2]),
+                is_onehot: Some(false),
+                independent,
+                connectivity: Some(3),
+                count: 2,
+            };
+            let wanted = PostStep::KeepLargest { count: 2, labels: vec![1, 2], independent };
+            assert_eq!(largest(&of).unwrap(), wanted);
+        }
+    }
+}

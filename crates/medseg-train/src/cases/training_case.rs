@@ -3,7 +3,7 @@
 use medseg_data::{Case, case_reason};
 use medseg_transforms::{BoxDhw, Interpolation, LabelIndex, RandCropByPosNegLabel, Sample, SpatialPad, crop, resize};
 use medseg_volume::Dhw;
-use ndarray::{Array3, Array4, Axis, stack};
+use ndarray::{Array3, Axis};
 
 use super::boxes::{case_box, range};
 use super::labels::{class_map, no_foreground};
@@ -117,15 +117,6 @@ impl TrainingCase {
     pub(super) fn cut(&self, roi: &BoxDhw) -> Self {
         let coarse = self.coarse.as_ref().map(|coarse| crop(&coarse.view(), roi, 0));
         Self { coarse, ..Self::plain(crop(&self.image.view(), roi, 0.0), crop(&self.label.view(), roi, 0)) }
-    }
-
-    /// The network's input `[channel, depth, height, width]`.
-    pub fn channels(&self) -> Array4<f32> {
-        let mut channels = vec![self.image.view()];
-        let coarse = self.coarse.as_ref().map(|coarse| coarse.mapv(f32::from));
-        channels.extend(coarse.as_ref().map(|coarse| coarse.view()));
-        // All have one shape.
-        stack(Axis(0), &channels).unwrap_or_else(|_| self.image.clone().insert_axis(Axis(0)))
     }
 
     /// Padded to the size of a crop and indexed.

@@ -3,7 +3,7 @@
 use medseg_data::Case;
 use medseg_inference::{PostProcessing, PostStep};
 use medseg_metrics::{EmptyPolicy, confusion_of_class, mean_ignoring_nan};
-use medseg_volume::{Geometry, Volume};
+use medseg_volume::Volume;
 use ndarray::Array3;
 
 use super::TrainedRun;
@@ -95,10 +95,9 @@ impl Trial {
 
     /// Scores a case's mask after every way of cleaning.
     fn add(&mut self, mask: &Volume<u8>, reference: &Array3<u8>) -> Result<(), TrainError> {
-        let geometry: &Geometry = &mask.geometry;
         for way in WAYS {
             let mut cleaned = mask.data.clone();
-            way.steps().apply(&mut cleaned, geometry)?;
+            way.steps().apply(&mut cleaned, &mask.geometry)?;
             for (label, scores) in self.labels.iter().zip(&mut self.dice[way as usize]) {
                 let counts = confusion_of_class(cleaned.view(), reference.view(), *label)?;
                 scores.push(counts.dice(EmptyPolicy::SkipBothEmpty));
@@ -152,7 +151,7 @@ fn keep_largest(labels: Vec<u8>, independent: bool) -> PostStep {
 
 #[cfg(test)]
 mod tests {
-    use medseg_volume::Dhw;
+    use medseg_volume::{Dhw, Geometry};
     use ndarray::array;
 
     use super::*;

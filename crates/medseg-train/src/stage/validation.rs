@@ -2,9 +2,9 @@
 
 use burn::tensor::Tensor;
 use medseg_bundle::StageNetwork;
-use medseg_inference::{MaskRule, SlidingWindowConfig};
+use medseg_inference::{MaskRule, SlidingWindowConfig, image_and_mask};
 use medseg_metrics::{Dhw, EmptyPolicy, confusion_of_class, mean_ignoring_nan};
-use ndarray::Array3;
+use ndarray::{Array3, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::StageRun;
@@ -91,8 +91,13 @@ fn predict(run: &StageRun<'_>, network: &StageNetwork, case: &TrainingCase) -> R
         StageInput::Whole => SlidingWindowConfig::whole(case.image.dim().into()),
         StageInput::Crops | StageInput::ForegroundCrops => run.config.window.with_mirror(Dhw::splat(false)),
     };
-    let (window, channels) = (window.init()?, case.channels());
-    let mask = window.infer(channels.view(), run.device(), &mut predictor).mask(MaskRule::default());
+    let with_mask = case.coarse.as_ref().map(|coarse| image_and_mask(&case.image.view(), &coarse.view()));
+    let image = match &with_mask {
+        Some(both) => both.view(),
+        None => case.image.view().insert_axis(Axis(0)),
+    };
+    let window = window.init()?;
+    let mask = window.infer(image, run.device(), &mut predictor).mask(MaskRule::default());
     Ok(mask.map_err(|error| error.in_stage(run.name))?)
 }
 

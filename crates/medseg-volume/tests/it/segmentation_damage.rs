@@ -6,9 +6,9 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use medseg_volume::dicom::segmentation::{self, Form, ReadOptions, WriteOptions};
+use medseg_volume::dicom::segmentation::{self, Form, ReadOptions, Segmentation, WriteOptions};
 use medseg_volume::dicom::{SeriesOptions, SourceSeries};
-use medseg_volume::segments::{Overlap, SegmentTable};
+use medseg_volume::segments::{Overlap, SegmentTable, SegmentationError};
 use medseg_volume::{Dhw, Volume};
 use ndarray::Array3;
 use rand::{Rng, RngExt, SeedableRng};
@@ -125,4 +125,33 @@ fn truncated_segmentations_are_refused() {
             assert!(result.is_err() || length + 16 > file.len(), "{length} of {}", file.len());
         }
     }
+}
+
+/// Replaces bytes of a golden file, which must be there once.
+fn changed(name: &str, from: &[u8], to: &[u8]) -> Result<Segmentation, SegmentationError> {
+    let mut bytes = fs::read(Path::new("tests/golden/segmentation").join(name)).unwrap();
+    let places: Vec<usize> = (0..bytes.len() - from.len()).filter(|at| &bytes[*at..at + from.len()] == from).collect();
+    assert_eq!(places.len(), 1, "{places:?}");
+    bytes[places[0]..places[0] + to.len()].copy_from_slice(to);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.dcm");
+    fs::write(&path, bytes).unwrap();
+    segmentation::read(path, &ReadOptions::default())
+}
+
+#[test]
+fn sizes_that_the_file_does_not_hold_are_refused_before_memory_is_taken() {
+    let rows = |rows: u16| {
+        changed(
+            "binary.dcm",
+            b"\x28\x00\x10\x00US\x02\x00\x06\x00",
+            &[&b"\x28\x00\x10\x00US\x02\x00"[..], &rows.to_le_bytes()].concat(),
+        )
+    };
+    assert!(rows(6).is_ok());
+    for refused in [rows(65535), rows(7), rows(0)] {
+        assert!(refused.unwrap_err().to_string().contains(": "));
+    }
+    let rle = changed("labelmap_rle.dcm", b"\x28\x00\x10\x00US\x02\x00\x06\x00", b"\x28\x00\x10\x00US\x02\x00\xff\xff");
+    assert!(rle.is_err());
 }
