@@ -34,8 +34,8 @@
 //! | [`plan`] | `medseg-plan` | a training planned from the data |
 //!
 //! # Features
-//! `cpu` (default): Burn's Flex backend with this project's kernels. `cuda`: Burn's CUDA backend. `ndarray`: Burn's
-//! ndarray backend, slow. `webgpu`: Burn's WebGPU backend. `persistence`: a GPU's tuning results on the disk.
+//! `cpu` (default): Burn's Flex backend with this project's kernels. `cuda`: Burn's CUDA backend, and its compiled kernels
+//! on the disk. `ndarray`: Burn's ndarray backend, slow. `webgpu`: Burn's WebGPU backend.
 //! `fusion`: for programs in which Burn's fusion is on. `dicom`: DICOM series in [`volume`] as `volume::dicom`.
 //! `dicomweb`: the module `dicomweb`, with an HTTP client.
 //!

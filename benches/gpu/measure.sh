@@ -17,6 +17,7 @@
 #   BUDGET=570           seconds of one call
 #   DRY=1                tiny sizes, to try the script out on any machine
 #   PYTHON=python3       an interpreter with PyTorch, for its side
+#   MEDSEG_GPU_CACHE=kernels   the folder for compiled kernels; "off" to compile again in every program
 #   CUDA_PATH            a toolkit with NVRTC and headers; found from nvcc or from PyTorch's packages if not set
 set -uo pipefail
 cd "$(dirname "$0")"
@@ -31,6 +32,8 @@ fi
 
 export MEDSEG_GPU="${MEDSEG_GPU:-cuda}"
 export MEDSEG_BENCH_DEVICE="$MEDSEG_GPU"
+# Kernels that one part has compiled serve the next.
+export MEDSEG_GPU_CACHE="${MEDSEG_GPU_CACHE:-$PWD/kernels}"
 python="${PYTHON:-python3}"
 budget="${BUDGET:-570}"
 case "$MEDSEG_GPU" in cuda*) torch="$MEDSEG_GPU" ;; *) torch=cpu ;; esac
@@ -131,7 +134,7 @@ machine() {
 
 tests() {
   # Thousands of kernels are compiled, one after another in a process: a process a topic uses the other processors.
-  local topic topics="conv norm pool upsample network losses checkpointing window golden device" running=()
+  local topic topics="conv norm optim pool upsample network losses checkpointing window golden device" running=()
   for topic in $topics; do
     step "tests_$topic" 540 ours gpu_tests --test-threads=1 "$topic::" &
     running+=($!)

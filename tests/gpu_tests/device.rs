@@ -31,6 +31,14 @@ pub fn gpu() -> Device {
     GPU.clone()
 }
 
+/// True if the GPU under test is one of CUDA's.
+pub fn on_cuda() -> bool {
+    #[cfg(feature = "cuda")]
+    return (0..64).any(|number| gpu() == Device::cuda(number));
+    #[cfg(not(feature = "cuda"))]
+    false
+}
+
 /// Runs the body of the test of this name in a process of its own, where nothing else takes memory of the GPU.
 pub fn alone(name: &str, body: impl FnOnce()) {
     const ALONE: &str = "MEDSEG_TEST_ALONE";

@@ -7,7 +7,7 @@ use medseg::losses::{
 };
 use medseg::ops::{ConvOptions, conv3d};
 
-use crate::same::{Tolerance, numbers, same};
+use crate::same::{Tolerance, layers, numbers, same};
 
 type Loss = Box<dyn Fn(Tensor<5>, Tensor<5>) -> Tensor<1>>;
 
@@ -58,7 +58,7 @@ fn every_loss_of_what_a_convolution_makes() {
                 loss(logits, target).reshape([1, 1, 1, 1, 1])
             };
             let tolerance = Tolerance { value: 1e-4, largest: 1e-4 };
-            same(&format!("{name}, {channels} channels"), &inputs, run, tolerance);
+            same(&format!("{name}, {channels} channels"), &inputs, run, layers(tolerance));
         }
     }
 }

@@ -13,6 +13,7 @@ mod golden;
 mod losses;
 mod network;
 mod norm;
+mod optim;
 mod pool;
 mod same;
 mod upsample;

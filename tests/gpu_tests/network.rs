@@ -8,7 +8,7 @@ use medseg::optim::NovoGradConfig;
 use medseg::unet::{UNet, UNetConfig, describe};
 
 use crate::device::{alone, gpu};
-use crate::same::{F32, Tolerance, assert_close, numbers, values};
+use crate::same::{F32, Tolerance, assert_close, layers, numbers, values};
 
 fn config() -> UNetConfig {
     UNetConfig { channels: vec![4, 8], dropout: 0.0, ..UNetConfig::default() }
@@ -25,7 +25,7 @@ fn image(device: &Device) -> Tensor<5> {
 #[test]
 fn the_network_predicts_what_it_does_on_the_cpu() {
     let run = |device: &Device| values(network(device).forward(image(device)));
-    assert_close("logits", &run(&gpu()), &run(&Device::flex()), F32);
+    assert_close("logits", &run(&gpu()), &run(&Device::flex()), layers(F32));
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn training_goes_where_it_does_on_the_cpu() {
     };
     let want = run(Device::flex().autodiff());
     assert!(want[2] < want[0], "{want:?}");
-    let tolerance = Tolerance { value: 1e-4, largest: 0.0 };
+    let tolerance = layers(Tolerance { value: 1e-4, largest: 0.0 });
     assert_close("losses", &run(gpu().autodiff()), &want, tolerance);
     assert_close("checkpointing", &run(gpu().autodiff().gradient_checkpointing()), &want, tolerance);
 }

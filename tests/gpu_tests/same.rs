@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Tensor, TensorData};
 use medseg::Device;
 
-use crate::device::gpu;
+use crate::device::{gpu, on_cuda};
 
 /// Reproducible numbers in -2..2.
 pub fn numbers<const D: usize>(seed: u64, shape: [usize; D]) -> TensorData {
@@ -30,6 +30,17 @@ pub struct Tolerance {
 
 /// For sums in another order of f32.
 pub const F32: Tolerance = Tolerance { value: 1e-4, largest: 1e-5 };
+
+/// For products of f32 by a convolution. CUDA's tensor cores round factors to TF32, whose mantissa has 10 bits; elsewhere
+/// sums alone differ.
+pub fn products() -> Tolerance {
+    if on_cuda() { Tolerance { value: 0.0, largest: 2e-3 } } else { F32 }
+}
+
+/// For several convolutions in a row, or what is computed of them: `elsewhere` unless products are rounded.
+pub fn layers(elsewhere: Tolerance) -> Tolerance {
+    if on_cuda() { Tolerance { value: 1e-3, largest: 5e-3 } } else { elsewhere }
+}
 
 /// Fails unless output and all gradients of `op` are the same on both devices, for inputs of f32.
 ///

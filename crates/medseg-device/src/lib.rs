@@ -5,6 +5,8 @@ mod choice;
 mod cuda;
 mod error;
 mod host;
+#[cfg(feature = "cuda")]
+mod kernel_cache;
 mod memory;
 mod open;
 mod quiet;
@@ -16,6 +18,8 @@ pub use burn::tensor::Device;
 pub use choice::DeviceChoice;
 pub use error::DeviceError;
 pub use host::host_memory;
+#[cfg(feature = "cuda")]
+pub use kernel_cache::kernel_cache;
 pub use memory::{DeviceMemory, free_memory, has_own_memory, is_out_of_memory, reserved_bytes, within_memory};
 pub use open::Chosen;
 

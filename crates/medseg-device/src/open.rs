@@ -117,7 +117,8 @@ fn cuda() -> Result<Chosen, DeviceError> {
 #[cfg(feature = "cuda")]
 fn cuda_number(number: usize) -> Result<Chosen, DeviceError> {
     let choice = DeviceChoice::Cuda(number);
-    let make = crate::cuda::check(number)?;
+    let crate::cuda::Working { make, versions } = crate::cuda::check(number)?;
+    crate::kernel_cache::prepare(Some(&versions));
     tried(choice, Device::cuda(number), format!("{choice} ({make})"))
 }
 
@@ -146,6 +147,8 @@ fn gpu_of_webgpu() -> Result<Chosen, DeviceError> {
 #[cfg(feature = "webgpu")]
 fn webgpu_number(number: usize) -> Result<Chosen, DeviceError> {
     let choice = DeviceChoice::WebGpu(number);
+    #[cfg(feature = "cuda")]
+    crate::kernel_cache::prepare(None);
     let device = crate::webgpu::find(number)?;
     let chosen = tried(choice, device, String::new())?;
     let make = crate::webgpu::make(&chosen.device);

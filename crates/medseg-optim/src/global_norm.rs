@@ -74,6 +74,12 @@ impl ModuleVisitor for Squares<'_> {
         let Some(gradient) = self.gradients.get::<D>(param.id) else {
             return;
         };
+        #[cfg(feature = "cube")]
+        if crate::cube::covers(&gradient.device(), gradient.dtype()) {
+            let before = self.sum.take().map(|sum| sum.to_device(&gradient.device()));
+            self.sum = Some(crate::cube::sum_of_squares(gradient, before));
+            return;
+        }
         // The square of a half-precision number overflows beyond 256.
         let gradient = match gradient.dtype() {
             DType::F16 | DType::BF16 => gradient.cast(DType::F32),

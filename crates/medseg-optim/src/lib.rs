@@ -2,6 +2,8 @@
 
 mod burn_scheduler;
 mod cosine_warm_restarts;
+#[cfg(feature = "cube")]
+mod cube;
 mod curves;
 mod cycle;
 mod ema;

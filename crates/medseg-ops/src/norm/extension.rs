@@ -16,6 +16,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, ExtensionType, backend_extension};
 use burn::tensor::{DType, Tensor};
 
+use super::constants::Constant;
 use super::{Affine, NormRelu};
 
 /// True if there are kernels that take these tensors. NormTensors may be of another type than `x`: kernels get them in f32.
@@ -62,7 +63,7 @@ impl NormTensors {
         let (weight, bias) = affine_f32(norm.affine.clone(), x);
         let factors = match &norm.factors {
             Some(factors) => factors.clone().cast(DType::F32),
-            None => Tensor::ones([batch, channels], (&x.device(), DType::F32)),
+            None => Constant::One.tensor(x, [batch, channels]),
         };
         Some(Self { weight, bias, factors })
     }
@@ -73,8 +74,8 @@ fn affine_f32(affine: Option<Affine>, x: &Tensor<5>) -> Affine {
     match affine {
         Some((weight, bias)) => (weight.cast(DType::F32), bias.cast(DType::F32)),
         None => {
-            let (channels, device) = ([x.dims()[1]], x.device());
-            (Tensor::ones(channels, (&device, DType::F32)), Tensor::zeros(channels, (&device, DType::F32)))
+            let channels = [x.dims()[1]];
+            (Constant::One.tensor(x, channels), Constant::Zero.tensor(x, channels))
         }
     }
 }

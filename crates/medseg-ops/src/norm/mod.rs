@@ -2,6 +2,8 @@
 
 mod batch;
 pub(crate) mod composed;
+#[cfg(feature = "extension")]
+mod constants;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
 #[cfg(feature = "extension")]

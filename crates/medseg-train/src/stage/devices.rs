@@ -4,13 +4,12 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use medseg_bundle::StageNetwork;
 use rayon::ThreadPool;
 
 use super::objective::Objective;
 use super::threads::Threads;
-use crate::TrainError;
 use crate::cases::Batch;
 
 /// A case of a step and the seed of its dropout.
@@ -19,9 +18,10 @@ pub(super) struct Work {
     pub seed: u64,
 }
 
-/// Result of a case of a step.
+/// Result of a case of a step, which the device may still be computing.
 pub(super) struct Worked {
-    pub loss: f32,
+    /// Shape `[1]`, without autodiff.
+    pub loss: Tensor<1>,
     pub gradients: GradientsParams,
 }
 
@@ -65,24 +65,19 @@ impl<'a> Devices<'a> {
     }
 
     /// Losses and gradients of the cases at the network's weights, in their order, on the first device.
-    pub fn work(
-        &self,
-        network: &StageNetwork,
-        objective: &Objective,
-        cases: Vec<(usize, Work)>,
-    ) -> Result<Vec<Worked>, TrainError> {
+    pub fn work(&self, network: &StageNetwork, objective: &Objective, cases: Vec<(usize, Work)>) -> Vec<Worked> {
         let finished = Mutex::new(Vec::with_capacity(cases.len()));
         self.each(network, objective, cases, &|at, worked| {
             finished.lock().unwrap_or_else(PoisonError::into_inner).push((at, worked));
-        })?;
+        });
         let mut worked = finished.into_inner().unwrap_or_else(PoisonError::into_inner);
         worked.sort_by_key(|(at, _)| *at);
         let worked = worked.into_iter().map(|(_, worked)| worked);
         if self.devices.len() == 1 {
-            return Ok(worked.collect());
+            return worked.collect();
         }
         let home = |w: Worked| Worked { gradients: w.gradients.to_device(&self.devices[0], network), ..w };
-        Ok(worked.map(home).collect())
+        worked.map(home).collect()
     }
 
     /// Hands on the loss and the gradients of every case, with the case's number, as soon as they are there, each on the
@@ -93,7 +88,7 @@ impl<'a> Devices<'a> {
         objective: &Objective,
         cases: Vec<(usize, Work)>,
         finished: &(dyn Fn(usize, Worked) + Sync),
-    ) -> Result<(), TrainError> {
+    ) {
         let places = self.places();
         let used = places.len().min(cases.len());
         if used <= 1 {
@@ -114,10 +109,8 @@ impl<'a> Devices<'a> {
                     scope.spawn(move || threads.install(|| one_share(&replica, objective, share, &device, finished)))
                 })
                 .collect();
-            let results = threads.into_iter().map(|t| t.join().unwrap_or_else(|p| std::panic::resume_unwind(p)));
-            // All of them, so that the first error is that of the first place.
-            results.collect::<Vec<_>>().into_iter().collect()
-        })
+            threads.into_iter().for_each(|t| t.join().unwrap_or_else(|p| std::panic::resume_unwind(p)));
+        });
     }
 }
 
@@ -127,14 +120,13 @@ fn one_share(
     share: Vec<(usize, Work)>,
     device: &Device,
     finished: &(dyn Fn(usize, Worked) + Sync),
-) -> Result<(), TrainError> {
+) {
     for (at, case) in share {
-        finished(at, one_case(replica, objective, case, device)?);
+        finished(at, one_case(replica, objective, case, device));
     }
-    Ok(())
 }
 
-fn one_case(network: &StageNetwork, objective: &Objective, work: Work, device: &Device) -> Result<Worked, TrainError> {
+fn one_case(network: &StageNetwork, objective: &Objective, work: Work, device: &Device) -> Worked {
     /// Dropout draws from a generator that all devices of a backend share: seeding it and the forward pass that draws from
     /// it are one. The backward passes of several devices run side by side.
     static GENERATOR: Mutex<()> = Mutex::new(());
@@ -146,9 +138,6 @@ fn one_case(network: &StageNetwork, objective: &Objective, work: Work, device: &
         }
         objective.forward(network, image, target)
     };
-    let value = loss.clone().try_into_scalar::<f32>().map_err(|e| TrainError::Device(e.to_string()))?;
-    if !value.is_finite() {
-        return Ok(Worked { loss: value, gradients: GradientsParams::new() });
-    }
-    Ok(Worked { loss: value, gradients: GradientsParams::from_grads(loss.backward(), network) })
+    // Not read here: a GPU would stand still until the host had queued the backward pass.
+    Worked { loss: loss.clone().inner(), gradients: GradientsParams::from_grads(loss.backward(), network) }
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::devices::{Devices, Work, Worked};
 use super::exchange::{Summed, rank_of, sum_over_ranks};
 use super::gradients::{mean, sum};
+use super::losses::{Losses, read};
 use super::objective::Objective;
 use super::training::{Progress, StageRun};
 use crate::cases::{Batch, CaseSource};
@@ -52,14 +53,26 @@ struct Notice {
 
 /// The cases of a step.
 struct Step<'a> {
-    epoch: usize,
     lr: f64,
     /// This rank's, each with its number in the step.
     mine: Vec<(usize, Work)>,
     /// The numbers of those of all ranks that are not left out.
     used: Vec<usize>,
+    /// The position in the epoch at which the next step begins.
+    end: usize,
     /// The name of a case by its number.
     name: &'a dyn Fn(usize) -> &'a str,
+}
+
+/// A step that is on its way to the device.
+struct Queued {
+    lr: f64,
+    end: usize,
+    /// The names of its cases; none if all were left out.
+    cases: Vec<String>,
+    losses: Losses,
+    /// The length of the gradient, `[1]`.
+    length: Option<Tensor<1>>,
 }
 
 /// This rank's cases of a step, each with its number in the step, and what the other ranks should know of them.
@@ -82,6 +95,8 @@ impl StageRun<'_> {
         let mut loader = self.loader(epoch, training, &order);
         observer.begin(&format!("{} epoch {epoch}/{}", self.name, self.config.epochs), cases);
         let (mut sums, mut seconds_waiting) = (Sums::default(), 0.0);
+        // A step's numbers are read when the next one is queued, so that a device never waits for the host.
+        let mut queued: Option<Queued> = None;
         let lr = schedule.lr();
         for first in (0..cases).step_by(group) {
             if self.config.schedule_unit == ScheduleUnit::Step {
@@ -93,9 +108,14 @@ impl StageRun<'_> {
             seconds_waiting += started.elapsed().as_secs_f64();
             let used = self.agree(epoch, positions.clone(), notices, observer)?;
             let name = |at: usize| training.id(order[first + at]);
-            self.step(Step { epoch, lr: schedule.lr(), mine, used, name: &name }, progress, &objective, &mut sums)?;
-            let mean = sums.loss / sums.cases.max(1) as f64;
-            observer.advance(positions.end, &format!("loss {mean:.4}  lr {:.1e}", schedule.lr()));
+            let step = Step { lr: schedule.lr(), mine, used, end: positions.end, name: &name };
+            let next = self.step(step, progress, &objective)?;
+            if let Some(before) = queued.replace(next) {
+                self.settle(epoch, before, &mut sums, observer)?;
+            }
+        }
+        if let Some(last) = queued {
+            self.settle(epoch, last, &mut sums, observer)?;
         }
         observer.end();
         if sums.cases == 0 {
@@ -167,42 +187,51 @@ impl StageRun<'_> {
     }
 
     /// One optimiser step on the mean gradient of the cases; none without cases.
-    fn step(
-        &self,
-        step: Step<'_>,
-        progress: &mut Progress,
-        objective: &Objective,
-        sums: &mut Sums,
-    ) -> Result<(), TrainError> {
-        let Step { epoch, lr, mine, used, name } = step;
+    fn step(&self, step: Step<'_>, progress: &mut Progress, objective: &Objective) -> Result<Queued, TrainError> {
+        let Step { lr, mine, used, end, name } = step;
+        let cases = used.iter().map(|at| name(*at).to_string()).collect();
         if used.is_empty() {
-            return Ok(());
+            return Ok(Queued { lr, end, cases, losses: Losses::Read(Vec::new()), length: None });
         }
         let devices = Devices::new(self.devices, self.threads, self.config.gradient.checkpointing);
         let Summed { losses, gradients } = if self.ranks.size() == 1 {
-            let worked = devices.work(&progress.network, objective, mine)?;
+            let worked = devices.work(&progress.network, objective, mine);
             let (losses, gradients) = worked.into_iter().map(|w: Worked| (w.loss, w.gradients)).unzip();
-            Summed { losses, gradients: sum(&progress.network, gradients) }
+            Summed { losses: Losses::OnDevice(losses), gradients: sum(&progress.network, gradients) }
         } else {
             sum_over_ranks(self.ranks, &devices, &progress.network, objective, mine, &used)?
         };
-        if let Some((at, loss)) = used.iter().zip(&losses).find(|(_, loss)| !loss.is_finite()) {
-            let (stage, case) = (self.name.into(), name(*at).to_string());
-            return Err(TrainError::Diverged { stage, epoch, case, loss: *loss });
+        let (gradient, length) = mean(&progress.network, gradients, losses.len(), self.config.gradient.clip)?;
+        progress.network = progress.optimizer.step(lr, progress.network.clone(), gradient);
+        if let Some(average) = &mut progress.average {
+            average.update(&progress.network)?;
+        }
+        Ok(Queued { lr, end, cases, losses, length })
+    }
+
+    /// Reads the numbers of a step, refuses those that are none, and adds the losses up.
+    fn settle(
+        &self,
+        epoch: usize,
+        step: Queued,
+        sums: &mut Sums,
+        observer: &mut dyn Observer,
+    ) -> Result<(), TrainError> {
+        let Queued { lr, end, cases, losses, length } = step;
+        let losses = losses.read()?;
+        if let Some((case, loss)) = cases.iter().zip(&losses).find(|(_, loss)| !loss.is_finite()) {
+            return Err(TrainError::Diverged { stage: self.name.into(), epoch, case: case.clone(), loss: *loss });
         }
         sums.cases += losses.len();
         sums.loss += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
-        let (gradient, length) = mean(&progress.network, gradients, losses.len(), self.config.gradient.clip)?;
-        if !length.is_finite() {
-            let names = used.iter().map(|at| name(*at)).collect::<Vec<_>>().join(", ");
-            let (stage, cases) = (self.name.into(), format!("case {names}"));
-            return Err(TrainError::Overflow { stage, epoch, what: "the gradient", value: length, cases });
+        let value = length.map_or(Ok(0.0), read)?;
+        if !value.is_finite() {
+            let (stage, cases) = (self.name.into(), format!("case {}", cases.join(", ")));
+            return Err(TrainError::Overflow { stage, epoch, what: "the gradient", value, cases });
         }
-        progress.network = progress.optimizer.step(lr, progress.network.clone(), gradient);
-        match &mut progress.average {
-            Some(average) => Ok(average.update(&progress.network)?),
-            None => Ok(()),
-        }
+        let mean = sums.loss / sums.cases.max(1) as f64;
+        observer.advance(end, &format!("loss {mean:.4}  lr {lr:.1e}"));
+        Ok(())
     }
 
     /// Refuses to go on where the ranks' weights are not the same bits, as on processors of different kinds.

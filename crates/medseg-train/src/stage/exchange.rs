@@ -9,13 +9,14 @@ use medseg_bundle::StageNetwork;
 
 use super::devices::{Devices, Work, Worked};
 use super::flat::FlatGradients;
+use super::losses::{Losses, read};
 use super::objective::Objective;
 use crate::{Ranks, RanksError, TrainError};
 
 /// Result of a step's cases.
 pub(super) struct Summed {
     /// In the order of the cases.
-    pub losses: Vec<f32>,
+    pub losses: Losses,
     /// Their sum, added up in that order.
     pub gradients: GradientsParams,
 }
@@ -45,13 +46,12 @@ pub(super) fn sum_over_ranks(
     let (losses, row) = std::thread::scope(|scope| {
         let adding = scope.spawn(|| Adding::new(ranks, &flat).add(used, receiver));
         // A failure of the other thread is found when it is joined.
-        let worked = devices.each(network, objective, mine, &|at, worked| drop(sender.send((at, worked))));
+        devices.each(network, objective, mine, &|at, worked| drop(sender.send((at, worked))));
         // Tells the other thread that no case follows.
         drop(sender);
-        let added = adding.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        worked.and(added)
+        adding.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
-    Ok(Summed { losses, gradients: flat.gradients(&row, devices.first()) })
+    Ok(Summed { losses: Losses::Read(losses), gradients: flat.gradients(&row, devices.first()) })
 }
 
 /// The thread that sends this rank's cases and adds up its segment.
@@ -80,7 +80,7 @@ impl<'a> Adding<'a> {
             let mut row = Vec::new();
             if let Some(at) = round.iter().find(|at| rank_of(**at, size) == me) {
                 let Worked { loss, gradients } = next(*at, &mut early, &finished)?;
-                losses.push((*at, loss.to_bits()));
+                losses.push((*at, read(loss)?.to_bits()));
                 row = self.flat.row(gradients)?;
             }
             for part in self.round(round, &row)?.chunks_exact(self.segments[me].max(1)) {
@@ -149,7 +149,7 @@ mod tests {
     use std::sync::mpsc::Sender;
     use std::time::Duration;
 
-    use burn::tensor::Device;
+    use burn::tensor::{Device, Tensor};
     use medseg_unet::UNetConfig;
 
     use super::*;
@@ -194,6 +194,7 @@ mod tests {
         let config = UNetConfig { channels: vec![2, 4], ..UNetConfig::default() };
         let network = StageNetwork::from(config.init_seeded(1, &Device::flex().autodiff()).unwrap());
         let flat = FlatGradients::of(&network);
+        let loss = |at: usize| Tensor::from_floats([at as f32], &Device::flex());
         let rank = &|ranks: InProcess| {
             let (me, (exchanged, exchanges)) = (ranks.rank(), channel());
             let watched = Watched { inner: ranks, exchanged: Mutex::new(exchanged) };
@@ -201,7 +202,7 @@ mod tests {
             std::thread::scope(|scope| {
                 let adding = scope.spawn(|| Adding::new(&watched, &flat).add(&[0, 1, 2, 3], receiver));
                 for at in [me, me + 2] {
-                    sender.send((at, Worked { loss: at as f32, gradients: GradientsParams::new() })).unwrap();
+                    sender.send((at, Worked { loss: loss(at), gradients: GradientsParams::new() })).unwrap();
                     // Before the next case is there.
                     exchanges.recv_timeout(Duration::from_secs(60)).expect("the case is not sent");
                 }

@@ -18,13 +18,14 @@ pub(super) fn sum(network: &StageNetwork, gradients: Vec<GradientsParams>) -> Gr
     sum.grads()
 }
 
-/// The mean of the gradients of so many cases from their sum, limited, and the length it had before that.
+/// The mean of the gradients of so many cases from their sum, limited, and the length `[1]` it had before that, if there is
+/// any gradient; the device may still be computing both.
 pub(super) fn mean(
     network: &StageNetwork,
     sum: GradientsParams,
     cases: usize,
     clip: Option<Clip>,
-) -> Result<(GradientsParams, f32), TrainError> {
+) -> Result<(GradientsParams, Option<Tensor<1>>), TrainError> {
     let mut mean = sum;
     if cases > 1 {
         change(&mut mean, network, Change::Scale(1.0 / cases as f64));
@@ -36,8 +37,7 @@ pub(super) fn mean(
     if let Some(Clip::Value { max }) = clip {
         change(&mut mean, network, Change::Cut(max));
     }
-    let norm = norm.map_or(Ok(0.0), |n| n.try_into_scalar::<f32>());
-    Ok((mean, norm.map_err(|e| TrainError::Device(e.to_string()))?))
+    Ok((mean, norm))
 }
 
 /// Operation on every number of a gradient.
@@ -91,7 +91,8 @@ mod tests {
     /// The mean of these gradients and its length.
     fn average(network: &StageNetwork, all: Vec<GradientsParams>, clip: Option<Clip>) -> (GradientsParams, f32) {
         let cases = all.len();
-        mean(network, sum(network, all), cases, clip).unwrap()
+        let (mean, length) = mean(network, sum(network, all), cases, clip).unwrap();
+        (mean, length.unwrap().into_scalar())
     }
 
     /// Every number of a gradient.

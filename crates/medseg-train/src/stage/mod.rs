@@ -6,6 +6,7 @@ mod epoch;
 mod exchange;
 mod flat;
 mod gradients;
+mod losses;
 mod objective;
 mod threads;
 mod timing;

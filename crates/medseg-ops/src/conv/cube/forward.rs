@@ -15,15 +15,17 @@ use cubek::convolution::{
 use cubek::matmul::definition::{MatmulElems, MatmulGlobalElems};
 use cubek::std::InputBinding;
 
+use super::weights::{Order, arranged};
 use super::{ConvOptions, CubeBackend, CubeTensor, Precision, cast, channels_first, channels_last, into_contiguous};
 
-/// A convolution of any stride; the result has the type of x.
-pub(in super::super) fn convolve(x: CubeTensor, weight: CubeTensor, options: ConvOptions) -> CubeTensor {
+/// A convolution of any stride by weights `[out, in, kernel]`, or by those that `order` makes of them; the result has the
+/// type of x.
+pub(in super::super) fn convolve(x: CubeTensor, weight: CubeTensor, order: Order, options: ConvOptions) -> CubeTensor {
     let dtype = x.dtype;
     let bf16 = options.precision == Precision::Bf16 && dtype == DType::F32;
     let products = if bf16 && CubeBackend::supports_dtype(&x.device, DType::BF16) { DType::BF16 } else { dtype };
     let x = with_dense_channels(cast(channels_last(x), products));
-    let weight = with_dense_channels(cast(channels_last(weight), products));
+    let weight = arranged(weight, order, products);
     let out = if products == DType::F32 {
         let options = BurnConvOptions::new(options.stride, options.padding, [1; 3], 1);
         conv_forward_nhwc::<3>(x, weight, None, options, ConvStrategy::default()).expect("the direct kernel takes any")
@@ -34,7 +36,7 @@ pub(in super::super) fn convolve(x: CubeTensor, weight: CubeTensor, options: Con
 }
 
 /// The channels-last tensor with its channels side by side, which otherwise every kernel that is tried makes for itself.
-fn with_dense_channels(mut x: CubeTensor) -> CubeTensor {
+pub(super) fn with_dense_channels(mut x: CubeTensor) -> CubeTensor {
     if x.meta.shape()[4] == 1 {
         // The distance to the next of one is anything.
         x.meta.strides_mut()[4] = 1;
@@ -51,6 +53,15 @@ struct Problem {
     dtype: DType,
 }
 
+/// Ways on tensor cores that are tried for each new shape: one for each kind of load and of product. Each costs a third of a
+/// second of compiling; cubek's strided loads differ from its cyclic ones in the order of the copies alone.
+const CANDIDATES: [(ConvAlgorithm, AcceleratedTileKind); 4] = [
+    (ConvAlgorithm::SimpleSyncCyclic, AcceleratedTileKind::Cmma),
+    (ConvAlgorithm::SimpleSyncCyclic, AcceleratedTileKind::Mma),
+    (ConvAlgorithm::SimpleAsyncCyclic, AcceleratedTileKind::Mma),
+    (ConvAlgorithm::SimpleAsyncTma, AcceleratedTileKind::Mma),
+];
+
 /// By the fastest way of those that sum in f32. Burn's own choice has a kernel among its ways that sums in half precision.
 fn in_half_precision(problem: Problem) -> CubeTensor {
     static TUNER: LocalTuner<String, CubeTuneId> = local_tuner!();
@@ -62,17 +73,9 @@ fn in_half_precision(problem: Problem) -> CubeTensor {
         let same = |_: &String, problem: &Problem| problem.clone();
         let mut set = TunableSet::new(key, same)
             .with(Tunable::new("f32", |problem: Problem| Ok::<_, String>(in_f32(problem))).group(&rest, |_| 0));
-        for algorithm in [
-            ConvAlgorithm::SimpleSyncCyclic,
-            ConvAlgorithm::SimpleSyncStrided,
-            ConvAlgorithm::SimpleAsyncCyclic,
-            ConvAlgorithm::SimpleAsyncStrided,
-            ConvAlgorithm::SimpleAsyncTma,
-        ] {
-            for tile_kind in [AcceleratedTileKind::Cmma, AcceleratedTileKind::Mma] {
-                let run = move |problem: Problem| by_tensor_cores(problem, algorithm, tile_kind);
-                set = set.with(Tunable::new(&format!("{algorithm}_{tile_kind}"), run).group(&tensor_cores, |_| 0));
-            }
+        for (algorithm, tile_kind) in CANDIDATES {
+            let run = move |problem: Problem| by_tensor_cores(problem, algorithm, tile_kind);
+            set = set.with(Tunable::new(&format!("{algorithm}_{tile_kind}"), run).group(&tensor_cores, |_| 0));
         }
         set
     });

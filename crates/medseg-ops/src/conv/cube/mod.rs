@@ -6,9 +6,10 @@
 mod forward;
 mod im2col;
 mod weight_grad;
+mod weight_grad_tiles;
+mod weights;
 
 use burn::backend::TensorMetadata;
-use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::Shape;
 use burn_cubecl::CubeBackend;
@@ -18,15 +19,17 @@ use burn_cubecl::tensor::CubeTensor;
 use super::extension::{ConvBackend, ConvGradBackend};
 use super::{ConvOptions, Precision};
 use crate::cube::{channels_first, channels_last, concat, split};
+use crate::norm::cube::instance_norm_again;
 use crate::norm::extension::{NormBackend, NormGradBackend, NormParams, NormSaved};
 
 pub(super) use forward::convolve;
 pub(super) use im2col::rows_of;
 pub(super) use weight_grad::weight_grad;
+pub(super) use weights::Order;
 
 impl ConvBackend for CubeBackend {
     fn conv3d_direct(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self> {
-        convolve(x, weight, options)
+        convolve(x, weight, Order::Forward, options)
     }
 
     fn conv3d_concat(
@@ -36,7 +39,7 @@ impl ConvBackend for CubeBackend {
         upsampled: Option<bool>,
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        convolve(concat(skip, below, upsampled), weight, options)
+        convolve(concat(skip, below, upsampled), weight, Order::Forward, options)
     }
 
     fn conv3d_norm_relu(
@@ -48,7 +51,7 @@ impl ConvBackend for CubeBackend {
         params: NormParams,
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        convolve(Self::instance_norm(x, norm_weight, norm_bias, factors, params), weight, options)
+        convolve(Self::instance_norm(x, norm_weight, norm_bias, factors, params), weight, Order::Forward, options)
     }
 }
 
@@ -104,7 +107,7 @@ impl ConvGradBackend for CubeBackend {
         options: ConvOptions,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let (y, statistics) = Self::instance_norm_with_statistics(x, norm_weight, norm_bias, factors, params);
-        (convolve(y, weight, options), statistics)
+        (convolve(y, weight, Order::Forward, options), statistics)
     }
 
     fn conv3d_norm_relu_weight_grad(
@@ -113,8 +116,7 @@ impl ConvGradBackend for CubeBackend {
         weight: Shape,
         options: ConvOptions,
     ) -> FloatTensor<Self> {
-        let NormSaved { x, weight: norm_weight, bias, factors, params, .. } = norm;
-        weight_grad(Self::instance_norm(x, norm_weight, bias, factors, params), grad, weight, options)
+        weight_grad(instance_norm_again(norm), grad, weight, options)
     }
 }
 
@@ -125,8 +127,6 @@ impl ConvGradBackend for CubeBackend {
 /// knows the best way, and cannot load asynchronously.
 fn input_grad(grad: CubeTensor, weight: CubeTensor, options: ConvOptions) -> CubeTensor {
     let [_, _, kernel @ ..] = weight.shape().dims::<5>();
-    let flipped = CubeBackend::float_flip(weight, &[2, 3, 4]);
-    let swapped = CubeBackend::float_swap_dims(flipped, 0, 1);
     let padding = std::array::from_fn(|a| kernel[a] - 1 - options.padding[a]);
-    convolve(grad, swapped, ConvOptions { padding, precision: Precision::F32, ..options })
+    convolve(grad, weight, Order::Transposed, ConvOptions { padding, precision: Precision::F32, ..options })
 }

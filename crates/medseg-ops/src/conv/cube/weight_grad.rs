@@ -4,7 +4,8 @@
 //! That is a product of two tall matrices, one row a voxel. A GPU is busy only if it is cut into many along the voxels,
 //! so it is, and the parts are summed at the end. Products are made in the type of the tensors, sums in f32.
 //!
-//! With stride 1 no tap is copied: input and gradient are laid out with the same number of voxels in a row, of rows in a
+//! In half precision tensor cores add up all taps of 3×3×3 weights at once ([`weight_grad_tiles`](super::weight_grad_tiles)).
+//! Else, with stride 1, no tap is copied: input and gradient are laid out with the same number of voxels in a row, of rows in a
 //! slice and of slices in a sample, zeros between them, so that what a tap meets is the whole input some rows of the
 //! matrix further on. All taps are then one batched product of views.
 
@@ -17,7 +18,8 @@ use cubecl::std::FastDivmod;
 use cubecl::zspace::metadata::Metadata;
 
 use super::im2col::{Windows, im2col};
-use super::{ConvOptions, CubeTensor, cast, channels_last};
+use super::weight_grad_tiles::of_tiles;
+use super::{ConvOptions, CubeTensor, cast, channels_first, channels_last};
 use crate::cube::{Units, empty};
 
 /// Input channels up to which copies of what all taps meet cost less than to read the gradient once a tap.
@@ -41,19 +43,25 @@ pub(in super::super) fn weight_grad(
     weight: Shape,
     options: ConvOptions,
 ) -> CubeTensor {
-    let [_, input, kernel @ ..] = weight.dims::<5>();
+    let [output, input, kernel @ ..] = weight.dims::<5>();
+    let (x, grad) = (channels_last(x), channels_last(grad));
+    if let Some(products) = of_tiles(&x, &grad, kernel, options) {
+        let ([parts, ..], of) = (products.meta.shape().dims::<4>(), products.meta.strides());
+        let strides = Strides { part: of[0], output: of[1], tap: of[2] };
+        return sum(products, parts, strides, [output, input], kernel);
+    }
     let taps: usize = kernel.iter().product();
-    let voxels = |x: &CubeTensor| x.meta.shape()[2..].iter().product::<usize>();
+    let voxels = |x: &CubeTensor| x.meta.shape()[1..4].iter().product::<usize>();
     let viewable = options.stride == [1; 3] && (0..3).all(|a| options.padding[a] < kernel[a]);
     let few = viewable && x.meta.shape()[0] * grid_of_views(&x, options.padding).iter().product::<usize>() < 2 * PART;
     if input <= FEW_CHANNELS || taps * voxels(&grad) <= COPIES * voxels(&x) || few {
-        return of_copies(channels_last(x), channels_last(grad), kernel, options);
+        return of_copies(x, grad, kernel, options);
     }
     if viewable {
-        return of_views(channels_last(x), channels_last(grad), kernel, options.padding);
+        return of_views(x, grad, kernel, options.padding);
     }
     let options = BurnConvOptions::new(options.stride, options.padding, [1; 3], 1);
-    let (x, grad) = (cast(x, DType::F32), cast(grad, DType::F32));
+    let (x, grad) = (cast(channels_first(x), DType::F32), cast(channels_first(grad), DType::F32));
     conv_weight_backward::<3>(x, grad, weight, options, ConvStrategy::default()).expect("one way takes any")
 }
 
@@ -73,10 +81,10 @@ fn of_copies(x: CubeTensor, grad: CubeTensor, kernel: [usize; 3], options: ConvO
     sum(products, parts, strides, [output, input], kernel)
 }
 
-/// Voxels along each axis of the grid on which input and gradient lie in [`of_views`]; x is `[batch, in, ...]`. The zeros
-/// after a row are those before the next; likewise slices and samples.
+/// Voxels along each axis of the grid on which input and gradient lie in [`of_views`]; x is channels-last. The zeros after a
+/// row are those before the next; likewise slices and samples.
 fn grid_of_views(x: &CubeTensor, padding: [usize; 3]) -> [usize; 3] {
-    let [_, _, shape @ ..] = x.meta.shape().dims::<5>();
+    let [_, shape @ .., _] = x.meta.shape().dims::<5>();
     std::array::from_fn(|a| shape[a] + padding[a])
 }
 
@@ -86,8 +94,8 @@ fn grid_of_views(x: &CubeTensor, padding: [usize; 3]) -> [usize; 3] {
 /// would be silently wrong. They refuse batches in which the gradient has some axes and repeats others: that holds for two
 /// parts and more. A single part has no such axis; fewer than `2 * PART` voxels are copied instead, which any product takes.
 fn of_views(x: CubeTensor, grad: CubeTensor, kernel: [usize; 3], padding: [usize; 3]) -> CubeTensor {
-    let ([batch, shape @ .., input], [.., output]) = (x.meta.shape().dims::<5>(), grad.meta.shape().dims::<5>());
-    let grid: [usize; 3] = std::array::from_fn(|a| shape[a] + padding[a]);
+    let ([batch, .., input], [.., output]) = (x.meta.shape().dims::<5>(), grad.meta.shape().dims::<5>());
+    let grid = grid_of_views(&x, padding);
     let [taps_d, taps_h, taps_w] = kernel;
     let (row, slice) = (grid[2], grid[1] * grid[2]);
     let Parts { parts, rows } = Parts::new(batch * grid[0] * slice, output, input, taps_d * taps_h * taps_w);

@@ -13,12 +13,12 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::extension::{StridedBackend, StridedGradBackend};
 use crate::conv::ConvOptions;
-use crate::conv::cube::{convolve, rows_of, weight_grad};
+use crate::conv::cube::{Order, convolve, rows_of, weight_grad};
 use crate::cube::{channels_first, channels_last};
 
 impl StridedBackend for CubeBackend {
     fn conv3d_strided(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self> {
-        convolve(x, weight, options)
+        convolve(x, weight, Order::Forward, options)
     }
 
     fn conv3d_transposed(

@@ -15,8 +15,7 @@ pub(super) fn grads(grad: &CubeTensor, norm: &Norm) -> [CubeTensor; 3] {
     let x = &norm.branch.x;
     let out = empty::<5>(x, x.meta.shape().dims(), x.dtype);
     let split = Split::new(&[grad, x, &out]);
-    let (storage, of_parts) = (dtype_to_storage_type(x.dtype), || sums_of_parts(&split, x));
-    let (sums, products) = (of_parts(), of_parts());
+    let (storage, of_parts) = (dtype_to_storage_type(x.dtype), sums_of_parts(&split, x, 2));
     // SAFETY: indices come from the shapes and strides of these very tensors, whose shapes agree; voxels and channels past
     // their ends are neither read nor written.
     unsafe {
@@ -32,15 +31,14 @@ pub(super) fn grads(grad: &CubeTensor, norm: &Norm) -> [CubeTensor; 3] {
             norm.branch.weight.clone().into_tensor_arg(),
             norm.branch.bias.clone().into_tensor_arg(),
             norm.factors.clone().into_tensor_arg(),
-            sums.clone().into_tensor_arg(),
-            products.clone().into_tensor_arg(),
+            of_parts.clone().into_tensor_arg(),
             norm.slope,
             split.grid(),
             split.units(),
             storage,
         );
     }
-    let [(sums, of_bias), (products, of_weight)] = [sums, products].map(|of_parts| merged(&split, of_parts));
+    let (sums, [of_bias, of_weight, _]) = merged(&split, of_parts, 2);
     // SAFETY: as above.
     unsafe {
         apply_grad::launch_unchecked(
@@ -56,7 +54,6 @@ pub(super) fn grads(grad: &CubeTensor, norm: &Norm) -> [CubeTensor; 3] {
             norm.branch.bias.clone().into_tensor_arg(),
             norm.factors.clone().into_tensor_arg(),
             sums.into_tensor_arg(),
-            products.into_tensor_arg(),
             out.clone().into_tensor_arg(),
             norm.slope,
             split.grid(),
@@ -71,8 +68,7 @@ pub(super) fn branch_grads(grad: &CubeTensor, a: &Branch, b: &Branch, slope: f32
     let out = || empty::<5>(&a.x, a.x.meta.shape().dims(), a.x.dtype);
     let (out_a, out_b) = (out(), out());
     let split = Split::new(&[grad, &a.x, &b.x, &out_a]);
-    let (storage, of_parts) = (dtype_to_storage_type(a.x.dtype), || sums_of_parts(&split, &a.x));
-    let (sums, products_a, products_b) = (of_parts(), of_parts(), of_parts());
+    let (storage, of_parts) = (dtype_to_storage_type(a.x.dtype), sums_of_parts(&split, &a.x, 3));
     // SAFETY: as in `gradients`.
     unsafe {
         shared_grad_sums::launch_unchecked(
@@ -90,17 +86,14 @@ pub(super) fn branch_grads(grad: &CubeTensor, a: &Branch, b: &Branch, slope: f32
             b.statistics.clone().into_tensor_arg(),
             b.weight.clone().into_tensor_arg(),
             b.bias.clone().into_tensor_arg(),
-            sums.clone().into_tensor_arg(),
-            products_a.clone().into_tensor_arg(),
-            products_b.clone().into_tensor_arg(),
+            of_parts.clone().into_tensor_arg(),
             slope,
             split.grid(),
             split.units(),
             storage,
         );
     }
-    let [(sums, of_bias), (products_a, of_weight_a), (products_b, of_weight_b)] =
-        [sums, products_a, products_b].map(|of_parts| merged(&split, of_parts));
+    let (sums, [of_bias, of_weight_a, of_weight_b]) = merged(&split, of_parts, 3);
     // SAFETY: as in `gradients`.
     unsafe {
         apply_branch_grads::launch_unchecked(
@@ -119,8 +112,6 @@ pub(super) fn branch_grads(grad: &CubeTensor, a: &Branch, b: &Branch, slope: f32
             b.weight.clone().into_tensor_arg(),
             b.bias.clone().into_tensor_arg(),
             sums.into_tensor_arg(),
-            products_a.into_tensor_arg(),
-            products_b.into_tensor_arg(),
             out_a.clone().into_tensor_arg(),
             out_b.clone().into_tensor_arg(),
             slope,
@@ -131,32 +122,36 @@ pub(super) fn branch_grads(grad: &CubeTensor, a: &Branch, b: &Branch, slope: f32
     [[out_a, of_weight_a, of_bias.clone()], [out_b, of_weight_b, of_bias]]
 }
 
-/// A tensor for one sum of every part.
-fn sums_of_parts(split: &Split, beside: &CubeTensor) -> CubeTensor {
-    empty(beside, [split.samples * split.parts, split.channels], DType::F32)
+/// A tensor for so many sums of every part, `[sums, batch · parts, channels]`.
+fn sums_of_parts(split: &Split, beside: &CubeTensor, sums: usize) -> CubeTensor {
+    empty(beside, [sums, split.samples * split.parts, split.channels], DType::F32)
 }
 
-/// The sums `[batch, channels]` of all parts, and their sums `[channels]` over the samples.
-fn merged(split: &Split, of_parts: CubeTensor) -> (CubeTensor, CubeTensor) {
-    let sums = empty(&of_parts, [split.samples, split.channels], DType::F32);
-    let of_parameter = empty(&of_parts, [split.channels], DType::F32);
+/// The sums `[sums, batch, channels]` of all parts, and those of each kind, `[channels]`, over the samples; what there is no
+/// kind for has no values.
+fn merged(split: &Split, of_parts: CubeTensor, kinds: u32) -> (CubeTensor, [CubeTensor; 3]) {
+    let sums = empty(&of_parts, [kinds as usize, split.samples, split.channels], DType::F32);
+    let of_parameters = [0, 1, 2].map(|_| empty(&of_parts, [split.channels], DType::F32));
+    let [first, second, third] = of_parameters.each_ref().map(|x| x.clone().into_tensor_arg());
     // SAFETY: as in `gradients`.
     unsafe {
         merged_sums::launch_unchecked(
             &sums.client,
-            split.cubes_of_channels(),
+            split.cubes_of_channels(kinds),
             split.dim,
             split.address,
             split.vector,
             of_parts.into_tensor_arg(),
             sums.clone().into_tensor_arg(),
-            of_parameter.clone().into_tensor_arg(),
+            first,
+            second,
+            third,
             split.samples,
             split.parts,
             split.units(),
         );
     }
-    (sums, of_parameter)
+    (sums, of_parameters)
 }
 
 /// Sums of the gradient behind the ReLU and of its products with the normalised channel, of every part.
@@ -168,8 +163,7 @@ fn grad_sums<E: Float, N: Size>(
     weight: &Tensor<f32>,
     bias: &Tensor<f32>,
     factors: &Tensor<f32>,
-    sums: &mut Tensor<Vector<f32, N>>,
-    products: &mut Tensor<Vector<f32, N>>,
+    of_parts: &mut Tensor<Vector<f32, N>>,
     slope: f32,
     grid: Grid,
     #[comptime] units: usize,
@@ -194,8 +188,9 @@ fn grad_sums<E: Float, N: Size>(
     let sum_of_products = sum_of_units::<N>(sum_of_products, &mut shared);
     if UNIT_POS_Y == 0 && unit_channel < channels {
         let at = grid.of_part::<N>(sample, channel, channels);
-        sums[at] = sum;
-        products[at] = sum_of_products;
+        let kind = of_parts.stride(0) / N::value();
+        of_parts[at] = sum;
+        of_parts[at + kind] = sum_of_products;
     }
 }
 
@@ -208,7 +203,6 @@ fn apply_grad<E: Float, N: Size>(
     bias: &Tensor<f32>,
     factors: &Tensor<f32>,
     sums: &Tensor<Vector<f32, N>>,
-    products: &Tensor<Vector<f32, N>>,
     out: &mut Tensor<Vector<E, N>>,
     slope: f32,
     grid: Grid,
@@ -222,7 +216,7 @@ fn apply_grad<E: Float, N: Size>(
     let factor = factors_of::<N>(factors, sample, channel);
     let at = (sample * channels + channel) / N::value();
     let voxels = Vector::broadcast(f32::cast_from(grid.voxels));
-    let (mean, projection) = (sums[at] / voxels, products[at] / voxels);
+    let (mean, projection) = (sums[at] / voxels, sums[at + sums.stride(0) / N::value()] / voxels);
     for voxel in range_stepped(grid.start(), grid.end(), CUBE_DIM_Y as usize) {
         let normalised = of.normalised(grid.read::<E, N>(x, sample, voxel, channel));
         let grad = grid.read::<E, N>(grad, sample, voxel, channel);
@@ -244,9 +238,7 @@ fn shared_grad_sums<E: Float, N: Size>(
     statistics_b: &Tensor<f32>,
     weight_b: &Tensor<f32>,
     bias_b: &Tensor<f32>,
-    sums: &mut Tensor<Vector<f32, N>>,
-    products_a: &mut Tensor<Vector<f32, N>>,
-    products_b: &mut Tensor<Vector<f32, N>>,
+    of_parts: &mut Tensor<Vector<f32, N>>,
     slope: f32,
     grid: Grid,
     #[comptime] units: usize,
@@ -275,9 +267,10 @@ fn shared_grad_sums<E: Float, N: Size>(
     let sum_b = sum_of_units::<N>(sum_b, &mut shared);
     if UNIT_POS_Y == 0 && unit_channel < channels {
         let at = grid.of_part::<N>(sample, channel, channels);
-        sums[at] = sum;
-        products_a[at] = sum_a;
-        products_b[at] = sum_b;
+        let kind = of_parts.stride(0) / N::value();
+        of_parts[at] = sum;
+        of_parts[at + kind] = sum_a;
+        of_parts[at + 2 * kind] = sum_b;
     }
 }
 
@@ -293,8 +286,6 @@ fn apply_branch_grads<E: Float, N: Size>(
     weight_b: &Tensor<f32>,
     bias_b: &Tensor<f32>,
     sums: &Tensor<Vector<f32, N>>,
-    products_a: &Tensor<Vector<f32, N>>,
-    products_b: &Tensor<Vector<f32, N>>,
     out_a: &mut Tensor<Vector<E, N>>,
     out_b: &mut Tensor<Vector<E, N>>,
     slope: f32,
@@ -309,7 +300,9 @@ fn apply_branch_grads<E: Float, N: Size>(
     let of_b = Channels::<N>::load(statistics_b, weight_b, bias_b, sample, channel, channels);
     let at = (sample * channels + channel) / N::value();
     let voxels = Vector::broadcast(f32::cast_from(grid.voxels));
-    let (mean, projection_a, projection_b) = (sums[at] / voxels, products_a[at] / voxels, products_b[at] / voxels);
+    let kind = sums.stride(0) / N::value();
+    let (mean, projection_a, projection_b) =
+        (sums[at] / voxels, sums[at + kind] / voxels, sums[at + 2 * kind] / voxels);
     for voxel in range_stepped(grid.start(), grid.end(), CUBE_DIM_Y as usize) {
         let a = of_a.normalised(grid.read::<E, N>(a, sample, voxel, channel));
         let b = of_b.normalised(grid.read::<E, N>(b, sample, voxel, channel));
@@ -321,33 +314,43 @@ fn apply_branch_grads<E: Float, N: Size>(
     }
 }
 
+/// A cube adds up one kind of sum.
 #[cube(launch_unchecked, address_type = "dynamic")]
 fn merged_sums<N: Size>(
     of_parts: &Tensor<Vector<f32, N>>,
     sums: &mut Tensor<Vector<f32, N>>,
-    of_parameter: &mut Tensor<Vector<f32, N>>,
+    first: &mut Tensor<Vector<f32, N>>,
+    second: &mut Tensor<Vector<f32, N>>,
+    third: &mut Tensor<Vector<f32, N>>,
     samples: usize,
     parts: usize,
     #[comptime] units: usize,
 ) {
     let mut shared = Shared::<[Vector<f32, N>]>::new_slice(units);
-    let channels = sums.shape(1);
+    let (kind, channels) = (CUBE_POS_Z as usize, sums.shape(2));
     let unit_channel = channel_of_unit::<N>();
     let channel = clamp_max(unit_channel, channels - N::value());
     let writes = UNIT_POS_Y == 0 && unit_channel < channels;
     let mut total = Vector::<f32, N>::broadcast(0.0);
     for sample in 0..samples {
+        let row = kind * samples + sample;
         let mut sum = Vector::<f32, N>::broadcast(0.0);
         for part in range_stepped(UNIT_POS_Y as usize, parts, CUBE_DIM_Y as usize) {
-            sum += of_parts[((sample * parts + part) * channels + channel) / N::value()];
+            sum += of_parts[((row * parts + part) * channels + channel) / N::value()];
         }
         let sum = sum_of_units::<N>(sum, &mut shared);
         if writes {
-            sums[(sample * channels + channel) / N::value()] = sum;
+            sums[(row * channels + channel) / N::value()] = sum;
         }
         total += sum;
     }
     if writes {
-        of_parameter[channel / N::value()] = total;
+        if kind == 0 {
+            first[channel / N::value()] = total;
+        } else if kind == 1 {
+            second[channel / N::value()] = total;
+        } else {
+            third[channel / N::value()] = total;
+        }
     }
 }

@@ -56,6 +56,11 @@ impl Norm {
     }
 }
 
+/// The result of an instance norm made again, out of its input and the statistics saved with it.
+pub(crate) fn instance_norm_again(saved: NormSaved<CubeBackend>) -> CubeTensor {
+    channels_first(forward::normalised(&Norm::restored(saved)))
+}
+
 /// Factor of values below 0.
 fn slope(params: NormParams) -> f32 {
     params.slope.unwrap_or(1.0)

@@ -69,9 +69,9 @@ impl Split {
         CubeCount::new_3d(1, self.tiles as u32, self.samples as u32)
     }
 
-    /// A cube for all samples.
-    pub(super) fn cubes_of_channels(&self) -> CubeCount {
-        CubeCount::new_3d(1, self.tiles as u32, 1)
+    /// A cube for all samples, for each of so many kinds of sums.
+    pub(super) fn cubes_of_channels(&self, kinds: u32) -> CubeCount {
+        CubeCount::new_3d(1, self.tiles as u32, kinds)
     }
 
     /// The units of a cube.

@@ -1,5 +1,8 @@
 //! `medseg devices`: the devices that this build can use on this machine.
 
+#[cfg(feature = "cuda")]
+mod warm_up;
+
 use medseg_device::{Chosen, DeviceChoice, DeviceError, free_memory};
 use serde::Serialize;
 
@@ -13,6 +16,17 @@ pub struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Compile and choose the kernels of a preset, or of a file of settings, and keep them on the disk
+    ///
+    /// The first step of a training on an NVIDIA GPU otherwise takes minutes. The folder is MEDSEG_GPU_CACHE, else medseg in
+    /// the user's cache folder.
+    #[cfg(feature = "cuda")]
+    #[arg(long, value_name = "quick|reference|FILE", conflicts_with = "json")]
+    warm_up: Option<String>,
+    /// Number of the stage that this process is for
+    #[cfg(feature = "cuda")]
+    #[arg(long, hide = true, requires = "warm_up")]
+    part: Option<usize>,
 }
 
 /// A device that works.
@@ -35,6 +49,14 @@ impl Usable {
 }
 
 pub fn run(args: &Args) -> Result<(), CliError> {
+    #[cfg(feature = "cuda")]
+    if let Some(of) = &args.warm_up {
+        let device = args.device.as_deref().unwrap_or("cuda");
+        return match args.part {
+            None => warm_up::run(device, of),
+            Some(part) => warm_up::one_part(device, of, part),
+        };
+    }
     let (mut usable, mut unusable) = (Vec::new(), Vec::new());
     match &args.device {
         Some(name) => {

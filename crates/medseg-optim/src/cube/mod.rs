@@ -1,0 +1,64 @@
+//! Kernels for GPUs, by CubeCL: one launch or two for a tensor, where single operations take a dozen.
+
+mod extension;
+mod novograd;
+mod squares;
+
+use burn::backend::{Dispatch, DispatchDevice};
+use burn::tensor::{DType, Device, Tensor};
+
+use extension::OptimBackend;
+pub(crate) use novograd::NovoGradStep;
+
+/// True for tensors that the kernels take: of f32 on a GPU.
+pub(crate) fn covers(device: &Device, dtype: DType) -> bool {
+    fn on_gpu(device: &DispatchDevice) -> bool {
+        match device {
+            DispatchDevice::Autodiff(device) => on_gpu(&device.clone().inner()),
+            DispatchDevice::Cube(_) => true,
+            // Which others there are depends on the features of Burn.
+            #[allow(unreachable_patterns)]
+            _ => false,
+        }
+    }
+    dtype == DType::F32 && on_gpu(device.as_dispatch())
+}
+
+/// The sum of the squares of `x`, shape `[1]`, and of what was added up before.
+pub(crate) fn sum_of_squares<const D: usize>(x: Tensor<D>, before: Option<Tensor<1>>) -> Tensor<1> {
+    let before = before.unwrap_or_else(|| Tensor::zeros([1], (&x.device(), DType::F32)));
+    Tensor::from_dispatch(Dispatch::sum_of_squares(x.into_dispatch(), before.into_dispatch()))
+}
+
+/// The tensors of one step of NovoGrad.
+pub(crate) struct NovoGradTensors<const D: usize> {
+    pub(crate) tensor: Tensor<D>,
+    pub(crate) momentum: Tensor<D>,
+    /// Running squared norm `[1]`.
+    pub(crate) squared_norm: Tensor<1>,
+    /// Largest running squared norm `[1]`; without AMSGrad of no meaning.
+    pub(crate) largest_squared_norm: Tensor<1>,
+}
+
+/// One step of NovoGrad. Before the first, momentum and norms may be any tensors of their shapes.
+pub(crate) fn novograd<const D: usize>(
+    before: NovoGradTensors<D>,
+    grad: Tensor<D>,
+    step: NovoGradStep,
+) -> NovoGradTensors<D> {
+    let NovoGradTensors { tensor, momentum, squared_norm, largest_squared_norm } = before;
+    let (tensor, momentum, squared_norm, largest_squared_norm) = Dispatch::novograd(
+        tensor.into_dispatch(),
+        grad.into_dispatch(),
+        momentum.into_dispatch(),
+        squared_norm.into_dispatch(),
+        largest_squared_norm.into_dispatch(),
+        step,
+    );
+    NovoGradTensors {
+        tensor: Tensor::from_dispatch(tensor),
+        momentum: Tensor::from_dispatch(momentum),
+        squared_norm: Tensor::from_dispatch(squared_norm),
+        largest_squared_norm: Tensor::from_dispatch(largest_squared_norm),
+    }
+}

@@ -1,0 +1,85 @@
+//! NovoGrad and the norm of all gradients.
+
+use burn::module::{Module, Param};
+use burn::optim::{GradientsParams, Optimizer};
+use burn::tensor::Tensor;
+use medseg::Device;
+use medseg::optim::{NovoGradConfig, clip_global_norm, global_norm};
+
+use crate::device::gpu;
+use crate::same::{F32, assert_close, numbers, values};
+
+/// Parameter and momentum, then both norms' values, after three steps with other gradients each; the second gradient is 0
+/// if `pause` says so.
+fn steps<const D: usize>(config: NovoGradConfig, shape: [usize; D], pause: bool, device: &Device) -> Vec<f32> {
+    let optimizer = config.build().expect("an optimiser");
+    let mut tensor = Tensor::<D>::from_data(numbers(1, shape), device);
+    let mut state = None;
+    for seed in 2..5 {
+        let grad = Tensor::<D>::from_data(numbers(seed, shape), device);
+        let grad = if pause && seed < 4 { grad * 0.0 } else { grad };
+        (tensor, state) = optimizer.step(0.01 * seed as f64, tensor, grad, state);
+    }
+    let state = state.expect("a state");
+    [values(tensor), values(state.momentum()), values(state.squared_norm())].concat()
+}
+
+#[test]
+fn steps_go_where_they_do_on_the_cpu() {
+    let kinds = [
+        NovoGradConfig::default(),
+        NovoGradConfig { weight_decay: 0.1, ..NovoGradConfig::default() },
+        NovoGradConfig { grad_averaging: true, amsgrad: true, beta_2: 0.1, ..NovoGradConfig::default() },
+    ];
+    for config in kinds {
+        for pause in [false, true] {
+            let what = format!("{config:?}, pause {pause}");
+            let same = |got: Vec<f32>, want: Vec<f32>| assert_close(&what, &got, &want, F32);
+            same(steps(config, [1], pause, &gpu()), steps(config, [1], pause, &Device::flex()));
+            same(steps(config, [255], pause, &gpu()), steps(config, [255], pause, &Device::flex()));
+            let shape = [5, 3, 3, 3, 3];
+            same(steps(config, shape, pause, &gpu()), steps(config, shape, pause, &Device::flex()));
+            // More cubes than one, and more elements of a unit than fit evenly.
+            let shape = [67, 64, 3, 3, 3];
+            same(steps(config, shape, pause, &gpu()), steps(config, shape, pause, &Device::flex()));
+        }
+    }
+}
+
+/// A gradient that does not lie in memory in the order of its axes.
+#[test]
+fn transposed_gradients_are_read_in_their_order() {
+    let run = |device: &Device| {
+        let optimizer = NovoGradConfig::default().build().expect("an optimiser");
+        let tensor = Tensor::<2>::from_data(numbers(1, [7, 5]), device);
+        let grad = Tensor::<2>::from_data(numbers(2, [5, 7]), device).transpose();
+        values(optimizer.step(0.1, tensor, grad, None).0)
+    };
+    assert_close("a step", &run(&gpu()), &run(&Device::flex()), F32);
+}
+
+#[derive(Debug, Module)]
+struct Parameters {
+    small: Param<Tensor<1>>,
+    large: Param<Tensor<3>>,
+}
+
+#[test]
+fn the_norm_of_all_gradients_and_clipping_are_those_of_the_cpu() {
+    let run = |device: &Device| {
+        let device = device.clone().autodiff();
+        let module = Parameters {
+            small: Param::from_tensor(Tensor::from_data(numbers(1, [3]), &device)),
+            large: Param::from_tensor(Tensor::from_data(numbers(2, [41, 43, 47]), &device)),
+        };
+        let squares = module.small.val().powi_scalar(2).sum() + module.large.val().powi_scalar(2).sum();
+        let mut gradients = GradientsParams::from_grads(squares.backward(), &module);
+        let before = values(global_norm(&gradients, &module).expect("gradients"));
+        let clipped = values(clip_global_norm(&mut gradients, &module, 1.5).expect("a limit").expect("gradients"));
+        let after = values(global_norm(&gradients, &module).expect("gradients"));
+        [before, clipped, after].concat()
+    };
+    let (got, want) = (run(&gpu()), run(&Device::flex()));
+    assert_close("norms", &got, &want, F32);
+    assert!((got[2] - 1.5).abs() < 1e-4, "{got:?}");
+}
