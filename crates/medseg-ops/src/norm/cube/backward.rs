@@ -69,7 +69,7 @@ pub(super) fn branch_grads(grad: &CubeTensor, a: &Branch, b: &Branch, slope: f32
     let (out_a, out_b) = (out(), out());
     let split = Split::new(&[grad, &a.x, &b.x, &out_a]);
     let (storage, of_parts) = (dtype_to_storage_type(a.x.dtype), sums_of_parts(&split, &a.x, 3));
-    // SAFETY: as in `gradients`.
+    // SAFETY: as in `grads`.
     unsafe {
         shared_grad_sums::launch_unchecked(
             &a.x.client,
@@ -94,7 +94,7 @@ pub(super) fn branch_grads(grad: &CubeTensor, a: &Branch, b: &Branch, slope: f32
         );
     }
     let (sums, [of_bias, of_weight_a, of_weight_b]) = merged(&split, of_parts, 3);
-    // SAFETY: as in `gradients`.
+    // SAFETY: as in `grads`.
     unsafe {
         apply_branch_grads::launch_unchecked(
             &a.x.client,
@@ -133,7 +133,7 @@ fn merged(split: &Split, of_parts: CubeTensor, kinds: u32) -> (CubeTensor, [Cube
     let sums = empty(&of_parts, [kinds as usize, split.samples, split.channels], DType::F32);
     let of_parameters = [0, 1, 2].map(|_| empty(&of_parts, [split.channels], DType::F32));
     let [first, second, third] = of_parameters.each_ref().map(|x| x.clone().into_tensor_arg());
-    // SAFETY: as in `gradients`.
+    // SAFETY: as in `grads`.
     unsafe {
         merged_sums::launch_unchecked(
             &sums.client,
