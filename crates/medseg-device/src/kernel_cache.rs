@@ -31,9 +31,17 @@ pub(crate) fn prepare(versions: Option<&str>) {
         let named = versions.zip(folder(std::env::var_os(VARIABLE)));
         config.compilation.cache = named.is_some();
         config.autotune.disable_cache |= named.is_none();
-        if let Some((versions, folder)) = &named {
-            config.environment.name = (*versions).into();
-            config.environment.path = CacheConfig::Directory(folder.clone());
+        match &named {
+            Some((versions, folder)) => {
+                config.environment.name = (*versions).into();
+                config.environment.path = CacheConfig::Directory(folder.clone());
+            }
+            // CubeCL measures the device too, and keeps that even so. In a folder that cannot be made it stays in memory.
+            None => {
+                if let Ok(program) = std::env::current_exe() {
+                    config.environment.path = CacheConfig::Directory(program.join("none"));
+                }
+            }
         }
         if CubeClRuntimeConfig::try_set(config) { named.map(|(_, folder)| folder) } else { None }
     });
