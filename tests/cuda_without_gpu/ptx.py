@@ -6,30 +6,47 @@ class Unknown(Exception):
     pass
 
 
-def split(text, separator):
-    """Splits at `separator` outside of brackets and strings; `::` is no separator."""
-    parts, depth, start, at, quoted = [], 0, 0, 0, False
+def outside_strings(text, start=0):
+    """The places and letters that stand in no string."""
+    at, quoted = start, False
     while at < len(text):
         letter = text[at]
-        if quoted:
-            if letter == "\\":
-                at += 1
-            elif letter == '"':
-                quoted = False
-        elif letter == '"':
-            quoted = True
-        elif letter in "([{":
+        if letter == '"':
+            quoted = not quoted
+        elif quoted and letter == "\\":
+            at += 1
+        elif not quoted:
+            yield at, letter
+        at += 1
+
+
+def split(text, separator):
+    """Splits at `separator` outside of brackets and strings; `::` is no separator."""
+    parts, depth, start, second = [], 0, 0, -1
+    for at, letter in outside_strings(text):
+        if at == second:
+            continue
+        if letter in "([{":
             depth += 1
         elif letter in ")]}":
             depth -= 1
         elif separator == ":" and text[at : at + 2] == "::":
-            at += 1
+            second = at + 1
         elif letter == separator and depth == 0:
             parts.append(text[start:at])
             start = at + 1
-        at += 1
     parts.append(text[start:])
     return parts
+
+
+def end_of_brackets(text, start):
+    """The place behind the bracket that closes the one before `start`."""
+    depth = 1
+    for at, letter in outside_strings(text, start):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0:
+            return at + 1
+    raise Unknown("a bracket that is not closed")
 
 
 def operands(text):
@@ -44,8 +61,8 @@ def operands(text):
     return found
 
 
-# The meaning of a placeholder in the patterns below.
-PLACEHOLDERS = {
+# The names that stand for operands in the patterns below.
+OPERANDS = {
     "NUMBER": r"(\d+)",
     "OPERAND": r"%(\d+)",
     "LENGTH": r"(%?\d+)",
@@ -55,13 +72,13 @@ INSTRUCTIONS = []
 
 
 def instruction(pattern):
-    """Registers a translation for PTX of this pattern: placeholders in capitals, `<a|b>` for a choice, spaces free."""
+    """Registers a translation for PTX of this pattern: operands in capitals, `<a|b>` for a choice, spaces free."""
     parts = re.split(r"<([^>]*)>", pattern)
     expression = "".join(
         f"({'|'.join(map(re.escape, part.split('|')))})" if number % 2 else re.escape(part).replace(r"\ ", r"\s*")
         for number, part in enumerate(parts)
     )
-    for name, meaning in PLACEHOLDERS.items():
+    for name, meaning in OPERANDS.items():
         expression = expression.replace(name, meaning)
 
     def register(function):

@@ -14,24 +14,6 @@ import ptx
 FLAGS = "-O1 -std=c++17 -fPIC -fno-strict-aliasing -ffp-contract=fast -mf16c -mfma -mavx2 -w -Wno-psabi".split()
 
 
-def end_of_brackets(text, start):
-    """The place behind the bracket that closes the one before `start`."""
-    depth, quoted, at = 1, False, start
-    while depth:
-        letter = text[at]
-        if quoted:
-            if letter == "\\":
-                at += 1
-            elif letter == '"':
-                quoted = False
-        elif letter == '"':
-            quoted = True
-        else:
-            depth += (letter == "(") - (letter == ")")
-        at += 1
-    return at
-
-
 def without_assembly(source):
     """Replaces each `asm` statement."""
     out, at = [], 0
@@ -39,7 +21,7 @@ def without_assembly(source):
         if match.start() < at:
             continue
         out.append(source[at : match.start()])
-        at = end_of_brackets(source, match.end())
+        at = ptx.end_of_brackets(source, match.end())
         parts = ptx.split(source[match.end() : at - 1], ":")
         text = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', parts[0]))
         lists = [ptx.operands(part) for part in parts[1:3]] + [[], []]

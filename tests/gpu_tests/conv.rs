@@ -61,6 +61,17 @@ fn golden_convolutions() {
     }
 }
 
+/// Those of f16 and bf16 that the GPU has.
+fn half_types() -> impl Iterator<Item = DType> {
+    [DType::F16, DType::BF16].into_iter().filter(|dtype| {
+        let has = gpu().supports_dtype(*dtype);
+        if !has {
+            eprintln!("{:?} has no {dtype:?}", gpu());
+        }
+        has
+    })
+}
+
 fn same_conv(what: &str, x: [usize; 5], out: usize, kernel: [usize; 3], options: ConvOptions) {
     same(what, &tensors(x, out, kernel), |t| conv3d(t[0].clone(), t[1].clone(), None, options), products());
 }
@@ -188,11 +199,7 @@ fn rectified() {
 
 #[test]
 fn half_precision() {
-    for dtype in [DType::F16, DType::BF16] {
-        if !gpu().supports_dtype(dtype) {
-            eprintln!("{:?} has no {dtype:?}", gpu());
-            continue;
-        }
+    for dtype in half_types() {
         let convolve = |t: &[Tensor<5>]| conv3d(t[0].clone(), t[1].clone(), None, padded([1; 3]));
         same_in(dtype, "all in half precision", &tensors([1, 6, 4, 5, 6], 8, [3; 3]), convolve, HALF);
         // Weights and their gradient in f32, as in mixed precision.
@@ -211,11 +218,7 @@ fn half_precision() {
 /// stick out of the image on every side, several samples, one and two blocks of channels, and more tiles than cubes.
 #[test]
 fn weight_gradients_in_half_precision() {
-    for dtype in [DType::F16, DType::BF16] {
-        if !gpu().supports_dtype(dtype) {
-            eprintln!("{:?} has no {dtype:?}", gpu());
-            continue;
-        }
+    for dtype in half_types() {
         let convolve = |t: &[Tensor<5>]| conv3d(t[0].clone(), t[1].clone(), None, padded([1; 3]));
         let check = |what: &str, x: [usize; 5], out: usize| {
             same_in(dtype, &format!("{what} in {dtype:?}"), &tensors(x, out, [3; 3]), convolve, HALF);

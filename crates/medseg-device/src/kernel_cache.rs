@@ -11,7 +11,7 @@ use cubecl::config::cache::CacheConfig;
 use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 
 /// Names the folder of the cache; "off" for none.
-pub(crate) const VARIABLE: &str = "MEDSEG_GPU_CACHE";
+const VARIABLE: &str = "MEDSEG_GPU_CACHE";
 
 /// The folder that is used, once a GPU was opened.
 static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();

@@ -14,7 +14,7 @@ use cubecl_runtime::kernel::BufferIOAttr;
 pub mod nvptx {
     /// Its versions.
     pub mod ptx_version {
-        /// What a driver's PTX would be called; part of the name of a cache folder.
+        /// The version of a driver's PTX; part of the name of a cache folder.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub struct PtxVersion(i32);
 
@@ -33,9 +33,9 @@ pub mod nvptx {
     }
 }
 
-/// What the LLVM way shares between GPUs.
+/// Parts of the LLVM way that GPUs share.
 pub mod shared {
-    /// What a GPU can do.
+    /// Abilities of a GPU.
     pub mod lowered_features {
         use cubecl_core::ir::DeviceProperties;
 
@@ -51,7 +51,7 @@ pub mod shared {
     }
 }
 
-/// What LLVM would compile for.
+/// Targets of LLVM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum LlvmTarget {
     /// NVIDIA GPUs.
@@ -62,11 +62,11 @@ pub enum LlvmTarget {
 /// The compiler that is not here.
 #[derive(Clone, Debug, Default)]
 pub struct PlironCompiler {
-    /// What for.
+    /// Targets.
     pub target: LlvmTarget,
 }
 
-/// What it would be told.
+/// Options of a compilation.
 #[derive(Clone, Debug, Default)]
 pub struct PlironOptions {
     /// Unused.
@@ -75,13 +75,13 @@ pub struct PlironOptions {
     pub sm_arch: Option<SmArch>,
     /// The driver's PTX.
     pub ptx_version: Option<nvptx::ptx_version::PtxVersion>,
-    /// How parameters are passed.
+    /// Passing of parameters.
     pub grid_constants: bool,
     /// Keeps `..Default::default()` in the caller meaningful.
     pub extra: (),
 }
 
-/// What it would make.
+/// Result of a compilation.
 #[derive(Clone, Debug)]
 pub struct NvptxModule {
     /// The PTX text, ending in 0.
@@ -92,11 +92,11 @@ pub struct NvptxModule {
     pub ir: String,
     /// Bytes of shared memory.
     pub shared_memory_size: usize,
-    /// How each buffer is used.
+    /// Use of each buffer.
     pub io: Vec<BufferIOAttr>,
 }
 
-/// What compilation would give.
+/// Output of a compilation.
 #[derive(Clone, Debug)]
 pub enum PlironArtifact {
     /// For NVIDIA GPUs.

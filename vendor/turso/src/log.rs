@@ -71,7 +71,7 @@ pub(crate) struct Entry {
 pub(crate) struct Log {
     file: File,
     read_only: bool,
-    /// How long to wait for a lock.
+    /// Longest wait for a lock.
     pub(crate) patience: Duration,
     /// Bytes of the file that have been read; all whole records.
     known: u64,

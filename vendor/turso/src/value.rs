@@ -70,18 +70,17 @@ impl IntoParams for () {
 }
 
 macro_rules! tuples {
-    ($(($($name:ident),+)),* $(,)?) => {
-        $(impl<$($name: Into<Value>),+> IntoParams for ($($name,)+) {
-            #[allow(non_snake_case, reason = "a value has the name of its type")]
+    ($(($($value:ident: $kind:ident),+)),* $(,)?) => {
+        $(impl<$($kind: Into<Value>),+> IntoParams for ($($kind,)+) {
             fn into_params(self) -> Vec<Value> {
-                let ($($name,)+) = self;
-                vec![$($name.into()),+]
+                let ($($value,)+) = self;
+                vec![$($value.into()),+]
             }
         })*
     };
 }
 
-tuples!((A), (A, B), (A, B, C), (A, B, C, D));
+tuples!((a: A), (a: A, b: B), (a: A, b: B, c: C), (a: A, b: B, c: C, d: D));
 
 /// A row of an answer.
 #[derive(Clone, Debug)]
@@ -111,7 +110,6 @@ impl Rows {
     ///
     /// # Errors
     /// None here.
-    #[allow(clippy::should_implement_trait, reason = "the name is turso's")]
     pub async fn next(&mut self) -> Result<Option<Row>, Error> {
         Ok(self.rows.pop_front())
     }

@@ -1,4 +1,4 @@
-//! Kernels for GPUs, by CubeCL: one launch or two for a tensor, where single operations take a dozen.
+//! Kernels for GPUs, by CubeCL: two launches for a tensor, where single operations take a dozen.
 
 mod extension;
 mod novograd;
@@ -16,8 +16,7 @@ pub(crate) fn covers(device: &Device, dtype: DType) -> bool {
         match device {
             DispatchDevice::Autodiff(device) => on_gpu(&device.clone().inner()),
             DispatchDevice::Cube(_) => true,
-            // Which others there are depends on the features of Burn.
-            #[allow(unreachable_patterns)]
+            #[allow(unreachable_patterns, reason = "which others there are depends on the features of Burn")]
             _ => false,
         }
     }

@@ -53,26 +53,14 @@ struct Notice {
 
 /// The cases of a step.
 struct Step<'a> {
+    epoch: usize,
     lr: f64,
     /// This rank's, each with its number in the step.
     mine: Vec<(usize, Work)>,
     /// The numbers of those of all ranks that are not left out.
     used: Vec<usize>,
-    /// The position in the epoch at which the next step begins.
-    end: usize,
     /// The name of a case by its number.
     name: &'a dyn Fn(usize) -> &'a str,
-}
-
-/// A step that is on its way to the device.
-struct Queued {
-    lr: f64,
-    end: usize,
-    /// The names of its cases; none if all were left out.
-    cases: Vec<String>,
-    losses: Losses,
-    /// The length of the gradient, `[1]`.
-    length: Option<Tensor<1>>,
 }
 
 /// This rank's cases of a step, each with its number in the step, and what the other ranks should know of them.
@@ -95,8 +83,6 @@ impl StageRun<'_> {
         let mut loader = self.loader(epoch, training, &order);
         observer.begin(&format!("{} epoch {epoch}/{}", self.name, self.config.epochs), cases);
         let (mut sums, mut seconds_waiting) = (Sums::default(), 0.0);
-        // A step's numbers are read when the next one is queued, so that a device never waits for the host.
-        let mut queued: Option<Queued> = None;
         let lr = schedule.lr();
         for first in (0..cases).step_by(group) {
             if self.config.schedule_unit == ScheduleUnit::Step {
@@ -108,14 +94,9 @@ impl StageRun<'_> {
             seconds_waiting += started.elapsed().as_secs_f64();
             let used = self.agree(epoch, positions.clone(), notices, observer)?;
             let name = |at: usize| training.id(order[first + at]);
-            let step = Step { lr: schedule.lr(), mine, used, end: positions.end, name: &name };
-            let next = self.step(step, progress, &objective)?;
-            if let Some(before) = queued.replace(next) {
-                self.settle(epoch, before, &mut sums, observer)?;
-            }
-        }
-        if let Some(last) = queued {
-            self.settle(epoch, last, &mut sums, observer)?;
+            self.step(Step { epoch, lr: schedule.lr(), mine, used, name: &name }, progress, &objective, &mut sums)?;
+            let mean = sums.loss / sums.cases.max(1) as f64;
+            observer.advance(positions.end, &format!("loss {mean:.4}  lr {:.1e}", schedule.lr()));
         }
         observer.end();
         if sums.cases == 0 {
@@ -186,12 +167,18 @@ impl StageRun<'_> {
         Ok(notices.iter().filter(|n| n.used).map(|n| n.position - positions.start).collect())
     }
 
-    /// One optimiser step on the mean gradient of the cases; none without cases.
-    fn step(&self, step: Step<'_>, progress: &mut Progress, objective: &Objective) -> Result<Queued, TrainError> {
-        let Step { lr, mine, used, end, name } = step;
-        let cases = used.iter().map(|at| name(*at).to_string()).collect();
+    /// One optimiser step on the mean gradient of the cases; none without cases. Its numbers are read when all of it is
+    /// queued: a GPU that waits for the host between two passes stands still.
+    fn step(
+        &self,
+        step: Step<'_>,
+        progress: &mut Progress,
+        objective: &Objective,
+        sums: &mut Sums,
+    ) -> Result<(), TrainError> {
+        let Step { epoch, lr, mine, used, name } = step;
         if used.is_empty() {
-            return Ok(Queued { lr, end, cases, losses: Losses::Read(Vec::new()), length: None });
+            return Ok(());
         }
         let devices = Devices::new(self.devices, self.threads, self.config.gradient.checkpointing);
         let Summed { losses, gradients } = if self.ranks.size() == 1 {
@@ -201,36 +188,24 @@ impl StageRun<'_> {
         } else {
             sum_over_ranks(self.ranks, &devices, &progress.network, objective, mine, &used)?
         };
-        let (gradient, length) = mean(&progress.network, gradients, losses.len(), self.config.gradient.clip)?;
+        let (gradient, length) = mean(&progress.network, gradients, used.len(), self.config.gradient.clip)?;
         progress.network = progress.optimizer.step(lr, progress.network.clone(), gradient);
         if let Some(average) = &mut progress.average {
             average.update(&progress.network)?;
         }
-        Ok(Queued { lr, end, cases, losses, length })
-    }
-
-    /// Reads the numbers of a step, refuses those that are none, and adds the losses up.
-    fn settle(
-        &self,
-        epoch: usize,
-        step: Queued,
-        sums: &mut Sums,
-        observer: &mut dyn Observer,
-    ) -> Result<(), TrainError> {
-        let Queued { lr, end, cases, losses, length } = step;
         let losses = losses.read()?;
-        if let Some((case, loss)) = cases.iter().zip(&losses).find(|(_, loss)| !loss.is_finite()) {
-            return Err(TrainError::Diverged { stage: self.name.into(), epoch, case: case.clone(), loss: *loss });
+        if let Some((at, loss)) = used.iter().zip(&losses).find(|(_, loss)| !loss.is_finite()) {
+            let (stage, case) = (self.name.into(), name(*at).to_string());
+            return Err(TrainError::Diverged { stage, epoch, case, loss: *loss });
         }
         sums.cases += losses.len();
         sums.loss += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
         let value = length.map_or(Ok(0.0), read)?;
         if !value.is_finite() {
-            let (stage, cases) = (self.name.into(), format!("case {}", cases.join(", ")));
+            let names = used.iter().map(|at| name(*at)).collect::<Vec<_>>().join(", ");
+            let (stage, cases) = (self.name.into(), format!("case {names}"));
             return Err(TrainError::Overflow { stage, epoch, what: "the gradient", value, cases });
         }
-        let mean = sums.loss / sums.cases.max(1) as f64;
-        observer.advance(end, &format!("loss {mean:.4}  lr {lr:.1e}"));
         Ok(())
     }
 

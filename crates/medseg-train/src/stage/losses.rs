@@ -13,13 +13,6 @@ pub(super) enum Losses {
 }
 
 impl Losses {
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::OnDevice(losses) => losses.len(),
-            Self::Read(losses) => losses.len(),
-        }
-    }
-
     /// Their values; waits for the devices.
     pub(super) fn read(self) -> Result<Vec<f32>, TrainError> {
         match self {

@@ -39,7 +39,7 @@ fn parts(of: &str) -> Result<Vec<Part>, CliError> {
     let mut parts = Vec::new();
     for config in configs {
         for (name, stage) in config.stages() {
-            let name = format!("{} {name} (network {} of {of})", config.experiment.name(), parts.len() + 1);
+            let name = format!("{of}, network {} ({name})", parts.len() + 1);
             let alone = ExperimentConfig {
                 experiment: Experiment::OneStage,
                 coarse: None,
@@ -88,7 +88,8 @@ pub(super) fn run(device: &str, of: &str) -> Result<(), CliError> {
         }
         eprintln!("{}: {:.0} s", parts[number].name, started.elapsed().as_secs_f64());
     }
-    output::result(format!("the kernels of {} networks are kept in {}", parts.len(), folder.display()))
+    let networks = if parts.len() == 1 { "one network" } else { &format!("{} networks", parts.len()) };
+    output::result(format!("the kernels of {networks} are kept in {}", folder.display()))
 }
 
 /// The process that compiles the kernels of one stage.
