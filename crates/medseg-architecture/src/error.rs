@@ -1,7 +1,7 @@
 //! Errors of architectures.
 
 /// An error of this crate; its message is one sentence that names the stage or the layer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArchitectureError {
     /// The architecture as a whole is impossible.

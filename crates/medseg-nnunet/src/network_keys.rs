@@ -7,7 +7,7 @@ use crate::error::NnUnetError;
 use crate::plans::{Architecture, Encoder, NormKind, ResidualBlock};
 
 /// A parameter: its key in the state dict, and its shape.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
     /// Key, such as `encoder.stages.0.0.convs.0.conv.weight`.
     pub key: String,
@@ -16,7 +16,7 @@ pub struct Parameter {
 }
 
 /// Parameters of a convolution.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConvKeys {
     /// Kernel.
     pub weight: Parameter,
@@ -25,7 +25,7 @@ pub struct ConvKeys {
 }
 
 /// Parameters of a normalisation layer; those that its kind lacks are absent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NormKeys {
     /// Factor of each channel.
     pub weight: Option<Parameter>,
@@ -38,7 +38,7 @@ pub struct NormKeys {
 }
 
 /// Parameters of a convolution and the normalisation after it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConvBlockKeys {
     /// Convolution.
     pub conv: ConvKeys,
@@ -47,7 +47,7 @@ pub struct ConvBlockKeys {
 }
 
 /// Parameters of a residual block.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResidualBlockKeys {
     /// Convolutions of the main path: two of a basic block, three of a bottleneck.
     pub convs: Vec<ConvBlockKeys>,
@@ -56,7 +56,7 @@ pub struct ResidualBlockKeys {
 }
 
 /// Parameters of an encoder stage.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StageKeys {
     /// Convolution blocks.
@@ -66,7 +66,7 @@ pub enum StageKeys {
 }
 
 /// Parameters of a decoder stage.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecoderStageKeys {
     /// Transposed convolution.
     pub upsampling: ConvKeys,
@@ -95,7 +95,7 @@ pub struct DecoderStageKeys {
 /// assert_eq!(checkpoint.weight(&first.key, &first.shape)?.values()?.len(), 8 * 2 * 27);
 /// # Ok::<(), medseg_nnunet::NnUnetError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkKeys {
     /// First convolution of a residual encoder.
     pub stem: Option<ConvBlockKeys>,

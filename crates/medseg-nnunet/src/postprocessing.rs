@@ -60,7 +60,7 @@ pub struct KeepLargest {
 /// assert_eq!(mask, Mask::U8(ndarray::array![[[1, 2, 0, 0, 0, 3, 0, 2, 2]]]));
 /// # Ok::<(), medseg_nnunet::PostprocessingError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Postprocessing {
     /// Steps.
     pub steps: Vec<KeepLargest>,

@@ -1,7 +1,7 @@
 //! Spaces of coordinates in files.
 
 /// The directions that coordinates grow in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Space {
     /// x to the patient's right, y to the front, z to the head: NIfTI's space.
     #[default]

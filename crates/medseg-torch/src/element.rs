@@ -5,7 +5,7 @@ use std::fmt;
 use half::{bf16, f16};
 
 /// Type of a tensor's numbers; it is displayed by PyTorch's name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Element {
     /// `torch.float64`.
@@ -31,7 +31,7 @@ pub enum Element {
 }
 
 /// Order of the bytes of a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ByteOrder {
     Little,
     Big,

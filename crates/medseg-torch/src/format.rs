@@ -1,7 +1,7 @@
 //! The kinds of files.
 
 /// Format of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TorchFormat {
     /// Zip archive of `torch.save`, since PyTorch 1.6.

@@ -35,7 +35,7 @@ pub(crate) struct LegacyStorages {
 }
 
 /// A storage's bytes in the file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Place {
     start: u64,
     bytes: u64,

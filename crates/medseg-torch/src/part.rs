@@ -14,14 +14,14 @@ use crate::{StoredTensor, TorchError, TorchFile};
 /// assert_eq!(epoch, Some(Content::Int(7)));
 /// # Ok::<(), medseg_torch::TorchError>(())
 /// ```
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
     file: &'a TorchFile,
     value: Value,
 }
 
 /// Content of a [`Part`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Content<'a> {
     /// Python's `None`.

@@ -3,7 +3,7 @@
 use crate::PickleProblem;
 
 /// The reason why a file, or a tensor of it, is not read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TorchProblem {
     /// The file has the format that `torch.save` wrote before PyTorch 0.1.10.

@@ -12,7 +12,7 @@ pub(crate) const MOST_AXES: usize = 8;
 const MOST_SPREAD: u64 = 16;
 
 /// A tensor in a file, whose values are read when asked for.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct StoredTensor {
     pub(super) container: Arc<Container>,
     pub(super) key: String,

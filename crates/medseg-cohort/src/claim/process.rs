@@ -6,7 +6,7 @@ use std::fs;
 use serde::{Deserialize, Serialize};
 
 /// A process, as others know it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct ProcessIdentity {
     pub host: String,
     pub pid: u32,
@@ -25,7 +25,7 @@ pub(crate) struct ProcessIdentity {
 }
 
 /// A job of Slurm.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Job {
     /// Cluster and number, different for each task of an array.
     pub id: String,

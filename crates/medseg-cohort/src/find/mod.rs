@@ -26,7 +26,7 @@ use id::{id_of, plain};
 use tree::Together;
 
 /// The cases of a cohort.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Found {
     /// The cases, sorted by id.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::Part;
 
 /// The files that make one case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Channels {
     /// Every volume file is a case.
     #[default]

@@ -41,7 +41,7 @@ pub struct Record {
 /// let identity = RunIdentity::new("sha256 of the model's files").with_option("mirror", "false").with_program("medseg 0.1.0");
 /// assert_eq!(identity.options["mirror"], "false");
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunIdentity {
     /// Digest of the model.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The way in which files are compared with a record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Verify {
     /// Files whose length, times and number in the file system are those of the record are taken for unchanged; all others
     /// are read through. A file that had changed within two seconds before it was read is always read again.
@@ -14,7 +14,7 @@ pub enum Verify {
 }
 
 /// Cases that failed before, with the same input, model and options.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Retry {
     /// Those that failed are tried again, but not those at which the process died too often.
     #[default]
@@ -26,7 +26,7 @@ pub enum Retry {
 }
 
 /// Cases that another worker has when all others are done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Busy {
     /// Waits until they are done or their worker is dead, and then takes them over.
     #[default]

@@ -3,7 +3,7 @@
 use crate::{CaseStatus, Table, TableRow};
 
 /// The outcome of a run: a row for every case and every input that was passed over.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 #[non_exhaustive]
 pub struct RunReport {
     /// The rows of this run, sorted by case.

@@ -40,7 +40,7 @@ pub trait CaseFiles: Sync {
 }
 
 /// The result of a case as numbers and text, for the table.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 #[non_exhaustive]
 pub struct CaseSummary {
     /// Volumes in millilitres, by label.

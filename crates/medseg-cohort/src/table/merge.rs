@@ -11,7 +11,7 @@ use super::{CaseStatus, TableRow};
 use crate::{CohortError, CohortFolder};
 
 /// Rows of a cohort, sorted by case.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Table {
     /// The rows.

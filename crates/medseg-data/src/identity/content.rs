@@ -17,7 +17,7 @@ const BLOCK: usize = 1 << 14;
 /// Two files of one content have the same voxels at the same places, whatever their names, compression or remarks. A file
 /// that is no readable volume is hashed byte by byte. The hash finds changes and accidents; it does not withstand someone
 /// who looks for two files of one hash.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ContentHash(String);
 

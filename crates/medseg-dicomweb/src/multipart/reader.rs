@@ -18,7 +18,7 @@ const MAX_HEADER_LINES: usize = 32;
 const MAX_BLANKS: usize = 64;
 
 /// The headers of a part that matter here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PartHeaders {
     /// The part's media type.

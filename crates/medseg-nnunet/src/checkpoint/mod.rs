@@ -35,7 +35,7 @@ const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
 /// assert_eq!(first.values()?.len(), 8 * 2 * 27);
 /// # Ok::<(), medseg_nnunet::NnUnetError>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct Checkpoint {
     path: PathBuf,
     /// The state dict `network_weights`, with every name that a tensor has in it; see [`NetworkKeys`](crate::NetworkKeys).

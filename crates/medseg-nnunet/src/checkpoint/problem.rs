@@ -3,7 +3,7 @@
 use medseg_torch::TorchProblem;
 
 /// The reason why a checkpoint, or a tensor of it, is not read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointProblem {
     /// The file has the format that `torch.save` wrote before PyTorch 1.6.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::NnUnetError;
 
 /// A fold of a model: one training, with its own weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fold {
     /// Trained on all folds but this one: the folder `fold_0` and so on.
     Number(u32),

@@ -45,7 +45,7 @@ const RUNNING: &str = ".norm.running_mean";
 /// assert_eq!(checkpoint.trainer_name, model.trainer_name);
 /// # Ok::<(), medseg_nnunet::NnUnetError>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ModelFolder {
     /// The folder with `plans.json`.
@@ -70,7 +70,7 @@ pub struct ModelFolder {
 }
 
 /// The files of a model's weights.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub(crate) enum WeightFiles {
     /// Checkpoints of nnU-Net.
     Checkpoints,
@@ -79,7 +79,7 @@ pub(crate) enum WeightFiles {
 }
 
 /// Settings that are in checkpoints only.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Facts {
     pub trainer_name: String,
     pub configuration: String,

@@ -3,7 +3,7 @@
 /// A U-Net of nnU-Net. Per-axis numbers are in the order of the arrays after the plans' transpose.
 ///
 /// Source: `PlainConvUNet` and `ResidualEncoderUNet` of dynamic-network-architectures 0.4.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Architecture {
     /// Spatial axes: 2 or 3.
     pub dimensions: usize,
@@ -26,7 +26,7 @@ pub struct Architecture {
 }
 
 /// Encoder of a U-Net.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Encoder {
     /// `PlainConvUNet`: each stage is a chain of convolution blocks.
@@ -48,7 +48,7 @@ pub enum Encoder {
 }
 
 /// A residual block after ResNet-D: its shortcut pools by the stride, then changes the channels.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ResidualBlock {
     /// `BasicBlockD`: two convolutions of the stage's kernel.
@@ -61,7 +61,7 @@ pub enum ResidualBlock {
 }
 
 /// Normalisation layer.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Norm {
     /// Kind of the layer.
     pub kind: NormKind,
@@ -72,7 +72,7 @@ pub struct Norm {
 }
 
 /// Kind of a normalisation layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NormKind {
     /// Statistics of each channel of the patch itself.
@@ -82,7 +82,7 @@ pub enum NormKind {
 }
 
 /// Nonlinearity.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Nonlinearity {
     /// Negative values are multiplied by the slope.

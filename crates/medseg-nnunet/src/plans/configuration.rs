@@ -22,7 +22,7 @@ const MOST_VOXELS: usize = 1 << 28;
 
 /// A configuration: one network with its preprocessing. Per-axis values are in the order of the arrays (depth, height,
 /// width) after [`Plans::transpose_forward`](crate::Plans::transpose_forward); a 2D network has the last two axes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Configuration {
     /// Name, such as `3d_fullres`.
     pub name: String,

@@ -29,7 +29,7 @@ const IGNORE: &str = "ignore";
 /// assert_eq!(dataset.out_channels(), 2);
 /// assert_eq!(dataset.regions(), None);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
     /// Name of each input channel, in order.
     pub channels: Vec<String>,
@@ -44,7 +44,7 @@ pub struct Dataset {
 }
 
 /// A label, or a region made of several.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
     /// Name.
     pub name: String,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::problem::PlansProblem;
 
 /// The settings of an object. Those that nobody asks for are ignored.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Fields<'a> {
     at: String,
     map: &'a Map<String, Value>,

@@ -6,7 +6,7 @@ use super::fields::Fields;
 use super::problem::PlansProblem;
 
 /// Statistics of a channel's foreground voxels over the training images, in the unit of the image (HU for CT).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IntensityProperties {
     /// Mean.
     pub mean: f64,

@@ -43,7 +43,7 @@ use intensities::IntensityProperties;
 /// assert!(matches!(configuration.architecture.encoder, Encoder::Plain { .. }));
 /// # Ok::<(), medseg_nnunet::NnUnetError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plans {
     /// Name of the data set, such as `Dataset017_AbdominalOrgans`.
     pub dataset_name: String,

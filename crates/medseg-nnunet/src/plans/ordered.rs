@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 /// The keys and values of an object in the order of the file.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Ordered(pub(super) Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Ordered {

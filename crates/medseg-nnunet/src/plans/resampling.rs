@@ -9,7 +9,7 @@ use super::problem::PlansProblem;
 const ANISOTROPIC: f64 = 3.0;
 
 /// A resampling function with its settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ResamplingFunction {
     /// `resample_data_or_seg_to_shape`: splines, as scikit-image resizes.

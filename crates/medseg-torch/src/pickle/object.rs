@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// A small value, or the number of an object.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Value {
     /// Python's `None`.
     None,

@@ -1,7 +1,7 @@
 //! The ways in which a pickle can be wrong.
 
 /// The reason why a pickle cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PickleProblem {
     /// The pickle ends in the middle, or a length reaches past its end.

@@ -3,7 +3,7 @@
 use crate::bytes::{u16_at, u32_at, u64_at};
 
 /// An entry of the archive.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     /// Position of its header in the file.
     pub(super) header: u64,

@@ -10,7 +10,7 @@ use super::{PlanePoint, Polygon};
 pub const ON_PATH: f64 = 0.01;
 
 /// The side to which the path of a polygon belongs, where it passes the centre of a pixel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum PathRule {
     /// A centre within [`ON_PATH`] of a path is inside, as DICOM PS3.3 C.8.8.6.3 and OpenCV have it. Tools that draw

@@ -10,7 +10,7 @@ pub struct PlanePoint {
 }
 
 /// A closed polygon: the last point is connected to the first one, which is not repeated.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct Polygon {
     /// The vertices in order.
     pub points: Vec<PlanePoint>,

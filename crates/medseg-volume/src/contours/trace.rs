@@ -17,7 +17,7 @@ const TO_NEXT: i64 = 5;
 const CHANNEL: i64 = -2;
 
 /// Encodings of holes in outlines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Holes {
     /// A hole is connected with the outline around it by a channel of no width ("keyhole", DICOM PS3.3 C.8.8.6.3).

@@ -12,7 +12,7 @@ use super::uid::DerivedUid;
 use crate::MalformedKind;
 
 /// A data set, or an item of a sequence: elements sorted by tag, each tag once.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub(super) struct Object {
     elements: Vec<Element>,
 }

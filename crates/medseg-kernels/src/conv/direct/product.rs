@@ -10,7 +10,7 @@ const VECTORS: usize = 3;
 const HALF: usize = BLOCK / 2;
 
 /// Places of a factor among the values and of its partner among the weights, or steps between such places.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Places {
     pub value: usize,
     pub weight: usize,

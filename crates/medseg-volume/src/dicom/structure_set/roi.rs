@@ -4,7 +4,7 @@ use super::{StructureSetError, StructureSetWarning};
 use crate::segments::{AlgorithmKind, Code};
 
 /// The regions of interest of a structure set. It holds nothing about the patient.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 #[non_exhaustive]
 pub struct StructureSet {
     /// `StructureSetLabel`; may be empty.
@@ -20,7 +20,7 @@ pub struct StructureSet {
 }
 
 /// A region of interest.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Roi {
     /// `ROINumber`, unique in the file.
@@ -46,7 +46,7 @@ pub struct Roi {
 }
 
 /// A closed contour of a region.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct RoiContour {
     /// The vertices in patient space, LPS millimetres.
     pub points: Vec<[f64; 3]>,
