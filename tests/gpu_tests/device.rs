@@ -63,6 +63,29 @@ fn a_gpu_is_no_cpu_and_tells_what_it_has_taken_of_its_memory() {
     assert_eq!(kept.max().into_scalar::<f32>(), 2.0);
 }
 
+/// A pool of threads queues a training step, by now one and now another: each with memory of its own, it would be taken many
+/// times over.
+#[test]
+fn threads_share_one_memory_of_a_gpu() {
+    alone("device::threads_share_one_memory_of_a_gpu", || {
+        let gpu = gpu();
+        let work = || {
+            let made = Tensor::<1>::ones([16 << 20], &gpu) * 2.0;
+            assert_eq!(made.slice([5..6]).into_scalar::<f32>(), 2.0);
+            reserved_bytes(&gpu).unwrap()
+        };
+        let taken = work();
+        assert!(taken >= 64 << 20, "{taken}");
+        for _ in 0..3 {
+            let (before, after) = std::thread::scope(|scope| {
+                let thread = scope.spawn(|| (reserved_bytes(&gpu).unwrap(), work()));
+                thread.join().unwrap()
+            });
+            assert_eq!((before, after), (taken, taken));
+        }
+    });
+}
+
 #[test]
 fn a_device_that_is_not_there_is_an_error() {
     for choice in [DeviceChoice::Cuda(999), DeviceChoice::WebGpu(999)] {

@@ -7,8 +7,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use cubecl::config::CubeClRuntimeConfig;
 use cubecl::config::cache::CacheConfig;
-use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 
 /// Names the folder of the cache; "off" for none.
 const VARIABLE: &str = "MEDSEG_GPU_CACHE";
@@ -23,28 +23,31 @@ pub fn kernel_cache() -> Option<PathBuf> {
     FOLDER.get().cloned().flatten()
 }
 
-/// Settles what this process keeps, before its first kernel: kernels for NVIDIA's GPUs, if `versions` names those of driver
-/// and compiler. The first call counts, and a program that has configured CubeCL by itself keeps its configuration.
-pub(crate) fn prepare(versions: Option<&str>) {
-    FOLDER.get_or_init(|| {
-        let mut config = CubeClRuntimeConfig::from_current_dir().override_from_env();
-        let named = versions.zip(folder(std::env::var_os(VARIABLE)));
-        config.compilation.cache = named.is_some();
-        config.autotune.disable_cache |= named.is_none();
-        match &named {
-            Some((versions, folder)) => {
-                config.environment.name = (*versions).into();
-                config.environment.path = CacheConfig::Directory(folder.clone());
-            }
-            // CubeCL measures the device too, and keeps that even so. In a folder that cannot be made it stays in memory.
-            None => {
-                if let Ok(program) = std::env::current_exe() {
-                    config.environment.path = CacheConfig::Directory(program.join("none"));
-                }
-            }
+/// Writes into CubeCL's settings what this process keeps, and gives the folder of it: kernels for NVIDIA's GPUs, if `versions`
+/// names those of driver and compiler.
+pub(crate) fn configure(config: &mut CubeClRuntimeConfig, versions: Option<&str>) -> Option<PathBuf> {
+    let named = versions.zip(folder(std::env::var_os(VARIABLE)));
+    config.compilation.cache = named.is_some();
+    config.autotune.disable_cache |= named.is_none();
+    match named {
+        Some((versions, folder)) => {
+            config.environment.name = versions.into();
+            config.environment.path = CacheConfig::Directory(folder.clone());
+            Some(folder)
         }
-        if CubeClRuntimeConfig::try_set(config) { named.map(|(_, folder)| folder) } else { None }
-    });
+        // CubeCL measures the device too, and keeps that even so. In a folder that cannot be made it stays in memory.
+        None => {
+            if let Ok(program) = std::env::current_exe() {
+                config.environment.path = CacheConfig::Directory(program.join("none"));
+            }
+            None
+        }
+    }
+}
+
+/// Says that the settings with this folder are those of the process.
+pub(crate) fn is_in(folder: Option<PathBuf>) {
+    FOLDER.get_or_init(|| folder);
 }
 
 /// The folder for this value of the environment variable.

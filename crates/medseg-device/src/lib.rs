@@ -4,6 +4,8 @@ mod choice;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod error;
+#[cfg(any(feature = "cuda", feature = "webgpu"))]
+mod gpu_settings;
 mod host;
 #[cfg(feature = "cuda")]
 mod kernel_cache;

@@ -118,7 +118,7 @@ fn cuda() -> Result<Chosen, DeviceError> {
 fn cuda_number(number: usize) -> Result<Chosen, DeviceError> {
     let choice = DeviceChoice::Cuda(number);
     let crate::cuda::Working { make, versions } = crate::cuda::check(number)?;
-    crate::kernel_cache::prepare(Some(&versions));
+    crate::gpu_settings::settle(Some(&versions));
     tried(choice, Device::cuda(number), format!("{choice} ({make})"))
 }
 
@@ -147,8 +147,6 @@ fn gpu_of_webgpu() -> Result<Chosen, DeviceError> {
 #[cfg(feature = "webgpu")]
 fn webgpu_number(number: usize) -> Result<Chosen, DeviceError> {
     let choice = DeviceChoice::WebGpu(number);
-    #[cfg(feature = "cuda")]
-    crate::kernel_cache::prepare(None);
     let device = crate::webgpu::find(number)?;
     let chosen = tried(choice, device, String::new())?;
     let make = crate::webgpu::make(&chosen.device);

@@ -9,6 +9,7 @@ const HINT: &str = "; is a driver for Vulkan, Metal or DirectX 12 installed?";
 
 /// The adapters: GPUs first, then the software one, if there is one.
 fn adapters(number: usize) -> Result<Vec<Device>, DeviceError> {
+    crate::gpu_settings::settle(None);
     let found = quietly(|| Device::enumerate(DeviceType::Wgpu).into_vec());
     let found = found
         .map_err(|panicked| DeviceError::Trial { device: DeviceChoice::WebGpu(number), reason: panicked.reason() })?;
