@@ -2,7 +2,9 @@
 """Counts what a program asks of the GPU between two waits, from a log of the stand-ins: count.py LOG [--least N] [--last K]
 
 Without a GPU a step is not run for its values: STANDIN_RUN=trial STANDIN_NVRTC=none STANDIN_POISON=0 STANDIN_LOG=log.
-Sections end where the host reads or waits. A step is a section, or several, with at least N launches.
+Sections end where the host reads or waits. A step is a section, or several, with at least N launches. Gigabytes are those of the
+buffers that a launch reads and writes, each once (driver/traffic.cpp): of whole pools, unless the program starts where
+cubecl.toml gives each tensor an allocation.
 """
 import argparse
 import collections
@@ -21,6 +23,8 @@ class Section:
         self.launches = collections.Counter()
         self.threads = collections.Counter()
         self.bytes = collections.Counter()
+        self.read = collections.Counter()
+        self.written = collections.Counter()
         self.others = collections.Counter()
         self.start = self.end = None
 
@@ -51,6 +55,9 @@ with open(args.log, encoding="utf-8", errors="replace") as lines:
                 key += f"  grid {launch.group(2)} block {launch.group(3)} shared {launch.group(4)}"
             section.launches[key] += 1
             section.threads[key] += threads
+            traffic = re.search(r" reads (\d+) writes (\d+)$", rest)
+            section.read[key] += int(traffic.group(1))
+            section.written[key] += int(traffic.group(2))
         elif kind in ("upload", "download", "copy", "fill"):
             size = int(rest.split()[0])
             section.bytes[kind] += size
@@ -69,5 +76,8 @@ for section in busy[-args.last :]:
     print(f"\n{count} launches in {1e3 * (section.end - section.start):.1f} ms of the host")
     print("  " + ", ".join(f"{n} {kind}" for kind, n in section.others.most_common()))
     print("  bytes: " + ", ".join(f"{n} {kind}" for kind, n in section.bytes.most_common()))
+    read, written = sum(section.read.values()), sum(section.written.values())
+    print(f"  of buffers: {read / 1e9:.2f} GB read, {written / 1e9:.2f} GB written")
+    print("  launches  GB read  written       threads  kernel")
     for key, number in section.launches.most_common():
-        print(f"  {number:6d}  {section.threads[key]:12d} threads  {key}")
+        print(f"  {number:8d}  {section.read[key] / 1e9:7.3f}  {section.written[key] / 1e9:7.3f}  {section.threads[key]:12d}  {key}")

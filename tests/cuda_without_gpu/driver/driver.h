@@ -28,7 +28,7 @@ const Card &card();
 
 // A kernel; `entry` is there once it is compiled for the processor.
 struct Function {
-  std::string name, source;
+  std::string name, source, parameters;
   unsigned families;
   int shared_limit;
   void (*entry)(void **);
@@ -43,6 +43,15 @@ __attribute__((format(printf, 1, 2))) void log_line(const char *format, ...);
 std::string where_is(const void *address);
 size_t device_bytes();
 long host_reads();
+
+size_t bytes_from(const void *address);
+
+// traffic.cpp
+struct Traffic {
+  size_t read, written;
+};
+std::string parameters_of(const std::string &source, const std::string &name);
+Traffic traffic_of(const Function &, void **arguments);
 
 // measured.cpp
 bool is_measurement();

@@ -20,7 +20,7 @@ API cuModuleUnload(CUmodule) { return CUDA_SUCCESS; }
 API cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name) {
   const std::string &source = *(std::string *)module;
   // Static shared memory is 48 KiB at most; more is asked for by the attribute.
-  *function = (CUfunction) new Function{name, source, families_of(source + ".cu"), 49152, nullptr, nullptr, true};
+  *function = (CUfunction) new Function{name, source, parameters_of(source + ".cu", name), families_of(source + ".cu"), 49152, nullptr, nullptr, true};
   return CUDA_SUCCESS;
 }
 
@@ -56,9 +56,10 @@ API cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, unsigned gz, u
   bool fits = gx && gy && gz && bx && by && bz && gx <= 2147483647u && gy <= 65535 && gz <= 65535 && bx <= 1024 && by <= 1024 &&
               bz <= 64 && (size_t)bx * by * bz <= MAX_THREADS && (int)shared_bytes <= kernel.shared_limit;
   bool measured = is_measurement();
-  log_line("%s %s grid %u,%u,%u block %u,%u,%u shared %u stream %lx families %s source %s",
+  Traffic bytes = traffic_of(kernel, arguments);
+  log_line("%s %s grid %u,%u,%u block %u,%u,%u shared %u stream %lx families %s source %s reads %zu writes %zu",
            !fits ? "refuse" : measured ? "measure" : "launch", kernel.name.c_str(), gx, gy, gz, bx, by, bz, shared_bytes,
-           (unsigned long)stream, families_text(kernel.families).c_str(), kernel.source.c_str());
+           (unsigned long)stream, families_text(kernel.families).c_str(), kernel.source.c_str(), bytes.read, bytes.written);
   if (!fits) return CUDA_ERROR_INVALID_VALUE;
   pass_time(kernel, preferred && (kernel.families & preferred) == preferred);
   if (!is_run(measured)) return CUDA_SUCCESS;

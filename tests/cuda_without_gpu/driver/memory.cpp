@@ -83,6 +83,14 @@ long host_reads() {
   return reads;
 }
 
+// Bytes of its allocation from the address on.
+size_t bytes_from(const void *address) {
+  Locked guard(everything);
+  auto found = before(address);
+  size_t end = found ? found->first + found->second.bytes : 0;
+  return (uintptr_t)address < end ? end - (uintptr_t)address : 0;
+}
+
 std::string where_is(const void *address) {
   Locked guard(everything);
   auto found = before(address);
