@@ -155,7 +155,7 @@ impl RandIntensityChange {
 
 /// Changes intensities at random: with probability `p` those of the sample, and then of each channel with `p_channel`.
 ///
-/// What is drawn is an [`IntensityChange`] for each channel, kept in the trace.
+/// It draws an [`IntensityChange`] for each channel, which the trace keeps.
 ///
 /// ```
 /// use medseg_transforms::{Pipeline, RandIntensity, RandIntensityChange, Range, Sample, Step};

@@ -33,7 +33,7 @@ const SLICES: usize = 3;
 /// front is done in the same pass as rotation and scaling. Its ranges are made for z-scored images: bring intensities to
 /// about mean 0 and deviation 1, or to [0, 1], first.
 ///
-/// What differs: where rotation and scaling look outside, the border's voxels are repeated (nnU-Net cuts patches from
+/// Differences: where rotation and scaling look outside, the border's voxels are repeated (nnU-Net cuts patches from
 /// larger ones and takes 0 beyond); labels take the nearest voxel; the blur's kernel is the Gaussian's integral over
 /// voxels within 4 σ (nnU-Net's ends earlier). Its masking of the background is left to a pipeline of your own.
 ///
