@@ -5,6 +5,7 @@ compile_all.py ARCH... [--jobs N] [--match TEXT]      ARCH: sm_80, sm_86, sm_89,
 Prints what does not compile and what spills registers. Ends with an error if NVRTC or ptxas refuses a kernel.
 """
 import argparse
+import collections
 import concurrent.futures
 import ctypes
 import glob
@@ -112,8 +113,12 @@ def main():
         spilling = sorted((row for row in good if row["spilled"]), key=lambda row: -row["spilled"])
         print(f"{arch}: {len(good)} kernels assembled, {sum(row['arch'] == arch for row in bad)} refused, {len(spilling)} spill, "
               f"most registers {max((row['registers'] for row in good), default=0)}")
-        for row in spilling[:15]:
-            print(f"  {row['spilled']:6d} bytes spilled, {row['registers']:3d} registers  {row['kernel']}  {row['file']}")
+        names = collections.defaultdict(list)
+        for row in spilling:
+            names[re.sub(r"_[0-9a-f]{6,8}$", "", row["kernel"])].append(row)
+        for name, rows_of_name in names.items():
+            most = rows_of_name[0]
+            print(f"  {len(rows_of_name):4d} spill, {most['spilled']} bytes with {most['registers']} registers at most  {name}  {most['file']}")
     for row in bad:
         print(f"REFUSED {row['arch']} {row['kernel']} {row['file']}: {row['log'][:500]}")
     sys.exit(bool(bad))

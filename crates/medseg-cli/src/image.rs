@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 #[cfg(feature = "dicom")]
 use medseg_volume::dicom::{SeriesOptions, SourceSeries, read_series_files, read_series_with};
-use medseg_volume::{Geometry, ImageOptions, ImageWarning, ReadOptions, Volume, VolumeFile, read_image_with_warnings};
+use medseg_volume::{
+    Geometry, ImageOptions, ImageWarning, NiftiVersion, ReadOptions, Volume, VolumeFile, read_image_with_warnings,
+};
 use ndarray::Array4;
 
 use crate::CliError;
@@ -73,7 +75,8 @@ pub fn is_series(path: &Path) -> bool {
     path.is_dir()
 }
 
-/// Reads a volume with all its channels, or the one series of a folder or the one named.
+/// Reads a volume with all its channels, or the one series of a folder or the one named. One slice of a series is read as
+/// such, with a warning.
 pub fn read(path: &Path, series: &SeriesArgs) -> Result<Found, CliError> {
     if is_series(path) { read_series(path, series) } else { read_file(path) }
 }
@@ -90,6 +93,7 @@ pub fn read_volume(path: &Path, series: &SeriesArgs) -> Result<(Volume<f32>, Vec
     if path.is_dir() && !cfg!(feature = "dicom") {
         return Err(needs_dicom(path));
     }
+    refuse_slice_of_series(path)?;
     let options = ImageOptions::default()
         .with_series_uid(series.series.clone())
         .with_accept_tilt(series.accept_tilt)
@@ -102,6 +106,17 @@ pub fn read_volume(path: &Path, series: &SeriesArgs) -> Result<(Volume<f32>, Vec
         _ => warning.to_string(),
     };
     Ok((image, warnings.iter().map(text).collect()))
+}
+
+/// Refuses one slice in place of its series.
+///
+/// # Errors
+/// [`CliError::Usage`] that names the folder of the series.
+pub fn refuse_slice_of_series(path: &Path) -> Result<(), CliError> {
+    #[cfg(feature = "dicom")]
+    crate::slice::refuse_slice_of_series(path)?;
+    let _ = path;
+    Ok(())
 }
 
 /// Reads a DICOM series from its folder, or from its files, with the warnings.
@@ -152,7 +167,10 @@ pub fn warnings_of(file: &VolumeFile) -> Vec<String> {
 /// The format and the stored type of voxels.
 pub fn format_of(file: &VolumeFile, geometry: &Geometry) -> String {
     let info = file.info();
-    let version = geometry.nifti_fields().map_or(String::new(), |f| format!("NIfTI version {:?}, ", f.version));
+    let version = geometry.nifti_fields().map_or("", |fields| match fields.version {
+        NiftiVersion::One => "NIfTI-1, ",
+        NiftiVersion::Two => "NIfTI-2, ",
+    });
     let order = if info.big_endian { "big-endian" } else { "little-endian" };
     let scaling = info.scaling.map_or(String::new(), |(slope, intercept)| format!(", scaled by {slope} + {intercept}"));
     let extensions = info.extensions.iter().map(|e| format!(", extension {} of {} bytes", e.code, e.data.len()));
@@ -163,7 +181,7 @@ pub fn format_of(file: &VolumeFile, geometry: &Geometry) -> String {
 fn read_series(path: &Path, series: &SeriesArgs) -> Result<Found, CliError> {
     let (image, summary) = read_series_with(path, &series.options())?;
     let format = format!("DICOM series, {}, {}", summary.datatype, summary.syntax);
-    let warnings = summary.warnings.iter().map(ToString::to_string).collect();
+    let warnings = summary.warnings.iter().map(ToString::to_string).chain(crate::slice::series_around(path)).collect();
     Ok(Found { format, geometry: image.geometry, values: image.data.insert_axis(ndarray::Axis(0)), warnings })
 }
 

@@ -6,11 +6,14 @@ mod console;
 mod device;
 mod error;
 mod image;
+mod interrupt;
 mod mask;
 mod memory;
 mod monai;
 mod output;
 mod paths;
+#[cfg(feature = "dicom")]
+mod slice;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -38,6 +41,13 @@ pub fn run<T: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = T>) ->
     }
 }
 
+/// From now on, Ctrl-C and SIGTERM end this process as they would, after the files are removed that are only partly written.
+/// For programs that do nothing of their own at these signals.
+pub fn clean_up_when_interrupted() {
+    // Without it, hidden files may be left, and nothing else.
+    let _ = interrupt::clean_up_when_interrupted();
+}
+
 /// Does what `medseg train EXPERIMENT` does with this process's arguments; the examples `one_stage` and `two_stage`.
 pub fn run_experiment(experiment: Experiment) -> ExitCode {
     /// The options of `medseg train`, as those of a program of their own.
@@ -50,6 +60,7 @@ pub fn run_experiment(experiment: Experiment) -> ExitCode {
         #[arg(long)]
         quiet: bool,
     }
+    clean_up_when_interrupted();
     match Alone::try_parse() {
         Ok(alone) => exit_code(train::train(Some(experiment), &alone.train, &mut Console::new(alone.quiet))),
         Err(error) => usage(&error),

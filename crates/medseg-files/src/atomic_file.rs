@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
+use crate::unfinished::Unfinished;
+
 /// Ending of the files that are being written.
 pub const PART: &str = "part";
 /// Beginning of their names.
@@ -33,6 +35,8 @@ pub const UNFINISHED: &str = ".writing-";
 pub struct AtomicFile {
     temporary: NamedTempFile,
     path: PathBuf,
+    // Dropped after the file is removed.
+    unfinished: Unfinished,
 }
 
 impl AtomicFile {
@@ -55,7 +59,9 @@ impl AtomicFile {
             // Less the process's umask; temporary files are private by default, and this one stays.
             builder.permissions(fs::Permissions::from_mode(0o666));
         }
-        Ok(Self { temporary: builder.tempfile_in(folder)?, path })
+        let temporary = builder.tempfile_in(folder)?;
+        let unfinished = Unfinished::new(temporary.path());
+        Ok(Self { temporary, path, unfinished })
     }
 
     /// The open file.
@@ -69,8 +75,9 @@ impl AtomicFile {
     /// # Errors
     /// The system's, such as a full disk, or a folder of that name.
     pub fn commit(self) -> io::Result<()> {
-        self.temporary.as_file().sync_all()?;
-        self.temporary.persist(&self.path).map(drop).map_err(|failed| failed.error)
+        let Self { temporary, path, unfinished } = self;
+        temporary.as_file().sync_all()?;
+        unfinished.finish(|| temporary.persist(&path)).map(drop).map_err(|failed| failed.error)
     }
 }
 

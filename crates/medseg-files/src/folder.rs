@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::unfinished::Unfinished;
+
 /// A hidden name beside `path` that says what it is for and carries the process's number.
 ///
 /// ```
@@ -63,8 +65,10 @@ pub fn write_folder<E>(
     let folder = folder.as_ref();
     let new = neighbour(folder, "writing");
     let _ = fs::remove_dir_all(&new);
+    let unfinished = Unfinished::new(&new);
     let made = fs::create_dir_all(&new).map_err(&io);
-    let written = made.and_then(|()| write(&new)).and_then(|()| replace_folder(&new, folder).map_err(&io));
+    let rename = || unfinished.finish(|| replace_folder(&new, folder)).map_err(&io);
+    let written = made.and_then(|()| write(&new)).and_then(|()| rename());
     if written.is_err() {
         let _ = fs::remove_dir_all(&new);
     }

@@ -128,7 +128,11 @@ impl TransformError {
         Self::Parameter { parameter, value: value.to_string(), reason }
     }
 
+    /// Names the case, if it has a name.
     pub(crate) fn of_case(self, id: &str) -> Self {
+        if id.is_empty() {
+            return self;
+        }
         Self::Case { id: id.to_string(), source: Box::new(self) }
     }
 

@@ -93,7 +93,7 @@ impl NetworkBundle {
             }
         }
         resampling::check(&self.config.preprocessing, channels, on_image.shape, geometry)?;
-        let sample = Sample { id: self.config.name.clone(), image, label: None, geometry: geometry.clone() };
+        let sample = Sample { id: String::new(), image, label: None, geometry: geometry.clone() };
         let done = self.config.preprocessing.apply_one(sample, 0)?;
         let (warnings, trace) = (done.trace.warnings.clone(), done.trace);
         let Sample { image, geometry: of_grid, .. } = done.sample;
@@ -127,7 +127,7 @@ impl NetworkBundle {
     /// # Errors
     /// A step that does not fit the image.
     pub fn prepared(&self, image: Array4<f32>, geometry: &Geometry) -> Result<(Array4<f32>, Geometry), BundleError> {
-        let sample = Sample { id: self.config.name.clone(), image, label: None, geometry: geometry.clone() };
+        let sample = Sample { id: String::new(), image, label: None, geometry: geometry.clone() };
         let sample = self.config.preprocessing.apply_one(sample, 0)?.sample;
         Ok((sample.image, sample.geometry))
     }

@@ -71,6 +71,7 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
             write_stored(&file, output)?
         }
         None => {
+            image::refuse_slice_of_series(input)?;
             let found = image::read(input, series)?;
             warn(&found.warnings, input, console);
             write_values(&found, output)?;
@@ -103,11 +104,18 @@ fn is_mask(input: &Path) -> Result<bool, CliError> {
 /// Converts a mask from one form to another.
 fn convert_mask(args: &Args, console: &mut Console) -> Result<(), CliError> {
     let grid = args.like.as_deref().map(|like| grid_of(like, &args.series)).transpose()?;
-    let ReadMask { mask, segments } = read_mask(&args.input, grid.as_ref(), console)?;
+    let ReadMask { mask, segments, named } = read_mask(&args.input, grid.as_ref(), console)?;
     let segments = match &args.segments {
         Some(path) => SegmentTable::read_csv(path).map_err(|error| CliError::failed(&error))?,
         None => segments,
     };
+    let names_matter = args.rtstruct || MaskForm::of(&args.output) != MaskForm::Volume;
+    if names_matter && !named && args.segments.is_none() {
+        let file = args.input.display();
+        console.warning(&format!(
+            "{file} names no labels: they are written as label 1 and so on; --segments TABLE.csv names them"
+        ));
+    }
     if let Some(path) = &args.save_segments {
         segments.write_csv(path).map_err(|error| CliError::failed(&error))?;
         console.message(&format!("{}: {} label(s)", path.display(), segments.len()));

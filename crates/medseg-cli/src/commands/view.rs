@@ -53,8 +53,9 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
     let masks: Vec<ViewerMask<'_>> = masks.iter().map(|(name, mask)| ViewerMask::new(name, mask)).collect();
     let held = write_viewer(&args.output, &image, &masks, &options)?;
     let bytes = std::fs::metadata(&args.output)?.len();
-    let shown = if held.is_whole() { String::new() } else { format!(", reduced to {} voxels", held.shape()) };
-    console.message(&format!("{}: {:.1} MB{shown}", args.output.display(), bytes as f64 / 1e6));
+    let how = if held.block.voxels() > 1 { "reduced" } else { "cut" };
+    let shown = if held.is_whole() { String::new() } else { format!(", {how} to {} voxels", held.shape()) };
+    console.message(&format!("{}: {:.1} MB{shown}; open it in a browser", args.output.display(), bytes as f64 / 1e6));
     Ok(())
 }
 

@@ -20,6 +20,8 @@ pub struct Grid {
 pub struct ReadMask {
     pub mask: MaskVolume,
     pub segments: SegmentTable,
+    /// True if the file names its labels.
+    pub named: bool,
 }
 
 /// Reads a mask: a volume of labels, `.seg.nrrd`, a DICOM segmentation or a structure set. Structure sets have no grid of
@@ -31,7 +33,7 @@ pub fn read_mask(path: &Path, grid: Option<&Grid>, console: &mut Console) -> Res
     if MaskForm::of(path) == MaskForm::SegNrrd {
         let read = read_seg_nrrd(path, &SegNrrdOptions::default());
         let (mask, segments) = read.map_err(|error| CliError::failed(&error))?;
-        return Ok(ReadMask { mask: mask.into(), segments });
+        return Ok(ReadMask { mask: mask.into(), segments, named: true });
     }
     #[cfg(feature = "dicom")]
     if path.is_file() && medseg_volume::dicom::is_dicom(path) {
@@ -48,7 +50,7 @@ pub fn read_mask(path: &Path, grid: Option<&Grid>, console: &mut Console) -> Res
     let segments = found.iter().map(|label| Segment::new(*label, format!("label {label}"))).collect();
     let segments = SegmentTable::new(segments).map_err(|error| CliError::failed(&error))?;
     let mask = labels.map_data(|label| *label as u16);
-    Ok(ReadMask { mask: Volume::new(mask.data, labels.geometry).into(), segments })
+    Ok(ReadMask { mask: Volume::new(mask.data, labels.geometry).into(), segments, named: false })
 }
 
 #[cfg(feature = "dicom")]
@@ -82,5 +84,5 @@ fn read_dicom(path: &Path, grid: Option<&Grid>, console: &mut Console) -> Result
     };
     warnings.iter().for_each(|warning| console.warning(&format!("{}: {warning}", path.display())));
     console.message(&format!("{}: {} segment(s)", path.display(), segments.len()));
-    Ok(ReadMask { mask: mask.into(), segments })
+    Ok(ReadMask { mask: mask.into(), segments, named: true })
 }

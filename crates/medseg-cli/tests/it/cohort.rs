@@ -134,6 +134,17 @@ fn done_cases_are_left_out_and_changed_ones_are_done_again() {
     assert!(output.status.success() && !stderr(&output).contains(": done before"), "{}", stderr(&output));
 }
 
+/// The masks of a run into a folder below the images are no images of the next one.
+#[test]
+fn masks_of_another_run_are_no_images() {
+    let cohort = Cohort::new();
+    assert!(cohort.predict("images/first", &[]).status.success());
+    let output = cohort.predict("second", &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("holds the masks of another run"), "{}", stderr(&output));
+    assert_eq!(cohort.masks("second"), cohort.masks("images/first"));
+}
+
 #[test]
 fn a_damaged_image_is_named_and_the_others_are_segmented() {
     let cohort = Cohort::new();

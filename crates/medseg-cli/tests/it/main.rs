@@ -4,6 +4,7 @@ mod cohort;
 mod files;
 #[cfg(feature = "dicom")]
 mod masks;
+mod mistakes;
 mod network;
 mod other_programs;
 mod plan;

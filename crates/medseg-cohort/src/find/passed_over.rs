@@ -30,6 +30,9 @@ pub enum PassedOverCause {
     /// A file in the output folder.
     #[error("lies in the output folder")]
     InOutput,
+    /// A folder below the input that a cohort was written to: its masks are no images.
+    #[error("holds the masks of another run")]
+    OtherOutput,
     /// A case without all of its channels.
     #[error("{found} of {needed} channels; the first that is missing has the number {missing:04}")]
     MissingChannel {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::collector::Collector;
 use super::{PassedOverCause, below, name_of, plain};
 use crate::CohortError;
+use crate::ledger::HIDDEN;
 
 /// A folder on the way down.
 struct Place<'a> {
@@ -61,6 +62,10 @@ fn enter(collector: &mut Collector<'_>, place: &Place<'_>, ancestors: &mut Vec<P
                 break;
             }
         }
+    }
+    if place.depth > 0 && names.iter().any(|(name, _)| name == HIDDEN) {
+        collector.pass_over(place.id.into(), place.path.into(), PassedOverCause::OtherOutput);
+        return Ok(());
     }
     names.sort_by(|a, b| a.0.cmp(&b.0));
     for (name, kind) in names {

@@ -10,7 +10,7 @@ use crate::find::shortened;
 use crate::{Case, CohortError};
 
 /// Name of the hidden folder.
-const HIDDEN: &str = ".medseg";
+pub(crate) const HIDDEN: &str = ".medseg";
 /// Bytes of a record's name without its ending.
 const LONGEST_NAME: usize = 200;
 /// Bytes of a record that are read; larger ones are none.

@@ -6,7 +6,7 @@ mod input_digest;
 mod record;
 
 pub use folder::CohortFolder;
-pub(crate) use folder::entries;
+pub(crate) use folder::{HIDDEN, entries};
 pub use input_digest::InputDigest;
 pub use record::{OutputDigest, Record, RunIdentity};
 

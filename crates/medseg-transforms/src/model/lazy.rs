@@ -63,7 +63,9 @@ impl LazySample {
 
     /// Notes something the user should know about this case; it ends up in [`Trace::warnings`](crate::Trace).
     pub fn warn(&mut self, message: impl AsRef<str>) {
-        self.warnings.push(format!("case {}: {}", self.sample.id, message.as_ref()));
+        let message = message.as_ref();
+        let id = &self.sample.id;
+        self.warnings.push(if id.is_empty() { message.into() } else { format!("case {id}: {message}") });
     }
 
     pub(crate) fn voxels_mut(&mut self) -> &mut Sample {

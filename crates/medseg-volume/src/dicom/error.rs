@@ -24,7 +24,7 @@ pub enum DicomError {
         attribute: &'static str,
     },
     /// A folder holds no image that has a place in the patient.
-    #[error("{}: no image of a volume among {} files{}", folder.display(), passed_over.len(), reasons(passed_over))]
+    #[error("{}: {}", folder.display(), no_image(passed_over))]
     NoSeries {
         /// The folder.
         folder: PathBuf,
@@ -70,7 +70,7 @@ pub enum DicomError {
         position_mm: f64,
     },
     /// Slices are missing: a gap is a multiple of the step between the others.
-    #[error("{missing} slices are missing, the first of them after {} at {position_mm:.3} mm", after.display())]
+    #[error("missing slices: {missing}, the first of them after {} at {position_mm:.3} mm", after.display())]
     MissingSlices {
         /// The slice before the first gap.
         after: PathBuf,
@@ -154,6 +154,14 @@ impl DicomError {
 }
 
 /// The files by the rule they fail, three of each by name.
+/// Why a folder makes no volume.
+fn no_image(files: &[PassedOver]) -> String {
+    if files.is_empty() {
+        return "there is no file in this folder".into();
+    }
+    format!("no image of a volume among {} files{}", files.len(), reasons(files))
+}
+
 fn reasons(files: &[PassedOver]) -> String {
     let mut by_reason: BTreeMap<PassedOverReason, Vec<&Path>> = BTreeMap::new();
     for file in files {

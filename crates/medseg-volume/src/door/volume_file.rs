@@ -115,7 +115,8 @@ impl VolumeFile {
         };
         let (header, voxels) = opened.map_err(|error| match error {
             VolumeError::Malformed { kind: MalformedKind::Format, .. } if by_name.is_none() => {
-                let reason = format!("of no known format; the endings {READ_ENDINGS} are read");
+                let dicom = if cfg!(feature = "dicom") { ", and DICOM files and folders" } else { "" };
+                let reason = format!("of no known format; the endings {READ_ENDINGS} are read{dicom}");
                 VolumeError::unsupported(path, UnsupportedKind::Format, reason)
             }
             error => error,

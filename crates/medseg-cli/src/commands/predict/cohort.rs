@@ -23,7 +23,7 @@ use super::model_digest::model_digest;
 use super::nnunet::CaseMasks;
 use super::output::{Naming, OutputArgs};
 use crate::console::Console;
-use crate::{CliError, output, paths};
+use crate::{CliError, interrupt, output, paths};
 
 /// Images that were read ahead take no more than this part of the computer's memory.
 const READ_AHEAD_SHARE: u64 = 4;
@@ -205,7 +205,7 @@ pub fn run(args: &Args, device: &Chosen, console: &mut Console) -> Result<(), Cl
     let identity = identity(args, &kinds)?;
     let files = Files { kind, kinds, mask_ending, classes, naming: &naming, args };
     let stop = Arc::new(AtomicBool::new(false));
-    listen(&stop)?;
+    interrupt::set_when_interrupted(&stop)?;
     let (count, quiet) = (AtomicUsize::new(0), console.is_quiet());
     let progress = |row: &TableRow| {
         let is_case = usize::from(row.status != CaseStatus::PassedOver);
@@ -377,18 +377,6 @@ fn identity(args: &Args, kinds: &[FileKind]) -> Result<RunIdentity, CliError> {
     let identity = RunIdentity::new(model_digest(&args.model)?);
     let identity = identity.with_program(concat!("medseg ", env!("CARGO_PKG_VERSION")));
     Ok(options.into_iter().fold(identity, |identity, (name, value)| identity.with_option(name, value)))
-}
-
-/// Sets the flag at SIGTERM or Ctrl-C; a second one ends the program at once.
-fn listen(stop: &Arc<AtomicBool>) -> Result<(), CliError> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    use signal_hook::flag;
-
-    for signal in [SIGINT, SIGTERM] {
-        flag::register_conditional_shutdown(signal, 130, Arc::clone(stop))?;
-        flag::register(signal, Arc::clone(stop))?;
-    }
-    Ok(())
 }
 
 /// Prints a case's row.

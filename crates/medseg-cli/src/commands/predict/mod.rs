@@ -21,7 +21,7 @@ use crate::console::Console;
 use crate::device::{choose_device, within_memory_of};
 use crate::image::SeriesArgs;
 use crate::{CliError, paths};
-use model::ModelKind;
+use model::{ModelKind, refuse_mistaken};
 
 /// The image and the mask.
 #[derive(Clone, Debug, clap::Args)]
@@ -122,6 +122,7 @@ impl Args {
 /// A mask that cannot be written or would replace an input, a model that cannot be opened, and what prediction fails with.
 pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
     let args = &args.with_paths()?;
+    refuse_mistaken(&args.model)?;
     let kind = ModelKind::of(&args.model);
     let is_cohort = cohort::is_folder(&args.mask);
     if is_cohort && args.pacs_address().is_some() {

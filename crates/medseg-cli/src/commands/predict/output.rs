@@ -30,7 +30,7 @@ pub struct OutputArgs {
     /// (default: by the model's names)
     #[arg(long, value_name = "TABLE.csv")]
     pub segments: Option<PathBuf>,
-    /// Write DICOM segmentations as label maps, smaller, but unknown to readers before 2024
+    /// Write DICOM segmentations as label maps: a value a voxel; unknown to readers before 2024
     #[arg(long)]
     pub label_map: bool,
 }

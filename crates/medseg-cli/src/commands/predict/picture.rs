@@ -20,9 +20,7 @@ const AIR: f32 = -500.0;
 /// Refuses a name that is none of a picture, and one that would replace an input.
 pub fn check(args: &Args) -> Result<(), CliError> {
     let Some(path) = &args.picture else { return Ok(()) };
-    if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("png")) {
-        return Err(CliError::Usage(format!("{}: the name of a picture ends in .png", path.display())));
-    }
+    paths::check_ending(path, "a picture", &[".png"])?;
     paths::refuse_output_over_input(path, &[&args.image, &args.model])?;
     Ok(())
 }

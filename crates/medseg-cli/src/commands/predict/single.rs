@@ -1,5 +1,6 @@
 //! One image and the files of its prediction.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use medseg_device::Chosen;
@@ -71,15 +72,23 @@ pub fn run(args: &Args, device: &Chosen, console: &mut Console) -> Result<(), Cl
         extras::write_classes(&files, scores, found.mask.geometry(), args.uncertainty.bits())?;
     }
     let named: Vec<String> =
-        found.volumes_ml.iter().map(|(label, ml)| format!("{} {ml:.1} ml", name_of(naming.names(), *label))).collect();
+        found.volumes_ml.iter().map(|(label, ml)| format!("{} {ml:.1} ml", numbered(naming.names(), *label))).collect();
     let named = if named.is_empty() { "nothing".into() } else { named.join(", ") };
-    console.message(&format!("found {named} in {:.1} s, written to {}", found.seconds, args.mask.display()));
+    let written = std::iter::once(&args.mask).chain(args.output.files()).map(|path| path.display().to_string());
+    let written = written.collect::<Vec<_>>().join(", ");
+    console.message(&format!("found {named} in {:.1} s, written to {written}", found.seconds));
     extras::print(found.certainty, console);
     print_json(args, found.details.clone(), Some(&found), &naming)?;
     match &args.picture {
         Some(path) => picture::write(args, path, &found.mask, console),
         None => Ok(()),
     }
+}
+
+/// A label's value and name; the value alone is in the name of one that has none.
+fn numbered(names: &BTreeMap<u16, String>, label: u16) -> String {
+    let name = name_of(names, label);
+    if names.contains_key(&label) { format!("{label} {name}") } else { name }
 }
 
 /// Writes the mask; where that fails, on a full disk for example, beside the system's temporary files, so that the work is

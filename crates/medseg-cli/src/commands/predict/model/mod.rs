@@ -1,5 +1,6 @@
 //! The models that make masks, behind one face.
 
+mod mistaken;
 mod network;
 mod nnunet;
 mod run;
@@ -19,6 +20,7 @@ use super::input::{InputKind, Voxels};
 use super::nnunet::CaseMasks;
 use crate::CliError;
 use crate::console::Console;
+pub use mistaken::refuse_mistaken;
 use network::NetworkModel;
 use nnunet::NnUnetModel;
 use run::RunModel;

@@ -1,0 +1,83 @@
+//! Mistakes that newcomers made: each is an error that says what to do, before anything is written.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::{assert_fails, medseg};
+
+fn of_tests(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files").join(name)
+}
+
+/// A model of one channel.
+fn model() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../medseg-monai/tests/golden/bundles/spleen")
+}
+
+/// A mask of one slice would look like the mask of its series.
+#[test]
+#[cfg(feature = "dicom")]
+fn one_slice_in_place_of_its_series_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let slice = of_tests("ct_series/02.dcm");
+    let folder = of_tests("ct_series").display().to_string();
+    let image = dir.path().join("out.nii.gz");
+    for command in [
+        medseg("predict").arg(model()).args([&slice, &image]),
+        medseg("convert").args([&slice, &image]),
+        medseg("view").arg(&slice).arg("-o").arg(dir.path().join("page.html")),
+    ] {
+        let output = command.output().unwrap();
+        assert_fails(&output, 2, "one of 5 slices of a series");
+        assert_fails(&output, 2, &folder);
+    }
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+    // Who wants to know what a file is learns it.
+    let inspected = medseg("inspect").arg(&slice).arg("--json").output().unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&inspected.stdout).unwrap();
+    assert_eq!(found["shape"][0], 1);
+    assert!(found["warnings"].to_string().contains("one of 5 slices"), "{found}");
+    // A slice that is a whole series is one.
+    fs::copy(&slice, dir.path().join("alone.dcm")).unwrap();
+    let output = medseg("convert").args([&dir.path().join("alone.dcm"), &image]).output().unwrap();
+    assert!(output.status.success() && image.is_file());
+}
+
+#[test]
+fn what_is_no_model_is_refused_with_what_would_be_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::create_dir(path("weights")).unwrap();
+    for name in ["fold1.pth", "weights/fold1.pth", "bundle.json"] {
+        fs::write(path(name), "{}").unwrap();
+    }
+    let image = of_tests("nnunet/case_0000.nii.gz");
+    for (given, code, words) in [
+        ("organz", 1, "there is no such file or folder"),
+        ("fold1.pth", 2, "medseg import"),
+        ("weights", 2, "medseg import"),
+        ("bundle.json", 2, "give the folder"),
+    ] {
+        let output = medseg("predict").args([&path(given), &image, &path("mask.nii.gz")]).output().unwrap();
+        assert_fails(&output, code, given);
+        assert_fails(&output, code, words);
+    }
+    assert!(!path("mask.nii.gz").exists());
+}
+
+#[test]
+fn a_picture_without_a_folder_is_refused_before_the_prediction() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = medseg("predict");
+    command.arg(of_tests("nnunet")).arg(of_tests("nnunet/case_0000.nii.gz")).arg(dir.path().join("mask.nii.gz"));
+    let output = command.arg("--picture").arg(dir.path().join("missing/p.png")).output().unwrap();
+    assert_fails(&output, 1, "there is no folder");
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+}
+
+#[test]
+fn an_empty_folder_is_called_empty() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = medseg("convert").arg(dir.path()).arg(dir.path().with_extension("nii")).output().unwrap();
+    assert_fails(&output, 1, "no file in this folder");
+}
