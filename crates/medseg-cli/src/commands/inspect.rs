@@ -1,5 +1,6 @@
 //! `medseg inspect`: the content of a volume.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use medseg_volume::Dhw;
@@ -10,6 +11,8 @@ use crate::{CliError, output};
 
 /// Bins of the histogram.
 const BINS: usize = 48;
+/// More values than this are intensities.
+const MOST_LABELS: usize = 128;
 
 /// Print format, geometry, values and oddities of a volume file or of the DICOM series in a folder
 #[derive(Debug, clap::Args)]
@@ -41,6 +44,9 @@ struct Description {
     minimum: Option<f32>,
     maximum: Option<f32>,
     mean: Option<f64>,
+    /// Millilitres of each value above 0, if the voxels can be labels: 0 and few whole numbers above it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels_ml: Option<BTreeMap<u16, f64>>,
     warnings: Vec<String>,
 }
 
@@ -52,7 +58,8 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         return output::result(serde_json::to_string(&description)?);
     }
     let mut lines = description.lines();
-    if let (Some(low), Some(high)) = (description.minimum, description.maximum) {
+    let values = description.minimum.zip(description.maximum).filter(|_| description.labels_ml.is_none());
+    if let Some((low, high)) = values {
         lines.push(format!("histogram    {}", histogram(&found, low, high)));
     }
     lines.extend(description.warnings.iter().map(|warning| format!("warning      {warning}")));
@@ -103,6 +110,7 @@ impl Description {
             minimum: any.then_some(low),
             maximum: any.then_some(high),
             mean: any.then(|| sum / count as f64),
+            labels_ml: labels_ml(found),
             warnings: found.warnings.clone(),
         }
     }
@@ -122,11 +130,33 @@ impl Description {
             (Some(low), Some(high), Some(mean)) => format!("values       {low} to {high}, mean {mean:.4}"),
             _ => "values       none that is finite".into(),
         });
+        if let Some(labels) = &self.labels_ml {
+            let labels: Vec<String> = labels.iter().map(|(label, ml)| format!("{label} {ml:.1} ml")).collect();
+            lines.push(format!("labels       {}", if labels.is_empty() { "none".into() } else { labels.join(", ") }));
+        }
         if self.not_finite_voxels > 0 {
             lines.push(format!("not finite   {} voxels", self.not_finite_voxels));
         }
         lines
     }
+}
+
+/// Millilitres of each value above 0; `None` if the voxels are no labels.
+fn labels_ml(found: &Found) -> Option<BTreeMap<u16, f64>> {
+    let mut voxels = BTreeMap::new();
+    for value in &found.values {
+        let label = *value as u16;
+        if f32::from(label) != *value {
+            return None;
+        }
+        *voxels.entry(label).or_insert(0u64) += 1;
+        if voxels.len() > MOST_LABELS {
+            return None;
+        }
+    }
+    voxels.remove(&0).filter(|_| found.values.dim().0 == 1)?;
+    let ml = found.geometry.voxel_volume_mm3() / 1000.0;
+    Some(voxels.into_iter().map(|(label, count)| (label, count as f64 * ml)).collect())
 }
 
 /// One character a bin, as high as the logarithm of its count.

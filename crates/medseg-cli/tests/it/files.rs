@@ -49,6 +49,29 @@ fn a_volume_is_described_for_people_and_for_programs() {
 }
 
 #[test]
+fn labels_are_described_by_their_volumes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mask.nii.gz");
+    let data = Array3::from_shape_fn((4, 6, 8), |(d, h, _)| if h == 0 { [0, 1, 1, 7][d] } else { 0 });
+    let ml = 8.0 * geometry().voxel_volume_mm3() / 1000.0;
+    write_label(&path, &Volume::new(data, geometry())).unwrap();
+    let found = json(medseg("inspect").arg(&path));
+    let volumes = found["labels_ml"].as_object().unwrap();
+    assert_eq!(volumes.keys().collect::<Vec<_>>(), ["1", "7"]);
+    // A header stores the spacing in f32.
+    let is = |label: &str, want: f64| (volumes[label].as_f64().unwrap() / want - 1.0).abs() < 1e-5;
+    assert!(is("1", 2.0 * ml) && is("7", ml), "{volumes:?}");
+    let text = stdout(&medseg("inspect").arg(&path).output().unwrap());
+    assert!(text.contains(&format!("labels       1 {:.1} ml, 7 {ml:.1} ml", 2.0 * ml)), "{text}");
+    // Intensities, and whole numbers without a 0, are no labels.
+    for values in [[0.0, 0.5, 1.0, 2.0], [1.0, 2.0, 3.0, 4.0], [-1.0, 0.0, 1.0, 2.0]] {
+        let data = Array3::from_shape_fn((4, 6, 8), |(d, ..)| values[d]);
+        write_image(&path, &Volume::new(data, geometry())).unwrap();
+        assert!(json(medseg("inspect").arg(&path)).get("labels_ml").is_none(), "{values:?}");
+    }
+}
+
+#[test]
 fn a_volume_is_converted_and_back_with_every_voxel_in_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
