@@ -119,6 +119,28 @@ pub fn refuse_slice_of_series(path: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Refuses a DICOM object that holds a mask, and says how to get at it.
+///
+/// # Errors
+/// [`CliError::Failed`] with the command that makes a volume of it.
+pub fn refuse_dicom_mask(path: &Path) -> Result<(), CliError> {
+    #[cfg(feature = "dicom")]
+    if path.is_file() && medseg_volume::dicom::is_dicom(path) {
+        use medseg_volume::dicom::{ObjectKind, object_kind};
+
+        let (object, more) = match object_kind(path)? {
+            ObjectKind::Segmentation => ("segmentation", ""),
+            ObjectKind::StructureSet => ("structure set", " --like DICOM_FOLDER"),
+            _ => return Ok(()),
+        };
+        let path = path.display();
+        let hint = format!("`medseg convert {path} mask.nii.gz{more}` makes a volume of it");
+        return Err(CliError::Failed(format!("{path} is a DICOM {object}, not a volume; {hint}")));
+    }
+    let _ = path;
+    Ok(())
+}
+
 /// Reads a DICOM series from its folder, or from its files, with the warnings.
 #[cfg(feature = "dicom")]
 pub fn read_series_of(files: &[PathBuf], series: &SeriesArgs) -> Result<(Volume<f32>, Vec<String>), CliError> {

@@ -19,7 +19,7 @@ pub use charts::{BoxPlot, Chart, Group, PairedPlot, StageCurves, curves_png, cur
 pub use error::ReportError;
 pub use history::{EpochRecord, history_csv, history_jsonl};
 pub use ndarray;
-pub use overlay::{display_window, overlay};
+pub use overlay::{display_window, label_colour, overlay, with_legend};
 pub use page::{escape, report_html, write_report};
 pub use picture::Picture;
 pub use run::RunResults;

@@ -67,6 +67,15 @@ struct NnUnet {
 /// # Errors
 /// A model that cannot be read, and a bundle that cannot be written or would replace the model.
 pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
+    let (Source::Nnunet(NnUnet { bundle, .. })
+    | Source::Obelisk(Obelisk { bundle, .. })
+    | Source::Monai(Monai { bundle, .. })) = &args.source;
+    if bundle.is_file() {
+        let bundle = bundle.display();
+        return Err(CliError::Usage(format!(
+            "the last argument names the bundle to write, a folder, and {bundle} is a file"
+        )));
+    }
     match &args.source {
         Source::Nnunet(source) => nnunet(source, console),
         Source::Obelisk(source) => obelisk(source, console),

@@ -1,7 +1,7 @@
 //! `medseg inspect`: the content of a volume.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use medseg_volume::Dhw;
 use serde::Serialize;
@@ -51,7 +51,7 @@ struct Description {
 }
 
 pub fn run(args: &Args) -> Result<(), CliError> {
-    refuse_mask(&args.path)?;
+    image::refuse_dicom_mask(&args.path)?;
     let found = image::read(&args.path, &args.series)?;
     let description = Description::new(&found);
     if args.json {
@@ -64,29 +64,6 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     }
     lines.extend(description.warnings.iter().map(|warning| format!("warning      {warning}")));
     output::result(lines.join("\n"))
-}
-
-/// Refuses a DICOM object that holds a mask, and says how to get at it.
-#[cfg(feature = "dicom")]
-fn refuse_mask(path: &Path) -> Result<(), CliError> {
-    use medseg_volume::dicom::{ObjectKind, is_dicom, object_kind};
-
-    if !path.is_file() || !is_dicom(path) {
-        return Ok(());
-    }
-    let (object, more) = match object_kind(path)? {
-        ObjectKind::Segmentation => ("segmentation", ""),
-        ObjectKind::StructureSet => ("structure set", " --like DICOM_FOLDER"),
-        _ => return Ok(()),
-    };
-    let path = path.display();
-    let hint = format!("`medseg convert {path} mask.nii.gz{more}` makes a volume of it");
-    Err(CliError::Failed(format!("{path} is a DICOM {object}, not an image; {hint}")))
-}
-
-#[cfg(not(feature = "dicom"))]
-fn refuse_mask(_: &Path) -> Result<(), CliError> {
-    Ok(())
 }
 
 impl Description {

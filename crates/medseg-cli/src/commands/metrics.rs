@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use medseg_metrics::{CaseMetrics, EmptyPolicy, VoxelGrid};
 use medseg_volume::{LabelChoice, Volume, read_label_of};
 
-use crate::{CliError, output};
+use crate::{CliError, image, output};
 
 /// Largest distance between the voxels of two grids that count as one, millimetres.
 const SAME_GRID_MM: f64 = 0.1;
@@ -41,6 +41,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let wanted = wanted(args)?;
     // A value that no u8 holds matters only if all values are scored.
     let choice = |values: &[u8]| if values.is_empty() { LabelChoice::All } else { LabelChoice::only(values) };
+    [&args.reference, &args.predicted].into_iter().try_for_each(|path| image::refuse_dicom_mask(path))?;
     let mut reference = read_label_of(&args.reference, &choice(&wanted))?;
     let named: Vec<u8> = args.map.iter().map(|(own, _)| *own).collect();
     let mut predicted = read_label_of(&args.predicted, &choice(if named.is_empty() { &wanted } else { &named }))?;

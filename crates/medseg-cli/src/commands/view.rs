@@ -1,5 +1,6 @@
 //! `medseg view`: a page that shows an image and its masks.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use medseg_report::{ViewerMask, ViewerOptions, write_viewer};
@@ -8,7 +9,7 @@ use medseg_volume::{Volume, volume_stem};
 
 use crate::console::Console;
 use crate::image::{self, SeriesArgs};
-use crate::mask::{Grid, read_mask};
+use crate::mask::{Grid, ReadMask, read_mask};
 use crate::{CliError, paths};
 
 /// Write one HTML page on which an image is scrolled in three planes, with the outlines of masks; it needs no network
@@ -40,23 +41,30 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
     paths::refuse_output_over_input(&args.output, &inputs)?;
     let image = image::read_image(&args.image, &args.series, console)?;
     let grid = Grid { shape: image.shape(), geometry: image.geometry.clone() };
-    let mut masks: Vec<(String, Volume<u8>)> = Vec::new();
+    let mut masks: Vec<(String, Volume<u8>, BTreeMap<u8, String>)> = Vec::new();
     for path in &args.masks {
         let read = read_mask(path, Some(&grid), console)?;
-        masks.push((name_of(path), read.mask.as_u8()));
+        masks.push((name_of(path), read.mask.as_u8(), label_names(&read)));
     }
     let mut options = ViewerOptions::default().with_max_bytes(args.size.saturating_mul(1 << 20));
     options = options.with_title(args.title.clone().unwrap_or_else(|| name_of(&args.image)));
     if let Some(margin) = args.crop {
         options = options.with_crop_margin_mm(margin);
     }
-    let masks: Vec<ViewerMask<'_>> = masks.iter().map(|(name, mask)| ViewerMask::new(name, mask)).collect();
+    let named = masks.iter().map(|(name, mask, labels)| ViewerMask::new(name, mask).with_label_names(labels));
+    let masks: Vec<ViewerMask<'_>> = named.collect();
     let held = write_viewer(&args.output, &image, &masks, &options)?;
     let bytes = std::fs::metadata(&args.output)?.len();
     let how = if held.block.voxels() > 1 { "reduced" } else { "cut" };
     let shown = if held.is_whole() { String::new() } else { format!(", {how} to {} voxels", held.shape()) };
     console.message(&format!("{}: {:.1} MB{shown}; open it in a browser", args.output.display(), bytes as f64 / 1e6));
     Ok(())
+}
+
+/// Names of the labels that the page tells apart, if the file has any.
+fn label_names(read: &ReadMask) -> BTreeMap<u8, String> {
+    let named = read.segments.segments().iter().filter(|_| read.named);
+    named.filter_map(|segment| Some((u8::try_from(segment.label).ok()?, segment.name.clone()))).collect()
 }
 
 /// A file's name without the ending of a volume, and without the folders above it.

@@ -65,6 +65,37 @@ fn what_is_no_model_is_refused_with_what_would_be_one() {
     assert!(!path("mask.nii.gz").exists());
 }
 
+/// The name of the bundle is forgotten: the last file of weights stands in its place.
+#[test]
+fn a_file_in_place_of_the_bundle_to_write_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    for name in ["fold1.pth", "fold2.pth"] {
+        fs::write(path(name), "weights").unwrap();
+    }
+    let output = medseg("import").arg("obelisk").args([path("fold1.pth"), path("fold2.pth")]).output().unwrap();
+    assert_fails(&output, 2, "the last argument names the bundle");
+    assert_eq!(fs::read(path("fold2.pth")).unwrap(), b"weights");
+}
+
+/// Scores are computed on volumes.
+#[test]
+#[cfg(feature = "dicom")]
+fn scores_of_a_dicom_segmentation_name_the_command_that_makes_a_volume() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let series = of_tests("ct_series");
+    let image = medseg_volume::dicom::read_series(&series).unwrap();
+    medseg_volume::write_label(path("mask.nii.gz"), &image.map_data(|v| u8::from(*v > 0.0))).unwrap();
+    let mut convert = medseg("convert");
+    convert.args([path("mask.nii.gz"), path("mask.dcm")]).arg("--like").arg(&series);
+    let output = convert.output().unwrap();
+    assert!(output.status.success(), "{}", crate::support::stderr(&output));
+    assert!(crate::support::stderr(&output).contains("names no labels"));
+    let output = medseg("metrics").args([path("mask.nii.gz"), path("mask.dcm")]).output().unwrap();
+    assert_fails(&output, 1, "medseg convert");
+}
+
 #[test]
 fn a_picture_without_a_folder_is_refused_before_the_prediction() {
     let dir = tempfile::tempdir().unwrap();

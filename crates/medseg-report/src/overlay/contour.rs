@@ -11,7 +11,7 @@ pub(super) fn draw_contours(
     picture: &mut Picture,
     mask: &ArrayView2<'_, u8>,
     pixels: &Pixels,
-    colour: [u8; 3],
+    colour: fn(u8) -> [u8; 3],
     width: f32,
 ) {
     let mut values: Vec<u8> = mask.iter().copied().filter(|v| *v != 0).collect();
@@ -23,7 +23,7 @@ pub(super) fn draw_contours(
             for column in 0..picture.width {
                 let share = (width / 2.0 + 0.5 - distance(&field, row, column)).clamp(0.0, 1.0);
                 if share > 0.0 {
-                    picture.blend(row, column, colour, share);
+                    picture.blend(row, column, colour(value), share);
                 }
             }
         }

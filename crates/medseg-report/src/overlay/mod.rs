@@ -1,14 +1,18 @@
 //! `overlays/<case>.png`: the image with the contours of prediction and reference.
 
 mod contour;
+mod label_colour;
+mod legend;
 mod plane;
 mod view;
 
 use medseg_volume::{Axes, Geometry, Orientation};
-use ndarray::Array3;
+use ndarray::{Array3, ArrayView3};
 
 use crate::ReportError;
 use crate::picture::Picture;
+pub use label_colour::label_colour;
+pub use legend::with_legend;
 use plane::Plane;
 pub(crate) use view::View;
 
@@ -22,7 +26,7 @@ pub(crate) const PANEL: usize = 360;
 
 /// The axial, coronal and sagittal planes with the most foreground of the reference (of the prediction if there is none),
 /// side by side as squares of equal scale, around the foreground with a margin: reference in blue, prediction in orange.
-/// Labels of several values are outlined one by one. `window` is the intensity shown as black and white.
+/// Labels of several values are outlined one by one; without a reference each in its [`label_colour`]. `window` is the intensity shown as black and white.
 ///
 /// Drawn as radiologists look at them, whatever the file's axes: anterior or superior up, the patient's right on the
 /// left (sagittal: anterior on the left), with the letters of the directions and a scale bar. Millimetres are equal in both
@@ -46,9 +50,18 @@ pub fn overlay(
     let reference = reference.map(|r| change.view(r.view()));
     let spacing = change.permuted(geometry.spacing()).to_array();
     let view = View::around(&prediction, reference.as_ref(), spacing);
-    let planes =
-        (0..3).map(|axis| Plane::new(axis, &view, &image, &prediction, reference.as_ref(), spacing).draw(window));
+    let several = reference.is_none() && several_labels(&prediction);
+    let planes = (0..3).map(|axis| {
+        let plane = Plane::new(axis, &view, &image, &prediction, reference.as_ref(), spacing);
+        plane.draw(window, if several { label_colour } else { |_| PREDICTION })
+    });
     Ok(beside(&planes.collect::<Result<Vec<_>, _>>()?))
+}
+
+/// True if a mask has more than one value above 0.
+fn several_labels(mask: &ArrayView3<'_, u8>) -> bool {
+    let mut first = None;
+    mask.iter().any(|label| *label != 0 && *first.get_or_insert(*label) != *label)
 }
 
 /// The intensities between which most of an image lies (1st and 99th percentile of its finite voxels).
@@ -108,6 +121,28 @@ mod tests {
         }
         let alone = overlay(&image, &mask, None, &unit(), [0.0, 20.0]).unwrap();
         assert_eq!(count(&alone, REFERENCE), 0);
+    }
+
+    #[test]
+    fn labels_of_a_lone_mask_have_colours_of_their_own_and_names_below() {
+        let shape = (20, 20, 20);
+        let mut mask = cube(shape, 5, 15);
+        mask.slice_mut(ndarray::s![.., .., 10..]).mapv_inplace(|v| 2 * v);
+        let image = Array3::zeros(shape);
+        let picture = overlay(&image, &mask, None, &unit(), [0.0, 1.0]).unwrap();
+        assert!(count(&picture, label_colour(1)) > 100 && count(&picture, label_colour(2)) > 100);
+        assert_eq!(count(&picture, PREDICTION), 0);
+        // Beside a reference, colours tell the two masks apart.
+        let both = overlay(&image, &mask, Some(&mask), &unit(), [0.0, 1.0]).unwrap();
+        assert!(count(&both, PREDICTION) > 100 && count(&both, REFERENCE) > 100);
+        let names: Vec<(u8, String)> = (1..=40).map(|label| (label, format!("organ number {label}"))).collect();
+        let named = with_legend(picture.clone(), &names).unwrap();
+        assert_eq!((named.width, named.rgb.len()), (picture.width, 3 * named.width * named.height));
+        assert!(named.rgb.starts_with(&picture.rgb) && named.height > picture.height + 60);
+        let below =
+            Picture { rgb: named.rgb[picture.rgb.len()..].to_vec(), height: named.height - picture.height, ..named };
+        assert!(names.iter().all(|(label, _)| count(&below, label_colour(*label)) > 60));
+        assert_eq!(with_legend(picture.clone(), &[]).unwrap(), picture);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::contour::draw_contours;
 use super::view::View;
-use super::{PANEL, PREDICTION, REFERENCE};
+use super::{PANEL, REFERENCE};
 use crate::ReportError;
 use crate::charts::{ensure_font, text};
 use crate::picture::Picture;
@@ -77,14 +77,14 @@ impl<'a> Plane<'a> {
         }
     }
 
-    /// Draws image, contours, letters and scale bar.
-    pub fn draw(&self, window: [f32; 2]) -> Result<Picture, ReportError> {
+    /// Draws image, contours, letters and scale bar; `colour` is that of the prediction's labels.
+    pub fn draw(&self, window: [f32; 2], colour: fn(u8) -> [u8; 3]) -> Result<Picture, ReportError> {
         let mut picture = Picture::filled(PANEL, PANEL, OUTSIDE);
         self.draw_image(&mut picture, window);
         if let Some(reference) = &self.reference {
-            draw_contours(&mut picture, reference, &self.pixels, REFERENCE, REFERENCE_WIDTH);
+            draw_contours(&mut picture, reference, &self.pixels, |_| REFERENCE, REFERENCE_WIDTH);
         }
-        draw_contours(&mut picture, &self.prediction, &self.pixels, PREDICTION, PREDICTION_WIDTH);
+        draw_contours(&mut picture, &self.prediction, &self.pixels, colour, PREDICTION_WIDTH);
         self.annotate(&mut picture)
             .map_err(|reason| ReportError::drawing(format!("the letters of a {} plane", NAMES[self.axis]), reason))?;
         for row in 0..PANEL {

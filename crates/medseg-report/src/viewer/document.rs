@@ -1,5 +1,6 @@
 //! The page around the volumes.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::LazyLock;
 
@@ -63,6 +64,8 @@ struct Mask {
     colour: [u8; 3],
     /// The labels that it has, in order.
     labels: Vec<u8>,
+    /// Names of labels.
+    names: BTreeMap<u8, String>,
 }
 
 /// All that the script is given, as JSON.
@@ -90,6 +93,7 @@ impl Document {
             name: mask.name.into(),
             colour,
             labels: labels(mask.volume),
+            names: mask.label_names.cloned().unwrap_or_default(),
         });
         Self {
             title: options.title.clone(),

@@ -1,5 +1,7 @@
 //! Choices of a viewer's page.
 
+use std::collections::BTreeMap;
+
 use medseg_volume::Volume;
 
 /// A mask and the name that the page calls it by.
@@ -10,13 +12,22 @@ pub struct ViewerMask<'a> {
     pub name: &'a str,
     /// Labels `[depth, height, width]` on the image's grid; 0 is background.
     pub volume: &'a Volume<u8>,
+    /// Names of labels, which the page shows beside their values; any text.
+    pub label_names: Option<&'a BTreeMap<u8, String>>,
 }
 
 impl<'a> ViewerMask<'a> {
     /// Names a mask.
     #[must_use]
     pub fn new(name: &'a str, volume: &'a Volume<u8>) -> Self {
-        Self { name, volume }
+        Self { name, volume, label_names: None }
+    }
+
+    /// Names the labels.
+    #[must_use]
+    pub fn with_label_names(mut self, names: &'a BTreeMap<u8, String>) -> Self {
+        self.label_names = Some(names);
+        self
     }
 }
 

@@ -248,5 +248,5 @@ fn several_labels_of_a_reference_keep_their_values() {
     fs::write(&path, config.to_string()).unwrap();
     write_report(dir.path(), None).unwrap();
     let viewer = fs::read_to_string(dir.path().join("viewers/best.html")).unwrap();
-    assert!(viewer.contains(r#"{"name":"reference","colour":[64,156,255],"labels":[6]}"#));
+    assert!(viewer.contains(r#"{"name":"reference","colour":[64,156,255],"labels":[6],"names":{}}"#));
 }

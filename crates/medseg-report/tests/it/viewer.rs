@@ -143,7 +143,8 @@ fn the_page_is_balanced_and_no_name_gets_out_of_its_place() {
     let mask = cuboid(&image, [0, 0, 0], [2, 2, 2], 1);
     let page = |name: &str| {
         let options = ViewerOptions::default().with_title(name);
-        ViewerPage::new(&image, &[ViewerMask::new(name, &mask)], &options).unwrap()
+        let labels = [(1, name.to_string())].into();
+        ViewerPage::new(&image, &[ViewerMask::new(name, &mask).with_label_names(&labels)], &options).unwrap()
     };
     let (plain, hostile) = (page("plain"), page(HOSTILE));
     let found = elements(plain.html());
@@ -152,6 +153,7 @@ fn the_page_is_balanced_and_no_name_gets_out_of_its_place() {
     assert!(!hostile.html().contains("<img") && !hostile.html().contains("<script>document"));
     let settings: serde_json::Value = serde_json::from_str(element(hostile.html(), "settings")).unwrap();
     assert_eq!(settings["masks"][0]["name"], HOSTILE);
+    assert_eq!(settings["masks"][0]["names"]["1"], HOSTILE);
     // The title's placeholders stay what they are.
     assert!(page("{notes}{size}{licences}").html().contains("<h1>{notes}{size}{licences}</h1>"));
 }

@@ -1,15 +1,17 @@
 //! A picture of a prediction.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use medseg_files::write_atomic;
-use medseg_report::{display_window, overlay};
+use medseg_report::{display_window, overlay, with_legend};
 use medseg_train::Observer;
 use medseg_volume::{Orientation, Volume};
 
 use super::Args;
+use super::found::Found;
+use super::model::name_of;
 use crate::console::Console;
-use crate::mask::MaskVolume;
 use crate::{CliError, image, paths};
 
 /// Intensities that show the organs of an abdomen, in Hounsfield units.
@@ -25,15 +27,24 @@ pub fn check(args: &Args) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Draws three planes with the outlines of the mask.
-pub fn write(args: &Args, path: &Path, mask: &MaskVolume, console: &mut Console) -> Result<(), CliError> {
+/// Draws three planes with the outlines of the mask, and below them the names of its labels if there are several.
+pub fn write(
+    args: &Args,
+    path: &Path,
+    found: &Found,
+    names: &BTreeMap<u16, String>,
+    console: &mut Console,
+) -> Result<(), CliError> {
     let image = image::read_image(&args.image, &args.series, console)?;
     // Outlines do not tell labels above 255 apart.
-    let mask = mask.as_u8();
+    let mask = found.mask.as_u8();
+    let labels = found.volumes_ml.keys().filter(|_| found.volumes_ml.len() > 1);
+    let legend: Vec<(u8, String)> =
+        labels.filter_map(|label| Some((u8::try_from(*label).ok()?, name_of(names, *label)))).collect();
     // A mask may be stored with its axes in another order.
     let (image, mask) = (upright(image), upright(mask));
     let window = if image.data.iter().any(|v| *v < AIR) { ABDOMEN } else { display_window(&image.data) };
-    let picture = overlay(&image.data, &mask.data, None, &image.geometry, window)?;
+    let picture = with_legend(overlay(&image.data, &mask.data, None, &image.geometry, window)?, &legend)?;
     let written = write_atomic(path, &picture.png()?);
     written.map_err(|error| CliError::Failed(format!("cannot write {}: {error}", path.display())))?;
     console.message(&format!("drawn in {}", path.display()));

@@ -80,7 +80,7 @@ pub fn run(args: &Args, device: &Chosen, console: &mut Console) -> Result<(), Cl
     extras::print(found.certainty, console);
     print_json(args, found.details.clone(), Some(&found), &naming)?;
     match &args.picture {
-        Some(path) => picture::write(args, path, &found.mask, console),
+        Some(path) => picture::write(args, path, &found, naming.names(), console),
         None => Ok(()),
     }
 }

@@ -26,6 +26,11 @@
     return new Response(stream).arrayBuffer();
   }
 
+  /** A label's value, with its name if it has one. */
+  function nameOf(mask, label) {
+    return mask.names[label] ? label + " " + mask.names[label] : label;
+  }
+
   function colourOfLabel(label) {
     const channel = (shift) => {
       const hue = Math.abs(((label * 0.61803399 + shift / 3) % 1) * 6 - 3) - 1;
@@ -152,7 +157,7 @@
         if (byLabel) {
           mask.labels.slice(0, 40).forEach((value) => {
             const chip = document.createElement("b");
-            chip.textContent = value;
+            chip.textContent = nameOf(mask, value);
             chip.style.background = css(colourOfLabel(value));
             small.append(chip);
           });
@@ -250,7 +255,7 @@
       if ([i, j, k].every((v, a) => v >= 0 && v < [w, h, d][a])) {
         const at = i + w * (j + h * k);
         parts.push("value " + rounded(image.img[at] * image.hdr.scl_slope + image.hdr.scl_inter));
-        masks.forEach((mask, n) => { if (labels[n][at]) { parts.push(mask.name + (mask.labels.length > 1 ? " " + labels[n][at] : "")); } });
+        masks.forEach((mask, n) => { if (labels[n][at]) { parts.push(mask.name + (mask.labels.length > 1 ? " " + nameOf(mask, labels[n][at]) : "")); } });
       }
       element("where").textContent = parts.join(" · ");
     }
