@@ -81,7 +81,8 @@ fn threads_share_one_memory_of_a_gpu() {
                 let thread = scope.spawn(|| (reserved_bytes(&gpu).unwrap(), work()));
                 thread.join().unwrap()
             });
-            assert_eq!((before, after), (taken, taken));
+            // Tuning may take a little more; a memory of the thread's own would begin at 0 and take 64 MiB.
+            assert!(before >= taken && after < taken + (16 << 20), "{taken}, then {before} and {after}");
         }
     });
 }
