@@ -11,6 +11,9 @@ use ndarray::Array4;
 
 use crate::CliError;
 use crate::console::Console;
+use crate::slice_of_series::refuse_slice_of_series;
+#[cfg(feature = "dicom")]
+use crate::slice_of_series::series_around;
 
 /// A volume as it was found.
 pub struct Found {
@@ -108,17 +111,6 @@ pub fn read_volume(path: &Path, series: &SeriesArgs) -> Result<(Volume<f32>, Vec
     Ok((image, warnings.iter().map(text).collect()))
 }
 
-/// Refuses one slice in place of its series.
-///
-/// # Errors
-/// [`CliError::Usage`] that names the folder of the series.
-pub fn refuse_slice_of_series(path: &Path) -> Result<(), CliError> {
-    #[cfg(feature = "dicom")]
-    crate::slice::refuse_slice_of_series(path)?;
-    let _ = path;
-    Ok(())
-}
-
 /// Refuses a DICOM object that holds a mask, and says how to get at it.
 ///
 /// # Errors
@@ -203,7 +195,7 @@ pub fn format_of(file: &VolumeFile, geometry: &Geometry) -> String {
 fn read_series(path: &Path, series: &SeriesArgs) -> Result<Found, CliError> {
     let (image, summary) = read_series_with(path, &series.options())?;
     let format = format!("DICOM series, {}, {}", summary.datatype, summary.syntax);
-    let warnings = summary.warnings.iter().map(ToString::to_string).chain(crate::slice::series_around(path)).collect();
+    let warnings = summary.warnings.iter().map(ToString::to_string).chain(series_around(path)).collect();
     Ok(Found { format, geometry: image.geometry, values: image.data.insert_axis(ndarray::Axis(0)), warnings })
 }
 

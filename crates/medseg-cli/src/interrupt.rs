@@ -10,40 +10,33 @@ use signal_hook::flag;
 /// True once a command ends by itself when it is interrupted.
 static ENDS_BY_ITSELF: AtomicBool = AtomicBool::new(false);
 
-/// From now on, a signal that ends this process first removes the files that are only partly written.
-///
-/// # Errors
-/// The system's.
+/// From now on, Ctrl-C and SIGTERM end this process as they would, after the files are removed that are only partly written.
+/// For programs that do nothing of their own at these signals. Elsewhere than on Unix it does nothing.
+pub fn clean_up_when_interrupted() {
+    // Where that fails, hidden files may be left, and nothing else.
+    #[cfg(unix)]
+    let _ = [SIGINT, SIGTERM].into_iter().try_for_each(clean_up_at);
+}
+
 #[cfg(unix)]
-pub fn clean_up_when_interrupted() -> io::Result<()> {
+fn clean_up_at(signal: i32) -> io::Result<()> {
     use std::io::Read;
     use std::os::unix::net::UnixStream;
     use std::thread;
 
     use signal_hook::low_level;
 
-    for signal in [SIGINT, SIGTERM] {
-        let (mut received, sent) = UnixStream::pair()?;
-        low_level::pipe::register(signal, sent)?;
-        thread::Builder::new().name("signals".into()).spawn(move || {
-            while received.read_exact(&mut [0]).is_ok() {
-                if !ENDS_BY_ITSELF.load(Ordering::Relaxed) {
-                    let _nothing = medseg_files::remove_unfinished();
-                    // As if nothing had been registered, so that a shell knows how the program ended.
-                    let _ = low_level::emulate_default_handler(signal);
-                }
+    let (mut received, sent) = UnixStream::pair()?;
+    low_level::pipe::register(signal, sent)?;
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        while received.read_exact(&mut [0]).is_ok() {
+            if !ENDS_BY_ITSELF.load(Ordering::Relaxed) {
+                let _nothing = medseg_files::remove_unfinished();
+                // As if nothing had been registered, so that a shell knows how the program ended.
+                let _ = low_level::emulate_default_handler(signal);
             }
-        })?;
-    }
-    Ok(())
-}
-
-/// There, the system ends the process.
-///
-/// # Errors
-/// None.
-#[cfg(not(unix))]
-pub fn clean_up_when_interrupted() -> io::Result<()> {
+        }
+    })?;
     Ok(())
 }
 

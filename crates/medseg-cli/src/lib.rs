@@ -12,8 +12,7 @@ mod memory;
 mod monai;
 mod output;
 mod paths;
-#[cfg(feature = "dicom")]
-mod slice;
+mod slice_of_series;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -25,6 +24,7 @@ use command::Cli;
 use commands::train::{self, TrainArgs};
 use console::Console;
 use error::{CliError, exit_code};
+pub use interrupt::clean_up_when_interrupted;
 
 /// Runs a command line, whose first word is the program's name, and gives its exit code: 0 for success, 2 for a wrong
 /// command line or configuration, 1 for any other failure.
@@ -39,13 +39,6 @@ pub fn run<T: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = T>) ->
         Ok(cli) => exit_code(cli.run()),
         Err(error) => usage(&error),
     }
-}
-
-/// From now on, Ctrl-C and SIGTERM end this process as they would, after the files are removed that are only partly written.
-/// For programs that do nothing of their own at these signals.
-pub fn clean_up_when_interrupted() {
-    // Without it, hidden files may be left, and nothing else.
-    let _ = interrupt::clean_up_when_interrupted();
 }
 
 /// Does what `medseg train EXPERIMENT` does with this process's arguments; the examples `one_stage` and `two_stage`.

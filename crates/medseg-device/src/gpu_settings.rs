@@ -11,7 +11,7 @@ static SETTLED: Once = Once::new();
 /// driver and compiler. The first call counts, and a program that has configured CubeCL by itself keeps its configuration.
 ///
 /// Left alone, CubeCL gives each thread a queue of its own (a CUDA stream), and each queue memory of its own. A training step
-/// is queued by a pool of threads, by now one and now another: with 16 threads it would take its memory 16 times.
+/// is queued by a pool of threads, by now one and now another, so its memory is taken several times.
 pub(crate) fn settle(versions: Option<&str>) {
     SETTLED.call_once(|| {
         let mut config = CubeClRuntimeConfig::from_current_dir().override_from_env();

@@ -39,7 +39,7 @@ impl Drop for Unfinished {
 
 /// Removes the files and folders that this process has only partly written, for a process that is about to end.
 ///
-/// As long as the result lives, no file is begun and none gets its name: threads that want to wait.
+/// As long as the result lives, no file is begun and none gets its name: the threads that write them wait.
 #[must_use = "files are begun again as soon as it is dropped"]
 pub fn remove_unfinished() -> NothingUnfinished {
     let held = paths();

@@ -1,4 +1,4 @@
-//! What a process that ends at a signal leaves. One test, since it holds up every file of the process.
+//! Files of a process that ends at a signal. One test, since it holds up every file of the process.
 
 use std::fs;
 use std::io::Write;

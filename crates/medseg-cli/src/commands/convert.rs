@@ -10,6 +10,7 @@ use ndarray::Axis;
 use crate::console::Console;
 use crate::image::{self, Found, SeriesArgs};
 use crate::mask::{Grid, MaskForm, MaskWriter, ReadMask, read_mask};
+use crate::slice_of_series::refuse_slice_of_series;
 use crate::{CliError, paths};
 
 /// NIfTI's intent code of label maps.
@@ -71,7 +72,7 @@ pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
             write_stored(&file, output)?
         }
         None => {
-            image::refuse_slice_of_series(input)?;
+            refuse_slice_of_series(input)?;
             let found = image::read(input, series)?;
             warn(&found.warnings, input, console);
             write_values(&found, output)?;

@@ -74,7 +74,9 @@ pub fn run(args: &Args, device: &Chosen, console: &mut Console) -> Result<(), Cl
     let named: Vec<String> =
         found.volumes_ml.iter().map(|(label, ml)| format!("{} {ml:.1} ml", numbered(naming.names(), *label))).collect();
     let named = if named.is_empty() { "nothing".into() } else { named.join(", ") };
-    let written = std::iter::once(&args.mask).chain(args.output.files()).map(|path| path.display().to_string());
+    let written = std::iter::once(&args.mask).chain(args.output.files());
+    let written = written.chain(&args.uncertainty.save_entropy).chain(&args.nnunet.save_probabilities);
+    let written = written.map(|path| path.display().to_string());
     let written = written.collect::<Vec<_>>().join(", ");
     console.message(&format!("found {named} in {:.1} s, written to {written}", found.seconds));
     extras::print(found.certainty, console);

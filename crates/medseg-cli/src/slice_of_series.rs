@@ -1,9 +1,6 @@
 //! One slice of a DICOM series in place of the series.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use medseg_volume::dicom::{describe_files, is_dicom};
+use std::path::Path;
 
 use crate::CliError;
 
@@ -17,7 +14,10 @@ pub fn refuse_slice_of_series(path: &Path) -> Result<(), CliError> {
 }
 
 /// In words, of how many slices a file is one, and how all of them are read; `None` for a file that is no such slice.
+#[cfg(feature = "dicom")]
 pub fn series_around(path: &Path) -> Option<String> {
+    use medseg_volume::dicom::{describe_files, is_dicom};
+
     if !path.is_file() || !is_dicom(path) {
         return None;
     }
@@ -28,12 +28,17 @@ pub fn series_around(path: &Path) -> Option<String> {
     if !single || own.uid.is_empty() {
         return None;
     }
-    let beside = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).filter(|path| path.is_file());
-    let series = describe_files(folder, beside.collect::<Vec<PathBuf>>()).series;
+    let beside = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).filter(|path| path.is_file());
+    let series = describe_files(folder, beside.collect()).series;
     let files = series.iter().find(|series| series.uid == own.uid)?.files;
     if files < 2 {
         return None;
     }
     let choice = if series.len() > 1 { format!(" with --series {}", own.uid) } else { String::new() };
     Some(format!("one of {files} slices of a series: give its folder, {}{choice}", folder.display()))
+}
+
+#[cfg(not(feature = "dicom"))]
+fn series_around(_: &Path) -> Option<String> {
+    None
 }
