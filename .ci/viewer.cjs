@@ -220,9 +220,9 @@ async function main() {
     await page.screenshot({ path: path.join(folder, "labels.png") });
   });
 
-  for (const name of ["reduced.html", "cropped.html"]) {
+  for (const [name, note] of [["reduced.html", /^Reduced for this page/], ["cropped.html", /^Cut for this page/]]) {
     await open(browser, name, DESKTOP, async (page) => {
-      assert.match(await page.textContent(".note"), /^Reduced for this page/);
+      assert.match(await page.textContent(".note"), note);
       const { planes, counts } = await look(page, [BLUE, ORANGE]);
       assert(planes.length === 3 && planes.every((p) => p.lit > 0.2) && counts.every((n) => n > 200), counts.join());
       await page.screenshot({ path: path.join(folder, name.replace("html", "png")) });

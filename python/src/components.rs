@@ -1,6 +1,7 @@
 //! Connected components.
 
 use medseg_transforms::{Connectivity, KeepLargestComponents, label_components};
+use medseg_volume::c_order;
 use ndarray::Array3;
 use numpy::{PyArray1, PyArray3, PyArrayMethods, PyUntypedArray};
 use pyo3::prelude::*;
@@ -67,7 +68,7 @@ pub fn keep_largest<'py>(
     check_memory("finding components", view.len() as u128 * VOXEL_BYTES)?;
     let keep = KeepLargestComponents { labels, connectivity, components, ..KeepLargestComponents::default() };
     let cleaned = compute(py, || {
-        let mut cleaned = view.as_standard_layout().into_owned();
+        let mut cleaned = c_order(view, u8::clone);
         keep.apply(&mut cleaned);
         cleaned
     })?;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod axes;
+mod c_order;
 pub mod contours;
 #[cfg(feature = "dicom")]
 pub mod dicom;
@@ -23,6 +24,7 @@ mod volume;
 pub use ndarray;
 
 pub use axes::Dhw;
+pub use c_order::c_order;
 pub use door::{
     ImageOptions, ImageWarning, LabelChoice, ProbabilityBits, ReadOptions, VOLUME_ENDINGS, VolumeFile, nifti_bytes,
     read_channels, read_image, read_image_with, read_image_with_warnings, read_info, read_label, read_label_of,

@@ -3,7 +3,7 @@
 use ndarray::{Array3, ArrayView3, Axis};
 use serde::{Deserialize, Serialize};
 
-use crate::{Dhw, Geometry, Orientation, Volume};
+use crate::{Dhw, Geometry, Orientation, Volume, c_order};
 
 /// A new order of the array axes, some of them reversed: a flip, a quarter turn or another orientation. Exact, and always
 /// reversible.
@@ -129,7 +129,7 @@ impl Axes {
     /// The voxels along the new axes, in C order.
     #[must_use]
     pub fn apply<T: Clone>(&self, data: &ArrayView3<'_, T>) -> Array3<T> {
-        self.view(data.view()).as_standard_layout().into_owned()
+        c_order(self.view(data.view()), T::clone)
     }
 
     /// The voxels along the new axes without a copy.

@@ -1,5 +1,6 @@
 //! Arrays that come from Python.
 
+use medseg_volume::c_order;
 use ndarray::{Array4, ArrayD, ArrayViewD, Axis};
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -98,6 +99,12 @@ pub fn image(object: &Bound<'_, PyAny>, name: &str) -> PyResult<(Array4<f32>, bo
     Ok((values, has_channels))
 }
 
+/// The values as f32, with the array's own axes, in C order.
+pub fn floats(array: &Bound<'_, PyUntypedArray>, name: &str) -> PyResult<ArrayD<f32>> {
+    check_memory(name, array.len() as u128 * 4)?;
+    Ok(with_numbers!(array, name, |view| c_order(view, |value| value.as_())))
+}
+
 /// A number as f32, rounded if it must be.
 trait AsF32: Copy {
     fn as_(self) -> f32;
@@ -116,20 +123,9 @@ macro_rules! as_f32 {
 as_f32!(u8, i8, u16, i16, u32, i32, u64, i64, f32, f64);
 
 /// The values with the last three axes reversed, in C order.
-pub fn owned<T: Copy, U>(view: ArrayViewD<'_, T>, to: impl Fn(T) -> U) -> ArrayD<U> {
+pub fn owned<T, U: Clone>(view: ArrayViewD<'_, T>, to: impl Fn(&T) -> U) -> ArrayD<U> {
     let mut order: Vec<usize> = (0..view.ndim()).collect();
     let channels = view.ndim() - 3;
     order[channels..].reverse();
-    let view = view.permuted_axes(order);
-    match view.as_slice() {
-        Some(values) => {
-            let values: Vec<U> = values.iter().map(|value| to(*value)).collect();
-            // As many as the shape has.
-            ArrayD::from_shape_vec(view.raw_dim(), values).unwrap_or_else(|_| unreachable!())
-        }
-        None => {
-            let values: Vec<U> = view.iter().map(|value| to(*value)).collect();
-            ArrayD::from_shape_vec(view.raw_dim(), values).unwrap_or_else(|_| unreachable!())
-        }
-    }
+    c_order(view.permuted_axes(order), to)
 }

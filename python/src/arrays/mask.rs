@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ndarray::{Array3, ArrayView3, Ix3};
+use medseg_volume::c_order;
+use ndarray::{Array3, ArrayView3};
 use numpy::{PyArray3, PyArrayMethods, PyReadonlyArray3, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
@@ -195,12 +196,10 @@ pub fn compact_labels(object: &Bound<'_, PyAny>, name: &str) -> PyResult<Compact
     with_whole_numbers!(&array, name, |view| compact(view, name))
 }
 
-fn compact<T: Copy + Into<i128>>(view: ArrayView3<'_, T>, name: &str) -> PyResult<CompactLabels> {
-    let (mut low, mut high) = (0, 0);
-    for value in view {
-        let value: i128 = (*value).into();
-        (low, high) = (low.min(value), high.max(value));
-    }
+fn compact<T: Copy + Ord + Into<i128>>(view: ArrayView3<'_, T>, name: &str) -> PyResult<CompactLabels> {
+    let first = *view.first().ok_or_else(|| bad_value(format!("{name}: no voxels")))?;
+    let (low, high) = view.fold((first, first), |(low, high), value| (low.min(*value), high.max(*value)));
+    let (low, high): (i128, i128) = (low.into(), high.into());
     if low >= 0 && high <= 255 {
         return Ok(CompactLabels::U8(reversed(view, |value| value.into() as u8)));
     }
@@ -215,9 +214,8 @@ fn compact<T: Copy + Into<i128>>(view: ArrayView3<'_, T>, name: &str) -> PyResul
 }
 
 /// The values as `[depth, height, width]` in C order.
-fn reversed<T: Copy, U>(view: ArrayView3<'_, T>, to: impl Fn(T) -> U) -> Array3<U> {
-    let values = super::input::owned(view.into_dyn(), to);
-    values.into_dimensionality::<Ix3>().unwrap_or_else(|_| unreachable!("three axes stay three"))
+fn reversed<T: Copy, U: Clone>(view: ArrayView3<'_, T>, to: impl Fn(T) -> U) -> Array3<U> {
+    c_order(view.reversed_axes(), |value| to(*value))
 }
 
 /// Refuses two arrays of different shapes.

@@ -9,7 +9,7 @@ mod output;
 mod triple;
 
 pub(crate) use input::with_numbers;
-pub use input::{as_numpy, check_ndim, image, owned, tuple};
+pub use input::{as_numpy, check_ndim, floats, image, owned, tuple};
 pub use mask::{CompactLabels, Labels, Mask, check_same_shape, compact_labels};
 pub use output::{channels_to_numpy, to_numpy};
 pub use triple::{OneOrThree, three};

@@ -25,7 +25,7 @@ pub fn write_image(py: Python<'_>, path: PathBuf, volume: &Bound<'_, PyAny>, lev
     check_memory("writing the volume", array.len() as u128 * 8)?;
     let (options, geometry) = (WriteOptions::default().with_level(level), volume.geometry());
     with_numbers!(&array, "volume", |view| {
-        let values = owned(view, |value| value);
+        let values = owned(view, |value| *value);
         compute(py, || write(&path, values, geometry, &options))?.map_err(|error| raised(&error))
     })
 }

@@ -3,12 +3,12 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use medseg_inference::{Blend, InferenceError, MaskRule, Padding, Probabilities, SlidingWindowConfig};
 use medseg_volume::Dhw;
-use ndarray::{Array3, Array4, Array5, ArrayD, Axis};
-use numpy::{PyArray3, PyArray4, PyArray5, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use ndarray::{Array3, Array4, Array5, Axis};
+use numpy::{PyArray3, PyArray4, PyArray5, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
 use super::interrupt::{Line, interruptible};
-use crate::arrays::{Mask, OneOrThree, as_numpy, check_ndim, tuple};
+use crate::arrays::{Mask, OneOrThree, as_numpy, check_ndim, floats, tuple};
 use crate::compute::check_memory;
 use crate::errors::{bad_value, raised};
 
@@ -164,16 +164,9 @@ fn wanted(output: &str, activation: Option<&str>, threshold: f32) -> PyResult<Ou
 fn image_of(image: &Bound<'_, PyAny>) -> PyResult<Array4<f32>> {
     let array = as_numpy(image, "image")?;
     check_ndim(&array, "image", &[3, 4])?;
-    let values = as_f32(&array, "image")?;
+    let values = floats(&array, "image")?;
     let values = if array.ndim() == 3 { values.insert_axis(Axis(0)) } else { values };
     values.into_dimensionality().map_err(|error| bad_value(error.to_string()))
-}
-
-/// Numbers of any type as f32, in C order.
-fn as_f32(array: &Bound<'_, PyUntypedArray>, name: &str) -> PyResult<ArrayD<f32>> {
-    check_memory(name, array.len() as u128 * 4)?;
-    let array = array.call_method1("astype", ("float32",))?.cast_into::<PyArrayDyn<f32>>()?;
-    Ok(array.try_readonly()?.as_array().as_standard_layout().into_owned())
 }
 
 /// Logits of a batch of windows, by way of the thread of Python.
@@ -209,6 +202,6 @@ fn called(network: &Bound<'_, PyAny>, windows: Array5<f32>) -> PyResult<(Vec<f32
              must keep the batch and the size"
         )));
     };
-    let (values, _) = as_f32(&array, "the network's output")?.into_raw_vec_and_offset();
+    let (values, _) = floats(&array, "the network's output")?.into_raw_vec_and_offset();
     Ok((values, dims))
 }

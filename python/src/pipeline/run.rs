@@ -1,7 +1,7 @@
 //! Pipelines and what they did.
 
 use medseg_transforms::{Pipeline as Steps, Sample, Step, Trace, TransformError};
-use medseg_volume::Geometry;
+use medseg_volume::{Geometry, c_order};
 use ndarray::{Array3, Array4, Axis, stack};
 use numpy::PyUntypedArrayMethods;
 use pyo3::prelude::*;
@@ -184,5 +184,5 @@ fn labels(object: &Bound<'_, PyAny>, name: &str) -> PyResult<Array3<u8>> {
         return Err(bad_type(format!("{name} is None")));
     }
     let mask = Mask::labels(object, name)?;
-    Ok(mask.view().reversed_axes().as_standard_layout().into_owned())
+    Ok(c_order(mask.view().reversed_axes(), u8::clone))
 }

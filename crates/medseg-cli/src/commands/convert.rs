@@ -110,6 +110,9 @@ fn convert_mask(args: &Args, console: &mut Console) -> Result<(), CliError> {
         Some(path) => SegmentTable::read_csv(path).map_err(|error| CliError::failed(&error))?,
         None => segments,
     };
+    if mask.is_empty() {
+        console.warning(&format!("{}: the mask is empty: no voxel has a label", args.input.display()));
+    }
     let names_matter = args.rtstruct || MaskForm::of(&args.output) != MaskForm::Volume;
     if names_matter && !named && args.segments.is_none() {
         let file = args.input.display();

@@ -31,6 +31,11 @@ impl MaskVolume {
         }
     }
 
+    /// True if no voxel has a label.
+    pub fn is_empty(&self) -> bool {
+        with_mask!(self, mask => mask.data.iter().all(|label| *label == 0))
+    }
+
     /// The mask with labels above 255 as 255, for pictures.
     pub fn as_u8(&self) -> Volume<u8> {
         match self {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ndarray::Axis;
+
 use crate::support::{assert_fails, medseg};
 
 fn of_tests(name: &str) -> PathBuf {
@@ -111,4 +113,39 @@ fn an_empty_folder_is_called_empty() {
     let dir = tempfile::tempdir().unwrap();
     let output = medseg("convert").arg(dir.path()).arg(dir.path().with_extension("nii")).output().unwrap();
     assert_fails(&output, 1, "no file in this folder");
+}
+
+/// A network gives labels to five slices too.
+#[test]
+fn a_few_slices_alone_are_segmented_with_a_warning() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    for channel in ["0000", "0001"] {
+        let image = medseg_volume::read_image(of_tests(&format!("nnunet/case_{channel}.nii.gz"))).unwrap();
+        let mut thin = image.clone();
+        thin.data.slice_axis_inplace(Axis(0), (0..2).into());
+        medseg_volume::write_image(path(&format!("whole_{channel}.nii.gz")), &image).unwrap();
+        medseg_volume::write_image(path(&format!("thin_{channel}.nii.gz")), &thin).unwrap();
+    }
+    for (name, warned) in [("whole_0000.nii.gz", false), ("thin_0000.nii.gz", true)] {
+        let mut command = medseg("predict");
+        command.arg(of_tests("nnunet")).args([path(name), path("mask.nii.gz")]);
+        let output = command.output().unwrap();
+        let said = crate::support::stderr(&output);
+        assert!(output.status.success(), "{said}");
+        assert_eq!(said.contains("the image is small for this model"), warned, "{name}: {said}");
+    }
+}
+
+#[test]
+fn an_empty_mask_is_converted_with_a_warning() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let image = medseg_volume::read_image(of_tests("nnunet/case_0000.nii.gz")).unwrap();
+    medseg_volume::write_label(path("mask.nii.gz"), &image.map_data(|_| 0)).unwrap();
+    let output = medseg("convert").args([path("mask.nii.gz"), path("mask.nrrd")]).output().unwrap();
+    assert!(output.status.success());
+    let output = medseg("convert").args([path("mask.nii.gz"), path("mask.seg.nrrd")]).output().unwrap();
+    let said = crate::support::stderr(&output);
+    assert!(said.contains("the mask is empty"), "{said}");
 }

@@ -8,6 +8,7 @@ mod previous;
 mod size;
 mod statistics;
 
+use medseg_volume::c_order;
 use ndarray::{Array3, Array4, Axis, Slice, s};
 
 pub use config::{PreprocessConfig, PreviousStage};
@@ -163,5 +164,5 @@ fn cropped(mut image: Array4<f32>, crop: &CropBox, shape: [usize; 3]) -> Array4<
     for axis in 0..3 {
         image.slice_axis_inplace(Axis(axis + 1), Slice::from(crop.range(axis)));
     }
-    image.as_standard_layout().into_owned()
+    c_order(image.view(), f32::clone)
 }

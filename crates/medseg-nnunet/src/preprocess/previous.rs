@@ -1,11 +1,12 @@
 //! The mask of a cascade's stage before.
 
+use medseg_volume::c_order;
 use ndarray::{Array3, ArrayView3, ArrayViewMut4, Axis, Zip};
 
 /// Takes the mask in the image's box, with -1 where it is 0 outside the non-zero region, and extends that region to the
 /// voxels that have a label.
 pub(super) fn outside(previous: &ArrayView3<'_, i16>, region: &mut Array3<u8>) -> Array3<i16> {
-    let mut mask = previous.as_standard_layout().into_owned();
+    let mut mask = c_order(previous.view(), i16::clone);
     Zip::from(&mut mask).and(region).par_for_each(|label, inside| {
         if *label == 0 && *inside == 0 {
             *label = -1;

@@ -154,21 +154,21 @@ fn reduction_note(reduction: &ViewerReduction) -> Option<String> {
         return None;
     }
     let (given, part, block, held) = (reduction.given, reduction.part, reduction.block, reduction.shape());
-    let mut note = String::from("Reduced for this page:");
+    let mut note = String::new();
     if part != given {
         note += &format!(
-            " cut to {} × {} × {} of {} × {} × {} voxels around the masks.",
+            "Cut for this page to {} × {} × {} of {} × {} × {} voxels around the masks. ",
             part.w, part.h, part.d, given.w, given.h, given.d
         );
     }
     if block.voxels() > 1 {
         note += &format!(
-            " {} × {} × {} voxels make one here, which leaves {} × {} × {}. A voxel has its block's mean, a mask its most \
+            "Reduced for this page: {} × {} × {} voxels make one, which leaves {} × {} × {}. A voxel has its block's mean, a mask its most \
              frequent label, so outlines are coarser than the masks.",
             block.w, block.h, block.d, held.w, held.h, held.d
         );
     }
-    Some(note)
+    Some(note.trim_end().to_owned())
 }
 
 /// The values of a mask above 0, in order.

@@ -240,7 +240,8 @@ fn a_crop_keeps_every_voxel_around_the_masks_at_its_place() {
     let page = ViewerPage::new(&image, &masks, &options).unwrap();
     let reduction = page.reduction().clone();
     assert!(!reduction.is_whole() && reduction.block == Dhw::splat(1));
-    assert!(page.html().contains("Reduced for this page: cut to"));
+    assert!(page.html().contains("Cut for this page to 17 × 9 × 6 of 40 × 30 × 20 voxels around the masks."));
+    assert!(!page.html().contains("Reduced for this page"));
     // Planes are 2.5, 0.75 and, sheared, a little less than 0.5 mm apart.
     assert_eq!((reduction.start, reduction.part), (Dhw { d: 4, h: 3, w: 2 }, Dhw { d: 6, h: 9, w: 17 }));
     let held = image_on(&page);

@@ -1,6 +1,6 @@
 //! Changes of the grid that wait to be carried out together.
 
-use medseg_volume::Dhw;
+use medseg_volume::{Dhw, c_order};
 use ndarray::{Array3, Array4, ArrayView3, Axis, parallel::prelude::*};
 
 use super::gather::gather;
@@ -284,7 +284,7 @@ fn permuted<T: Clone>(array: Array3<T>, order: [usize; 3]) -> Array3<T> {
     if order == [0, 1, 2] {
         return array;
     }
-    array.permuted_axes(order).as_standard_layout().into_owned()
+    c_order(array.view().permuted_axes(order), T::clone)
 }
 
 fn stacked(channels: Vec<Array3<f32>>) -> Array4<f32> {

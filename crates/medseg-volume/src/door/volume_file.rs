@@ -14,7 +14,7 @@ use crate::file::{
 };
 use crate::{
     Datatype, Dhw, Geometry, LabelChoice, MalformedKind, Stored, StoredVoxels, UnsupportedKind, Volume, VolumeError,
-    VolumeInfo, metaimage, nifti, nrrd,
+    VolumeInfo, c_order, metaimage, nifti, nrrd,
 };
 
 /// Limits and parts of reading.
@@ -330,7 +330,7 @@ impl VolumeFile {
         let lost = |e: ndarray::ShapeError| VolumeError::malformed(path, MalformedKind::Header, e.to_string());
         if self.header.interleaved && channels > 1 {
             let together = Array4::from_shape_vec((slices.len(), h, w, channels), data).map_err(lost)?;
-            return Ok(together.permuted_axes([3, 0, 1, 2]).as_standard_layout().into_owned());
+            return Ok(c_order(together.view().permuted_axes([3, 0, 1, 2]), V::clone));
         }
         Array4::from_shape_vec((channels, slices.len(), h, w), data).map_err(lost)
     }

@@ -4,13 +4,11 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use medseg_files::AtomicFile;
-use ndarray::{Array4, ArrayView4, Axis, CowArray, Ix4};
+use ndarray::ArrayView4;
 
 use super::Stored;
 use super::compress::{BLOCK, Framing, write_packed};
-
-/// Side of the cubes in which an array is brought into the file's order.
-const TILE: usize = 32;
+use crate::c_order;
 
 /// The content of a file beside its voxels, and the way they are packed.
 #[derive(Clone, Copy, Default)]
@@ -44,9 +42,14 @@ pub(crate) fn write_output<T: Stored>(path: &Path, output: &Output<'_>, data: Ar
 
 /// Writes what follows [`Output::before`]: the first bytes and the voxels, packed or not.
 pub(crate) fn pack<T: Stored>(to: &mut impl Write, output: &Output<'_>, data: ArrayView4<'_, T>) -> io::Result<()> {
-    let data = in_file_order(data);
-    // In this order the voxels are a slice.
-    let voxels = data.as_slice().unwrap_or_default();
+    let copy;
+    let voxels = match data.as_slice() {
+        Some(voxels) => voxels,
+        None => {
+            copy = c_order(data, T::clone);
+            copy.as_slice().unwrap_or_default()
+        }
+    };
     let blocks: Vec<&[T]> = voxels.chunks(BLOCK / size_of::<T>()).collect();
     match output.packing {
         // What comes first is a block of its own.
@@ -67,23 +70,4 @@ fn write_plain<T: Stored>(to: &mut impl Write, head: &[u8], blocks: &[&[T]]) -> 
         to.write_all(&bytes)?;
     }
     Ok(())
-}
-
-/// The voxels with the last axis fastest; copied only if they lie otherwise, and then in cubes, so that whatever the
-/// array's order few cache lines are touched twice.
-fn in_file_order<T: Stored>(data: ArrayView4<'_, T>) -> CowArray<'_, T, Ix4> {
-    if data.is_standard_layout() {
-        return data.into();
-    }
-    let mut ordered = Array4::from_elem(data.dim(), T::default());
-    for (mut to, from) in ordered.outer_iter_mut().zip(data.outer_iter()) {
-        for (mut to, from) in to.axis_chunks_iter_mut(Axis(0), TILE).zip(from.axis_chunks_iter(Axis(0), TILE)) {
-            for (mut to, from) in to.axis_chunks_iter_mut(Axis(1), TILE).zip(from.axis_chunks_iter(Axis(1), TILE)) {
-                for (mut to, from) in to.axis_chunks_iter_mut(Axis(2), TILE).zip(from.axis_chunks_iter(Axis(2), TILE)) {
-                    to.assign(&from);
-                }
-            }
-        }
-    }
-    ordered.into()
 }

@@ -1,8 +1,8 @@
 //! Turning axes: every voxel stays where it is in the patient, and comes back exactly.
 
 use crate::support::codes;
-use medseg_volume::{Axes, Dhw, Geometry, Orientation, Volume};
-use ndarray::Array3;
+use medseg_volume::{Axes, Dhw, Geometry, Orientation, Volume, c_order};
+use ndarray::{Array3, Array4, Axis};
 
 /// A volume of numbered voxels on a slightly oblique grid.
 fn numbered() -> Volume<u32> {
@@ -90,4 +90,26 @@ fn a_code_is_stored_as_text() {
         assert_eq!(serde_json::from_str::<Orientation>(&text).unwrap(), code);
     }
     assert!(serde_json::from_str::<Orientation>("\"XYZ\"").is_err());
+}
+
+#[test]
+fn a_copy_in_c_order_has_each_voxel_in_its_place_whatever_the_order_it_comes_from() {
+    // Shapes around the edges of the cubes, an axis of one voxel, and an empty one.
+    for shape in [[33, 31, 65], [1, 64, 32], [70, 1, 3], [40, 0, 2]] {
+        let mut numbers = 0..;
+        let array = Array3::from_shape_simple_fn(shape, || numbers.next().unwrap_or(0_i32));
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            for backwards in 0..8 {
+                let mut view = array.view().permuted_axes(order);
+                (0..3).filter(|axis| backwards >> axis & 1 == 1).for_each(|axis| view.invert_axis(Axis(axis)));
+                let copy = c_order(view, |value| f64::from(*value) / 2.0);
+                assert!(copy.is_standard_layout());
+                assert_eq!(copy, view.mapv(|value| f64::from(value) / 2.0), "{shape:?} {order:?} {backwards}");
+            }
+        }
+    }
+    let channels = Array4::from_shape_fn((35, 3, 40, 2), |(d, h, w, c)| d * 1000 + h * 100 + w * 2 + c);
+    let first = c_order(channels.view().permuted_axes([3, 0, 1, 2]), usize::clone);
+    assert_eq!((first.is_standard_layout(), first[[1, 34, 2, 39]]), (true, channels[[34, 2, 39, 1]]));
+    assert_eq!(first, channels.view().permuted_axes([3, 0, 1, 2]));
 }

@@ -13,6 +13,7 @@ mod output;
 mod pacs;
 mod picture;
 mod single;
+mod small_image;
 mod uncertainty;
 
 use std::path::{Path, PathBuf};

@@ -18,6 +18,7 @@ use crate::CliError;
 use crate::commands::predict::Args;
 use crate::commands::predict::extras::{self, Classes};
 use crate::commands::predict::found::{ClassScores, Found};
+use crate::commands::predict::small_image::small_image_warning;
 use crate::console::Console;
 use crate::mask::MaskVolume;
 use crate::memory::check_host_memory;
@@ -94,13 +95,14 @@ impl NetworkModel {
             (Err(BundleError::Stopped), Some(plan)) if args.dry_run => return Ok(Predicted::Planned(details(&plan))),
             (found, _) => found?,
         };
+        let small = small_image_warning(found.plan.image, found.plan.grid, found.plan.window);
         Ok(Predicted::Found(Found {
             mask: MaskVolume::U8(found.mask),
             volumes_ml: found.volumes_ml.into_iter().map(|(label, ml)| (u16::from(label), ml)).collect(),
             probabilities: found.probabilities.map(|of| (ClassScores::F16(of), self.classes())),
             entropy: found.entropy,
             certainty: found.certainty,
-            warnings: found.warnings,
+            warnings: found.warnings.into_iter().chain(small).collect(),
             details: details(&found.plan),
             seconds: found.seconds,
         }))

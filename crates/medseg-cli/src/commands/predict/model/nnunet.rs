@@ -18,6 +18,7 @@ use crate::commands::predict::extras::Classes;
 use crate::commands::predict::found::{ClassScores, Found};
 use crate::commands::predict::input::InputKind;
 use crate::commands::predict::nnunet::{CaseMasks, NnUnetArgs, Segmenter};
+use crate::commands::predict::small_image::small_image_warning;
 use crate::console::Console;
 use crate::mask::MaskVolume;
 
@@ -74,13 +75,16 @@ impl NnUnetModel {
             let classes = Classes(of.names.iter().cloned().enumerate().collect());
             (ClassScores::F32(of.values), classes)
         });
+        // Spacing alone decides how far an image is stretched; the grid's axes are the network's.
+        let small = |plan: &ModelPlan| small_image_warning(plan.grid.into(), plan.grid.into(), plan.patch.into());
+        let warnings = Vec::from_iter(found.plans.iter().find_map(small));
         Ok(Predicted::Found(Found {
             mask: MaskVolume::from(found.segmentation),
             volumes_ml,
             probabilities,
             entropy: None,
             certainty: None,
-            warnings: Vec::new(),
+            warnings,
             details: details(&found.plans),
             seconds: started.elapsed().as_secs_f64(),
         }))

@@ -15,6 +15,7 @@ use super::Predicted;
 use crate::commands::predict::Args;
 use crate::commands::predict::extras::{self, Classes};
 use crate::commands::predict::found::{ClassScores, Found};
+use crate::commands::predict::small_image::small_image_warning;
 use crate::console::Console;
 use crate::mask::MaskVolume;
 use crate::memory::check_host_memory;
@@ -88,7 +89,7 @@ impl RunModel {
         let found = self.bundle.predict_owned(image, &mut progress);
         progress.end();
         let Prediction { mask, probabilities, entropy, certainty, report, .. } = found?;
-        let mut warnings = Vec::new();
+        let mut warnings = Vec::from_iter(small_image_warning(plan.image, plan.grid, plan.window));
         if let Some(cascade) = &report.cascade {
             if cascade.roi_grown > 0 {
                 let times = cascade.roi_grown;
