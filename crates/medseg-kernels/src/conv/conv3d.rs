@@ -2,7 +2,7 @@
 
 use super::amx::{Weights, convolve, suits};
 use super::direct::{Geometry, direct, transposed, weight_grad};
-use super::pointwise::{pointwise, pointwise_weight_grad, pointwise_weights};
+use super::pointwise::{before_upsampling, pointwise, pointwise_weights};
 use super::winograd::{Pass, Tile, transformed, winograd, winograd_weight_grad};
 use super::{Arithmetic, Sink, Source};
 use crate::isa::Isa;
@@ -147,6 +147,17 @@ impl Conv3d {
         self.arithmetic == Arithmetic::Bf16Tiles && suits(self.kernel, self.stride, self.padding)
     }
 
+    /// True if the last `upsampled` input channels, where they are upsampled on the way in, are multiplied before: the result is
+    /// the same but for rounding, and cheaper. The gradient of such channels is then that of a convolution of them alone, of the
+    /// output's gradient brought to their size by [`upsample_trilinear2x_grad`](crate::upsample_trilinear2x_grad).
+    #[must_use]
+    pub fn multiplies_before_upsampling(&self, upsampled: usize) -> bool {
+        self.algorithm() == Algorithm::Pointwise
+            && !self.on_tiles()
+            && upsampled < self.in_channels
+            && before_upsampling::pays(self.out_channels, upsampled)
+    }
+
     /// Writes the convolution of `x` to `out` `[batch, out_channels, output shape]`.
     ///
     /// # Panics
@@ -173,10 +184,7 @@ impl Conv3d {
         };
         let tile = tile.filter(|tile| !self.few(tile) || arithmetic != Arithmetic::F32);
         match (self.algorithm(), tile) {
-            (Algorithm::Pointwise, _) => {
-                let weight = pointwise_weights(weight, self.out_channels, self.in_channels, Pass::Forward);
-                pointwise(self.isa, x, &weight, out);
-            }
+            (Algorithm::Pointwise, _) => before_upsampling::forward(self.isa, x, weight, out),
             (Algorithm::Winograd, Some(tile)) => {
                 let weight = transformed(tile, weight, self.out_channels, self.in_channels, Pass::Forward, arithmetic);
                 winograd(self.isa, arithmetic, tile, x, &weight, self.padding, out);
@@ -235,7 +243,7 @@ impl Conv3d {
         assert_eq!(grad.len(), x.batch() * self.out_channels * voxels, "gradient values");
         let tile = Tile::fastest(self.kernel, geometry.output).filter(|tile| !self.few(tile));
         match (self.algorithm(), tile) {
-            (Algorithm::Pointwise, _) => pointwise_weight_grad(self.isa, x, grad, self.out_channels),
+            (Algorithm::Pointwise, _) => before_upsampling::weight_grad(self.isa, x, grad, self.out_channels),
             (Algorithm::Winograd, Some(tile)) if tile.deep() => {
                 winograd_weight_grad(self.isa, tile, x, grad, self.out_channels, self.padding)
             }
@@ -281,7 +289,7 @@ impl InputGrad<'_> {
         let source = Source::new(grad, out.batch(), conv.out_channels, geometry.output);
         let flipped = || std::array::from_fn(|a| conv.kernel[a] - 1 - conv.padding[a]);
         match prepared {
-            Prepared::Pointwise(weight) => pointwise(conv.isa, &source, weight, out),
+            Prepared::Pointwise(weight) => pointwise(conv.isa, &source, weight, None, out),
             Prepared::Tiles(weights) => {
                 convolve(&source, &Geometry::new(geometry.output, conv.kernel, [1; 3], flipped()), weights, out);
             }

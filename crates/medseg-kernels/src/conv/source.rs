@@ -127,6 +127,19 @@ impl<'a> Source<'a> {
         self.shape
     }
 
+    /// The channels before those of the last part, and those as they are stored, with the alignment of their corners: if the last
+    /// part alone is upsampled.
+    pub(crate) fn split_upsampled(&self) -> Option<(Self, Self, bool)> {
+        let (last, plain) = self.parts.split_last().filter(|(_, plain)| !plain.is_empty())?;
+        let Read::Upsampled { align_corners } = last.part.read else { return None };
+        if plain.iter().any(|part| part.axes.is_some()) {
+            return None;
+        }
+        let plain = Self { batch: self.batch, shape: self.shape, parts: plain.to_vec() };
+        let small = Self::new(last.part.values, self.batch, last.part.channels, last.shape);
+        Some((plain, small, align_corners))
+    }
+
     /// One channel of one sample.
     pub(crate) fn channel(&self, sample: usize, mut channel: usize) -> Channel<'_> {
         for Stored { part, shape, axes } in &self.parts {

@@ -3,7 +3,7 @@
 use super::direct::{Geometry, weight_grad};
 use super::pointwise::{pointwise, pointwise_weight_grad, pointwise_weights};
 use super::winograd::{Pass, Tile, transformed, winograd, winograd_weight_grad};
-use super::{Arithmetic, Part, Read, Scale, Sink, Source};
+use super::{Arithmetic, Conv3d, Part, Read, Scale, Sink, Source};
 use crate::isa::Isa;
 use crate::upsample::Axis;
 
@@ -130,7 +130,7 @@ impl Case {
         let mut out = vec![f32::NAN; x.batch() * self.output * voxels];
         let sink = Sink::new(&mut out, x.batch(), self.output, voxels);
         let Some(tile) = tile else {
-            pointwise(isa, x, &pointwise_weights(weights, self.output, x.channels(), Pass::Forward), &sink);
+            pointwise(isa, x, &pointwise_weights(weights, self.output, x.channels(), Pass::Forward), None, &sink);
             return out;
         };
         let weights = transformed(tile, weights, self.output, x.channels(), Pass::Forward, Arithmetic::F32);
@@ -144,7 +144,7 @@ impl Case {
         let mut out = vec![f32::NAN; self.x.len()];
         let sink = Sink::new(&mut out, batch, channels, shape.iter().product());
         let Some(tile) = tile else {
-            pointwise(isa, &source, &pointwise_weights(weights, self.output, channels, Pass::InputGrad), &sink);
+            pointwise(isa, &source, &pointwise_weights(weights, self.output, channels, Pass::InputGrad), None, &sink);
             return out;
         };
         let weights = transformed(tile, weights, self.output, channels, Pass::InputGrad, Arithmetic::F32);
@@ -299,6 +299,44 @@ fn inputs_are_concatenated_normalised_and_upsampled_while_they_are_read() {
             for tile in case.tiles() {
                 let of = |source| case.weights(isa, tile, source, &gradient);
                 assert!(of(&source) == of(&plain), "{isa:?} {tile:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pointwise_convolution_multiplies_before_it_upsamples() {
+    // Shapes around a vector's width and a tile's rows; more, as many and fewer output channels than upsampled ones.
+    for (n, small) in [[1, 1, 1], [2, 3, 9], [1, 5, 8], [3, 2, 33]].into_iter().enumerate() {
+        let (batch, shape) = (1 + n % 2, small.map(|length| 2 * length));
+        let voxels: usize = shape.iter().product();
+        for (skip, below, output) in [(3, 4, 4), (2, 9, 5), (17, 10, 9), (1, 3, 8)] {
+            let (a, b) = (numbers(batch * skip * voxels, 1), numbers(batch * below * voxels / 8, 2));
+            let weights = numbers(output * (skip + below), 3);
+            let gradient = numbers(batch * output * voxels, 4);
+            for align_corners in [false, true] {
+                let axes = small.map(|length| Axis::new(length, align_corners));
+                let large = Part { values: &b, channels: below, read: Read::Upsampled { align_corners } };
+                let plain = Part { values: &a, channels: skip, read: Read::Plain };
+                let read = as_read(&large, &axes, batch, shape);
+                let made = Part { values: &read, channels: below, read: Read::Plain };
+                let sources = [[plain, large], [plain, made]].map(|parts| Source::from_parts(batch, shape, &parts));
+                for isa in Isa::available() {
+                    let conv = Conv3d::new(skip + below, output, [1; 3]).with_isa(isa);
+                    assert_eq!(conv.multiplies_before_upsampling(below), output <= below);
+                    let found = sources.each_ref().map(|source| {
+                        let mut out = vec![f32::NAN; batch * output * voxels];
+                        conv.forward(source, &weights, &Sink::new(&mut out, batch, output, voxels));
+                        [out, conv.weight_grad(source, &gradient)]
+                    });
+                    // Weights of 1/4 and 3/4 keep the sums exact; the others are rounded.
+                    let error = |n: usize| if align_corners { [1e-4, 1e-5 * (batch * voxels) as f32][n] } else { 0.0 };
+                    for (n, (got, want)) in found[0].iter().zip(&found[1]).enumerate() {
+                        assert_eq!(got.len(), want.len());
+                        let close = got.iter().zip(want).all(|(got, want)| (got - want).abs() <= error(n));
+                        assert!(close, "{isa:?} {small:?} {skip} {below} {output} {align_corners} {n}");
+                    }
+                }
             }
         }
     }

@@ -27,16 +27,17 @@ pub(crate) fn pointwise_weights(weights: &[f32], out_channels: usize, in_channel
     packed
 }
 
-/// Convolves with weights of [`pointwise_weights`]; writes all of `out`.
+/// Convolves with weights of [`pointwise_weights`], and adds `more`, which has the output's channels; writes all of `out`.
 ///
 /// # Panics
 /// If the lengths do not agree.
-pub(crate) fn pointwise(isa: Isa, x: &Source<'_>, weights: &[f32], out: &Sink<'_>) {
+pub(crate) fn pointwise(isa: Isa, x: &Source<'_>, weights: &[f32], more: Option<&Source<'_>>, out: &Sink<'_>) {
     let out_channels = out.channels();
     let of_block = x.channels() * BLOCK;
     assert_eq!(weights.len(), out_channels.div_ceil(BLOCK) * of_block, "packed weights");
-    Tile::all(x.batch(), x.shape()).par_iter().for_each_init(Default::default, |(scratch, sums), tile| {
-        let sums: &mut Vec<f32> = sums;
+    assert!(more.is_none_or(|more| (more.channels(), more.shape()) == (out_channels, x.shape())), "what is added");
+    Tile::all(x.batch(), x.shape()).par_iter().for_each_init(Default::default, |(scratch, sums, rows), tile| {
+        let (sums, rows): (&mut Vec<f32>, &mut Vec<f32>) = (sums, rows);
         let channels = tile.channels(x, scratch);
         let (count, first) = tile.voxels(x.shape());
         sums.resize(BLOCK * count, 0.0);
@@ -44,7 +45,10 @@ pub(crate) fn pointwise(isa: Isa, x: &Source<'_>, weights: &[f32], out: &Sink<'_
             let lanes = BLOCK.min(out_channels - block * BLOCK);
             let mut outs: Vec<&mut [f32]> = sums.chunks_exact_mut(count).take(lanes).collect();
             gemm(isa, &channels, weights, &mut outs, count);
-            for (lane, values) in outs.iter().enumerate() {
+            for (lane, values) in outs.iter_mut().enumerate() {
+                if let Some(more) = more {
+                    tile.add(more, block * BLOCK + lane, rows, values);
+                }
                 // SAFETY: tiles differ in sample, plane or rows, so no other task writes these voxels.
                 unsafe { out.write(tile.sample, block * BLOCK + lane, first, values) };
             }

@@ -1,7 +1,7 @@
 //! The tiles the volume is worked on in: a few whole rows of a plane.
 
 use crate::conv::source::Source;
-use crate::isa::{LINE, ahead_of};
+use crate::isa::{LINE, ahead_of, vectorised};
 
 /// Voxels that a tile should have: those of all its channels stay in the second-level cache.
 const VOXELS: usize = 1024;
@@ -52,5 +52,24 @@ impl Tile {
         }
         let mut copies = scratch.chunks_exact(self.rows * width);
         (0..channels.len()).filter_map(|c| in_place(c).or_else(|| copies.next())).collect()
+    }
+
+    /// Adds the tile's voxels of a channel of `x` to `to`; `row` is scratch.
+    pub fn add(&self, x: &Source<'_>, channel: usize, row: &mut Vec<f32>, to: &mut [f32]) {
+        let (width, channel) = (x.shape()[2], x.channel(self.sample, channel));
+        row.resize(width, 0.0);
+        let mut half = Vec::new();
+        for (number, to) in to.chunks_exact_mut(width).enumerate() {
+            channel.row(self.plane, self.row + number, row, &mut half);
+            add_row(row, to);
+        }
+    }
+}
+
+vectorised! {
+    fn add_row(row: &[f32], to: &mut [f32]) {
+        for (to, &value) in to.iter_mut().zip(row) {
+            *to += value;
+        }
     }
 }
