@@ -1,6 +1,7 @@
 //! Rows of `metrics.csv` as a run measures them.
 
 use medseg_metrics::{CaseMetrics, MetricsError, ScoreTable};
+use serde::{Deserialize, Serialize};
 
 /// Columns of `metrics.csv` that name a row.
 pub(crate) const KEYS: [&str; 3] = ["case", "stage", "class"];
@@ -10,7 +11,7 @@ const SCORES: [&str; 8] =
     ["dice", "iou", "hd95_mm", "assd_mm", "surface_dice", "volume_ml_reference", "volume_ml_predicted", "seconds"];
 
 /// One row of `metrics.csv`: the scores of one case in one stage.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CaseRow {
     /// Name of the case.
     pub case: String,

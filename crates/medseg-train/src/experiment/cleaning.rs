@@ -5,28 +5,32 @@ use medseg_inference::{PostProcessing, PostStep};
 use medseg_metrics::{EmptyPolicy, confusion_of_class, mean_ignoring_nan};
 use medseg_volume::Volume;
 use ndarray::Array3;
+use serde::{Deserialize, Serialize};
 
 use super::TrainedRun;
-use super::predict::load;
+use super::predict::{load, share};
 use crate::config::OnBadCase;
-use crate::{Observer, Silent, TrainError};
+use crate::{Observer, Ranks, Silent, TrainError};
 
 /// The run with the steps by which its validation cases' Dice is highest; see
 /// [`Cleaning::ChosenByValidation`](crate::Cleaning::ChosenByValidation).
 pub(super) fn cleaned_by_validation(
     run: TrainedRun,
     cases: &[Case],
+    ranks: &dyn Ranks,
     observer: &mut dyn Observer,
 ) -> Result<TrainedRun, TrainError> {
     let config = run.config();
     let (classes, skip) = (config.fine.classes(), config.data.on_bad_case == OnBadCase::Skip);
-    let mut trial = Trial::new(if classes == 1 { vec![1] } else { config.data.labels.clone() });
-    observer.begin("cleaning", cases.len());
-    for (done, case) in cases.iter().enumerate() {
+    let labels = if classes == 1 { vec![1] } else { config.data.labels.clone() };
+    let mine = share(cases, ranks);
+    let mut scores = Vec::new();
+    observer.begin("cleaning", mine.len());
+    for (done, (number, case)) in mine.into_iter().enumerate() {
         match load(case, &config.data.labels, classes) {
             Ok((image, Some(reference))) => {
                 let mask = run.predict(&image, &mut Silent).map_err(|e| e.in_case(&case.id))?.mask;
-                trial.add(&mask, &reference.data)?;
+                scores.push((number, CaseDice::of(&mask, &reference.data, &labels)?));
             }
             Err(e) if !skip => return Err(e),
             Ok((_, None)) | Err(_) => {}
@@ -34,7 +38,9 @@ pub(super) fn cleaned_by_validation(
         observer.advance(done + 1, &case.id);
     }
     observer.end();
-    let (steps, line) = trial.choice();
+    let mut scores: Vec<_> = ranks.gather_values(scores)?.into_iter().flatten().collect();
+    scores.sort_by_key(|(number, _)| *number);
+    let (steps, line) = choice(&labels, &scores.into_iter().map(|(_, dice)| dice).collect::<Vec<_>>());
     observer.message(&line);
     run.with_postprocessing(steps)
 }
@@ -79,70 +85,61 @@ impl Way {
     }
 }
 
-/// Dice of the cases by label and way of cleaning.
-struct Trial {
-    labels: Vec<u8>,
-    cases: usize,
-    /// `[way][label][case]`.
-    dice: [Vec<Vec<f64>>; 4],
-}
+/// Dice of a case, `[way][label]`; nothing where neither mask nor reference has the label.
+#[derive(Serialize, Deserialize)]
+struct CaseDice([Vec<Option<f64>>; WAYS.len()]);
 
-impl Trial {
-    fn new(labels: Vec<u8>) -> Self {
-        let none = vec![Vec::new(); labels.len()];
-        Self { labels, cases: 0, dice: [none.clone(), none.clone(), none.clone(), none] }
-    }
-
-    /// Scores a case's mask after every way of cleaning.
-    fn add(&mut self, mask: &Volume<u8>, reference: &Array3<u8>) -> Result<(), TrainError> {
+impl CaseDice {
+    /// Scores a mask after every way of cleaning.
+    fn of(mask: &Volume<u8>, reference: &Array3<u8>, labels: &[u8]) -> Result<Self, TrainError> {
+        let mut dice = [(); WAYS.len()].map(|()| Vec::with_capacity(labels.len()));
         for way in WAYS {
             let mut cleaned = mask.data.clone();
             way.steps().apply(&mut cleaned, &mask.geometry)?;
-            for (label, scores) in self.labels.iter().zip(&mut self.dice[way as usize]) {
+            for label in labels {
                 let counts = confusion_of_class(cleaned.view(), reference.view(), *label)?;
-                scores.push(counts.dice(EmptyPolicy::SkipBothEmpty));
+                let score = counts.dice(EmptyPolicy::SkipBothEmpty);
+                dice[way as usize].push((!score.is_nan()).then_some(score));
             }
         }
-        self.cases += 1;
-        Ok(())
+        Ok(Self(dice))
     }
+}
 
-    /// The mean over the cases of each label.
-    fn means(&self, way: Way) -> Vec<f64> {
-        self.dice[way as usize].iter().map(|cases| mean_ignoring_nan(cases)).collect()
-    }
-
-    /// The steps that raise the Dice, and a line about them.
-    fn choice(&self) -> (PostProcessing, String) {
-        let [plain, union] = [Way::Plain, Way::Union].map(|way| self.means(way));
-        let rises = mean_ignoring_nan(&union) > mean_ignoring_nan(&plain);
-        let lowers_one = plain.iter().zip(&union).any(|(before, after)| after < before);
-        let by_union = rises && !lowers_one;
-        let (mut steps, before, after) = if by_union {
-            (vec![keep_largest(Vec::new(), false)], union, self.means(Way::UnionThenEachLabel))
-        } else {
-            (Vec::new(), plain.clone(), self.means(Way::EachLabel))
-        };
-        let rising = |at: &usize| after[*at] > before[*at];
-        let chosen: Vec<usize> = (0..self.labels.len()).filter(rising).collect();
-        steps.extend(chosen.iter().map(|at| keep_largest(vec![self.labels[*at]], true)));
-        let reached: Vec<f64> =
-            (0..before.len()).map(|at| if chosen.contains(&at) { after[at] } else { before[at] }).collect();
-        let mut parts = Vec::from_iter(by_union.then(|| "of the union of all labels".to_string()));
-        parts.extend(chosen.iter().map(|at| format!("of label {}", self.labels[*at])));
-        let line = if parts.is_empty() {
-            format!("cleaning: none, as none raises the Dice of the {} validation cases", self.cases)
-        } else {
-            format!(
-                "cleaning: the largest component {}; mean Dice of the {} validation cases {:.4}, {:.4} without it",
-                parts.join(", "),
-                self.cases,
-                mean_ignoring_nan(&reached),
-                mean_ignoring_nan(&plain)
-            )
-        };
-        (PostProcessing(steps), line)
-    }
+/// The steps that raise the Dice of the cases, and a line about them.
+fn choice(labels: &[u8], cases: &[CaseDice]) -> (PostProcessing, String) {
+    let means = |way: Way| -> Vec<f64> {
+        let of_label = |at: usize| cases.iter().map(move |case| case.0[way as usize][at].unwrap_or(f64::NAN));
+        (0..labels.len()).map(|at| mean_ignoring_nan(&of_label(at).collect::<Vec<_>>())).collect()
+    };
+    let [plain, union] = [Way::Plain, Way::Union].map(means);
+    let rises = mean_ignoring_nan(&union) > mean_ignoring_nan(&plain);
+    let lowers_one = plain.iter().zip(&union).any(|(before, after)| after < before);
+    let by_union = rises && !lowers_one;
+    let (mut steps, before, after) = if by_union {
+        (vec![keep_largest(Vec::new(), false)], union, means(Way::UnionThenEachLabel))
+    } else {
+        (Vec::new(), plain.clone(), means(Way::EachLabel))
+    };
+    let rising = |at: &usize| after[*at] > before[*at];
+    let chosen: Vec<usize> = (0..labels.len()).filter(rising).collect();
+    steps.extend(chosen.iter().map(|at| keep_largest(vec![labels[*at]], true)));
+    let reached: Vec<f64> =
+        (0..before.len()).map(|at| if chosen.contains(&at) { after[at] } else { before[at] }).collect();
+    let mut parts = Vec::from_iter(by_union.then(|| "of the union of all labels".to_string()));
+    parts.extend(chosen.iter().map(|at| format!("of label {}", labels[*at])));
+    let line = if parts.is_empty() {
+        format!("cleaning: none, as none raises the Dice of the {} validation cases", cases.len())
+    } else {
+        format!(
+            "cleaning: the largest component {}; mean Dice of the {} validation cases {:.4}, {:.4} without it",
+            parts.join(", "),
+            cases.len(),
+            mean_ignoring_nan(&reached),
+            mean_ignoring_nan(&plain)
+        )
+    };
+    (PostProcessing(steps), line)
 }
 
 fn keep_largest(labels: Vec<u8>, independent: bool) -> PostStep {
@@ -158,11 +155,12 @@ mod tests {
 
     fn choice(cases: &[(Array3<u8>, Array3<u8>)]) -> (PostProcessing, String) {
         let geometry = Geometry::from_spacing(Dhw::splat(1.0)).unwrap();
-        let mut trial = Trial::new(vec![1, 2]);
-        for (mask, reference) in cases {
-            trial.add(&Volume::new(mask.clone(), geometry.clone()), reference).unwrap();
-        }
-        trial.choice()
+        let dice = |(mask, reference): &(Array3<u8>, Array3<u8>)| {
+            CaseDice::of(&Volume::new(mask.clone(), geometry.clone()), reference, &[1, 2]).unwrap()
+        };
+        // On the way from rank to rank nothing is lost.
+        let sent = serde_json::to_vec(&cases.iter().map(dice).collect::<Vec<_>>()).unwrap();
+        super::choice(&[1, 2], &serde_json::from_slice::<Vec<_>>(&sent).unwrap())
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! Predicting the held-out cases: masks, overlays, rows of the metrics table.
 
-use std::sync::Arc;
-
 use medseg_bundle::Prediction;
 use medseg_data::{Case, Loader, LoaderOptions, case_reason};
 use medseg_metrics::{CaseMetrics, VoxelGrid};
@@ -9,13 +7,14 @@ use medseg_report::{CaseRow, RunFolder, display_window, overlay};
 use medseg_transforms::Intensity;
 use medseg_volume::{Volume, read_image, write_label};
 use ndarray::Array3;
+use serde::{Deserialize, Serialize};
 
 use super::TrainedRun;
 use super::measure::Measure;
 use crate::cases::{check_finite, load_reference, no_foreground};
 use crate::config::{OnBadCase, StageConfig};
 use crate::files::write_atomic;
-use crate::{Observer, Silent, TrainError};
+use crate::{Observer, Ranks, Silent, TrainError};
 
 /// Results of the prediction besides the files.
 pub(crate) struct Predicted {
@@ -30,58 +29,93 @@ pub(crate) struct Predicted {
     pub skipped: Vec<String>,
 }
 
-/// Predicts every case, writes `predictions/<case>.nii.gz` and `overlays/<case>.png`; the next image is read meanwhile.
+/// Results of one case, as the rank that predicted it sends them to the first.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct CaseResult {
+    /// The case's number.
+    number: usize,
+    rows: Vec<CaseRow>,
+    coarse_missed: bool,
+    fallback: bool,
+    grown: bool,
+    /// The case's name, if it could not be read.
+    skipped: Option<String>,
+    lines: Vec<Line>,
+}
+
+/// Something that an [`Observer`] is shown.
+#[derive(Debug, Serialize, Deserialize)]
+enum Line {
+    Message(String),
+    Warning(String),
+}
+
+impl Line {
+    fn show(&self, observer: &mut dyn Observer) {
+        match self {
+            Self::Message(text) => observer.message(text),
+            Self::Warning(text) => observer.warn(text),
+        }
+    }
+}
+
+/// The cases of this rank with their numbers: case `i` of all goes to rank `i % ranks`.
+pub(super) fn share<'a>(cases: &'a [Case], ranks: &dyn Ranks) -> Vec<(usize, &'a Case)> {
+    cases.iter().enumerate().skip(ranks.rank()).step_by(ranks.size()).collect()
+}
+
+/// Predicts this rank's cases, writes `predictions/<case>.nii.gz` and `overlays/<case>.png`; the next image is read meanwhile.
+/// Gives the results of all ranks, in the order of the cases.
 pub(crate) fn predict_cases(
     run: &TrainedRun,
     cases: &[Case],
     out: &RunFolder,
+    ranks: &dyn Ranks,
     observer: &mut dyn Observer,
 ) -> Result<Predicted, TrainError> {
-    let mut found = Predicted { rows: Vec::new(), coarse_missed: 0, fallbacks: 0, grown: 0, skipped: Vec::new() };
-    let (of, labels) = (Arc::new(cases.to_vec()), run.config().data.labels.clone());
+    let mine = share(cases, ranks);
+    let of: Vec<Case> = mine.iter().map(|(_, case)| (*case).clone()).collect();
+    let labels = run.config().data.labels.clone();
     let (classes, skip) = (run.config().fine.classes(), run.config().data.on_bad_case == OnBadCase::Skip);
     let ahead = LoaderOptions { workers: 1, prefetch: 1 };
-    let loader = Loader::new(cases.len(), ahead, move |i| match load(&of[i], &labels, classes) {
+    let loader = Loader::new(mine.len(), ahead, move |i| match load(&of[i], &labels, classes) {
         Err(e) if skip => Ok(Err(e)),
         loaded => loaded.map(Ok),
     });
-    observer.begin("prediction", cases.len());
-    for (done, (case, loaded)) in cases.iter().zip(loader).enumerate() {
-        let (image, reference) = match loaded? {
-            Ok(loaded) => loaded,
+    let mut results = Vec::new();
+    observer.begin("prediction", mine.len());
+    for (done, ((number, case), loaded)) in mine.iter().zip(loader).enumerate() {
+        let mut result = CaseResult { number: *number, ..CaseResult::default() };
+        match loaded? {
+            Ok(loaded) => result.predict(run, case, loaded, out).map_err(|e| e.in_case(&case.id))?,
             Err(e) => {
-                observer.warn(&format!("case {} is not predicted: {}", case.id, case_reason(&case.id, &e)));
-                found.skipped.push(case.id.clone());
-                continue;
+                let reason = case_reason(&case.id, &e);
+                result.lines.push(Line::Warning(format!("case {} is not predicted: {reason}", case.id)));
+                result.skipped = Some(case.id.clone());
             }
-        };
-        let mut one = || -> Result<(), TrainError> {
-            let prediction = run.predict(&image, &mut Silent)?;
-            report_detours(&case.id, &prediction, observer);
-            write_label(out.prediction(&case.id), &prediction.mask)?;
-            if reference.as_ref().is_some_and(|r| r.data.iter().all(|v| *v == 0)) {
-                observer.warn(&format!("{}; it is left out of the mean Dice", no_foreground(case)));
-            }
-            found.add(run, &case.id, &image, reference.as_ref().map(|r| &r.data), &prediction)?;
-            let picture = draw(run, &image, reference.as_ref().map(|r| &r.data), &prediction)?;
-            write_atomic(&out.overlay(&case.id), &picture)
-        };
-        one().map_err(|e| e.in_case(&case.id))?;
+        }
+        result.lines.iter().for_each(|line| line.show(observer));
+        results.push(result);
         observer.advance(done + 1, &case.id);
     }
     observer.end();
-    Ok(found)
+    let mut results: Vec<CaseResult> = ranks.gather_values(results)?.into_iter().flatten().collect();
+    results.sort_by_key(|result| result.number);
+    let of_others = results.iter().filter(|result| result.number % ranks.size() != ranks.rank());
+    of_others.flat_map(|result| &result.lines).for_each(|line| line.show(observer));
+    Ok(Predicted::of(results))
 }
 
-/// Says where the cascade did not go straight from the coarse box to the mask.
-fn report_detours(case: &str, prediction: &Prediction, observer: &mut dyn Observer) {
-    let Some(report) = &prediction.report.cascade else { return };
-    if report.roi_grown > 0 {
-        observer
-            .message(&format!("case {case}: the mask reached the box's face, which grew {} time(s)", report.roi_grown));
-    }
-    if let Some(reason) = report.fallback {
-        observer.warn(&format!("case {case}: the whole volume was searched: {reason}"));
+impl Predicted {
+    fn of(results: Vec<CaseResult>) -> Self {
+        let count = |of: fn(&CaseResult) -> bool| results.iter().filter(|result| of(result)).count();
+        Self {
+            coarse_missed: count(|result| result.coarse_missed),
+            fallbacks: count(|result| result.fallback),
+            grown: count(|result| result.grown),
+            skipped: results.iter().filter_map(|result| result.skipped.clone()).collect(),
+            rows: results.into_iter().flat_map(|result| result.rows).collect(),
+        }
     }
 }
 
@@ -98,9 +132,42 @@ pub(super) fn load(case: &Case, labels: &[u8], classes: usize) -> Result<Loaded,
     read().map_err(|e: TrainError| e.in_case(&case.id))
 }
 
-impl Predicted {
-    /// Measures the stages of one case against its reference.
-    fn add(
+impl CaseResult {
+    /// Predicts and measures a case, and writes its files.
+    fn predict(
+        &mut self,
+        run: &TrainedRun,
+        case: &Case,
+        (image, reference): Loaded,
+        out: &RunFolder,
+    ) -> Result<(), TrainError> {
+        let prediction = run.predict(&image, &mut Silent)?;
+        self.note_detours(&case.id, &prediction);
+        write_label(out.prediction(&case.id), &prediction.mask)?;
+        if reference.as_ref().is_some_and(|r| r.data.iter().all(|v| *v == 0)) {
+            self.lines.push(Line::Warning(format!("{}; it is left out of the mean Dice", no_foreground(case))));
+        }
+        self.measure(run, &case.id, &image, reference.as_ref().map(|r| &r.data), &prediction)?;
+        let picture = draw(run, &image, reference.as_ref().map(|r| &r.data), &prediction)?;
+        write_atomic(&out.overlay(&case.id), &picture)
+    }
+
+    /// Notes where the cascade did not go straight from the coarse box to the mask.
+    fn note_detours(&mut self, case: &str, prediction: &Prediction) {
+        let Some(report) = &prediction.report.cascade else { return };
+        (self.fallback, self.grown) = (report.fallback.is_some(), report.roi_grown > 0);
+        if report.roi_grown > 0 {
+            let times = report.roi_grown;
+            let text = format!("case {case}: the mask reached the box's face, which grew {times} time(s)");
+            self.lines.push(Line::Message(text));
+        }
+        if let Some(reason) = report.fallback {
+            self.lines.push(Line::Warning(format!("case {case}: the whole volume was searched: {reason}")));
+        }
+    }
+
+    /// Measures the stages of the case against its reference.
+    fn measure(
         &mut self,
         run: &TrainedRun,
         case: &str,
@@ -108,9 +175,6 @@ impl Predicted {
         reference: Option<&Array3<u8>>,
         prediction: &Prediction,
     ) -> Result<(), TrainError> {
-        let report = prediction.report.cascade.as_ref();
-        self.fallbacks += usize::from(report.is_some_and(|r| r.fallback.is_some()));
-        self.grown += usize::from(report.is_some_and(|r| r.roi_grown > 0));
         let Some(reference) = reference else { return Ok(()) };
         let config = run.config();
         let grid = VoxelGrid::from(&image.geometry);
@@ -122,11 +186,13 @@ impl Predicted {
             Ok(metrics)
         };
         let final_stage = run.config().stages().last().map_or("fine", |s| s.0);
+        let mut coarse_dice = None;
         if let Some(coarse) = prediction.coarse_mask()? {
-            let metrics = row("coarse", &coarse.data, config.coarse.as_ref().map_or(1, StageConfig::classes))?;
-            self.coarse_missed += usize::from(metrics.dice == 0.0);
+            let classes = config.coarse.as_ref().map_or(1, StageConfig::classes);
+            coarse_dice = Some(row("coarse", &coarse.data, classes)?.dice);
         }
         row(final_stage, &prediction.mask.data, config.fine.classes())?;
+        self.coarse_missed = coarse_dice == Some(0.0);
         Ok(())
     }
 }

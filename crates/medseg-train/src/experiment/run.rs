@@ -17,7 +17,7 @@ use super::dataset::Dataset;
 use super::fit::{fit_components, fit_epochs, fit_intensity, fit_schedule, fit_size};
 use super::folder::{RunRecord, open_folder};
 use super::plan::{memory_shortages, plan_text};
-use super::predict::predict_cases;
+use super::predict::{Predicted, predict_cases};
 use super::results::{TrainedStage, write_results};
 use super::trained::TrainedRun;
 use super::{Part, RunRequest};
@@ -62,8 +62,9 @@ impl RunOutcome {
 /// devices changes the time and not the result, as far as the devices compute the same.
 ///
 /// So do several processes ([`RunRequest::ranks`]), each of which runs the same request: case `i` of a step goes to rank
-/// `i % ranks`, and so does case `i` of a validation between epochs. All ranks hold the same weights, bit for bit, and see
-/// the same output folder. The first one alone writes to it, fits the settings to the data, and predicts.
+/// `i % ranks`, and so does case `i` of a validation between epochs and held-out case `i` of the prediction behind them. All
+/// ranks hold the same weights, bit for bit, and see the same output folder. The first one alone fits the settings to the data
+/// and writes, but for the masks and overlays that other ranks predict.
 ///
 /// The output folder is locked while the run writes to it. A run that goes on must have the settings and the data of the
 /// run before: the cases, their split and the content of their files ([`DataIdentity`](medseg_data::DataIdentity)).
@@ -119,6 +120,9 @@ pub fn run_experiment(
         if request.part != Some(Part::Predict) {
             train_stages(&request, &data, disk, devices, observer)?;
         }
+        if request.part.is_none_or(|part| part == Part::Predict) {
+            predicted(&request, &data, &devices[0], observer)?;
+        }
         ranks.wait()?;
         return Ok(RunOutcome::Trained);
     }
@@ -135,18 +139,34 @@ pub fn run_experiment(
         ranks.wait()?;
         return Ok(RunOutcome::Trained);
     }
-    let mut run = TrainedRun::open(&request.out, &devices[0])?.with_precision(request.config.precision);
-    if request.config.cleaning == Cleaning::ChosenByValidation {
-        run = cleaned_by_validation(run, &data.select(&data.split.validation)?, observer)?;
-    }
-    run.bundle().save(run_folder.bundle())?;
-    let mut predicted = predict_cases(&run, &data.select(data.predicted())?, &run_folder, observer)?;
+    let mut predicted = predicted(&request, &data, &devices[0], observer)?;
     predicted.skipped.extend(data.unreadable.iter().cloned());
     let summary = write_results(&request, &stages, &predicted)?;
     observer.message(&closing_lines(&request, &summary));
     recorder.finish()?;
     ranks.wait()?;
     Ok(RunOutcome::Finished(Box::new(summary)))
+}
+
+/// Writes the bundle on the first rank, and predicts on all of them.
+fn predicted(
+    request: &RunRequest,
+    data: &Dataset,
+    device: &Device,
+    observer: &mut dyn Observer,
+) -> Result<Predicted, TrainError> {
+    let (ranks, folder) = (&*request.ranks, RunFolder::new(&request.out));
+    // The first rank has written the last weights now.
+    ranks.wait()?;
+    let mut run = TrainedRun::open(&request.out, device)?.with_precision(request.config.precision);
+    ranks.agree_on("the weights in the folder of the run", run.checksum())?;
+    if request.config.cleaning == Cleaning::ChosenByValidation {
+        run = cleaned_by_validation(run, &data.select(&data.split.validation)?, ranks, observer)?;
+    }
+    if ranks.is_first() {
+        run.bundle().save(folder.bundle())?;
+    }
+    predict_cases(&run, &data.select(data.predicted())?, &folder, ranks, observer)
 }
 
 /// Opens the data on the first rank, which may write the phantom set, and then on the others.

@@ -69,6 +69,15 @@ impl TrainedRun {
         Ok(Self { bundle: self.bundle.with_postprocessing(steps)?, ..self })
     }
 
+    /// A checksum of all weights.
+    pub(super) fn checksum(&self) -> u64 {
+        let mut sum = crc32fast::Hasher::new();
+        for (_, network) in self.bundle.named_networks() {
+            network.named_tensors().iter().for_each(|(_, tensor)| sum.update(tensor.as_bytes()));
+        }
+        sum.finalize().into()
+    }
+
     /// The run's settings.
     #[must_use]
     pub fn config(&self) -> &ExperimentConfig {

@@ -21,7 +21,7 @@ pub const MOST_BYTES: usize = 64 << 20;
 /// The ranks of a job: processes that train one network together, each on its cases, and their messages to each other.
 ///
 /// Every operation is made by all ranks in the same order, each waiting for the others. None of them has a time limit, as
-/// one rank may plan or predict for hours. A rank that fails must call [`abort`](Ranks::abort), or the others wait for ever;
+/// one rank may plan for hours. A rank that fails must call [`abort`](Ranks::abort), or the others wait for ever;
 /// `medseg train` does so.
 ///
 /// Calls of one rank come from one thread at a time, which need not be the same thread.

@@ -1,6 +1,7 @@
 //! Ranks that share the cases of a step give the bits of one process. The ranks are threads here; `clusters/mpi` tries
 //! processes.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,8 +10,8 @@ use burn::tensor::Device;
 use medseg_data::SplitRule;
 use medseg_optim::EmaConfig;
 use medseg_train::{
-    BoxSource, Clip, EpochProgress, Experiment, ExperimentConfig, Folds, InProcess, Observer, OnBadCase, RunOutcome,
-    RunRequest, TrainError, run_experiment, run_folds,
+    BoxSource, Cleaning, Clip, EpochProgress, Experiment, ExperimentConfig, Folds, InProcess, Observer, OnBadCase,
+    Part, RunOutcome, RunRequest, TrainError, run_experiment, run_folds,
 };
 use medseg_unet::Norm;
 use medseg_volume::error_chain;
@@ -95,6 +96,56 @@ fn weights_and_history_do_not_depend_on_the_number_of_ranks() {
                 assert!(file.ends_with(".csv") || a == b, "{file}");
             }
         }
+    }
+}
+
+/// Every file below a folder that a prediction leaves, by its name; tables without times.
+fn predicted(out: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for folder in ["predictions", "overlays", "bundle"] {
+        for entry in fs::read_dir(out.join(folder)).unwrap().map(Result::unwrap) {
+            if entry.path().is_file() {
+                let name = format!("{folder}/{}", entry.file_name().display());
+                found.insert(name, fs::read(entry.path()).unwrap());
+            }
+        }
+    }
+    let table = fs::read_to_string(out.join("metrics.csv")).unwrap();
+    let rows: String = table.lines().map(|row| row.rsplit_once(',').unwrap().0.to_owned() + "\n").collect();
+    found.insert("metrics.csv".into(), rows.into_bytes());
+    found
+}
+
+#[test]
+fn held_out_cases_are_shared_by_the_ranks() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    write_cases(&data);
+    let mut config = tiny(Experiment::TwoStage);
+    // One case trains, so that a rank has several to predict.
+    config.data.split = SplitRule::FirstN { train: 1, validation: Some(5) };
+    config.cleaning = Cleaning::ChosenByValidation;
+    let out = |ranks: usize| folder.path().join(format!("{ranks}"));
+    let mut alone = Listener::default();
+    run_observed(&request(config.clone(), &data, &out(1)), &mut alone).unwrap();
+    let one = predicted(&out(1));
+    assert!(one.len() > 11 && one.keys().any(|name| name == "predictions/phantom_005.nii.gz"), "{:?}", one.keys());
+    let tasks = |of: &Listener, name: &str| of.tasks.iter().find(|(task, _)| task == name).map(|(_, total)| *total);
+    assert_eq!([tasks(&alone, "cleaning"), tasks(&alone, "prediction")], [Some(5), Some(5)]);
+    for ranks in [2, 3] {
+        let mut listener = finished(&request(config.clone(), &data, &out(ranks)), ranks);
+        assert!(predicted(&out(ranks)) == one, "{ranks} ranks");
+        let mine = Some(5_usize.div_ceil(ranks));
+        assert_eq!([tasks(&listener, "cleaning"), tasks(&listener, "prediction")], [mine, mine]);
+        listener.warnings.retain(|warning| !warning.contains("gradient.accumulate"));
+        alone.warnings.sort();
+        listener.warnings.sort();
+        assert_eq!(listener.warnings, alone.warnings);
+        // Predicted once more, without training.
+        fs::remove_dir_all(out(ranks).join("predictions")).unwrap();
+        let again = RunRequest { part: Some(Part::Predict), ..request(config.clone(), &data, &out(ranks)) };
+        finished(&again, ranks);
+        assert!(predicted(&out(ranks)) == one, "{ranks} ranks, again");
     }
 }
 

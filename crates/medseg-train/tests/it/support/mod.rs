@@ -71,6 +71,7 @@ pub fn history(stage_folder: &Path) -> Vec<String> {
 pub struct Listener {
     pub messages: Vec<String>,
     pub warnings: Vec<String>,
+    pub tasks: Vec<(String, usize)>,
 }
 
 impl Observer for Listener {
@@ -80,7 +81,9 @@ impl Observer for Listener {
     fn warn(&mut self, text: &str) {
         self.warnings.push(text.into());
     }
-    fn begin(&mut self, _task: &str, _total: usize) {}
+    fn begin(&mut self, task: &str, total: usize) {
+        self.tasks.push((task.into(), total));
+    }
     fn advance(&mut self, _done: usize, _note: &str) {}
     fn end(&mut self) {}
 }
