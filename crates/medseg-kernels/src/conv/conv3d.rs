@@ -148,8 +148,7 @@ impl Conv3d {
     }
 
     /// True if the last `upsampled` input channels, where they are upsampled on the way in, are multiplied before: the result is
-    /// the same but for rounding, and cheaper. The gradient of such channels is then that of a convolution of them alone, of the
-    /// output's gradient brought to their size by [`upsample_trilinear2x_grad`](crate::upsample_trilinear2x_grad).
+    /// the same but for rounding, and cheaper. [`upsampled_input_grad`](Self::upsampled_input_grad) is then the gradient.
     #[must_use]
     pub fn multiplies_before_upsampling(&self, upsampled: usize) -> bool {
         self.algorithm() == Algorithm::Pointwise
@@ -229,6 +228,39 @@ impl Conv3d {
             _ => Prepared::Direct(weight),
         };
         InputGrad { conv: *self, geometry: self.geometry(shape), prepared }
+    }
+
+    /// Writes the gradients of input channels of which the last are upsampled on the way in: of the `plain` ones before them
+    /// `[batch, channels, 2 · shape]`, and of those that are upsampled, `small` `[batch, channels, shape]`. `grad` is that of the output.
+    ///
+    /// Equal to [`input_grad`](Self::input_grad) and then [`upsample_trilinear2x_grad`](crate::upsample_trilinear2x_grad) but for
+    /// rounding, and cheaper.
+    ///
+    /// # Panics
+    /// If the lengths do not agree, or [`multiplies_before_upsampling`](Self::multiplies_before_upsampling) is false.
+    pub fn upsampled_input_grad(
+        &self,
+        grad: &[f32],
+        weight: &[f32],
+        (shape, align_corners): ([usize; 3], bool),
+        [plain, small]: [&mut [f32]; 2],
+    ) {
+        let voxels: usize = shape.iter().product();
+        let batch = grad.len() / (self.out_channels * 8 * voxels);
+        let upsampled = small.len() / (batch * voxels);
+        assert!(self.multiplies_before_upsampling(upsampled), "{upsampled} upsampled channels of {self:?}");
+        let lengths = [grad.len(), small.len(), plain.len()];
+        let channels = [self.out_channels * 8, upsampled, (self.in_channels - upsampled) * 8];
+        assert_eq!(lengths, channels.map(|channels| batch * channels * voxels), "gradient values");
+        self.check_weight(weight);
+        before_upsampling::input_grads(
+            self.isa,
+            grad,
+            weight,
+            self.out_channels,
+            (shape, align_corners),
+            [plain, small],
+        );
     }
 
     /// The gradient of the weights; `grad` is that of the output. Sums over a few rows are in f32, over those in f64.

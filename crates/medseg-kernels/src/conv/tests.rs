@@ -5,7 +5,7 @@ use super::pointwise::{pointwise, pointwise_weight_grad, pointwise_weights};
 use super::winograd::{Pass, Tile, transformed, winograd, winograd_weight_grad};
 use super::{Arithmetic, Conv3d, Part, Read, Scale, Sink, Source};
 use crate::isa::Isa;
-use crate::upsample::Axis;
+use crate::upsample::{Axis, upsample_trilinear2x_grad};
 
 /// Shape of a batch of channel-first volumes.
 #[derive(Clone, Copy, Debug)]
@@ -329,6 +329,29 @@ fn a_pointwise_convolution_multiplies_before_it_upsamples() {
                         conv.forward(source, &weights, &Sink::new(&mut out, batch, output, voxels));
                         [out, conv.weight_grad(source, &gradient)]
                     });
+                    if output <= below {
+                        // The gradient of what is upsampled, then gathered.
+                        let mut whole = vec![f32::NAN; batch * (skip + below) * voxels];
+                        conv.input_grad(
+                            &gradient,
+                            &weights,
+                            shape,
+                            &Sink::new(&mut whole, batch, skip + below, voxels),
+                        );
+                        let (mut plain, mut gathered) = (Vec::new(), vec![f32::NAN; b.len()]);
+                        let rows = whole.chunks_exact((skip + below) * voxels);
+                        for (sample, gathered) in rows.zip(gathered.chunks_exact_mut(below * voxels / 8)) {
+                            let (of_plain, of_large) = sample.split_at(skip * voxels);
+                            plain.extend_from_slice(of_plain);
+                            upsample_trilinear2x_grad(of_large, small, align_corners, gathered);
+                        }
+                        let (mut got_plain, mut got) = (vec![f32::NAN; a.len()], vec![f32::NAN; b.len()]);
+                        let parts = [&mut got_plain[..], &mut got[..]];
+                        conv.upsampled_input_grad(&gradient, &weights, (small, align_corners), parts);
+                        let error = if align_corners { 1e-3 } else { 0.0 };
+                        assert!(got_plain == plain, "{isa:?} {small:?} {skip} {below} {output}");
+                        assert!(got.iter().zip(&gathered).all(|(got, want)| (got - want).abs() <= error));
+                    }
                     // Weights of 1/4 and 3/4 keep the sums exact; the others are rounded.
                     let error = |n: usize| if align_corners { [1e-4, 1e-5 * (batch * voxels) as f32][n] } else { 0.0 };
                     for (n, (got, want)) in found[0].iter().zip(&found[1]).enumerate() {

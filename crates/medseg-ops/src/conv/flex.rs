@@ -88,8 +88,8 @@ impl ConvGradBackend for Flex {
         let mut skip = Buffer::new(skip_shape.num_elements());
         let mut below = Buffer::new(below_shape.num_elements());
         if let Some(align_corners) = upsampled.filter(|_| conv.multiplies_before_upsampling(below_channels)) {
-            let inputs = ((&mut skip[..], channels), (&mut below[..], below_channels));
-            before_upsampling_grads(values(&grad), values(&weight), inputs.0, inputs.1, (below_size, align_corners));
+            let small = (below_size, align_corners);
+            conv.upsampled_input_grad(values(&grad), values(&weight), small, [&mut skip, &mut below]);
             return (tensor(skip, skip_shape), tensor(below, below_shape));
         }
         let input_grad = conv.prepare_input_grad(values(&weight), shape);
@@ -149,34 +149,6 @@ impl ConvGradBackend for Flex {
         options: ConvOptions,
     ) -> FloatTensor<Self> {
         with_norm_relu(&norm, |source| weight_grad(source, grad, weight, options))
-    }
-}
-
-/// Gradients of both inputs of a 1×1×1 convolution that multiplies before it upsamples, of one sample after the other; `size` and
-/// alignment are those of the input that is upsampled.
-fn before_upsampling_grads(
-    grad: &[f32],
-    weight: &[f32],
-    (skip, skip_channels): (&mut [f32], usize),
-    (below, below_channels): (&mut [f32], usize),
-    (size, align_corners): ([usize; 3], bool),
-) {
-    let (in_channels, small) = (skip_channels + below_channels, size.iter().product::<usize>());
-    let (out_channels, voxels) = (weight.len() / in_channels, 8 * small);
-    let columns = |of: std::ops::Range<usize>| -> Vec<f32> {
-        weight.chunks_exact(in_channels).flat_map(|row| &row[of.clone()]).copied().collect()
-    };
-    let [of_skip, of_below] = [columns(0..skip_channels), columns(skip_channels..in_channels)];
-    let conv = |channels| Conv3d::new(channels, out_channels, [1; 3]);
-    let of_skip = conv(skip_channels).prepare_input_grad(&of_skip, size.map(|length| 2 * length));
-    let of_below = conv(below_channels).prepare_input_grad(&of_below, size);
-    let mut gathered = Buffer::new(out_channels * small);
-    let samples = grad.chunks_exact(out_channels * voxels);
-    let inputs = skip.chunks_exact_mut(skip_channels * voxels).zip(below.chunks_exact_mut(below_channels * small));
-    for (grad, (skip, below)) in samples.zip(inputs) {
-        of_skip.write(grad, &Sink::new(skip, 1, skip_channels, voxels));
-        upsample_trilinear2x_grad(grad, size, align_corners, &mut gathered);
-        of_below.write(&gathered, &Sink::new(below, 1, below_channels, small));
     }
 }
 

@@ -35,21 +35,14 @@ impl<'a> Split<'a> {
         let (plain, small, align_corners) = x.split_upsampled()?;
         pays(out_channels, small.channels()).then_some(Self { plain, small, align_corners })
     }
-
-    fn in_channels(&self) -> usize {
-        self.plain.channels() + self.small.channels()
-    }
-
-    /// Columns of the plain channels in weights `[out_channels, in_channels]`, and those of the upsampled ones.
-    fn weights(&self, weights: &[f32]) -> [Vec<f32>; 2] {
-        let plain = self.plain.channels();
-        [0..plain, plain..self.in_channels()].map(|of| columns(weights, self.in_channels(), of))
-    }
 }
 
-/// Some columns of a matrix with rows of `width`.
-fn columns(matrix: &[f32], width: usize, of: Range<usize>) -> Vec<f32> {
-    matrix.chunks_exact(width).flat_map(|row| &row[of.clone()]).copied().collect()
+/// Columns of so many plain channels in weights `[out_channels, in_channels]`, and those of the upsampled ones.
+fn columns(weights: &[f32], [plain, small]: [usize; 2]) -> [Vec<f32>; 2] {
+    let of = |channels: Range<usize>| {
+        weights.chunks_exact(plain + small).flat_map(|row| &row[channels.clone()]).copied().collect()
+    };
+    [of(0..plain), of(plain..plain + small)]
 }
 
 /// Convolves with weights `[out_channels, in_channels]`; writes all of `out`.
@@ -64,7 +57,7 @@ pub(crate) fn forward(isa: Isa, x: &Source<'_>, weights: &[f32], out: &Sink<'_>)
         return pointwise(isa, x, &packed(weights, x), None, out);
     };
     let Split { plain, small, align_corners } = &split;
-    let [of_plain, of_small] = split.weights(weights);
+    let [of_plain, of_small] = columns(weights, [plain.channels(), small.channels()]);
     let voxels = small.shape().iter().product();
     let mut products = Buffer::new(x.batch() * out_channels * voxels);
     let sink = Sink::new(&mut products, x.batch(), out_channels, voxels);
@@ -91,4 +84,37 @@ pub(crate) fn weight_grad(isa: Isa, x: &Source<'_>, grad: &[f32], out_channels: 
     let of_small = pointwise_weight_grad(isa, small, &gathered, out_channels);
     let rows = of_plain.chunks_exact(plain.channels()).zip(of_small.chunks_exact(small.channels()));
     rows.flat_map(|(plain, small)| plain.iter().chain(small)).copied().collect()
+}
+
+/// Writes the gradients of the plain channels and of the upsampled ones as they are stored, in `shape`; `grad`
+/// `[batch, out_channels, 2 · shape]` is that of the output.
+///
+/// # Panics
+/// If the lengths do not agree.
+pub(crate) fn input_grads(
+    isa: Isa,
+    grad: &[f32],
+    weights: &[f32],
+    out_channels: usize,
+    (shape, align_corners): ([usize; 3], bool),
+    [plain, small]: [&mut [f32]; 2],
+) {
+    let voxels: usize = shape.iter().product();
+    let batch = grad.len() / (out_channels * 8 * voxels);
+    let channels = [plain.len() / (batch * 8 * voxels), small.len() / (batch * voxels)];
+    assert_eq!(weights.len(), out_channels * channels.iter().sum::<usize>(), "weights");
+    let [of_plain, of_small] = columns(weights, channels);
+    let packed = |weights: &[f32], channels| pointwise_weights(weights, out_channels, channels, Pass::InputGrad);
+    let (of_plain, of_small) = (packed(&of_plain, channels[0]), packed(&of_small, channels[1]));
+    let mut gathered = Buffer::new(out_channels * voxels);
+    // One sample after the other, so that the gathered gradient is that of one.
+    let samples = grad.chunks_exact(out_channels * 8 * voxels);
+    let inputs = plain.chunks_exact_mut(channels[0] * 8 * voxels).zip(small.chunks_exact_mut(channels[1] * voxels));
+    for (grad, (plain, small)) in samples.zip(inputs) {
+        let large = Source::new(grad, 1, out_channels, shape.map(|length| 2 * length));
+        pointwise(isa, &large, &of_plain, None, &Sink::new(plain, 1, channels[0], 8 * voxels));
+        upsample_trilinear2x_grad(grad, shape, align_corners, &mut gathered);
+        let gathered = Source::new(&gathered, 1, out_channels, shape);
+        pointwise(isa, &gathered, &of_small, None, &Sink::new(small, 1, channels[1], voxels));
+    }
 }
