@@ -1,11 +1,13 @@
-"""The bench `sliding_window` beside MONAI and PyTorch, in turn, each run in a process of its own: pip install torch monai.
+"""The bench `sliding_window` beside MONAI, PyTorch and OpenVINO, in turn, each run in a process of its own.
 
+    pip install torch monai openvino onnx
     cargo bench --profile dev --bench sliding_window --no-run     (prints the program's path)
-    python benches/peers/sliding_window.py PROGRAM [--case stitching1 stitching14 unet] [--rounds 3] [--threads 2]
+    python benches/peers/sliding_window.py PROGRAM [--case stitching1 stitching14 unet whole] [--rounds 3] [--threads 2]
 
 Overlap 0.5, Gaussian, image to mask: stitching with a predictor that returns its input (once, or for 14 classes) on
 256×512×512 with windows of 128³, and the residual U-Net of the experiments on 128×256×256, PyTorch in the better of its two
-memory formats. Prints medians of seconds and peaks of resident memory, whole and above what image and libraries take before.
+memory formats. `whole` is the network on 256×512×512 with OpenVINO behind MONAI's inferer, in f32. Prints medians of seconds
+and peaks of resident memory, whole and above what image and libraries take before.
 """
 
 import argparse
@@ -21,8 +23,11 @@ CASES = {
     "stitching1": "identity 1 256 512 512 128 4",
     "stitching14": "identity 14 256 512 512 128 4",
     "unet": "unet 1 128 256 256 128 1",
+    "whole": "unet 1 256 512 512 128 1",
 }
-LAYOUTS = {"identity": ["contiguous_format"], "unet": ["contiguous_format", "channels_last_3d"]}
+BOTH = ["contiguous_format", "channels_last_3d"]
+# What runs the network behind MONAI's inferer: PyTorch in a memory format, or OpenVINO.
+ENGINES = {"stitching1": BOTH[:1], "stitching14": BOTH[:1], "unet": BOTH, "whole": ["openvino"]}
 
 
 def median_seconds(work, runs=5):
@@ -40,7 +45,28 @@ def resident():
         return next(int(line.split()[1]) // 1024 for line in status if line.startswith("VmRSS"))
 
 
-def monai(case, layout, threads):
+def openvino(size, threads):
+    """The U-Net compiled by OpenVINO in f32, as a function of a PyTorch tensor."""
+    import tempfile
+
+    import torch
+    from openvino import Core
+
+    with tempfile.TemporaryDirectory() as folder:
+        # A process of its own, so that the export does not count in this one's peak of memory.
+        path = f"{folder}/network.onnx"
+        export_it = "import sys; from openvino_unet import export; export('unet', sys.argv[1])"
+        here = os.path.dirname(os.path.abspath(__file__))
+        subprocess.run([sys.executable, "-c", export_it, path], cwd=here, check=True, capture_output=True)
+        core = Core()
+        model = core.read_model(path)
+        model.reshape([1, 1, size, size, size])
+        hints = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        request = core.compile_model(model, "CPU", hints).create_infer_request()
+    return lambda x: torch.from_numpy(request.infer({0: x.numpy()})[0].copy())
+
+
+def monai(case, engine, threads):
     """One run of this process, as the Rust side does it: image to mask. Prints seconds, memory before, and peak."""
     import torch
     from monai.inferers import sliding_window_inference
@@ -51,9 +77,11 @@ def monai(case, layout, threads):
     classes, d, h, w, roi, batch = map(int, numbers)
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    layout = getattr(torch, layout)
     image = torch.rand(1, 1, d, h, w)
-    if predictor == "unet":
+    if engine == "openvino":
+        predict = openvino(roi, threads)
+    elif predictor == "unet":
+        layout = getattr(torch, engine)
         network = UNet([16, 32, 64, 128, 256]).eval().to(memory_format=layout)
         predict = lambda x: network(x.to(memory_format=layout))
     else:
@@ -73,20 +101,20 @@ def run(command, **environment):
 
 def compare(name, program, rounds, threads):
     case = CASES[name]
-    layouts = LAYOUTS[case.split()[0]]
-    ours, theirs = [], {layout: [] for layout in layouts}
+    engines = ENGINES[name]
+    ours, theirs = [], {engine: [] for engine in engines}
     for _ in range(rounds):
         ours.append(run([program, "--bench"], MEDSEG_BENCH_CASE=case, RAYON_NUM_THREADS=str(threads)))
-        for layout in layouts:
-            theirs[layout].append(run([sys.executable, __file__, "--child", case, layout, "--threads", str(threads)]))
+        for engine in engines:
+            theirs[engine].append(run([sys.executable, __file__, "--child", case, engine, "--threads", str(threads)]))
     median = lambda runs: [statistics.median(column) for column in zip(*runs)]
     seconds, planned, before, peak = median(ours)
-    layout, (peer_seconds, peer_before, peer_peak) = min(
-        ((layout, median(runs)) for layout, runs in theirs.items()), key=lambda item: item[1][0]
+    engine, (peer_seconds, peer_before, peer_peak) = min(
+        ((engine, median(runs)) for engine, runs in theirs.items()), key=lambda item: item[1][0]
     )
     print(f"{name} ({case}), {threads} threads, {rounds} rounds")
     print(f"  medseg {seconds:.2f} s, peak {peak:.0f} MiB, {peak - before:.0f} of it over {before:.0f}, planned {planned:.0f}")
-    print(f"  MONAI  {peer_seconds:.2f} s, peak {peer_peak:.0f} MiB, {peer_peak - peer_before:.0f} of it over {peer_before:.0f}, {layout}")
+    print(f"  MONAI  {peer_seconds:.2f} s, peak {peer_peak:.0f} MiB, {peer_peak - peer_before:.0f} of it over {peer_before:.0f}, {engine}")
     added = (peak - before) / (peer_peak - peer_before)
     print(f"  {peer_seconds / seconds:.1f} times as fast; {added:.2f} of what MONAI adds, {peak / peer_peak:.2f} of its process", flush=True)
 

@@ -43,6 +43,9 @@ pub struct BundleConfig {
     pub preprocessing: Preprocessing,
     /// The networks, their windows and boxes.
     pub stages: Stages,
+    /// Channels of an image, 1 for most; they share the preprocessing, each with intensities of its own.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub channels: usize,
     /// Networks of every stage whose logits are averaged, 1 to 64.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub folds: usize,
@@ -65,8 +68,8 @@ fn one() -> usize {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn is_one(folds: &usize) -> bool {
-    *folds == 1
+fn is_one(count: &usize) -> bool {
+    *count == 1
 }
 
 fn linear() -> LabelInterpolation {
@@ -132,19 +135,19 @@ impl Stages {
         self.last_network().out_channels()
     }
 
-    /// Channels that a stage's network gets: the image, and for the fine one the coarse mask where the cascade says so.
-    pub(crate) fn in_channels(&self, stage: &str) -> usize {
+    /// Channels that a stage's network gets: those of the image, and for the fine one the coarse mask where the cascade says so.
+    pub(crate) fn in_channels(&self, stage: &str, channels: usize) -> usize {
         match self {
-            Self::TwoStage { cascade, .. } if stage == "fine" => cascade.fine_channels(),
-            _ => 1,
+            Self::TwoStage { cascade, .. } if stage == "fine" => cascade.fine_channels(channels),
+            _ => channels,
         }
     }
 
     /// The rule that makes labels of the last network's logits.
-    pub(crate) fn rule(&self) -> MaskRule {
+    pub(crate) fn rule(&self) -> &MaskRule {
         match self {
-            Self::OneStage { rule, .. } => *rule,
-            Self::TwoStage { cascade, .. } => cascade.rule,
+            Self::OneStage { rule, .. } => rule,
+            Self::TwoStage { cascade, .. } => &cascade.rule,
         }
     }
 
@@ -170,6 +173,7 @@ impl BundleConfig {
             label_values: BTreeMap::new(),
             preprocessing: Preprocessing::default(),
             stages,
+            channels: 1,
             folds: 1,
             postprocessing: PostProcessing::default(),
             restoring: linear(),
@@ -193,12 +197,10 @@ impl BundleConfig {
         let fail = |what: String| Err(BundleError::Config(what));
         for (stage, network) in self.stages.networks() {
             network.validate().map_err(|e| BundleError::Config(format!("stages.{stage}: {e}")))?;
-            let (has, gets) = (network.in_channels(), self.stages.in_channels(stage));
-            if has != gets && gets == 1 {
-                return fail(format!("stages.{stage}: an image has one channel, not {has}"));
-            }
+            let (has, gets) = (network.in_channels(), self.stages.in_channels(stage, self.channels));
             if has != gets {
-                return fail(format!("stages.{stage}: image and coarse mask are two channels, not {has}"));
+                let of = if gets == self.channels { "of the image" } else { "of image and coarse mask" };
+                return fail(format!("stages.{stage}: a network of {has} channel(s) for the {gets} {of}"));
             }
         }
         if !(1..=MOST_FOLDS).contains(&self.folds) {
@@ -211,7 +213,11 @@ impl BundleConfig {
             Stages::OneStage { window, rule, .. } => window.validate().and_then(|()| rule.validate()),
             Stages::TwoStage { coarse_size, cascade, window, .. } => cascade.init(*coarse_size, window).map(|_| ()),
         };
-        stages.map_err(|e| BundleError::Config(format!("stages: {e}")))
+        stages.map_err(|e| BundleError::Config(format!("stages: {e}")))?;
+        if self.stages.rule().has_regions() {
+            return fail("stages: rule: regions that overlap are for a bundle of the kind network".into());
+        }
+        Ok(())
     }
 
     /// Every class needs a value of its own, and only values of classes can have names.

@@ -218,6 +218,7 @@ impl Bundle {
     fn memory(&self, shape: Dhw<usize>, geometry: &Geometry, windows: &WindowPlan, network: u64) -> MemoryPlan {
         let preprocessing = &self.config.preprocessing;
         let (image, grid) = (voxels(shape), voxels(windows.shape()));
+        let channels = self.config.channels as u64;
         let reoriented = preprocessing.orientation.is_some_and(|to| to != geometry.orientation());
         let resampled = grid != image || preprocessing.spacing_mm.is_some();
         // Resampling holds planes of the old depth and the new height and width beside the result.
@@ -231,26 +232,39 @@ impl Bundle {
         };
         let coarse = match &self.config.stages {
             // The resized image, and planes on the way to it.
-            Stages::TwoStage { coarse_size: size, .. } => {
-                voxels(*size).saturating_add(voxels(Dhw { d: windows.shape().d, ..*size })).saturating_mul(4)
-            }
+            Stages::TwoStage { coarse_size: size, .. } => voxels(*size)
+                .saturating_mul(channels)
+                .saturating_add(voxels(Dhw { d: windows.shape().d, ..*size }))
+                .saturating_mul(4),
             Stages::OneStage { .. } => 0,
         };
         let last = self.config.stages.last_network();
-        let (channels, classes) = (last.in_channels(), last.out_channels());
+        let (of_network, classes) = (last.in_channels(), last.out_channels());
         let (stitching, on_gpu) = if self.config.stages.window().stitch.is_on(&self.device) {
             (
-                voxels(windows.padded_shape()).saturating_mul(4 * channels as u64),
-                windows.device_memory(channels, classes).total(),
+                voxels(windows.padded_shape()).saturating_mul(4 * of_network as u64),
+                windows.device_memory(of_network, classes).total(),
             )
         } else {
-            (windows.memory(channels, classes).for_mask().saturating_sub(grid), 0)
+            (windows.memory(of_network, classes).for_mask().saturating_sub(grid), 0)
         };
         let stitching = stitching.max(coarse);
+        // Several channels are prepared one after the other beside the array of all.
+        let several = if channels > 1 {
+            image.max(grid).saturating_add(grid.saturating_mul(channels)).saturating_mul(4)
+        } else {
+            0
+        };
+        // Image and coarse mask of the box, in one array, and the mask on the whole grid.
+        let is_masked = of_network as u64 > channels;
+        let with_mask = if is_masked {
+            grid.saturating_mul(channels.saturating_add(1)).saturating_mul(4).saturating_add(grid)
+        } else {
+            0
+        };
         MemoryPlan {
-            image: image.saturating_mul(4),
-            // Image and coarse mask of the box, in one array, and the mask on the whole grid.
-            prepared: prepared.saturating_add(if channels > 1 { grid.saturating_mul(9) } else { 0 }),
+            image: image.saturating_mul(4).saturating_mul(channels),
+            prepared: prepared.saturating_add(several).saturating_add(with_mask),
             stitching,
             on_gpu,
             network,

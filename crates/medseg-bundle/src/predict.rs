@@ -70,12 +70,6 @@ struct Grid {
     geometry: Geometry,
 }
 
-impl Grid {
-    fn of<T>(volume: &Volume<T>) -> Self {
-        Self { shape: volume.shape(), geometry: volume.geometry.clone() }
-    }
-}
-
 /// The coarse network's labels and the cascade's report.
 type Coarse = (Volume<u8>, CascadeReport);
 
@@ -90,45 +84,69 @@ impl Bundle {
     /// network; a wish of `progress` to stop.
     pub fn predict(&self, image: &Volume<f32>, progress: &mut dyn Progress) -> Result<Prediction, BundleError> {
         let started = Instant::now();
+        self.require_channels(1)?;
         if !all_finite(&image.data) {
             return self.predict_owned(image.clone(), progress);
         }
-        let grid = self.checked_grid(image)?;
-        self.run(self.config.preprocessing.applied(image), &grid, started, progress)
+        let grid = self.checked_grid(image.shape(), &image.geometry)?;
+        let Volume { data, geometry } = self.config.preprocessing.applied(image);
+        self.run((data.insert_axis(Axis(0)), geometry), &grid, started, progress)
     }
 
     /// As [`predict`](Self::predict), in the memory of the image as far as that is possible.
     ///
     /// # Errors
     /// As [`predict`](Self::predict).
-    pub fn predict_owned(
+    pub fn predict_owned(&self, image: Volume<f32>, progress: &mut dyn Progress) -> Result<Prediction, BundleError> {
+        self.predict_channels(image.data.insert_axis(Axis(0)), &image.geometry, progress)
+    }
+
+    /// As [`predict_owned`](Self::predict_owned), for an image `[channel, depth, height, width]` of as many channels as
+    /// [`channels`](crate::BundleConfig::channels) says, on one grid.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict), and an image of other channels.
+    pub fn predict_channels(
         &self,
-        mut image: Volume<f32>,
+        mut image: Array4<f32>,
+        geometry: &Geometry,
         progress: &mut dyn Progress,
     ) -> Result<Prediction, BundleError> {
-        let (started, grid) = (Instant::now(), self.checked_grid(&image)?);
-        if !replace_not_finite(&mut image.data) {
-            return Err(BundleError::NothingFinite { shape: grid.shape });
+        let started = Instant::now();
+        let (channels, d, h, w) = image.dim();
+        self.require_channels(channels)?;
+        let grid = self.checked_grid(Dhw { d, h, w }, geometry)?;
+        for mut channel in image.outer_iter_mut() {
+            if !replace_not_finite(&mut channel) {
+                return Err(BundleError::NothingFinite { shape: grid.shape });
+            }
         }
-        self.run(self.config.preprocessing.apply(image), &grid, started, progress)
+        self.run(self.config.preprocessing.apply_channels(image, geometry), &grid, started, progress)
+    }
+
+    fn require_channels(&self, found: usize) -> Result<(), BundleError> {
+        let expected = self.config.channels;
+        if found == expected {
+            return Ok(());
+        }
+        Err(BundleError::Config(format!("an image of {found} channel(s); the networks take {expected}")))
     }
 
     /// The image's grid, once it is known that the computer can hold the prediction.
-    fn checked_grid(&self, image: &Volume<f32>) -> Result<Grid, BundleError> {
-        let grid = Grid::of(image);
-        self.plan(grid.shape, &grid.geometry)?.check_host_memory()?;
-        Ok(grid)
+    fn checked_grid(&self, shape: Dhw<usize>, geometry: &Geometry) -> Result<Grid, BundleError> {
+        self.plan(shape, geometry)?.check_host_memory()?;
+        Ok(Grid { shape, geometry: geometry.clone() })
     }
 
     fn run(
         &self,
-        prepared: Volume<f32>,
+        (data, geometry): (Array4<f32>, Geometry),
         image: &Grid,
         started: Instant,
         progress: &mut dyn Progress,
     ) -> Result<Prediction, BundleError> {
-        let Volume { data, geometry } = prepared;
-        let mut restorer = self.restorer(Dhw::from(data.dim()), &geometry, image)?;
+        let (_, d, h, w) = data.dim();
+        let mut restorer = self.restorer(Dhw { d, h, w }, &geometry, image)?;
         let (mut mask, found) = self.labels(&data, &geometry, restorer.as_mut(), progress)?;
         drop(data);
         let (mut coarse, cascade) = found.unzip();
@@ -164,7 +182,7 @@ impl Bundle {
         let classes = self.config.stages.last_network().out_channels();
         let to = (image.shape, &image.geometry);
         let restorer = ScoreRestorer::new((shape, geometry), to, classes, BeyondMask::Border, extras)?;
-        Ok(Some(restorer.with_threshold(self.config.stages.rule().threshold)))
+        Ok(Some(restorer.with_rule(self.config.stages.rule().clone())?))
     }
 
     /// Turns class numbers into the values of masks.
@@ -194,35 +212,35 @@ impl Bundle {
     /// Labels on the networks' grid, in class numbers, with the coarse network's labels and the cascade's report.
     fn labels(
         &self,
-        image: &Array3<f32>,
+        image: &Array4<f32>,
         geometry: &Geometry,
         restorer: Option<&mut ScoreRestorer>,
         progress: &mut dyn Progress,
     ) -> Result<(Array3<u8>, Option<Coarse>), BundleError> {
+        let (_, d, h, w) = image.dim();
         let forward = |stage: usize| move |windows: Tensor<5>| mean_of_folds(&self.networks[stage], windows);
         match &self.config.stages {
             Stages::OneStage { window, rule, .. } => {
-                let (image, mut network) = (image.view().insert_axis(Axis(0)), forward(0));
-                let window = window.init()?;
-                let inference = window.infer(image, &self.device, &mut network).progress(progress);
+                let (window, mut network) = (window.init()?, forward(0));
+                let inference = window.infer(image.view(), &self.device, &mut network).progress(progress);
                 let mask = match restorer {
-                    None => inference.mask(*rule),
-                    Some(restorer) => mask_and_scores(inference, image.dim(), *rule, restorer),
+                    None => inference.mask(rule.clone()),
+                    Some(restorer) => mask_and_scores(inference, (d, h, w), rule, restorer),
                 };
                 Ok((mask.map_err(|error| error.in_stage("one_stage"))?, None))
             }
             Stages::TwoStage { coarse_size, cascade, window, .. } => {
                 let found = cascade
                     .init(*coarse_size, window)?
-                    .infer(image.view(), geometry, &self.device)
+                    .infer_channels(image.view(), geometry, &self.device)
                     .progress(progress)
                     .with_probabilities(restorer.is_some())
                     .predict(&mut forward(0), &mut forward(1))?;
                 if let Some(restorer) = restorer {
-                    let probabilities = found.probabilities.unwrap_or_else(|| self.background(image.dim()));
+                    let probabilities = found.probabilities.unwrap_or_else(|| self.background((d, h, w)));
                     restorer.take(0, 0, &probabilities.view());
                 }
-                let (from, to) = (Dhw::from(image.dim()), Dhw::from(found.coarse.dim()));
+                let (from, to) = (Dhw { d, h, w }, Dhw::from(found.coarse.dim()));
                 let coarse = Volume::new(found.coarse, geometry.resized(from, to));
                 Ok((found.mask, Some((coarse, found.report))))
             }
@@ -242,8 +260,8 @@ fn mean_of_folds(folds: &[StageNetwork], windows: Tensor<5>) -> Tensor<5> {
 /// Labels of an image, whose probabilities go to the restorer.
 fn mask_and_scores(
     inference: Inference<'_>,
-    (_, d, h, w): (usize, usize, usize, usize),
-    rule: MaskRule,
+    (d, h, w): (usize, usize, usize),
+    rule: &MaskRule,
     restorer: &mut ScoreRestorer,
 ) -> Result<Array3<u8>, InferenceError> {
     let mut mask = Array3::zeros((d, h, w));

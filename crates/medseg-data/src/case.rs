@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use medseg_transforms::Sample;
-use medseg_volume::{LabelChoice, read_image, read_label_of};
-use ndarray::{Axis, stack};
+use medseg_volume::{
+    Dhw, Geometry, LabelChoice, ReadOptions, Volume, VolumeFile, read_image, read_info, read_label_of,
+};
+use ndarray::{Array4, Axis, stack};
 use serde::{Deserialize, Serialize};
 
 use crate::check::check_channels;
@@ -76,8 +78,40 @@ impl Case {
         }
     }
 
+    /// Channels of the image: its files, or those that a single file holds, whose header is read.
+    ///
+    /// # Errors
+    /// [`DataError::Prepare`] naming the case, if the header cannot be read.
+    pub fn channel_count(&self) -> Result<usize, DataError> {
+        match self.channels.len() {
+            0 => self.channels_of_file().map_err(|error| error.in_case(self)),
+            further => Ok(1 + further),
+        }
+    }
+
+    /// Channels in the first file.
+    fn channels_of_file(&self) -> Result<usize, DataError> {
+        Ok(read_info(&self.image)?.channels)
+    }
+
+    /// Reads the first channel of the image, as the file has it: for pictures and statistics.
+    ///
+    /// # Errors
+    /// [`DataError::Prepare`] naming the case, if the file cannot be read.
+    pub fn first_channel(&self) -> Result<Volume<f32>, DataError> {
+        let read = || {
+            if self.channels_of_file()? == 1 {
+                return Ok(read_image(&self.image)?);
+            }
+            let (mut all, geometry) = VolumeFile::open(&self.image)?.channels(&ReadOptions::default())?;
+            all.slice_axis_inplace(Axis(0), (..1).into());
+            Ok(Volume::new(all.index_axis_move(Axis(0), 0).as_standard_layout().into_owned(), geometry))
+        };
+        read().map_err(|error: DataError| error.in_case(self))
+    }
+
     /// Reads image and label into memory, with the intensities and label values of the files, on the image's grid. The
-    /// image is `[channel, depth, height, width]`.
+    /// image is `[channel, depth, height, width]`, out of a file for each channel or one file with a fourth axis.
     ///
     /// # Errors
     /// [`DataError::Prepare`] naming the case, if a file cannot be read, image and label have different shapes, a label
@@ -115,8 +149,9 @@ impl Case {
 
     fn read_files(&self, labels: &LabelChoice) -> Result<Sample, DataError> {
         check_channels(self, crate::GRID_TOLERANCE_MM)?;
-        let first = read_image(&self.image)?;
-        let shape = first.shape();
+        let (first, geometry) = self.read_first_file()?;
+        let (_, d, h, w) = first.dim();
+        let shape = Dhw { d, h, w };
         let label = self.label.as_deref().map(|path| read_label_of(path, labels)).transpose()?;
         if let (Some(path), Some(label)) = (&self.label, &label)
             && label.shape() != shape
@@ -129,16 +164,25 @@ impl Case {
         }
         let label = label.map(|label| label.data);
         if self.channels.is_empty() {
-            return Ok(Sample::new(self.id.clone(), first.data, label, first.geometry));
+            return Ok(Sample { id: self.id.clone(), image: first, label, geometry });
         }
-        let mut channels = vec![first.data];
+        let mut channels = vec![first.index_axis_move(Axis(0), 0)];
         for path in &self.channels {
             channels.push(read_image(path)?.data);
         }
         let views: Vec<_> = channels.iter().map(|channel| channel.view()).collect();
         // Shapes were compared by their headers, but a file may have been replaced meanwhile.
         let image = stack(Axis(0), &views).map_err(|_| self.replaced(&channels))?;
-        Ok(Sample { id: self.id.clone(), image, label, geometry: first.geometry })
+        Ok(Sample { id: self.id.clone(), image, label, geometry })
+    }
+
+    /// All channels of the only file, or the one of the first file.
+    fn read_first_file(&self) -> Result<(Array4<f32>, Geometry), DataError> {
+        if self.channels.is_empty() && self.channels_of_file()? > 1 {
+            return Ok(VolumeFile::open(&self.image)?.channels(&ReadOptions::default())?);
+        }
+        let Volume { data, geometry } = read_image(&self.image)?;
+        Ok((data.insert_axis(Axis(0)), geometry))
     }
 
     fn replaced(&self, channels: &[ndarray::Array3<f32>]) -> DataError {
@@ -170,5 +214,33 @@ mod tests {
         assert_eq!(serde_json::from_str::<Case>(&text).unwrap(), case);
         let case = case.with_channels(["b.nii"]);
         assert_eq!(serde_json::from_str::<Case>(&serde_json::to_string(&case).unwrap()).unwrap(), case);
+    }
+
+    #[test]
+    fn channels_of_one_file_are_read_as_those_of_files_of_their_own() {
+        use medseg_volume::{WriteOptions, write_channels, write_image, write_label};
+
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let geometry = Geometry::from_spacing(Dhw { d: 3.0, h: 1.0, w: 2.0 }).unwrap();
+        let both = Array4::from_shape_fn((2, 3, 4, 5), |(c, z, y, x)| (c * 1000 + z * 100 + y * 10 + x) as f32);
+        write_channels(file("both.nii.gz"), &both, &geometry, &WriteOptions::default()).unwrap();
+        for (number, channel) in both.outer_iter().enumerate() {
+            let volume = Volume::new(channel.to_owned(), geometry.clone());
+            write_image(file(&format!("{number}.nii.gz")), &volume).unwrap();
+        }
+        let label = Volume::new(ndarray::Array3::<u8>::ones((3, 4, 5)), geometry.clone());
+        write_label(file("label.nii.gz"), &label).unwrap();
+        let together = Case::new("a", file("both.nii.gz"), Some(file("label.nii.gz")));
+        let apart = Case::new("a", file("0.nii.gz"), Some(file("label.nii.gz"))).with_channels([file("1.nii.gz")]);
+        for case in [&together, &apart] {
+            let sample = case.read().unwrap();
+            assert_eq!((sample.image, sample.label), (both.clone(), Some(label.data.clone())));
+            assert_eq!(case.channel_count().unwrap(), 2);
+            assert_eq!(case.first_channel().unwrap().data, both.index_axis(Axis(0), 0));
+        }
+        let one = Case::new("a", file("0.nii.gz"), None);
+        assert_eq!((one.channel_count().unwrap(), one.first_channel().unwrap().data.dim()), (1, (3, 4, 5)));
+        assert!(Case::new("a", file("none.nii"), None).channel_count().unwrap_err().to_string().contains('a'));
     }
 }

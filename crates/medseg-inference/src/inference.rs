@@ -48,6 +48,8 @@ pub struct Inference<'a> {
     /// Windows outside are left out; `None` is the whole image.
     region: Option<ArrayView3<'a, u8>>,
     progress: Option<&'a mut dyn Progress>,
+    /// Of mirrored windows; `None` is the usual function for the number of channels.
+    probabilities: Option<Probabilities>,
 }
 
 impl<'a> Inference<'a> {
@@ -57,7 +59,7 @@ impl<'a> Inference<'a> {
         device: &'a Device,
         network: &'a mut dyn Predictor,
     ) -> Self {
-        Self { config, image, device, network, region: None, progress: None }
+        Self { config, image, device, network, region: None, progress: None, probabilities: None }
     }
 
     /// Predicts only windows that touch `region` (not 0), an array of the image's shape such as the body's mask.
@@ -79,6 +81,13 @@ impl<'a> Inference<'a> {
         self
     }
 
+    /// Makes probabilities of [mirrored](SlidingWindowConfig::mirror) windows by this function before they are averaged. Without,
+    /// it is the usual one for the number of channels, or that of the result that is asked for.
+    pub fn averaging(mut self, probabilities: Probabilities) -> Self {
+        self.probabilities = Some(probabilities);
+        self
+    }
+
     /// Predicts the averaged logits `[class, depth, height, width]`. Outside a [region](Inference::within) they are
     /// unspecified.
     ///
@@ -94,7 +103,7 @@ impl<'a> Inference<'a> {
         }
         let plan = self.plan()?;
         let mut sink = ScoreSink::new(plan.shape(), None);
-        if !self.run(&plan, None, &mut sink)? {
+        if !self.run(&plan, &mut sink)? {
             return Err(InferenceError::EmptyRegion);
         }
         Ok(sink.into_scores())
@@ -109,7 +118,7 @@ impl<'a> Inference<'a> {
         let plan = self.plan()?;
         let applied = (self.scores() == Scores::Logits).then_some(probabilities);
         let (mut sink, region) = (ScoreSink::new(plan.shape(), applied), self.region);
-        if !self.run(&plan, Some(probabilities), &mut sink)? {
+        if !self.averaging(probabilities).run(&plan, &mut sink)? {
             return Err(InferenceError::EmptyRegion);
         }
         let mut scores = sink.into_scores();
@@ -156,8 +165,8 @@ impl<'a> Inference<'a> {
     pub fn class_masks(self, rule: MaskRule) -> Result<Array4<u8>, InferenceError> {
         rule.validate()?;
         let plan = self.plan()?;
-        let (mut sink, region) = (ClassMaskSink::new(plan.shape(), rule, self.scores()), self.region);
-        if !self.run(&plan, Some(Probabilities::Sigmoid), &mut sink)? {
+        let (mut sink, region) = (ClassMaskSink::new(plan.shape(), &rule, self.scores()), self.region);
+        if !self.averaging(Probabilities::Sigmoid).run(&plan, &mut sink)? {
             return Err(InferenceError::EmptyRegion);
         }
         let mut masks = sink.into_masks();
@@ -195,7 +204,7 @@ impl<'a> Inference<'a> {
     ) -> Result<(), InferenceError> {
         let plan = self.plan()?;
         let mut sink = SlabSink::new(plan.shape(), plan.order()[0], self.scores(), take);
-        if !self.run(&plan, None, &mut sink)? {
+        if !self.run(&plan, &mut sink)? {
             return Err(InferenceError::EmptyRegion);
         }
         sink.finish()
@@ -223,9 +232,10 @@ impl<'a> Inference<'a> {
         mut mask: ArrayViewMut3<u8>,
     ) -> Result<(), InferenceError> {
         rule.validate()?;
-        let region = self.region;
+        let (region, overlap) = (self.region, rule.has_regions());
         let mut sink = MaskSink::new(mask.view_mut(), rule, self.scores());
-        if !self.run(plan, None, &mut sink)? {
+        let inference = if overlap { self.averaging(Probabilities::Sigmoid) } else { self };
+        if !inference.run(plan, &mut sink)? {
             mask.fill(0);
         }
         for_each_outside(region, |voxel| mask[voxel] = 0);
@@ -237,23 +247,17 @@ impl<'a> Inference<'a> {
         if self.config.is_mirrored() { Scores::Probabilities } else { Scores::Logits }
     }
 
-    /// Predicts the windows and stitches them into the sink. `false` if there was none to predict. `probabilities` is for
-    /// mirrored windows; `None` is the usual one for the number of channels.
-    fn run(
-        self,
-        plan: &WindowPlan,
-        probabilities: Option<Probabilities>,
-        sink: &mut impl Sink,
-    ) -> Result<bool, InferenceError> {
+    /// Predicts the windows and stitches them into the sink. `false` if there was none to predict.
+    fn run(self, plan: &WindowPlan, sink: &mut impl Sink) -> Result<bool, InferenceError> {
         let numbers = self.numbers(plan)?;
         let (image, device) = (self.image, self.device);
         let (blend, padding) = (self.config.blend, self.config.padding);
         if self.config.stitch.is_on(device) {
             let stitching = DeviceStitching::new(image, plan, blend, padding, device, sink);
-            self.stitch(stitching, plan, &numbers, probabilities)?;
+            self.stitch(stitching, plan, &numbers)?;
         } else {
             let stitching = HostStitching::new(image, plan, blend, padding, device, sink);
-            self.stitch(stitching, plan, &numbers, probabilities)?;
+            self.stitch(stitching, plan, &numbers)?;
         }
         Ok(!numbers.is_empty())
     }
@@ -264,7 +268,6 @@ impl<'a> Inference<'a> {
         mut stitching: impl Stitching,
         plan: &WindowPlan,
         numbers: &[usize],
-        probabilities: Option<Probabilities>,
     ) -> Result<(), InferenceError> {
         let mut done = 0;
         report(&mut self.progress, done, numbers.len())?;
@@ -273,21 +276,17 @@ impl<'a> Inference<'a> {
         for batch in numbers.chunks(plan.batch_len()) {
             let slots = if fill { plan.batch_len() } else { batch.len() };
             let windows = stitching.gather(batch, slots);
-            stitching.add(batch, self.predict(probabilities, windows)?)?;
+            stitching.add(batch, self.predict(windows)?)?;
             done += batch.len();
             report(&mut self.progress, done, numbers.len())?;
         }
         stitching.finish()
     }
 
-    fn predict(
-        &mut self,
-        probabilities: Option<Probabilities>,
-        windows: Tensor<5>,
-    ) -> Result<Tensor<5>, InferenceError> {
+    fn predict(&mut self, windows: Tensor<5>) -> Result<Tensor<5>, InferenceError> {
         match self.scores() {
             Scores::Logits => predict_checked(self.network, windows),
-            Scores::Probabilities => mean_over_mirrors(self.network, &windows, self.config.mirror, probabilities),
+            Scores::Probabilities => mean_over_mirrors(self.network, &windows, self.config.mirror, self.probabilities),
         }
     }
 

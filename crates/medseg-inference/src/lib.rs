@@ -33,6 +33,6 @@ pub use predictor::{IntoPrediction, Predictor};
 pub use probabilities::to_probabilities;
 pub use progress::{IntoControlFlow, NoProgress, Progress};
 pub use restore::{BeyondMask, Certainty, Extras, RestoredScores, ScoreRestorer, restore_labels};
-pub use rule::MaskRule;
+pub use rule::{MaskRule, RegionLabel};
 pub use sink::ScoreSlab;
 pub use window::SlidingWindow;

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use medseg_data::discover;
 use medseg_report::{BoxPlot, Chart, Group, display_window, escape, overlay};
 use medseg_transforms::{LabelMap, Preprocessing};
-use medseg_volume::{Orientation, read_image, read_label_of};
+use medseg_volume::{Orientation, read_label_of};
 
 use crate::PlanError;
 use crate::fingerprint::choice;
@@ -84,7 +84,7 @@ fn example(plan: &Plan, options: &PlanOptions) -> Result<String, PlanError> {
     let cases = discover(&options.folder)?;
     let Some(case) = cases.iter().find(|case| case.id == median.id) else { return Ok(String::new()) };
     let Some(path) = &case.label else { return Ok(String::new()) };
-    let image = read_image(&case.image).map_err(medseg_data::DataError::from)?;
+    let image = case.first_channel()?;
     let label = read_label_of(path, &choice(&options.labels)).map_err(medseg_data::DataError::from)?;
     let preprocessing = Preprocessing { orientation: Some(Orientation::RAS), ..Preprocessing::default() };
     let axes = preprocessing.axes(&image.geometry);

@@ -52,6 +52,7 @@ pub(crate) fn settings(
     let (size, topology) = patch(median, spacing, voxels);
     let out_channels = if found.labels.len() > 1 { found.labels.len() + 1 } else { 1 };
     fine(&mut config.fine, topology.network(FIRST_CHANNELS, out_channels)?, size, choices.mirror);
+    config.set_channels(found.channels);
     if let Some(stage) = &mut config.coarse {
         coarse(stage, median, choices.mirror);
     }

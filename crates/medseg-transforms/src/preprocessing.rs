@@ -1,7 +1,7 @@
 //! From a file's voxels to what a network sees.
 
 use medseg_volume::{Axes, Dhw, Geometry, Orientation, Volume};
-use ndarray::{Array3, Array4, Axis, concatenate};
+use ndarray::{Array3, Array4, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::{Intensity, Interpolation, LabelInterpolation, Sample, TransformError, resize};
@@ -127,6 +127,15 @@ impl Preprocessing {
         Volume::new(self.image(reoriented, Axes::IDENTITY, shape), geometry)
     }
 
+    /// As [`apply`](Self::apply), for an image `[channel, depth, height, width]`; each channel has intensities of its own.
+    #[must_use]
+    pub fn apply_channels(&self, image: Array4<f32>, geometry: &Geometry) -> (Array4<f32>, Geometry) {
+        let (_, d, h, w) = image.dim();
+        let (shape, grid) = self.grid(Dhw { d, h, w }, geometry);
+        let axes = self.axes(geometry);
+        (channels(image, |channel| self.image(channel, axes, shape)), grid)
+    }
+
     /// A label on the grid of the image that it belongs to; values stay as they are.
     #[must_use]
     pub fn apply_label(&self, label: Volume<u8>, interpolation: LabelInterpolation) -> Volume<u8> {
@@ -167,7 +176,15 @@ fn channels(image: Array4<f32>, change: impl Fn(Array3<f32>) -> Array3<f32>) -> 
     if image.dim().0 == 1 {
         return change(image.index_axis_move(Axis(0), 0)).insert_axis(Axis(0));
     }
-    let changed: Vec<_> = image.outer_iter().map(|c| change(c.to_owned()).insert_axis(Axis(0))).collect();
-    let views: Vec<_> = changed.iter().map(|channel| channel.view()).collect();
-    concatenate(Axis(0), &views).unwrap_or(image)
+    // One channel at a time beside the image and the result.
+    let mut changed = Array4::zeros((0, 0, 0, 0));
+    for (number, channel) in image.outer_iter().enumerate() {
+        let channel = change(channel.to_owned());
+        if number == 0 {
+            let (d, h, w) = channel.dim();
+            changed = Array4::zeros((image.dim().0, d, h, w));
+        }
+        changed.index_axis_mut(Axis(0), number).assign(&channel);
+    }
+    changed
 }

@@ -120,10 +120,10 @@ pub fn sliding_window<'py>(
         if let Some(region) = region {
             inference = inference.within(region);
         }
-        Ok(match output {
+        Ok(match &output {
             Output::Logits => Found::Classes(inference.logits()?),
-            Output::Probabilities(of) => Found::Classes(inference.probabilities(of)?),
-            Output::Mask(rule) => Found::Mask(inference.mask(rule)?),
+            Output::Probabilities(of) => Found::Classes(inference.probabilities(*of)?),
+            Output::Mask(rule) => Found::Mask(inference.mask(rule.clone())?),
         })
     };
     let done = interruptible(py, work, &mut |question| match question {
@@ -153,7 +153,7 @@ fn wanted(output: &str, activation: Option<&str>, threshold: f32) -> PyResult<Ou
         "probabilities" => Output::Probabilities(activation.ok_or_else(|| {
             bad_value("activation is missing: \"softmax\" for classes that exclude each other, or \"sigmoid\"")
         })?),
-        "mask" => Output::Mask(MaskRule { threshold }),
+        "mask" => Output::Mask(MaskRule::default().with_threshold(threshold)),
         other => {
             return Err(bad_value(format!("output {other:?} is none of \"logits\", \"probabilities\" and \"mask\"")));
         }

@@ -45,8 +45,13 @@ impl<'a> Calibration<'a> {
     /// Without cases.
     ///
     /// # Errors
-    /// [`BundleError::Config`] for a bundle that averages probabilities: no temperature of its logits is that of its mean.
+    /// [`BundleError::Config`] for a bundle that averages probabilities, since no temperature of its logits is that of its mean,
+    /// and for one of regions that overlap.
     pub fn new(bundle: &'a NetworkBundle) -> Result<Self, BundleError> {
+        if bundle.config.rule.has_regions() {
+            let reason = "a label map does not tell to which regions that overlap a voxel belongs".to_owned();
+            return Err(BundleError::Config(reason));
+        }
         if bundle.config.average == Average::Probabilities {
             let reason = "a bundle that averages probabilities has no logits to divide".to_owned();
             return Err(BundleError::Config(reason));

@@ -38,6 +38,9 @@ pub struct NetworkBundleConfig {
     /// Names of the image's channels, in the network's order.
     #[serde(default)]
     pub channels: Vec<String>,
+    /// Names of the network's output channels where they are regions that overlap; none where channels are labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub region_names: Vec<String>,
     /// Names of the values of a mask; 0 is the background.
     #[serde(default)]
     pub labels: BTreeMap<u8, String>,
@@ -126,6 +129,7 @@ impl NetworkBundleConfig {
             name: name.into(),
             description: String::new(),
             channels: Vec::new(),
+            region_names: Vec::new(),
             labels: BTreeMap::new(),
             preprocessing: Pipeline::new(),
             probabilities: Probabilities::usual(graph.out_channels()),
@@ -160,13 +164,17 @@ impl NetworkBundleConfig {
         if classes > 256 {
             return fail(format!("a network of {classes} classes; masks tell 256 values apart"));
         }
-        if classes > 1 && self.probabilities == Probabilities::Sigmoid {
-            return fail(format!("{classes} classes that overlap do not make one mask"));
+        self.rule.validate_for(classes).map_err(|e| BundleError::Config(format!("rule: {e}")))?;
+        self.validate_regions(classes)?;
+        if classes > 1 && !self.rule.has_regions() && self.probabilities == Probabilities::Sigmoid {
+            return fail(format!(
+                "{classes} classes that overlap make a mask by the regions of a rule; there are none"
+            ));
         }
         if classes == 1 && self.probabilities == Probabilities::Softmax {
             return fail("a softmax of one channel is 1 everywhere".into());
         }
-        if let Some(label) = self.labels.keys().find(|label| usize::from(**label) >= classes.max(2)) {
+        if let Some(label) = self.labels.keys().find(|label| !self.has_label(**label, classes)) {
             return fail(format!("labels: a network of {classes} output channel(s) has no label {label}"));
         }
         if !self.channels.is_empty() && self.channels.len() != graph.in_channels() {
@@ -187,11 +195,32 @@ impl NetworkBundleConfig {
         {
             steps.validate().map_err(|e| BundleError::Config(format!("{part}: {e}")))?;
         }
-        self.rule.validate().map_err(|e| BundleError::Config(format!("rule: {e}")))?;
         if let Some(window) = &self.window {
             window.validate().map_err(|e| BundleError::Config(format!("window: {e}")))?;
         }
         Ok(())
+    }
+
+    fn validate_regions(&self, classes: usize) -> Result<(), BundleError> {
+        let names = self.region_names.len();
+        if self.rule.has_regions() && self.probabilities == Probabilities::Softmax {
+            return Err(BundleError::Config("rule: regions that overlap need the sigmoid".into()));
+        }
+        if names > 0 && !self.rule.has_regions() {
+            return Err(BundleError::Config("region_names: the rule has no regions".into()));
+        }
+        if names > 0 && names != classes {
+            return Err(BundleError::Config(format!("region_names: {names} names for {classes} output channels")));
+        }
+        Ok(())
+    }
+
+    /// True for the background and for each value that the rule gives.
+    fn has_label(&self, label: u8, classes: usize) -> bool {
+        if !self.rule.has_regions() {
+            return usize::from(label) < classes.max(2);
+        }
+        label == 0 || self.rule.regions.iter().any(|region| region.label == label)
     }
 
     /// Reads `bundle.json` of a folder.

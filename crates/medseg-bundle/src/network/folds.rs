@@ -90,10 +90,10 @@ impl Folds<'_> {
 
     /// Probability of everything but the background.
     fn foreground(&self, probabilities: &Tensor<5>) -> Tensor<5> {
-        let first = probabilities.clone().narrow(1, 0, 1);
         match self.probabilities {
-            Probabilities::Sigmoid => first,
-            Probabilities::Softmax => first.neg() + 1.0,
+            // Of regions that overlap, the most probable one: nested regions are all in the largest.
+            Probabilities::Sigmoid => probabilities.clone().max_dim(1),
+            Probabilities::Softmax => probabilities.clone().narrow(1, 0, 1).neg() + 1.0,
         }
     }
 }

@@ -5,8 +5,7 @@ use std::time::Instant;
 
 use burn::tensor::Tensor;
 use medseg_inference::{
-    Certainty, Dhw, Extras, MaskRule, Progress, ScoreRestorer, ScoreSlab, SlidingWindowConfig, restore_labels,
-    to_probabilities,
+    Certainty, Dhw, Extras, Progress, ScoreRestorer, ScoreSlab, SlidingWindowConfig, restore_labels, to_probabilities,
 };
 use medseg_transforms::{Sample, Trace, all_finite, replace_not_finite};
 use medseg_volume::{Geometry, Volume};
@@ -148,9 +147,14 @@ impl NetworkBundle {
     /// True if voxels become labels as soon as their last window is there, so that no slab of scores is needed.
     pub(super) fn labels_at_once(&self, wanted: Wanted) -> bool {
         let restored = self.restores_probabilities() || wanted != Wanted::default();
-        // A single class' averaged probabilities would be taken for logits.
+        // Averaged probabilities would be taken for logits, which does not matter to the largest of several.
         let by_rule = self.config.average == Average::Logits || self.is_mirrored();
-        !restored && (by_rule || self.folds[0].graph().out_channels() > 1)
+        !restored && (by_rule || self.takes_largest())
+    }
+
+    /// True if the largest of several channels gives the label.
+    fn takes_largest(&self) -> bool {
+        self.folds[0].graph().out_channels() > 1 && !self.config.rule.has_regions()
     }
 
     /// The sliding window; one window over everything if there is none.
@@ -186,7 +190,7 @@ impl NetworkBundle {
         if self.labels_at_once(wanted) {
             let inference = config.init()?;
             let labels = inference.infer(image.view(), &self.device, &mut network).progress(progress);
-            let mask = self.restored(labels.mask(self.config.rule)?, grid, on_image, trace)?;
+            let mask = self.restored(labels.mask(self.config.rule.clone())?, grid, on_image, trace)?;
             return Ok(Results { mask, probabilities: None, entropy: None, certainty: None });
         }
         let extras = Extras { probabilities: wanted.probabilities, entropy: wanted.entropy };
@@ -194,21 +198,22 @@ impl NetworkBundle {
         if restores || wanted != Wanted::default() {
             let (from, to) = ((grid.shape, grid.geometry), (on_image.shape, on_image.geometry));
             let made = ScoreRestorer::new(from, to, classes, self.config.beyond, extras)?;
-            restorer = Some(made.with_threshold(self.config.rule.threshold));
+            restorer = Some(made.with_rule(self.config.rule.clone())?);
         }
         let mut labels = (!restores).then(|| Array3::<u8>::zeros((grid.shape.d, grid.shape.h, grid.shape.w)));
         let are_logits = self.config.average == Average::Logits && !mirrored;
         let mut take = |mut slab: ScoreSlab<'_>| {
             let mut of_classes = slab.scores.slice_mut(s![..classes, .., .., ..]);
             if let Some(labels) = &mut labels {
-                let rule = if are_logits || classes > 1 {
-                    self.config.rule.apply(&of_classes.view())
+                let rule = &self.config.rule;
+                let of_slab = if are_logits || self.takes_largest() {
+                    rule.apply(&of_classes.view())
                 } else {
-                    threshold(&of_classes.view(), self.config.rule)
+                    rule.apply_to_probabilities(&of_classes.view())
                 }?;
                 let (axis, start) = (ndarray::Axis(slab.axis), slab.start);
-                let planes = rule.len_of(axis);
-                labels.slice_axis_mut(axis, (start..start + planes).into()).assign(&rule);
+                let planes = of_slab.len_of(axis);
+                labels.slice_axis_mut(axis, (start..start + planes).into()).assign(&of_slab);
             }
             if let Some(restorer) = &mut restorer {
                 if are_logits {
@@ -218,7 +223,9 @@ impl NetworkBundle {
             }
             Ok(())
         };
-        config.init()?.infer(image.view(), &self.device, &mut network).progress(progress).slabs(&mut take)?;
+        let window = config.init()?;
+        let inference = window.infer(image.view(), &self.device, &mut network).progress(progress);
+        inference.averaging(self.config.probabilities).slabs(&mut take)?;
         let restored = restorer.map(ScoreRestorer::finish);
         let (mut mask, mut probabilities, mut entropy, mut certainty) = (None, None, None, None);
         if let Some(restored) = restored {
@@ -257,13 +264,4 @@ struct Results {
     probabilities: Option<Array4<half::f16>>,
     entropy: Option<Volume<f32>>,
     certainty: Option<Certainty>,
-}
-
-/// Labels of one class' probabilities.
-fn threshold(
-    probabilities: &ArrayView4<'_, f32>,
-    rule: MaskRule,
-) -> Result<Array3<u8>, medseg_inference::InferenceError> {
-    rule.validate()?;
-    Ok(probabilities.index_axis(ndarray::Axis(0), 0).mapv(|p| u8::from(p >= rule.threshold)))
 }

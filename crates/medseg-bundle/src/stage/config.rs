@@ -135,6 +135,19 @@ impl NetworkConfig {
         }
     }
 
+    /// Sets the channels of the image. A described network that cannot take so many is left as it is.
+    pub fn set_in_channels(&mut self, channels: usize) {
+        match self {
+            Self::UNet(config) => config.in_channels = channels,
+            Self::Described(architecture) => {
+                let changed = Architecture { in_channels: channels, ..architecture.clone() };
+                if changed.graph().is_ok() {
+                    *architecture = changed;
+                }
+            }
+        }
+    }
+
     /// Channels of the logits; 0 for settings without meaning.
     #[must_use]
     pub fn out_channels(&self) -> usize {

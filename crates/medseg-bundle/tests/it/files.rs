@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use medseg_bundle::{Bundle, BundleConfig, BundleError, CONFIG_FILE, Stages};
-use medseg_inference::{CascadeConfig, Dhw, MaskRule, PostProcessing, SlidingWindowConfig};
+use medseg_inference::{CascadeConfig, Dhw, MaskRule, PostProcessing, RegionLabel, SlidingWindowConfig};
 use medseg_unet::{UNet, UNetConfig};
 use medseg_volume::Orientation;
 
@@ -57,7 +57,10 @@ fn a_fine_network_beside_the_coarse_mask_has_two_channels() {
     let path = saved(folder.path());
     edit(&path, "\"fallback\"", "\"mask_channel\": true, \"fallback\"");
     let error = refused(&path);
-    assert!(error.contains("stages.fine") && error.contains("two channels, not 1"), "{error}");
+    assert!(
+        error.contains("stages.fine") && error.contains("1 channel(s) for the 2 of image and coarse mask"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -99,7 +102,7 @@ fn settings_of_another_kind_are_refused_by_name() {
         ("\"2\": 9", "\"2\": 256", "256"),
         ("1.5", "0.0", "spacing_mm"),
         ("\"low\": -300.0", "\"low\": 300.0", "window"),
-        ("\"in_channels\": 1", "\"in_channels\": 2", "one channel"),
+        ("\"in_channels\": 1", "\"in_channels\": 2", "2 channel(s) for the 1 of the image"),
         ("{", "", CONFIG_FILE),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -197,4 +200,8 @@ fn networks_that_are_not_those_of_the_settings_are_refused() {
     assert!(Bundle::new(config.clone(), vec![init(&network(2), 1)], &device).is_err());
     assert!(Bundle::new(config.clone(), Vec::<medseg_bundle::StageNetwork>::new(), &device).is_err());
     assert!(Bundle::new(config, vec![init(&network(1), 1)], &device).is_ok());
+    let rule = MaskRule::default().with_regions([RegionLabel::new(0, 1)]);
+    let config = BundleConfig::new("a", Stages::OneStage { network: network(1).into(), window, rule });
+    let error = Bundle::new(config, vec![init(&network(1), 1)], &device).map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("regions that overlap"), "{error}");
 }

@@ -59,7 +59,7 @@ fn a_bundle_of_one_stage_of_schema_1_opens() {
 #[test]
 fn a_bundle_of_two_stages_of_schema_1_opens() {
     let cascade = CascadeConfig::reference().with_coarse_margin(Dhw::splat(4)).with_min_component_share(1.0);
-    let stages = two_stages(cascade);
+    let stages = two_stages(cascade.clone());
     let config = opened(stages.clone(), serde_json::from_str(TWO_STAGE).unwrap());
     assert_eq!((config.schema, config.stages), (BUNDLE_SCHEMA, stages));
 

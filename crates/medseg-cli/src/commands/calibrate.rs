@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use medseg_bundle::{Calibration, NetworkBundle};
-use medseg_data::discover;
+use medseg_data::{Case, discover};
 use medseg_train::Observer;
-use medseg_volume::{read_image, read_label};
-use ndarray::Axis;
+use medseg_volume::read_label;
 
 use crate::console::Console;
 use crate::device::choose_device;
@@ -32,19 +31,17 @@ pub struct Args {
 pub fn run(args: &Args, console: &mut Console) -> Result<(), CliError> {
     let device = choose_device("auto", false, console)?.device;
     let bundle = NetworkBundle::open(&args.bundle, &device)?;
-    let cases: Vec<_> = discover(&args.data)?.into_iter().filter(|case| case.label.is_some()).collect();
     let mut calibration = Calibration::new(&bundle)?;
+    let cases: Vec<_> = discover(&args.data)?.into_iter().filter(|case| case.label.is_some()).collect();
     console.begin("cases", cases.len());
     for (number, case) in cases.iter().enumerate() {
         let failed = |error: &dyn std::error::Error| {
             CliError::Failed(format!("case {}: {}", case.id, medseg_volume::error_chain(error)))
         };
-        let (Some(label), []) = (&case.label, &case.channels[..]) else {
-            return Err(CliError::Failed(format!("case {}: an image of several channels is not read here", case.id)));
-        };
-        let image = read_image(&case.image).map_err(|error| failed(&error))?;
+        let Some(label) = &case.label else { continue };
         let label = read_label(label).map_err(|error| failed(&error))?;
-        let added = calibration.add(image.data.insert_axis(Axis(0)), &image.geometry, &label);
+        let sample = Case { label: None, ..case.clone() }.read()?;
+        let added = calibration.add(sample.image, &sample.geometry, &label);
         added.map_err(|error| failed(&error))?;
         console.advance(number + 1, "");
     }

@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use medseg_volume::{Dhw, Geometry, Volume, read_image, read_label, write_image};
-use ndarray::Array3;
+use medseg_bundle::{NetworkBundle, NetworkBundleConfig};
+use medseg_network::Network;
+use medseg_volume::{Dhw, Geometry, Volume, WriteOptions, read_image, read_label, write_channels, write_image};
+use ndarray::{Array3, Axis, stack};
 use serde_json::Value;
 
 use crate::support::{Data, assert_fails, medseg, stderr};
@@ -221,4 +223,63 @@ fn options_of_other_kinds_of_models_are_refused() {
         assert_fails(&output, 2, what);
     }
     assert!(!mask.exists());
+}
+
+/// A folder with a bundle of two channels and images for it: `a` in one file, `b` in two.
+fn two_channels() -> (tempfile::TempDir, [Array3<f32>; 2]) {
+    let dir = tempfile::tempdir().unwrap();
+    let config = medseg_architecture::networks::UNetPlusPlusConfig {
+        in_channels: 2,
+        out_channels: 3,
+        channels: vec![2, 3],
+        ..Default::default()
+    };
+    let device = burn::tensor::Device::flex();
+    let architecture = config.architecture().unwrap();
+    let network = Network::seeded(&architecture, 4, &device).unwrap();
+    let bundle = NetworkBundle::new(NetworkBundleConfig::new("two", architecture).unwrap(), vec![network], &device);
+    bundle.unwrap().save(dir.path().join("bundle")).unwrap();
+    fs::create_dir(dir.path().join("images")).unwrap();
+    let channel = |seed| {
+        let values = medseg_testing::noise(9 * 10 * 11, seed).into_iter().map(|value| value as f32).collect();
+        Array3::from_shape_vec((9, 10, 11), values).unwrap()
+    };
+    let channels = [channel(1), channel(2)];
+    let geometry = Geometry::from_spacing(Dhw { d: 2.0, h: -1.5, w: -1.25 }).unwrap();
+    let both = stack(Axis(0), &[channels[0].view(), channels[1].view()]).unwrap();
+    write_channels(dir.path().join("images/a.nii.gz"), &both, &geometry, &WriteOptions::default()).unwrap();
+    for (name, channel) in ["b_0000.nii.gz", "b_0001.nii.gz"].into_iter().zip(&channels) {
+        let volume = Volume::new(channel.clone(), geometry.clone());
+        write_image(dir.path().join("images").join(name), &volume).unwrap();
+    }
+    (dir, channels)
+}
+
+#[test]
+fn channels_come_from_one_file_or_from_numbered_ones() {
+    let (dir, channels) = two_channels();
+    let path = |name: &str| dir.path().join(name);
+    let predict = |image: &str, mask: &str| {
+        let paths = [path("bundle"), path("images").join(image), path(mask)];
+        medseg("predict").args(paths).args(["--device", "cpu"]).output().unwrap()
+    };
+    let masks = ["a.nii.gz", "b_0000.nii.gz"].map(|image| {
+        let output = predict(image, "mask.nii");
+        assert!(output.status.success(), "{}", stderr(&output));
+        read_label(path("mask.nii")).unwrap().data
+    });
+    assert_eq!(masks[0], masks[1]);
+    assert!(masks[0].iter().any(|label| *label > 0));
+    let output = medseg("predict").args([path("bundle"), path("images"), path("masks")]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    for name in ["a", "b"] {
+        assert_eq!(read_label(path("masks").join(format!("{name}.nii.gz"))).unwrap().data, masks[0], "{name}");
+    }
+    // One channel alone, the second file alone, a file that is not there, and one of DICOM.
+    let geometry = Geometry::from_spacing(Dhw::splat(1.0)).unwrap();
+    write_image(path("images/one.nii"), &Volume::new(channels[0].clone(), geometry)).unwrap();
+    assert_fails(&predict("one.nii", "none.nii"), 1, "1 channel(s), and the model takes 2");
+    assert_fails(&predict("b_0001.nii.gz", "none.nii"), 2, "_0000");
+    assert_fails(&predict("none.nii.gz", "none.nii"), 1, "none.nii.gz");
+    assert!(!path("none.nii").exists());
 }

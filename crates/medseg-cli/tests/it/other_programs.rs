@@ -39,6 +39,54 @@ fn a_monai_bundle_gives_the_same_mask_as_it_is_and_imported() {
 }
 
 #[test]
+fn regions_that_overlap_have_one_mask_and_a_probability_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let mut predict = medseg("predict");
+    predict.arg(monai("ordered")).arg(monai("ct.nii.gz")).arg(path("mask.nii.gz")).args(["--device", "cpu"]);
+    let text = run(predict.args(["--json", "--certainty", "--save-probabilities"]).arg(path("regions")));
+    let expected = read_label(monai("expected/ordered.nii.gz")).unwrap().data;
+    assert_eq!(read_label(path("mask.nii.gz")).unwrap().data, expected);
+    let of = ["00_core", "01_whole", "02_enhancing"]
+        .map(|name| medseg_volume::read_image(path("regions").join(format!("{name}.nii.gz"))).unwrap().data);
+    assert_eq!(fs::read_dir(path("regions")).unwrap().count(), 3);
+    for (at, label) in expected.indexed_iter() {
+        let first = [(2, 4), (0, 1), (1, 2)].into_iter().find(|(channel, _)| of[*channel][at] >= 0.55);
+        let sure = of.iter().all(|region| (region[at] - 0.55).abs() > 0.002);
+        assert!(!sure || *label == first.map_or(0, |(_, label)| label), "{label} at {at:?}");
+    }
+    let result: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(result["certainty"]["mean_probability"].as_f64().unwrap() > 0.55, "{text}");
+    run(medseg("import").arg("monai").arg(monai("ordered")).arg(path("bundle")));
+    let json = fs::read_to_string(path("bundle/bundle.json")).unwrap();
+    let bundle: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(bundle["labels"]["1"], "core without enhancing");
+    run(medseg("predict").arg(path("bundle")).arg(monai("ct.nii.gz")).arg(path("again.nii.gz")));
+    assert_eq!(read_label(path("again.nii.gz")).unwrap().data, expected);
+    let calibrate = medseg("calibrate").arg(path("bundle")).arg(folder.path()).output().unwrap();
+    assert_fails(&calibrate, 1, "regions that overlap");
+}
+
+#[test]
+fn an_image_without_negative_values_is_warned_of_where_ct_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut image = medseg_volume::read_image(monai("ct.nii.gz")).unwrap();
+    image.data += 1024.0;
+    let shifted = folder.path().join("shifted.nii.gz");
+    write_image(&shifted, &image).unwrap();
+    // One bundle has a window of CT, the other a z-score.
+    for (bundle, file, warned) in
+        [("spleen", &shifted, true), ("spleen", &monai("ct.nii.gz"), false), ("nearest", &shifted, false)]
+    {
+        let mask = folder.path().join("mask.nii.gz");
+        let output = medseg("predict").arg(monai(bundle)).arg(file).arg(&mask).args(["--device", "cpu"]).output();
+        let output = output.unwrap();
+        assert!(output.status.success() && mask.is_file(), "{}", stderr(&output));
+        assert_eq!(stderr(&output).contains("Hounsfield"), warned, "{bundle}: {}", stderr(&output));
+    }
+}
+
+#[test]
 fn a_hostile_monai_bundle_is_refused_by_its_expression_and_runs_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (bundle, made) = (folder.path().join("bundle"), folder.path().join("made"));

@@ -49,6 +49,46 @@ fn auto_plans_trains_and_goes_on_with_its_plan() {
 }
 
 #[test]
+fn several_channels_are_planned_trained_and_predicted() {
+    let data = Data::new();
+    let images = data.path("data/image");
+    let files: Vec<_> = fs::read_dir(&images).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for path in files {
+        let name = path.file_name().unwrap().to_string_lossy().replace(".nii.gz", "");
+        fs::copy(&path, images.join(format!("{name}_0001.nii.gz"))).unwrap();
+        fs::rename(&path, images.join(format!("{name}_0000.nii.gz"))).unwrap();
+    }
+    for (out, wanted) in [
+        ("out", &["--preset", "auto", "--time", "40s", "--epochs", "1"][..]),
+        ("two", &["--experiment", "two-stage", "--epochs", "1", "--folds", "2"]),
+    ] {
+        let mut command = medseg("train");
+        match wanted {
+            ["--experiment", experiment, rest @ ..] => {
+                command.arg(experiment).arg("--data").arg(data.path("data")).args(rest);
+            }
+            wanted => {
+                command.arg(data.path("data")).args(wanted);
+            }
+        }
+        let output = command.args(["--device", "cpu", "--out"]).arg(data.path(out)).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let bundle: serde_json::Value =
+            serde_json::from_str(&text(&data.path(&format!("{out}/bundle/bundle.json")))).unwrap();
+        assert_eq!(bundle["channels"], 2, "{out}");
+        let mask = data.path("mask.nii.gz");
+        let predict =
+            |image: &str| medseg("predict").arg(data.path(out)).arg(images.join(image)).arg(&mask).output().unwrap();
+        let output = predict("phantom_005_0000.nii.gz");
+        assert!(output.status.success() && mask.is_file(), "{}", stderr(&output));
+        assert_fails(&predict("phantom_005_0001.nii.gz"), 2, "_0000");
+    }
+    assert!(text(&data.path("out/plan.toml")).contains("channels = 2"));
+    let report = medseg("report").arg(data.path("out")).output().unwrap();
+    assert!(report.status.success(), "{}", stderr(&report));
+}
+
+#[test]
 fn folds_share_a_plan_and_end_in_one_bundle() {
     let data = Data::new();
     let wanted = ["--preset", "auto", "--time", "60s", "--epochs", "1", "--folds", "2"];

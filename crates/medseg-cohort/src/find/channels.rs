@@ -14,17 +14,28 @@ pub(super) fn cases(
     cases: &mut Vec<Case>,
     passed_over: &mut Vec<PassedOverInput>,
 ) -> Result<(), CohortError> {
-    let Channels::Numbered(needed) = channels else {
-        cases.extend(volumes.into_iter().map(|found| {
-            let id = below(&found.folder, &plain(&found.stem));
-            Case::of(id, CaseImage::Channels(vec![found.path.clone()]), found.path)
-        }));
-        return Ok(());
+    let (needed, together) = match channels {
+        Channels::Single => {
+            cases.extend(volumes.into_iter().map(|found| single(&found)));
+            return Ok(());
+        }
+        Channels::Numbered(needed) => (needed, false),
+        Channels::NumberedOrTogether(needed) => (needed, true),
     };
     let mut groups: BTreeMap<String, BTreeMap<usize, PathBuf>> = BTreeMap::new();
+    let mut whole: BTreeMap<String, PathBuf> = BTreeMap::new();
     for found in volumes {
+        let of_name = numbered(&found.stem);
+        if of_name.is_none() && together {
+            let case = single(&found);
+            if let Some(first) = whole.insert(case.id.clone(), found.path.clone()) {
+                return Err(CohortError::SameId { id: case.id, first, second: found.path });
+            }
+            cases.push(case);
+            continue;
+        }
         // A name without a number is the only channel.
-        let (name, number) = numbered(&found.stem).unwrap_or((&found.stem, 0));
+        let (name, number) = of_name.unwrap_or((&found.stem, 0));
         let id = below(&found.folder, &plain(name));
         let group = groups.entry(id.clone()).or_default();
         if let Some(first) = group.insert(number, found.path.clone()) {
@@ -32,6 +43,9 @@ pub(super) fn cases(
         }
     }
     for (id, group) in groups {
+        if let (Some(first), Some(second)) = (whole.get(&id), group.values().next()) {
+            return Err(CohortError::SameId { id, first: first.clone(), second: second.clone() });
+        }
         let missing = (0..needed).find(|number| !group.contains_key(number));
         let surplus = group.keys().find(|number| **number >= needed).is_some();
         let reason = match missing {
@@ -47,6 +61,12 @@ pub(super) fn cases(
         }
     }
     Ok(())
+}
+
+/// A case of one file.
+fn single(found: &VolumeFound) -> Case {
+    let id = below(&found.folder, &plain(&found.stem));
+    Case::of(id, CaseImage::Channels(vec![found.path.clone()]), found.path.clone())
 }
 
 /// The name before `_NNNN` and the number of four digits.

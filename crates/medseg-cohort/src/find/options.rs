@@ -13,6 +13,8 @@ pub enum Channels {
     /// Files `NAME_0000`, `NAME_0001` and so on are one case `NAME`, as nnU-Net names them. The number is that of the
     /// model's channels.
     Numbered(usize),
+    /// As [`Numbered`](Self::Numbered); a file without a number is a case by itself, which holds all channels.
+    NumberedOrTogether(usize),
 }
 
 /// Choices of finding cases.

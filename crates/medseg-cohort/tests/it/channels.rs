@@ -50,3 +50,20 @@ fn two_files_of_one_channel_are_an_error() {
     let error = find(&[folder.path()], &FindOptions::default().with_channels(Channels::Numbered(2))).unwrap_err();
     assert!(matches!(error, CohortError::SameId { .. }), "{error}");
 }
+
+#[test]
+fn a_file_without_a_number_may_hold_all_channels() {
+    let names = ["a_0000.nii", "a_0001.nii", "b_0000.nii", "s/c.nii.gz", "d.nii"];
+    let folder = place(&names);
+    let options = FindOptions::default().with_channels(Channels::NumberedOrTogether(2));
+    let found = find(&[folder.path()], &options).unwrap();
+    let cases: Vec<_> = found.cases.iter().map(|case| (case.id.as_str(), case.files().len())).collect();
+    assert_eq!(cases, [("a", 2), ("d", 1), ("s/c", 1)]);
+    let over: Vec<_> = found.passed_over.iter().map(|input| input.id.as_str()).collect();
+    assert_eq!(over, ["b"]);
+    for second in ["a.nii", "d.nii.gz"] {
+        let folder = place(&[&names[..], &[second]].concat());
+        let error = find(&[folder.path()], &options).unwrap_err();
+        assert!(matches!(error, CohortError::SameId { .. }), "{second}: {error}");
+    }
+}

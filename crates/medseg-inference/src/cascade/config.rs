@@ -39,7 +39,7 @@ impl Default for Growth {
 }
 
 /// Parameters of a [`Cascade`](crate::Cascade). `Default` is [`safe`](CascadeConfig::safe).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CascadeConfig {
     /// Margin around the coarse mask's box on every side, in voxels of the coarse grid.
@@ -58,7 +58,7 @@ pub struct CascadeConfig {
     /// Growth of the box after a mask that it cuts; `None` leaves the box as the coarse network gave it (in files `"none"`).
     #[serde(with = "growth_or_none")]
     pub growth: Option<Growth>,
-    /// Give the fine network the coarse mask as a second channel: 1 inside, 0 outside, the nearest voxel of the coarse grid.
+    /// Give the fine network the coarse mask as its last channel: 1 inside, 0 outside, the nearest voxel of the coarse grid.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub mask_channel: bool,
 }
@@ -133,16 +133,16 @@ impl CascadeConfig {
         Self { growth, ..self }
     }
 
-    /// Sets whether the fine network gets the coarse mask as a second channel.
+    /// Sets whether the fine network gets the coarse mask as its last channel.
     #[must_use]
     pub fn with_mask_channel(self, mask_channel: bool) -> Self {
         Self { mask_channel, ..self }
     }
 
-    /// Channels of the fine network's input.
+    /// Channels of the fine network's input for an image of so many channels.
     #[must_use]
-    pub fn fine_channels(&self) -> usize {
-        1 + usize::from(self.mask_channel)
+    pub fn fine_channels(&self, image_channels: usize) -> usize {
+        image_channels + usize::from(self.mask_channel)
     }
 
     /// Checks the parameters.

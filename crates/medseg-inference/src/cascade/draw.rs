@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use burn::tensor::Device;
 use medseg_transforms::{BoxDhw, Probabilities};
 use medseg_volume::Dhw;
-use ndarray::{Array4, ArrayView3, Axis, s};
+use ndarray::{Array4, ArrayView4, Axis, s};
 
 use super::config::Growth;
 use super::mask_channel::image_and_mask;
@@ -22,13 +22,14 @@ use crate::window::SlidingWindow;
 pub(super) struct Drawing<'a, 'n> {
     pub window: SlidingWindow,
     pub rule: MaskRule,
-    pub image: ArrayView3<'a, f32>,
+    /// `[channel, depth, height, width]`.
+    pub image: ArrayView4<'a, f32>,
     pub device: &'a Device,
     pub network: &'n mut dyn Predictor,
     pub progress: Option<&'a mut dyn Progress>,
     /// Probabilities are wanted beside the labels.
     pub probabilities: bool,
-    /// The network gets the coarse mask as a second channel.
+    /// The network gets the coarse mask as a channel behind the image's.
     pub mask_channel: bool,
 }
 
@@ -45,18 +46,16 @@ impl Drawing<'_, '_> {
                 .as_mut()
                 .map_or(ControlFlow::Continue(()), |listener| listener.report(before + done, before + total))
         };
-        let with_mask =
-            self.mask_channel.then(|| image_and_mask(&self.image.slice(part), &output.coarse_mask().slice(part)));
-        let image = match &with_mask {
-            Some(both) => both.view(),
-            None => self.image.slice(part).insert_axis(Axis(0)),
-        };
+        let of_box = self.image.slice(s![.., start.d..end.d, start.h..end.h, start.w..end.w]);
+        let with_mask = self.mask_channel.then(|| image_and_mask(&of_box, &output.coarse_mask().slice(part)));
+        let image = with_mask.as_ref().map_or(of_box, |both| both.view());
         let inference = self.window.infer(image, self.device, &mut *self.network).progress(&mut count);
         if self.probabilities {
-            let rule = self.rule;
+            let rule = &self.rule;
+            let inference = if rule.has_regions() { inference.averaging(Probabilities::Sigmoid) } else { inference };
             inference.slabs(&mut |slab| take(slab, rule, output, start))?;
         } else {
-            inference.mask_into(self.rule, output.mask.slice_mut(part))?;
+            inference.mask_into(self.rule.clone(), output.mask.slice_mut(part))?;
         }
         output.report.windows += windows;
         Ok(())
@@ -97,17 +96,17 @@ impl Drawing<'_, '_> {
 /// Writes labels and probabilities of a slab of the box that starts at `start`.
 fn take(
     mut slab: ScoreSlab<'_>,
-    rule: MaskRule,
+    rule: &MaskRule,
     output: &mut CascadeOutput,
     start: Dhw<isize>,
 ) -> Result<(), InferenceError> {
     let labels = slab.labels(rule)?;
     let classes = slab.scores.len_of(Axis(0));
-    slab.make_probabilities(Probabilities::usual(classes));
+    slab.make_probabilities(rule.probabilities(classes));
     let shape = Dhw::from(output.mask.dim());
     let probabilities = match &mut output.probabilities {
         Some(probabilities) => probabilities,
-        none => none.insert(background(classes, shape)?),
+        none => none.insert(background(classes, rule.has_regions(), shape)?),
     };
     let mut from = start.to_array();
     from[slab.axis] += slab.start as isize;
@@ -118,10 +117,10 @@ fn take(
     Ok(())
 }
 
-/// Probability 1 of the background, which is class 0 of several.
-fn background(classes: usize, shape: Dhw<usize>) -> Result<Array4<f32>, InferenceError> {
+/// Probability 1 of the background, which is class 0 of several that exclude each other.
+fn background(classes: usize, overlap: bool, shape: Dhw<usize>) -> Result<Array4<f32>, InferenceError> {
     let mut probabilities = room(classes, shape)?;
-    if classes > 1 {
+    if classes > 1 && !overlap {
         probabilities.index_axis_mut(Axis(0), 0).fill(1.0);
     }
     Ok(probabilities)

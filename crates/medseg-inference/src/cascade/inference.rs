@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use medseg_volume::Dhw;
-use ndarray::{Array3, ArrayView3};
+use ndarray::{Array3, ArrayView4};
 
 use super::config::CascadeConfig;
 use super::draw::Drawing;
@@ -39,7 +39,8 @@ pub struct CascadeInference<'a> {
     pub(super) config: CascadeConfig,
     pub(super) coarse_size: Dhw<usize>,
     pub(super) window: SlidingWindow,
-    pub(super) image: ArrayView3<'a, f32>,
+    /// `[channel, depth, height, width]`.
+    pub(super) image: ArrayView4<'a, f32>,
     /// Millimetres between planes of voxels.
     pub(super) planes: Dhw<f64>,
     pub(super) voxel_mm3: f64,
@@ -75,14 +76,15 @@ impl<'a> CascadeInference<'a> {
         self.draw(located, fine)
     }
 
-    /// Finds the box in which the fine network looks. The coarse network gets one tensor `[1, 1, coarse_size]`.
+    /// Finds the box in which the fine network looks. The coarse network gets one tensor `[1, channels, coarse_size]`.
     ///
     /// # Errors
     /// [`InferenceError::EmptyImage`]; failures of the network and an output of another shape than its input.
     pub fn locate(&self, coarse: &mut dyn Predictor) -> Result<Located, InferenceError> {
-        let shape = Dhw::from(self.image.dim());
-        if shape.to_array().contains(&0) {
-            return Err(InferenceError::EmptyImage { channels: 1, shape });
+        let (channels, d, h, w) = self.image.dim();
+        let shape = Dhw { d, h, w };
+        if channels == 0 || shape.to_array().contains(&0) {
+            return Err(InferenceError::EmptyImage { channels, shape });
         }
         let labels = coarse_labels(&self.config, self.coarse_size, &self.image, self.device, coarse);
         let labels = labels.map_err(|error| error.in_stage(COARSE))?;
@@ -97,14 +99,14 @@ impl<'a> CascadeInference<'a> {
     /// Failures of the network, an output of another shape than its input, or [`InferenceError::Cancelled`].
     pub fn draw(mut self, located: Located, fine: &mut dyn Predictor) -> Result<CascadeOutput, InferenceError> {
         let Located { coarse, report: found } = located;
-        let mut output =
-            CascadeOutput { mask: Array3::zeros(self.image.dim()), coarse, probabilities: None, report: found };
+        let (_, d, h, w) = self.image.dim();
+        let mut output = CascadeOutput { mask: Array3::zeros((d, h, w)), coarse, probabilities: None, report: found };
         if output.report.roi.size.voxels() == 0 {
             report(&mut self.progress, 1, 1)?;
             return Ok(output);
         }
         let Self { config, window, image, planes, device, progress, probabilities, .. } = self;
-        let rule = config.rule;
+        let rule = config.rule.clone();
         let mask_channel = config.mask_channel;
         let mut drawing = Drawing { window, rule, image, device, network: fine, progress, probabilities, mask_channel };
         let drawn = drawing.draw(&mut output).and_then(|()| match config.growth {

@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use medseg_transforms::{BoxDhw, Connectivity, Interpolation, foreground_box, label_components, resize};
 use medseg_volume::Dhw;
-use ndarray::{Array3, ArrayView3, Axis, Zip};
+use ndarray::{Array3, Array4, ArrayView4, Zip};
 
 use super::config::{CascadeConfig, Fallback};
 use super::output::{CascadeReport, FallbackReason};
@@ -16,13 +16,17 @@ use crate::predictor::Predictor;
 pub(super) fn coarse_labels(
     config: &CascadeConfig,
     coarse_size: Dhw<usize>,
-    image: &ArrayView3<f32>,
+    image: &ArrayView4<f32>,
     device: &Device,
     network: &mut dyn Predictor,
 ) -> Result<Array3<u8>, InferenceError> {
-    let small = resize(image, coarse_size, Interpolation::Trilinear { align_corners: false });
+    let Dhw { d, h, w } = coarse_size;
+    let mut small = Array4::zeros((image.dim().0, d, h, w));
+    for (mut to, channel) in small.outer_iter_mut().zip(image.outer_iter()) {
+        to.assign(&resize(&channel, coarse_size, Interpolation::Trilinear { align_corners: false }));
+    }
     let window = SlidingWindowConfig::whole(coarse_size).init()?;
-    let mut labels = window.infer(small.view().insert_axis(Axis(0)), device, network).mask(config.rule)?;
+    let mut labels = window.infer(small.view(), device, network).mask(config.rule.clone())?;
     if config.min_component_share > 0.0 {
         remove_spurious_components(&mut labels, config.min_component_share);
     }

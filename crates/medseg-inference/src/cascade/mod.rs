@@ -10,7 +10,7 @@ mod region;
 
 use burn::tensor::Device;
 use medseg_volume::{Dhw, Geometry};
-use ndarray::ArrayView3;
+use ndarray::{ArrayView3, ArrayView4, Axis};
 
 use crate::config::SlidingWindowConfig;
 use crate::error::InferenceError;
@@ -27,7 +27,7 @@ pub use region::map_box;
 /// The image is resized (trilinear) to a small grid, where the coarse network sees all of it at once. The box of its mask,
 /// widened by a margin, is mapped back to the image's grid, rounded outwards. The fine network runs over that part of the image
 /// with a [`SlidingWindow`], which pads a box smaller than the window. Everything outside the box is background. With
-/// [`mask_channel`](CascadeConfig::mask_channel) it gets the coarse mask as a second channel.
+/// [`mask_channel`](CascadeConfig::mask_channel) it gets the coarse mask as a channel behind the image's.
 ///
 /// A box can cut the organ without a sign of it in the mask. So [`CascadeConfig::safe`] looks whether the mask reaches a face
 /// of its box and lets it grow ([`Growth`]), and searches the whole image where the coarse network found nothing or the two
@@ -49,7 +49,7 @@ pub use region::map_box;
 /// assert!(!output.report.coarse_missed && output.report.fallback.is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cascade {
     config: CascadeConfig,
     coarse_size: Dhw<usize>,
@@ -75,7 +75,7 @@ impl CascadeConfig {
         if coarse_size.voxels() > isize::MAX as usize / size_of::<f32>() {
             return Err(InferenceError::TooLarge { channels: 1, shape: coarse_size });
         }
-        Ok(Cascade { config: *self, coarse_size, window: window.init()? })
+        Ok(Cascade { config: self.clone(), coarse_size, window: window.init()? })
     }
 }
 
@@ -109,7 +109,18 @@ impl Cascade {
         geometry: &Geometry,
         device: &'a Device,
     ) -> CascadeInference<'a> {
-        let (config, coarse_size, window) = (self.config, self.coarse_size, self.window);
+        self.infer_channels(image.insert_axis(Axis(0)), geometry, device)
+    }
+
+    /// As [`infer`](Self::infer), for an image `[channel, depth, height, width]` of several channels, all of which both networks
+    /// get.
+    pub fn infer_channels<'a>(
+        &self,
+        image: ArrayView4<'a, f32>,
+        geometry: &Geometry,
+        device: &'a Device,
+    ) -> CascadeInference<'a> {
+        let (config, coarse_size, window) = (self.config.clone(), self.coarse_size, self.window);
         let (planes, voxel_mm3) = (geometry.plane_spacing(), geometry.voxel_volume_mm3());
         CascadeInference {
             config,

@@ -7,6 +7,7 @@ use ndarray::{Array3, Array4, ArrayView3, ArrayView4, ArrayViewMut2, ArrayViewMu
 use super::BeyondMask;
 use super::axes::{AxisMap, AxisMaps, Tap};
 use crate::error::InferenceError;
+use crate::rule::MaskRule;
 
 /// The results that a [`ScoreRestorer`] makes beside the mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -29,7 +30,7 @@ pub struct ScoreRestorer {
     extras: Extras,
     /// Classes of the probabilities; further channels are averages without a meaning for the mask.
     classes: usize,
-    threshold: f32,
+    rule: MaskRule,
     /// The last plane of the slab before, with its number.
     before: Option<(usize, Array3<f32>)>,
     restored: RestoredScores,
@@ -39,11 +40,12 @@ pub struct ScoreRestorer {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RestoredScores {
-    /// Number of the most probable class, or 1 where a single class reaches the threshold.
+    /// Labels by the rule, that of a single or the most probable class by default.
     pub mask: Array3<u8>,
     /// Probabilities `[class, depth, height, width]`, 0 to 1, if asked for.
     pub probabilities: Option<Array4<f16>>,
-    /// Entropy in nats of the class probabilities, 0 (certain) to the logarithm of their number, if asked for.
+    /// Entropy in nats of the class probabilities, 0 (certain) to the logarithm of their number, if asked for. Of regions that
+    /// overlap it is the sum over all channels, each from 0 to ln 2.
     pub entropy: Option<Array3<f32>>,
     /// Means over the voxels of each class of the mask.
     pub certainty: Certainty,
@@ -55,7 +57,7 @@ pub struct RestoredScores {
 pub struct Certainty {
     /// Voxels that are not background.
     pub voxels: u64,
-    /// Mean probability of the chosen class, 0 to 1; 0 without such a voxel.
+    /// Mean probability of the class or region that gave the label, 0 to 1; 0 without such a voxel.
     pub mean_probability: f64,
     /// Mean entropy in nats.
     pub mean_entropy: f64,
@@ -87,13 +89,20 @@ impl ScoreRestorer {
             entropy: extras.entropy.then(|| Array3::zeros((d, h, w))),
             certainty: Certainty::default(),
         };
-        Ok(Self { maps, beyond, extras, classes, threshold: 0.5, before: None, restored })
+        Ok(Self { maps, beyond, extras, classes, rule: MaskRule::default(), before: None, restored })
     }
 
-    /// The same with another least probability of the foreground, where there is a single class.
-    #[must_use]
-    pub fn with_threshold(self, threshold: f32) -> Self {
-        Self { threshold, ..self }
+    /// The same with another rule for the labels; to be called before any slab is taken.
+    ///
+    /// # Errors
+    /// As [`MaskRule::validate_for`].
+    pub fn with_rule(mut self, rule: MaskRule) -> Result<Self, InferenceError> {
+        rule.validate_for(self.classes)?;
+        if let Some(probabilities) = self.restored.probabilities.as_mut().filter(|_| rule.has_regions()) {
+            // No channel is that of the background.
+            probabilities.fill(f16::ZERO);
+        }
+        Ok(Self { rule, ..self })
     }
 
     /// Takes the probabilities `[class, depth, height, width]` of the planes from `start` along `axis`.
@@ -123,7 +132,7 @@ impl ScoreRestorer {
             let planes = [source(tap.low), source(tap.high)];
             let sums = plane_of(&mut self.restored, target_axis, target, |to| {
                 let blender = Blender::new(&maps, [axis, target_axis], planes, tap.weight, self.beyond);
-                blender.fill(self.classes, self.threshold, to)
+                blender.fill(self.classes, &self.rule, to)
             });
             self.restored.certainty.add(sums);
         }
@@ -217,7 +226,7 @@ impl<'a> Blender<'a> {
     }
 
     /// Fills the plane; gives the voxels that are not background and their sums of probability, entropy and spread.
-    fn fill(&self, classes: usize, threshold: f32, to: TargetPlane<'_>) -> [f64; 4] {
+    fn fill(&self, classes: usize, rule: &MaskRule, to: TargetPlane<'_>) -> [f64; 4] {
         let channels = self.planes[0].len_of(Axis(0));
         let Some(first) = self.columns.iter().position(Option::is_some) else { return [0.0; 4] };
         let taps: Vec<Tap> = self.columns.iter().copied().flatten().collect();
@@ -240,7 +249,7 @@ impl<'a> Blender<'a> {
                 |row, (((mut mask, probabilities), entropy), tap)| {
                     let Some(tap) = *tap else { return [0.0; 4] };
                     row.blend(&self.planes, self.weight, tap, &taps);
-                    let sums = row.decide(classes, threshold);
+                    let sums = row.decide(classes, rule);
                     mask.slice_mut(s![first..first + taps.len()])
                         .iter_mut()
                         .zip(&row.labels)
@@ -301,15 +310,28 @@ impl Row {
     }
 
     /// Labels and entropies of the row; gives the sums over what is not background.
-    fn decide(&mut self, classes: usize, threshold: f32) -> [f64; 4] {
+    fn decide(&mut self, classes: usize, rule: &MaskRule) -> [f64; 4] {
         let columns = self.labels.len();
         let (scores, rest) = self.values.split_at(classes * columns);
         self.entropy.fill(0.0);
-        if classes == 1 {
+        if rule.has_regions() {
+            self.labels.fill(0);
+            for scores in scores.chunks_exact(columns) {
+                self.entropy.iter_mut().zip(scores).for_each(|(entropy, p)| *entropy += nats(*p) + nats(1.0 - *p));
+            }
+            // The first region is written last.
+            for region in rule.regions.iter().rev() {
+                let scores = &scores[region.channel * columns..][..columns];
+                let voxels = self.labels.iter_mut().zip(&mut self.best).zip(scores);
+                for ((label, best), p) in voxels.filter(|(_, p)| **p >= rule.threshold) {
+                    (*label, *best) = (region.label, *p);
+                }
+            }
+        } else if classes == 1 {
             for (((label, best), entropy), p) in
                 self.labels.iter_mut().zip(&mut self.best).zip(&mut self.entropy).zip(scores)
             {
-                *label = u8::from(*p >= threshold);
+                *label = u8::from(*p >= rule.threshold);
                 *best = *p;
                 *entropy = nats(*p) + nats(1.0 - *p);
             }

@@ -17,7 +17,7 @@ pub(crate) struct ClassMaskSink {
 }
 
 impl ClassMaskSink {
-    pub(crate) fn new(shape: Dhw<usize>, rule: MaskRule, scores: Scores) -> Self {
+    pub(crate) fn new(shape: Dhw<usize>, rule: &MaskRule, scores: Scores) -> Self {
         Self { shape, least: rule.least(scores), masks: Array4::zeros((0, 0, 0, 0)) }
     }
 

@@ -7,7 +7,7 @@ use ndarray::{ArrayViewMut2, ArrayViewMut3, Axis, s};
 
 use super::{PlaneSink, Reduced, Sink, ranges};
 use crate::error::InferenceError;
-use crate::rule::{MaskRule, Reducer, Scores};
+use crate::rule::{MaskRule, Reducer, RegionLabel, Scores};
 
 /// Labels only, written straight into the caller's array.
 pub(crate) struct MaskSink<'a> {
@@ -30,22 +30,24 @@ impl Sink for MaskSink<'_> {
         Self: 's;
 
     fn open(&mut self, channels: usize) -> Result<(), InferenceError> {
-        self.reducer = Some(Reducer::new(self.rule, self.scores, channels)?);
+        self.reducer = Some(Reducer::new(&self.rule, self.scores, channels)?);
         Ok(())
     }
 
     fn planes(&mut self, finished: &BoxDhw) -> Vec<MaskPlane<'_>> {
-        let Some(reducer) = self.reducer else { return Vec::new() };
+        let Self { mask, reducer, .. } = self;
+        let Some(reducer) = reducer else { return Vec::new() };
         let Dhw { d, h, w } = ranges(finished);
-        let planes = self.mask.slice_mut(s![d, h, w]).into_axis_iter_mut(Axis(0));
+        let planes = mask.slice_mut(s![d, h, w]).into_axis_iter_mut(Axis(0));
         planes.map(|labels| MaskPlane { best: reducer.best(labels.len()), labels, reducer }).collect()
     }
 
     fn reduce(&self, averages: Tensor<5>) -> Reduced {
-        match self.reducer {
-            Some(Reducer::Threshold { least }) => Reduced::Bits(averages.greater_equal_elem(least)),
-            _ => Reduced::Labels(argmax(averages)),
-        }
+        Reduced::Labels(match &self.reducer {
+            Some(Reducer::Threshold { least }) => return Reduced::Bits(averages.greater_equal_elem(*least)),
+            Some(Reducer::Regions { least, regions }) => first_region(averages, *least, regions),
+            Some(Reducer::Argmax) | None => argmax(averages),
+        })
     }
 
     fn put(&mut self, finished: &BoxDhw, values: Reduced) -> Result<(), InferenceError> {
@@ -58,7 +60,7 @@ impl Sink for MaskSink<'_> {
 pub(crate) struct MaskPlane<'a> {
     labels: ArrayViewMut2<'a, u8>,
     best: Vec<f32>,
-    reducer: Reducer,
+    reducer: &'a Reducer,
 }
 
 impl PlaneSink for MaskPlane<'_> {
@@ -88,5 +90,21 @@ fn argmax(scores: Tensor<5>) -> Tensor<5, Int> {
         labels = labels.mask_fill(larger.clone(), number as i32);
         best = best.mask_where(larger, channel(number));
     }
-    if scores.device().supports_dtype(IntDType::U8) { labels.cast(IntDType::U8) } else { labels }
+    bytes(labels)
+}
+
+/// The label of the first region whose score is at least this, 0 where there is none, as [`Reducer::take`] finds it.
+fn first_region(scores: Tensor<5>, least: f32, regions: &[RegionLabel]) -> Tensor<5, Int> {
+    let [_, _, d, h, w] = scores.dims();
+    let none = Tensor::<5, Int>::zeros([1, 1, d, h, w], &scores.device());
+    // The first region is written last.
+    bytes(regions.iter().rev().fold(none, |labels, region| {
+        let inside = scores.clone().narrow(1, region.channel, 1).greater_equal_elem(least);
+        labels.mask_fill(inside, i32::from(region.label))
+    }))
+}
+
+/// The same labels in as few bytes as the device can.
+fn bytes(labels: Tensor<5, Int>) -> Tensor<5, Int> {
+    if labels.device().supports_dtype(IntDType::U8) { labels.cast(IntDType::U8) } else { labels }
 }

@@ -28,7 +28,7 @@ impl ScoreSlab<'_> {
     ///
     /// # Errors
     /// As [`MaskRule::apply`].
-    pub fn labels(&self, rule: MaskRule) -> Result<Array3<u8>, InferenceError> {
+    pub fn labels(&self, rule: &MaskRule) -> Result<Array3<u8>, InferenceError> {
         rule.apply_to(&self.scores.view(), self.kind)
     }
 

@@ -61,7 +61,7 @@ fn the_reference_preset_has_the_values_of_the_reference_experiments() {
     assert_eq!(reference.coarse_margin, Dhw::splat(2));
     assert_eq!(
         (reference.rule, reference.min_component_share, reference.margin_mm),
-        (MaskRule { threshold: 0.5 }, 0.0, 0.0)
+        (MaskRule::default().with_threshold(0.5), 0.0, 0.0)
     );
     assert_eq!(reference.growth, None);
     let window = SlidingWindowConfig::default();
@@ -157,24 +157,50 @@ fn two_parts_share_a_box_unless_only_the_largest_counts() {
 }
 
 #[test]
-fn the_fine_network_gets_the_coarse_mask_as_a_second_channel() {
+fn the_fine_network_gets_the_coarse_mask_as_its_last_channel() {
     let image = image_with(&[[12..26, 15..30, 8..24], [30..33, 40..43, 30..33]]);
     let config = CascadeConfig { mask_channel: true, min_component_share: 1.0, ..CascadeConfig::safe() };
-    assert_eq!((config.fine_channels(), CascadeConfig::safe().fine_channels()), (2, 1));
+    assert_eq!((config.fine_channels(1), CascadeConfig::safe().fine_channels(3)), (2, 3));
     let device = Device::flex();
     let by = |channel: usize, probabilities: bool| {
         let mut fine = |windows: Tensor<5>| {
             assert_eq!(windows.dims()[1], 2);
             threshold(windows.narrow(1, channel, 1))
         };
-        let inference = cascade(config).infer(image.view(), &grid(), &device).with_probabilities(probabilities);
+        let inference = cascade(config.clone()).infer(image.view(), &grid(), &device).with_probabilities(probabilities);
         inference.predict(&mut threshold, &mut fine).unwrap()
     };
     for probabilities in [false, true] {
         let mask = by(1, probabilities);
         assert!(mask.mask.iter().any(|label| *label == 1) && mask.mask == mask.coarse_mask());
-        assert_eq!(by(0, probabilities).mask, run(config.with_mask_channel(false), &image).mask);
+        assert_eq!(by(0, probabilities).mask, run(config.clone().with_mask_channel(false), &image).mask);
     }
+}
+
+#[test]
+fn both_networks_get_all_channels_of_an_image() {
+    // The organ is in the second channel, the first one is noise.
+    let organ = image_with(&[[12..26, 15..30, 8..24]]);
+    let noise = organ.mapv(|value| 0.3 - value);
+    let image = ndarray::stack(ndarray::Axis(0), &[noise.view(), organ.view()]).unwrap();
+    let device = Device::flex();
+    for mask_channel in [false, true] {
+        let config = config().with_mask_channel(mask_channel);
+        let mut coarse = |windows: Tensor<5>| {
+            assert_eq!(windows.dims()[1], 2);
+            threshold(windows.narrow(1, 1, 1))
+        };
+        let mut fine = |windows: Tensor<5>| {
+            assert_eq!(windows.dims()[1], 2 + usize::from(mask_channel));
+            threshold(windows.narrow(1, 1, 1))
+        };
+        let inference = cascade(config.clone()).infer_channels(image.view(), &grid(), &device);
+        let output = inference.predict(&mut coarse, &mut fine).unwrap();
+        assert_eq!(output.mask, run(config.with_mask_channel(false), &organ).mask, "{mask_channel}");
+    }
+    let nothing = ndarray::Array4::<f32>::zeros((0, 4, 4, 4));
+    let empty = cascade(config()).infer_channels(nothing.view(), &grid(), &device).locate(&mut threshold);
+    assert!(matches!(empty, Err(InferenceError::EmptyImage { channels: 0, .. })));
 }
 
 #[test]
@@ -216,8 +242,8 @@ fn errors_of_either_network_reach_the_caller() {
 #[test]
 fn wrong_parameters_are_errors_that_name_them() {
     let wrong = [
-        ("threshold", CascadeConfig { rule: MaskRule { threshold: 1.5 }, ..config() }),
-        ("threshold", CascadeConfig { rule: MaskRule { threshold: f32::NAN }, ..config() }),
+        ("threshold", CascadeConfig { rule: MaskRule::default().with_threshold(1.5), ..config() }),
+        ("threshold", CascadeConfig { rule: MaskRule::default().with_threshold(f32::NAN), ..config() }),
         ("margin_mm", CascadeConfig { margin_mm: -1.0, ..config() }),
         ("min_component_share", CascadeConfig { min_component_share: 1.5, ..config() }),
         ("min_coarse_ml", CascadeConfig { min_coarse_ml: f64::NAN, ..config() }),

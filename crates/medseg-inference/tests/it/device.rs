@@ -68,7 +68,7 @@ struct Results {
 }
 
 fn results(window: &SlidingWindowConfig, image: &Array4<f32>, region: ArrayView3<u8>, classes: usize) -> Results {
-    let (device, rule, image) = (Device::flex(), MaskRule { threshold: 0.6 }, image.view());
+    let (device, rule, image) = (Device::flex(), MaskRule::default().with_threshold(0.6), image.view());
     let mut network = |windows: Tensor<5>| position_dependent(windows, classes);
     let mirrored = window.mirror.to_array().contains(&true);
     let window = window.init().unwrap();
@@ -77,15 +77,15 @@ fn results(window: &SlidingWindowConfig, image: &Array4<f32>, region: ArrayView3
         logits: (!mirrored).then(|| window.infer(image, &device, &mut network).logits().unwrap()),
         softmax: window.infer(image, &device, &mut network).probabilities(Probabilities::Softmax).unwrap(),
         sigmoid: window.infer(image, &device, &mut network).probabilities(Probabilities::Sigmoid).unwrap(),
-        mask: window.infer(image, &device, &mut network).mask(rule).unwrap(),
-        class_masks: window.infer(image, &device, &mut network).class_masks(rule).unwrap(),
-        mask_inside: window.infer(image, &device, &mut network).within(region).mask(rule).unwrap(),
+        mask: window.infer(image, &device, &mut network).mask(rule.clone()).unwrap(),
+        class_masks: window.infer(image, &device, &mut network).class_masks(rule.clone()).unwrap(),
+        mask_inside: window.infer(image, &device, &mut network).within(region).mask(rule.clone()).unwrap(),
         softmax_inside: window
             .infer(image, &device, &mut network)
             .within(region)
             .probabilities(Probabilities::Softmax)
             .ok(),
-        class_masks_inside: window.infer(image, &device, &mut network).within(region).class_masks(rule).ok(),
+        class_masks_inside: window.infer(image, &device, &mut network).within(region).class_masks(rule.clone()).ok(),
     }
 }
 
@@ -188,16 +188,16 @@ fn the_first_of_equal_logits_wins_up_to_the_largest_numbers() {
     let values = [-0.0, -1.0, 0.0, 2.0, f32::MIN, f32::MAX];
     let image = Array4::from_shape_fn((3, 6, 6, 6), |(c, z, y, x)| values[[z, y, x][c]]);
     let window = SlidingWindowConfig::new(Dhw::splat(6)).with_stitch(Stitch::Device);
-    let (rule, device) = (MaskRule { threshold: 0.5 }, Device::flex());
+    let (rule, device) = (MaskRule::default().with_threshold(0.5), Device::flex());
     for classes in 1..=3 {
         let network = &mut |windows: Tensor<5>| windows.narrow(1, 0, classes);
-        let mask = window.init().unwrap().infer(image.view(), &device, network).mask(rule).unwrap();
+        let mask = window.init().unwrap().infer(image.view(), &device, network).mask(rule.clone()).unwrap();
         assert_eq!(mask, rule.apply(&image.slice(s![..classes, .., .., ..])).unwrap(), "{classes} classes");
     }
     for threshold in [0.0, 1.0] {
         let network = &mut |windows: Tensor<5>| windows.narrow(1, 0, 1);
-        let rule = MaskRule { threshold };
-        let mask = window.init().unwrap().infer(image.view(), &device, network).mask(rule).unwrap();
+        let rule = MaskRule::default().with_threshold(threshold);
+        let mask = window.init().unwrap().infer(image.view(), &device, network).mask(rule.clone()).unwrap();
         assert_eq!(mask, rule.apply(&image.slice(s![..1, .., .., ..])).unwrap(), "threshold {threshold}");
     }
 }

@@ -184,7 +184,7 @@ fn labels_equal_the_reference() {
         let logits = golden.floats("input").into_dimensionality::<Ix4>().expect("[class, d, h, w]");
         let threshold = golden.0.params["threshold"].as_f64().expect("threshold") as f32;
 
-        let rule = MaskRule { threshold };
+        let rule = MaskRule::default().with_threshold(threshold);
         let labels = rule.apply(&logits.view()).expect("argmax");
         golden.compare("argmax", &labels.mapv(f32::from).insert_axis(Axis(0)).into_dyn());
 

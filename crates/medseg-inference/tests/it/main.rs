@@ -7,6 +7,7 @@ mod golden;
 mod not_finite;
 mod options;
 mod post;
+mod regions;
 mod restore;
 mod scores;
 mod slabs;

@@ -142,9 +142,9 @@ proptest! {
         let softmaxed = probabilities(&window, &image, Probabilities::Softmax, 3);
         prop_assert!(close(&softmaxed, &softmax(scores.clone())));
 
-        let rule = MaskRule { threshold: 0.6 };
+        let rule = MaskRule::default().with_threshold(0.6);
         let mut network = first_of(3);
-        let masks = window.init().unwrap().infer(image.view(), &Device::flex(), &mut network).class_masks(rule);
+        let masks = window.init().unwrap().infer(image.view(), &Device::flex(), &mut network).class_masks(rule.clone());
         for (class, mask) in masks.unwrap().axis_iter(Axis(0)).enumerate() {
             prop_assert_eq!(rule.apply(&scores.slice(s![class..=class, .., .., ..])).unwrap(), mask);
         }
@@ -276,7 +276,8 @@ fn a_network_that_changes_its_channels_between_mirror_images_is_refused() {
     };
     let image = texture(Dhw::splat(4));
     let rule = MaskRule::default();
-    let error = window.init().unwrap().infer(image.view(), &Device::flex(), &mut network).mask(rule).unwrap_err();
+    let error =
+        window.init().unwrap().infer(image.view(), &Device::flex(), &mut network).mask(rule.clone()).unwrap_err();
     assert!(matches!(error, InferenceError::OutputChannels { expected: 1, got: 2 }), "{error}");
 }
 
@@ -285,16 +286,17 @@ fn regions_of_another_shape_or_without_a_voxel() {
     let window = SlidingWindowConfig::new(Dhw::splat(4)).init().unwrap();
     let (image, device) = (texture(Dhw::splat(8)), Device::flex());
     let mut never = |_: Tensor<5>| -> Tensor<5> { panic!("no window touches the region") };
-    let rule = MaskRule { threshold: 0.0 };
+    let rule = MaskRule::default().with_threshold(0.0);
 
     let wrong = Array3::zeros((8, 8, 9));
-    let error = window.infer(image.view(), &device, &mut never).within(wrong.view()).mask(rule).unwrap_err();
+    let error = window.infer(image.view(), &device, &mut never).within(wrong.view()).mask(rule.clone()).unwrap_err();
     assert!(matches!(error, InferenceError::Shape { .. }), "{error}");
 
     let empty = Array3::zeros((8, 8, 8));
-    let mask = window.infer(image.view(), &device, &mut never).within(empty.view()).mask(rule).unwrap();
+    let mask = window.infer(image.view(), &device, &mut never).within(empty.view()).mask(rule.clone()).unwrap();
     assert_eq!(mask, empty);
-    let error = window.infer(image.view(), &device, &mut never).within(empty.view()).class_masks(rule).unwrap_err();
+    let error =
+        window.infer(image.view(), &device, &mut never).within(empty.view()).class_masks(rule.clone()).unwrap_err();
     assert!(matches!(error, InferenceError::EmptyRegion), "{error}");
 }
 

@@ -1,7 +1,8 @@
 //! Probabilities on the image's grid against trilinear interpolation written out in f64, by the two geometries alone.
 
 use medseg_inference::{
-    BeyondMask, Dhw, Extras, InferenceError, Probabilities, RestoredScores, ScoreRestorer, to_probabilities,
+    BeyondMask, Dhw, Extras, InferenceError, MaskRule, Probabilities, RegionLabel, RestoredScores, ScoreRestorer,
+    to_probabilities,
 };
 use medseg_testing::noise;
 use medseg_volume::{Axes, Geometry, Orientation};
@@ -38,14 +39,14 @@ struct Case {
     /// Class probabilities, and a spread behind them.
     scores: Array4<f32>,
     beyond: BeyondMask,
-    threshold: f32,
+    rule: MaskRule,
 }
 
-fn probabilities(classes: usize, shape: Dhw<usize>, extra: usize, seed: u64) -> Array4<f32> {
+fn probabilities(classes: usize, shape: Dhw<usize>, extra: usize, seed: u64, how: Probabilities) -> Array4<f32> {
     let dim = (classes + extra, shape.d, shape.h, shape.w);
     let values = noise((classes + extra) * shape.voxels(), seed).iter().map(|v| (*v * 8.0 - 4.0) as f32).collect();
     let mut scores = Array4::from_shape_vec(dim, values).unwrap();
-    to_probabilities(&mut scores.slice_mut(s![..classes, .., .., ..]), Probabilities::usual(classes));
+    to_probabilities(&mut scores.slice_mut(s![..classes, .., .., ..]), how);
     scores
 }
 
@@ -66,8 +67,14 @@ prop_compose! {
         extra in 0_usize..2,
         beyond in prop_oneof![Just(BeyondMask::Background), Just(BeyondMask::Border)],
         threshold in 0.2..0.8_f32,
+        overlap in any::<bool>(),
         seed in any::<u64>(),
     ) -> Case {
+        // Regions in the order of their labels, the last channel in front; the first of several does not count.
+        let from = if classes > 1 { 1 } else { 0 };
+        let regions = (from..classes).rev().map(|channel| RegionLabel::new(channel, 10 + channel as u8));
+        let rule = MaskRule::default().with_threshold(threshold);
+        let rule = if overlap { rule.with_regions(regions) } else { rule };
         let of_image = oblique([mm.0, mm.1, mm.2]);
         let cut = of_image.cropped(Dhw { d: start.0, h: start.1, w: start.2 });
         let resized = cut.resized(part, grid);
@@ -77,9 +84,9 @@ prop_compose! {
             from: (shape, geometry),
             to: (image, of_image),
             classes,
-            scores: probabilities(classes, shape, extra, seed),
+            scores: probabilities(classes, shape, extra, seed, rule.probabilities(classes)),
             beyond,
-            threshold,
+            rule,
         }
     }
 }
@@ -112,7 +119,7 @@ fn naive(case: &Case, at: [usize; 3]) -> Option<Vec<f64>> {
 fn restored(case: &Case, axis: usize, thicknesses: &[usize], extras: Extras) -> RestoredScores {
     let (from, to) = ((case.from.0, &case.from.1), (case.to.0, &case.to.1));
     let restorer = ScoreRestorer::new(from, to, case.classes, case.beyond, extras).unwrap();
-    let mut restorer = restorer.with_threshold(case.threshold);
+    let mut restorer = restorer.with_rule(case.rule.clone()).unwrap();
     let (length, mut start) = (case.scores.len_of(Axis(axis + 1)), 0);
     for thickness in thicknesses.iter().cycle() {
         let end = (start + thickness).min(length);
@@ -139,7 +146,7 @@ fn check(case: &Case, got: &RestoredScores) {
         let restored = all.slice(s![.., z, y, x]).mapv(half::f16::to_f64);
         let Some(values) = naive(case, [z, y, x]) else {
             let mut background = vec![0.0; classes];
-            background[0] = if classes > 1 { 1.0 } else { 0.0 };
+            background[0] = if classes > 1 && !case.rule.has_regions() { 1.0 } else { 0.0 };
             assert_eq!((*label, restored.to_vec(), entropies[[z, y, x]]), (0, background, 0.0));
             continue;
         };
@@ -147,12 +154,18 @@ fn check(case: &Case, got: &RestoredScores) {
         for (got, want) in restored.iter().zip(p) {
             assert!((got - want).abs() < 6e-4, "{got} {want}");
         }
-        let entropy: f64 = p.iter().map(|p| nats(*p)).sum::<f64>() + if classes == 1 { nats(1.0 - p[0]) } else { 0.0 };
+        let binary = classes == 1 || case.rule.has_regions();
+        let entropy: f64 = p.iter().map(|p| nats(*p) + if binary { nats(1.0 - *p) } else { 0.0 }).sum();
         assert!((f64::from(entropies[[z, y, x]]) - entropy).abs() < 1e-5, "{} {entropy}", entropies[[z, y, x]]);
-        let chosen = p[if classes == 1 { 0 } else { usize::from(*label) }];
-        if classes == 1 {
-            let sure = (chosen - f64::from(case.threshold)).abs() > 1e-5;
-            assert!(!sure || (*label == 1) == (chosen >= f64::from(case.threshold)));
+        let (channel, least) = (usize::from(*label % 10), f64::from(case.rule.threshold));
+        let chosen = p[if classes == 1 { 0 } else { channel }];
+        if case.rule.has_regions() {
+            let sure = p.iter().all(|p| (p - least).abs() > 1e-5);
+            let first = case.rule.regions.iter().find(|region| p[region.channel] >= least);
+            assert!(!sure || *label == first.map_or(0, |region| region.label), "{label} of {p:?}");
+        } else if classes == 1 {
+            let sure = (chosen - least).abs() > 1e-5;
+            assert!(!sure || (*label == 1) == (chosen >= least));
         } else {
             assert!(p.iter().all(|other| chosen >= other - 1e-5), "{label} of {p:?}");
         }
@@ -212,7 +225,7 @@ fn voxels_that_coincide_come_back_to_the_bit_from_all_orientations() {
     let (shape, geometry) = (Dhw { d: 3, h: 4, w: 5 }, oblique([0.7, 0.9, 2.5]));
     for orientation in orientations() {
         let change = Axes::between(geometry.orientation(), orientation);
-        let scores = probabilities(3, shape, 0, 5);
+        let scores = probabilities(3, shape, 0, 5, Probabilities::Softmax);
         let turned: Vec<Array3<f32>> = scores.outer_iter().map(|class| change.apply(&class)).collect();
         let views: Vec<_> = turned.iter().map(|class| class.view()).collect();
         let from = (change.permuted(shape), geometry.reoriented(shape, &change));
@@ -222,7 +235,7 @@ fn voxels_that_coincide_come_back_to_the_bit_from_all_orientations() {
             classes: 3,
             scores: ndarray::stack(Axis(0), &views).unwrap(),
             beyond: BeyondMask::Background,
-            threshold: 0.5,
+            rule: MaskRule::default(),
         };
         for axis in 0..3 {
             let got = restored(&case, axis, &[1, 2], ALL);
@@ -239,9 +252,9 @@ fn the_number_of_threads_changes_no_bit() {
         from: (shape, geometry.resized(to, shape)),
         to: (to, geometry),
         classes: 4,
-        scores: probabilities(4, shape, 1, 9),
+        scores: probabilities(4, shape, 1, 9, Probabilities::Softmax),
         beyond: BeyondMask::Border,
-        threshold: 0.5,
+        rule: MaskRule::default(),
     };
     let run = || restored(&case, 2, &[3], ALL);
     let with = |threads: usize| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(run);

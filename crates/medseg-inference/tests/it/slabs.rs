@@ -188,8 +188,9 @@ fn labels_of_slabs_are_the_mask() {
     let config = SlidingWindowConfig::new(Dhw::splat(4)).with_overlap(0.5);
     for classes in [1, 3] {
         let (whole, ..) = collected(&config, &image, classes);
-        let (rule, mut network) = (MaskRule { threshold: 0.7 }, network(classes));
-        let mask = config.init().unwrap().infer(image.view(), &Device::flex(), &mut network).mask(rule).unwrap();
+        let (rule, mut network) = (MaskRule::default().with_threshold(0.7), network(classes));
+        let mask =
+            config.init().unwrap().infer(image.view(), &Device::flex(), &mut network).mask(rule.clone()).unwrap();
         assert_eq!(rule.apply(&whole.view()).unwrap(), mask);
     }
 }

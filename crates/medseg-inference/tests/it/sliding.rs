@@ -102,12 +102,12 @@ proptest! {
     #[test]
     fn the_mask_of_the_slabs_is_the_mask_of_the_logits(sliding in windows(), shape in triples(1_usize..14)) {
         let image = texture(2, shape);
-        let rule = MaskRule { threshold: 0.6 };
+        let rule = MaskRule::default().with_threshold(0.6);
         for classes in [1, 3] {
             let mut predictor = |windows: Tensor<5>| position_dependent(windows).narrow(1, 0, classes);
             let logits = run(&sliding, &image, &mut predictor);
             let window = sliding.init().unwrap();
-            let mask = window.infer(image.view(), &Device::flex(), &mut predictor).mask(rule).unwrap();
+            let mask = window.infer(image.view(), &Device::flex(), &mut predictor).mask(rule.clone()).unwrap();
             prop_assert_eq!(rule.apply(&logits.view()).unwrap(), mask);
         }
     }

@@ -6,8 +6,11 @@ mod preprocessing;
 mod weights;
 mod window;
 
+use std::collections::BTreeMap;
+
 use burn::tensor::Device;
 use medseg_bundle::{NetworkBundle, NetworkBundleConfig};
+use medseg_inference::RegionLabel;
 
 pub use error::ImportError;
 
@@ -36,7 +39,14 @@ impl MonaiBundle {
         postprocessing::settings(&self.postprocessing, &mut config)?;
         let classes = network.graph().out_channels();
         config.channels = preprocessing::names(&self.metadata.channels, network.graph().in_channels());
-        config.labels = labels(&self.metadata.labels, classes);
+        let names = &self.metadata.labels;
+        config.labels = match &config.rule.regions[..] {
+            [] => labels(names, classes),
+            regions => names_of_regions(names, regions),
+        };
+        if config.rule.has_regions() {
+            config.region_names = preprocessing::names(names, classes);
+        }
         let facts = [
             ("source", format!("MONAI bundle {}", self.name())),
             ("version", self.metadata.version.clone()),
@@ -59,13 +69,40 @@ impl MonaiBundle {
 }
 
 /// Names of the mask's values. A single channel is label 1.
-fn labels(
-    channels: &std::collections::BTreeMap<usize, String>,
-    classes: usize,
-) -> std::collections::BTreeMap<u8, String> {
+fn labels(channels: &BTreeMap<usize, String>, classes: usize) -> BTreeMap<u8, String> {
     let label = |(number, name): (&usize, &String)| {
         let label = if classes == 1 { 1 } else { u8::try_from(*number).ok()? };
         (usize::from(label) < classes.max(2)).then(|| (label, name.clone()))
     };
     channels.iter().filter_map(label).collect()
+}
+
+/// Names of the mask's values where regions overlap: the label of a region has its voxels without those of the regions before.
+fn names_of_regions(channels: &BTreeMap<usize, String>, regions: &[RegionLabel]) -> BTreeMap<u8, String> {
+    let mut names = BTreeMap::new();
+    let mut before: Vec<&str> = Vec::new();
+    for region in regions {
+        let Some(name) = channels.get(&region.channel) else { return BTreeMap::new() };
+        let own = if before.is_empty() { name.clone() } else { format!("{name} without {}", before.join(", ")) };
+        names.entry(region.label).and_modify(|name: &mut String| *name = format!("{name}, {own}")).or_insert(own);
+        before.push(name);
+    }
+    names.remove(&0);
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_named_by_what_it_has_left() {
+        let channels = ["core", "whole", "enhancing"].map(String::from).into_iter().enumerate().collect();
+        let regions = [(2, 4), (0, 1), (1, 2)].map(|(channel, label)| RegionLabel::new(channel, label));
+        let names = names_of_regions(&channels, &regions);
+        let named: Vec<(u8, &str)> = names.iter().map(|(label, name)| (*label, &name[..])).collect();
+        let wanted = [(1, "core without enhancing"), (2, "whole without enhancing, core"), (4, "enhancing")];
+        assert_eq!(named, wanted);
+        assert!(names_of_regions(&BTreeMap::new(), &regions).is_empty());
+    }
 }

@@ -1,11 +1,11 @@
 //! Steps behind the network.
 
 use medseg_bundle::{NetworkBundleConfig, Restoring};
-use medseg_inference::{MaskRule, PostStep};
+use medseg_inference::{MaskRule, PostStep, RegionLabel};
 use medseg_transforms::{LabelInterpolation, Probabilities};
 
 use super::ImportError;
-use crate::{Activation, Components, Discrete, Postprocess};
+use crate::{Activation, ChannelLabels, Components, Discrete, Postprocess};
 
 /// Steps that were met, in order.
 #[derive(Default)]
@@ -13,7 +13,19 @@ struct Met {
     activation: Option<Activation>,
     /// Interpolation of `Invertd`, and whether labels were made before.
     inverted: Option<(bool, bool)>,
-    discrete: bool,
+    made: Made,
+}
+
+/// The form that the prediction has been brought to.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Made {
+    /// Scores.
+    #[default]
+    Nothing,
+    /// A channel of 0 and 1 for each of regions that overlap, which a rule brings into an order.
+    Regions,
+    /// One channel of labels.
+    Labels,
 }
 
 /// Sets probabilities, rule, way back and cleaning.
@@ -23,7 +35,7 @@ pub(super) fn settings(steps: &[Postprocess], config: &mut NetworkBundleConfig) 
     for step in steps {
         match step {
             Postprocess::Activation(activation) => {
-                if met.inverted.is_some() || met.discrete || met.activation.is_some() {
+                if met.inverted.is_some() || met.made != Made::Nothing || met.activation.is_some() {
                     return Err(ImportError::setting("Activationsd", "it must be the first step"));
                 }
                 met.activation = Some(*activation);
@@ -32,14 +44,17 @@ pub(super) fn settings(steps: &[Postprocess], config: &mut NetworkBundleConfig) 
                 if met.inverted.is_some() {
                     return Err(ImportError::setting("Invertd", "it is there twice"));
                 }
-                met.inverted = Some((invert.nearest, met.discrete));
+                met.inverted = Some((invert.nearest, met.made != Made::Nothing));
             }
             Postprocess::Discrete(discrete) => {
+                if met.made != Made::Nothing {
+                    return Err(ImportError::setting("AsDiscreted", "it is there twice"));
+                }
                 config.rule = rule(discrete, classes)?;
-                met.discrete = true;
+                met.made = if discrete.argmax || classes == 1 { Made::Labels } else { Made::Regions };
             }
             Postprocess::KeepLargest(components) => {
-                if !met.discrete {
+                if met.made != Made::Labels {
                     return Err(ImportError::setting("KeepLargestConnectedComponentd", "there are no labels yet"));
                 }
                 let into = match met.inverted {
@@ -55,18 +70,39 @@ pub(super) fn settings(steps: &[Postprocess], config: &mut NetworkBundleConfig) 
             Postprocess::RemoveSmallObjects(_) => {
                 return Err(ImportError::setting("RemoveSmallObjectsd", "volumes in mm³ are known here, not voxels"));
             }
-            Postprocess::Labels(_) => {
-                return Err(ImportError::setting("Lambdad", "classes that overlap do not make one mask"));
+            Postprocess::Labels(of) => {
+                if met.made != Made::Regions {
+                    let reason = "it stands behind the threshold of AsDiscreted for several channels";
+                    return Err(ImportError::setting("Lambdad", reason));
+                }
+                config.rule.regions = regions(of, classes)?;
+                met.made = Made::Labels;
             }
         }
     }
+    match met.made {
+        Made::Labels => {}
+        Made::Nothing => {
+            return Err(ImportError::setting("postprocessing", "there is no AsDiscreted, which makes labels"));
+        }
+        Made::Regions => {
+            let reason = "regions that overlap need a Lambdad of torch.where, which says the label of each";
+            return Err(ImportError::setting("AsDiscreted threshold", reason));
+        }
+    }
     config.probabilities = match (met.activation, classes) {
-        (Some(Activation::Sigmoid), 1) => Probabilities::Sigmoid,
         (None | Some(Activation::Identity), 1) => {
             return Err(ImportError::setting("Activationsd", "a threshold of probabilities needs the sigmoid"));
         }
-        (Some(Activation::Sigmoid), _) => {
-            return Err(ImportError::setting("Activationsd sigmoid", "classes that overlap do not make one mask"));
+        (Some(Activation::Sigmoid), 2..) if !config.rule.has_regions() => {
+            return Err(ImportError::setting(
+                "AsDiscreted argmax",
+                "the largest of several sigmoids; softmax is known",
+            ));
+        }
+        (Some(Activation::Sigmoid), _) => Probabilities::Sigmoid,
+        (_, 2..) if config.rule.has_regions() => {
+            return Err(ImportError::setting("Activationsd", "a threshold of probabilities needs the sigmoid"));
         }
         (Some(Activation::Softmax), 1) => {
             return Err(ImportError::setting("Activationsd softmax", "it is 1 everywhere for a single channel"));
@@ -86,9 +122,6 @@ pub(super) fn settings(steps: &[Postprocess], config: &mut NetworkBundleConfig) 
         Some((true, _)) => Restoring::Inverse,
         None => Restoring::Labels(LabelInterpolation::NearestExact),
     };
-    if !met.discrete {
-        return Err(ImportError::setting("postprocessing", "there is no AsDiscreted, which makes labels"));
-    }
     if config.restoring == Restoring::Probabilities && !config.postprocessing_before.0.is_empty() {
         let moved = std::mem::take(&mut config.postprocessing_before);
         config.postprocessing.0.splice(0..0, moved.0);
@@ -107,13 +140,32 @@ fn rule(discrete: &Discrete, classes: usize) -> Result<MaskRule, ImportError> {
     }
     match (discrete.argmax, discrete.threshold, classes) {
         (true, None, 2..) => Ok(MaskRule::default()),
-        (false, Some(threshold), 1) => Ok(MaskRule { threshold: threshold as f32 }),
         (true, _, 1) => Err(ImportError::setting("AsDiscreted argmax", "it is 0 everywhere for a single channel")),
-        (false, Some(_), _) => {
-            Err(ImportError::setting("AsDiscreted threshold", "classes that overlap do not make one mask"))
-        }
-        _ => Err(ImportError::setting("AsDiscreted", "argmax for several channels or a threshold for one is needed")),
+        (false, Some(threshold), _) => Ok(MaskRule::default().with_threshold(threshold as f32)),
+        _ => Err(ImportError::setting("AsDiscreted", "either argmax for several channels or a threshold is needed")),
     }
+}
+
+/// The labels of regions that overlap, those that decide first in front.
+fn regions(of: &ChannelLabels, classes: usize) -> Result<Vec<RegionLabel>, ImportError> {
+    const NAME: &str = "Lambdad";
+    if of.otherwise != 0 {
+        return Err(ImportError::setting(NAME, format!("label {} where no region is", of.otherwise)));
+    }
+    let mut regions: Vec<RegionLabel> = Vec::new();
+    for (channel, label) in &of.labels {
+        if *channel >= classes {
+            return Err(ImportError::setting(NAME, format!("channel {channel} of a network with {classes}")));
+        }
+        let Ok(label) = u8::try_from(*label) else {
+            return Err(ImportError::setting(NAME, "a label over 255"));
+        };
+        // A channel that comes again is never reached.
+        if regions.iter().all(|region| region.channel != *channel) {
+            regions.push(RegionLabel::new(*channel, label));
+        }
+    }
+    Ok(regions)
 }
 
 fn largest(components: &Components) -> Result<PostStep, ImportError> {

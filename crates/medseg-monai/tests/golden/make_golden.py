@@ -7,7 +7,7 @@ Run from the repository's root, with MONAI 1.6.1, PyTorch for the CPU, nibabel a
 - `shapes.json`: constructor arguments of networks with the names and shapes of their state dicts.
 - `networks/NAME.safetensors`: a tiny network with random weights. Tensors `state.KEY` are its state dict, `input` and
   `output` are [1, channels, x, y, z]; the metadata entry `case` holds the class and its arguments.
-- `bundles/ct.nii.gz` and `bundles/NAME`: an image and three bundles with random weights. `bundles/expected/NAME.nii.gz` is
+- `bundles/ct.nii.gz` and `bundles/NAME`: an image and four bundles with random weights. `bundles/expected/NAME.nii.gz` is
   the mask that MONAI's runner writes; `bundles/expected/NAME.safetensors` holds the probabilities before the mask, [class,
   x, y, z], with the affine of their grid: that of the image, or the network's where the mask is taken back, as `case` says.
 """
@@ -247,6 +247,24 @@ BUNDLES = {
             SAVE,
         ],
         ["background", "organ", "lesion"],
+    ),
+    # As brats_mri_segmentation makes one mask of regions that overlap.
+    "ordered": (
+        segresnet(init_filters=4, norm=["GROUP", {"num_groups": 2}], blocks_down=[1, 1, 1], blocks_up=[1, 1], out_channels=3),
+        [
+            *READ,
+            step("Spacingd", pixdim=[2.0, 2.0, 2.0]),
+            step("NormalizeIntensityd", nonzero=True, channel_wise=True),
+        ],
+        WINDOW | {"mode": "gaussian"},
+        [
+            ended("Activationsd", sigmoid=True),
+            ended("Invertd", **INVERT, nearest_interp=False),
+            ended("AsDiscreted", threshold=0.55),
+            ended("Lambdad", func="$lambda x: torch.where(x[[2]] > 0, 4, torch.where(x[[0]] > 0, 1, torch.where(x[[1]] > 0, 2, 0)))"),
+            SAVE,
+        ],
+        ["core", "whole", "enhancing"],
     ),
 }
 

@@ -74,7 +74,13 @@ mod tests {
     }
 
     fn mirrored(cases: Vec<CaseVoxels>, labels: &[u8]) -> [bool; 3] {
-        let found = Fingerprint { headers: Vec::new(), sampled: cases, labels: labels.to_vec(), oddities: Vec::new() };
+        let found = Fingerprint {
+            headers: Vec::new(),
+            sampled: cases,
+            channels: 1,
+            labels: labels.to_vec(),
+            oddities: Vec::new(),
+        };
         axes(&found).0.to_array()
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use medseg_data::{Case, check_case};
 use medseg_transforms::{Connectivity, Preprocessing, foreground_box, label_components};
-use medseg_volume::{Dhw, LabelChoice, Orientation, read_image, read_label_of};
+use medseg_volume::{Dhw, LabelChoice, Orientation, read_label_of};
 use ndarray::ArrayView3;
 use serde::Serialize;
 
@@ -87,7 +87,7 @@ fn to_ras() -> Preprocessing {
 impl CaseVoxels {
     /// Reads a labelled case. Of its labels `values` count as foreground, or all above 0 if none is named.
     pub(super) fn read(case: &Case, values: &[u8]) -> Result<Self, PlanError> {
-        let image = read_image(&case.image).map_err(medseg_data::DataError::from)?;
+        let image = case.first_channel()?;
         let path = case.label.as_deref().unwrap_or(&case.image);
         let label = read_label_of(path, &choice(values)).map_err(medseg_data::DataError::from)?;
         let counts = |value: u8| value != 0 && (values.is_empty() || values.contains(&value));

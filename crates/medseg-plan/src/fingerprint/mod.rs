@@ -27,6 +27,8 @@ pub struct Fingerprint {
     pub headers: Vec<CaseHeader>,
     /// The voxels of up to 48 cases, evenly chosen.
     pub sampled: Vec<CaseVoxels>,
+    /// Channels of an image.
+    pub channels: usize,
     /// Label values above 0 in the sampled cases that count as foreground, in their order.
     pub labels: Vec<u8>,
     /// Sentences on everything that a user should look at before training.
@@ -76,7 +78,7 @@ impl Fingerprint {
         if labels.is_empty() {
             return Err(PlanError::NoForeground { folder: folder.to_path_buf() });
         }
-        let mut found = Self { headers, sampled, labels, oddities };
+        let mut found = Self { headers, sampled, channels: cases[0].channel_count()?, labels, oddities };
         found.oddities.extend(oddities::of(&found, &cases, groups)?);
         Ok(found)
     }

@@ -99,3 +99,16 @@ fn folders_without_labels_or_foreground_are_refused() {
     let error = read(folder.path(), &[]).unwrap_err();
     assert!(format!("{error:?}").contains('b'), "{error}");
 }
+
+#[test]
+fn channels_are_counted_and_the_first_gives_the_intensities() {
+    let folder = tempfile::tempdir().unwrap();
+    for id in ["a", "b"] {
+        write(folder.path(), id, [2.0, 1.0, 1.0], [10, 20, 30], &[1], ras());
+        let image = folder.path().join(format!("image/{id}.nii"));
+        fs::copy(&image, folder.path().join(format!("image/{id}_0001.nii"))).unwrap();
+        fs::rename(&image, folder.path().join(format!("image/{id}_0000.nii"))).unwrap();
+    }
+    let found = read(folder.path(), &[]).unwrap();
+    assert_eq!((found.channels, found.sampled[0].highest), (2, 57.0));
+}

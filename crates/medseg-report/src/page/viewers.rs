@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 
 use medseg_data::{Case, discover};
-use medseg_volume::{LabelChoice, Volume, VolumeError, read_image, read_label, read_label_of};
+use medseg_volume::{LabelChoice, Volume, VolumeError, read_label, read_label_of};
 use serde_json::Value;
 
 use super::figures::{chosen, ranked};
@@ -50,7 +50,7 @@ fn cases(run: &RunResults) -> Vec<Case> {
 
 /// The page of a case; none if its image or its predicted mask cannot be read, or they do not lie on one grid.
 fn page(run: &RunResults, case: &Case) -> Option<ViewerPage> {
-    let image = read_image(&case.image).ok()?;
+    let image = case.first_channel().ok()?;
     let prediction = read_label(run.folder.prediction(&case.id)).ok()?;
     let reference = reference(run, case).ok().flatten();
     let named = reference.iter().map(|mask| ViewerMask::new("reference", mask));

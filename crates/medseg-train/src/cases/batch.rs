@@ -29,14 +29,17 @@ impl Batch {
         };
         let Dhw { d, h, w } = stage.size;
         let augmentation = stage.augmentation();
-        let channels = 1 + usize::from(case.coarse.is_some());
+        let of_image = case.image.dim().0;
+        let channels = of_image + usize::from(case.coarse.is_some());
         let (mut image, mut target) =
             (Array5::<f32>::zeros((boxes.len(), channels, d, h, w)), Array4::<f32>::zeros((boxes.len(), d, h, w)));
         for ((region, image), mut target) in boxes.iter().zip(image.outer_iter_mut()).zip(target.outer_iter_mut()) {
-            let (mut image, mut mask) = image.split_at(Axis(0), 1);
-            let (mut image, mask) = (image.index_axis_mut(Axis(0), 0), mask.outer_iter_mut().next());
+            let (mut image, mut mask) = image.split_at(Axis(0), of_image);
+            let mask = mask.outer_iter_mut().next();
             if augmentation.steps.is_empty() {
-                crop_into(&case.image.view(), region, &mut image);
+                for (channel, mut to) in case.image.outer_iter().zip(image.outer_iter_mut()) {
+                    crop_into(&channel, region, &mut to);
+                }
                 crop_into(&case.label.view(), region, &mut target);
                 if let (Some(mut to), Some(coarse)) = (mask, &case.coarse) {
                     crop_into(&coarse.view(), region, &mut to);
@@ -74,19 +77,18 @@ fn augmented(
     augmentation: &Pipeline,
     crop: TrainingCase,
     rng: &mut impl Rng,
-) -> Result<(Array3<f32>, Array3<u8>), TrainError> {
-    let shape = crop.image.dim();
+) -> Result<(Array4<f32>, Array3<u8>), TrainError> {
+    let (of_image, shape) = (crop.image.dim(), crop.label.dim());
     let grid = Geometry::from_spacing(Dhw::splat(1.0))?;
     let mut label = crop.label;
     if let Some(coarse) = &crop.coarse {
         label.zip_mut_with(coarse, |label, coarse| *label |= if *coarse == 0 { 0 } else { IN_MASK });
     }
-    let sample = Sample::new(id, crop.image, Some(label), grid);
+    let sample = Sample { id: id.into(), image: crop.image, label: Some(label), geometry: grid };
     let Sample { image, label, .. } = augmentation.apply_one_with(sample, rng)?.sample;
-    let image = image.index_axis_move(Axis(0), 0);
     match label {
-        Some(label) if image.dim() == shape && label.dim() == shape => Ok((image, label)),
-        _ => Err(TrainError::Config(format!("augmentation: it makes {:?} voxels of {shape:?}", image.dim()))),
+        Some(label) if image.dim() == of_image && label.dim() == shape => Ok((image, label)),
+        _ => Err(TrainError::Config(format!("augmentation: it makes {:?} voxels of {of_image:?}", image.dim()))),
     }
 }
 
@@ -103,7 +105,7 @@ mod tests {
         let mut stage = Preset::Quick.config(Experiment::TwoStage).fine;
         stage.set_size(Dhw::splat(12));
         let label = Array3::from_shape_fn((20, 16, 18), |(z, y, x)| u8::from((z + 3 * y + 2 * x) % 13 < 5));
-        let image = label.mapv(|class| f32::from(class) + 0.5);
+        let image = label.mapv(|class| f32::from(class) + 0.5).insert_axis(Axis(0));
         let case = TrainingCase { coarse: Some(label.clone()), ..TrainingCase::plain(image, label) }.for_crops(&stage);
         let alone = TrainingCase { coarse: None, ..case.clone() };
         let high = TrainingCase { label: alone.label.mapv(|class| 200 * class), ..alone.clone() };

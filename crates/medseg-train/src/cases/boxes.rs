@@ -75,6 +75,8 @@ impl TrainingCase {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::Array4;
+
     use super::*;
     use crate::config::{Experiment, Preset, StageInput};
 
@@ -118,13 +120,13 @@ mod tests {
     #[test]
     fn a_case_is_cut_to_another_box_for_every_draw_and_to_the_same_for_the_same() {
         let stage = stage();
-        let image = Array3::from_shape_fn((16, 16, 16), |(z, y, x)| (z * 256 + y * 16 + x) as f32);
-        let mut label = Array3::<u8>::zeros(image.dim());
+        let image = Array4::from_shape_fn((1, 16, 16, 16), |(_, z, y, x)| (z * 256 + y * 16 + x) as f32);
+        let mut label = Array3::<u8>::zeros((16, 16, 16));
         label.slice_mut(ndarray::s![6..10, 6..10, 6..10]).fill(1);
         let (roi, widest) = range(&label, &stage);
         let case = TrainingCase { jitter: Some(roi), ..TrainingCase::plain(image, label).cut(&widest) };
         let cut = |number| case.cut_anew(&stage, &mut rng_for(3, number, 0)).unwrap();
-        let corners: std::collections::BTreeSet<_> = (0..40).map(|n| cut(n).image[[0, 0, 0]].to_bits()).collect();
+        let corners: std::collections::BTreeSet<_> = (0..40).map(|n| cut(n).image[[0, 0, 0, 0]].to_bits()).collect();
         assert!(corners.len() > 20, "{} corners in 40 epochs", corners.len());
         let (first, again) = (cut(7), cut(7));
         assert!(first.index.is_some() && first.image == again.image && first.label == again.label);

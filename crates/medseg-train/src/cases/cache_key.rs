@@ -13,6 +13,7 @@ use crate::config::{BoxSource, OnBadCase, OnEmptyLabel, StageInput};
 #[derive(Serialize)]
 pub(super) struct PreparationKey {
     role: Role,
+    channels: usize,
     labels: Vec<u8>,
     preprocessing: Preprocessing,
     label_interpolation: LabelInterpolation,
@@ -30,7 +31,7 @@ pub(super) struct PreparationKey {
     seed: Option<u64>,
     /// Start and size of every predicted box.
     predicted: BTreeMap<String, [[i64; 3]; 2]>,
-    /// Every mask that is a second channel.
+    /// Every mask that is a channel.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     masks: BTreeMap<String, CoarseMask>,
 }
@@ -41,6 +42,7 @@ impl PreparationKey {
         let numbers = |b: &BoxDhw| [b.start.to_array().map(|v| v as i64), b.size.to_array().map(|v| v as i64)];
         Self {
             role,
+            channels: data.channels,
             labels: data.labels.clone(),
             preprocessing: data.preprocessing,
             label_interpolation: data.label_interpolation,

@@ -1,4 +1,4 @@
-//! The coarse network's mask of a case, which the fine network may get as a second channel.
+//! The coarse network's mask of a case, which the fine network may get as its last channel.
 
 use medseg_transforms::resize_nearest_exact;
 use medseg_volume::Dhw;

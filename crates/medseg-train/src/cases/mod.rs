@@ -16,6 +16,6 @@ pub(crate) use batch::{Batch, IN_MASK};
 pub(crate) use coarse_mask::CoarseMask;
 pub(crate) use labels::{load_label, load_reference, no_foreground};
 pub(crate) use role::{Preparation, Role};
-pub(crate) use samples::{Samples, check_finite};
+pub(crate) use samples::{Samples, check_channels, check_finite};
 pub(crate) use source::CaseSource;
 pub(crate) use training_case::TrainingCase;

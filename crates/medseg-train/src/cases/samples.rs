@@ -18,10 +18,20 @@ pub(super) fn read_sample(case: &Case, data: &DataConfig) -> Result<Sample, Trai
     if case.label.is_none() {
         return Err(TrainError::Config(format!("case {} has no label to train or validate with", case.id)));
     }
-    case.single_image()?;
+    check_channels(case, data.channels)?;
     let sample = case.read_with(&LabelChoice::only_or_foreground(&data.labels))?;
     check_finite(&sample.image, &case.image)?;
     Ok(data.preprocessing.apply_to_sample(sample, data.label_interpolation))
+}
+
+/// Refuses an image of other channels than the settings say.
+pub(crate) fn check_channels(case: &Case, expected: usize) -> Result<(), TrainError> {
+    let found = case.channel_count()?;
+    if found == expected {
+        return Ok(());
+    }
+    let id = &case.id;
+    Err(TrainError::Config(format!("case {id} has {found} channel(s), and data.channels is {expected}")))
 }
 
 /// Refuses an image that holds NaN or infinite voxels.

@@ -3,7 +3,7 @@
 use medseg_data::{Case, case_reason};
 use medseg_transforms::{BoxDhw, Interpolation, LabelIndex, RandCropByPosNegLabel, Sample, SpatialPad, crop, resize};
 use medseg_volume::Dhw;
-use ndarray::{Array3, Axis};
+use ndarray::{Array3, Array4, ArrayView3, Axis, stack};
 
 use super::boxes::{case_box, range};
 use super::labels::{class_map, no_foreground};
@@ -14,11 +14,11 @@ use crate::config::{BoxSource, CropSampling, OnBadCase, OnEmptyLabel, StageConfi
 /// A case on a stage's grid, with everything that does not change from epoch to epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TrainingCase {
-    /// Intensities as the network expects them.
-    pub image: Array3<f32>,
+    /// Intensities as the network expects them, `[channel, depth, height, width]`.
+    pub image: Array4<f32>,
     /// The class of every voxel: 0 background, 1 the only class or the first.
     pub label: Array3<u8>,
-    /// The coarse network's mask, 0 or 1, where the network gets it as a second channel.
+    /// The coarse network's mask, 0 or 1, where the network gets it as its last channel.
     pub coarse: Option<Array3<u8>>,
     /// Voxels that crops may be centred on; only for training on crops.
     pub index: Option<LabelIndex>,
@@ -79,13 +79,14 @@ impl TrainingCase {
     /// Resizes a sample, leaves it whole or cuts it to its box, as the stage wants it; true if it has no foreground.
     fn new(sample: Sample, preparation: &Preparation, role: Role) -> Result<(Self, bool), TrainError> {
         let (stage, id) = (&preparation.stage, sample.id);
-        let image = sample.image.index_axis_move(Axis(0), 0);
-        let mut label = sample.label.unwrap_or_else(|| Array3::zeros(image.dim()));
+        let (image, channels) = (sample.image, preparation.data.channels);
+        let (_, d, h, w) = image.dim();
+        let mut label = sample.label.unwrap_or_else(|| Array3::zeros((d, h, w)));
         class_map(&preparation.data.labels, stage.classes()).apply(&mut label)?;
         let empty = label.iter().all(|v| *v == 0);
         let whole = Dhw::from(label.dim());
         // A case that the coarse network did not see, as when steps are timed, has nothing in its mask.
-        let coarse = (stage.network.in_channels() > 1).then(|| {
+        let coarse = (stage.network.in_channels() > channels).then(|| {
             preparation.masks.get(&id).map_or_else(|| Array3::zeros(whole.to_array()), |mask| mask.on_grid(whole))
         });
         let with_mask = |image, label| Self { coarse, ..Self::plain(image, label) };
@@ -95,7 +96,9 @@ impl TrainingCase {
         }
         let case = match stage.input {
             StageInput::Whole => Self::plain(
-                resize(&image.view(), stage.size, Interpolation::Trilinear { align_corners: false }),
+                each_channel(&image, |channel| {
+                    resize(channel, stage.size, Interpolation::Trilinear { align_corners: false })
+                }),
                 stage.label_resize.resize(&label.view(), stage.size),
             ),
             StageInput::Crops => with_mask(image, label),
@@ -109,14 +112,15 @@ impl TrainingCase {
     }
 
     /// Image and label alone.
-    pub(super) fn plain(image: Array3<f32>, label: Array3<u8>) -> Self {
+    pub(super) fn plain(image: Array4<f32>, label: Array3<u8>) -> Self {
         Self { image, label, coarse: None, index: None, jitter: None, warning: None }
     }
 
     /// Image, label and coarse mask in a box.
     pub(super) fn cut(&self, roi: &BoxDhw) -> Self {
         let coarse = self.coarse.as_ref().map(|coarse| crop(&coarse.view(), roi, 0));
-        Self { coarse, ..Self::plain(crop(&self.image.view(), roi, 0.0), crop(&self.label.view(), roi, 0)) }
+        let image = each_channel(&self.image, |channel| crop(channel, roi, 0.0));
+        Self { coarse, ..Self::plain(image, crop(&self.label.view(), roi, 0)) }
     }
 
     /// Padded to the size of a crop and indexed.
@@ -125,7 +129,8 @@ impl TrainingCase {
         let padded = if pad.padding(self.shape()) == Dhw::splat((0, 0)) {
             self
         } else {
-            let (image, label) = (pad.apply(&self.image.view(), 0.0), pad.apply(&self.label.view(), 0));
+            let image = each_channel(&self.image, |channel| pad.apply(channel, 0.0));
+            let label = pad.apply(&self.label.view(), 0);
             let coarse = self.coarse.map(|coarse| pad.apply(&coarse.view(), 0));
             Self { image, label, coarse, ..self }
         };
@@ -142,6 +147,16 @@ impl TrainingCase {
         let masks = self.label.len() * (1 + usize::from(self.coarse.is_some()));
         self.image.len() * 4 + masks + self.index.as_ref().map_or(0, LabelIndex::bytes)
     }
+}
+
+/// The channels of an image, changed one by one to arrays of one shape.
+fn each_channel(image: &Array4<f32>, change: impl Fn(&ArrayView3<'_, f32>) -> Array3<f32>) -> Array4<f32> {
+    let changed: Vec<Array3<f32>> = image.outer_iter().map(|channel| change(&channel)).collect();
+    if let [_] = changed[..] {
+        return changed.into_iter().next().map(|only| only.insert_axis(Axis(0))).unwrap_or_default();
+    }
+    let views: Vec<_> = changed.iter().map(|channel| channel.view()).collect();
+    stack(Axis(0), &views).expect("channels of one grid stay on one grid")
 }
 
 /// The random crops of a stage.

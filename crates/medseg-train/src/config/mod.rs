@@ -66,6 +66,9 @@ pub struct DataConfig {
     /// Label values that count as foreground; empty means every value above 0. Where a network has several classes, the
     /// values in the order of the classes: class 1 is the first. Masks then hold these values.
     pub labels: Vec<u8>,
+    /// Channels of an image, such as the sequences of an MR examination: files `NAME_0000`, `NAME_0001` and so on, on one grid.
+    #[serde(default = "one_channel", skip_serializing_if = "is_one_channel")]
+    pub channels: usize,
     /// From a file's voxels to the networks': orientation, spacing, intensities, for training and prediction alike. Masks
     /// are taken back to the file's grid.
     pub preprocessing: Preprocessing,
@@ -139,6 +142,9 @@ pub enum OnEmptyLabel {
     Stop,
 }
 
+/// Most channels of an image.
+const MOST_CHANNELS: usize = 256;
+
 /// A whole experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -168,6 +174,15 @@ pub struct ExperimentConfig {
     pub cleaning: Cleaning,
     /// Distance within which surfaces count as equal in the surface Dice, in millimetres.
     pub surface_tolerance_mm: f64,
+}
+
+fn one_channel() -> usize {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_one_channel(channels: &usize) -> bool {
+    *channels == 1
 }
 
 fn automatic() -> String {
@@ -248,6 +263,9 @@ impl ExperimentConfig {
         if self.data.labels.contains(&0) {
             return fail("data.labels: 0 is the background and cannot count as foreground");
         }
+        if !(1..=MOST_CHANNELS).contains(&self.data.channels) {
+            return Err(TrainError::Config(format!("data.channels must be from 1 to {MOST_CHANNELS}")));
+        }
         if self.data.workers == 0 {
             return fail("data.workers must be at least 1");
         }
@@ -265,6 +283,16 @@ impl ExperimentConfig {
         self.stages().into_iter().try_for_each(|(name, stage)| stage.validate(name))
     }
 
+    /// Sets the channels of an image, and of the networks that take them. A described network that cannot take so many is left
+    /// as it is.
+    pub fn set_channels(&mut self, channels: usize) {
+        self.data.channels = channels;
+        self.fine.network.set_in_channels(self.cascade.fine_channels(channels));
+        if let Some(coarse) = &mut self.coarse {
+            coarse.network.set_in_channels(channels);
+        }
+    }
+
     /// The fine network gets the image, and the coarse mask where the cascade says so; the coarse one the image.
     fn validate_mask_channel(&self) -> Result<(), TrainError> {
         let fail = |reason: String| Err(TrainError::Config(reason));
@@ -273,13 +301,11 @@ impl ExperimentConfig {
             return fail("cascade.mask_channel: a one_stage experiment has no coarse mask".into());
         }
         for (name, stage) in self.stages() {
-            let (has, gets) =
-                (stage.network.in_channels(), if name == "fine" { self.cascade.fine_channels() } else { 1 });
-            if has != gets && gets == 1 {
-                return fail(format!("{name}.network.in_channels must be 1: a case has one image"));
-            }
-            if has != gets {
-                return fail(format!("{name}.network.in_channels must be {gets}: the image and cascade.mask_channel"));
+            let channels = self.data.channels;
+            let gets = if name == "fine" { self.cascade.fine_channels(channels) } else { channels };
+            if stage.network.in_channels() != gets {
+                let and = if gets == channels { "" } else { ", and cascade.mask_channel adds one" };
+                return fail(format!("{name}.network.in_channels must be {gets}: data.channels is {channels}{and}"));
             }
         }
         if masked && self.fine.classes() >= usize::from(IN_MASK) {

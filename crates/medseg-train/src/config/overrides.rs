@@ -34,19 +34,11 @@ impl ExperimentConfig {
         if is_loss(&names) && !names_form(value) {
             changed.fit_loss_forms(names[0]);
         }
-        if names == ["cascade", "mask_channel"] {
-            changed.fit_channels();
+        if names == ["cascade", "mask_channel"] || names == ["data", "channels"] {
+            changed.set_channels(changed.data.channels);
         }
         *self = changed;
         Ok(())
-    }
-
-    /// Gives the fine network as many channels as the cascade has for it. A described network is left as it is.
-    fn fit_channels(&mut self) {
-        let channels = self.cascade.fine_channels();
-        if let Some(network) = self.fine.network.as_unet_mut() {
-            network.in_channels = channels;
-        }
     }
 
     /// Gives a stage's loss the form that its network's channels need.

@@ -44,6 +44,7 @@ impl Preset {
             device: automatic(),
             precision: Precision::F32,
             data: DataConfig {
+                channels: 1,
                 folder: None,
                 labels: Vec::new(),
                 preprocessing: Preprocessing {

@@ -8,7 +8,7 @@ use medseg_bundle::StageNetwork;
 use medseg_data::Case;
 use medseg_report::RunFolder;
 use medseg_transforms::BoxDhw;
-use ndarray::Axis;
+use medseg_volume::Dhw;
 use serde::{Deserialize, Serialize};
 
 use crate::cases::{CoarseMask, Samples};
@@ -52,14 +52,14 @@ pub(super) fn coarse_results(
             read => read?,
         };
         let mut find = |windows: Tensor<5>| network.forward(windows);
-        let image = sample.image.index_axis(Axis(0), 0);
-        let found = cascade.infer(image, &sample.geometry, device).locate(&mut find);
+        let (_, d, h, w) = sample.image.dim();
+        let found = cascade.infer_channels(sample.image.view(), &sample.geometry, device).locate(&mut find);
         let found = found.map_err(|e| TrainError::from(e).in_case(&case.id))?;
         masks.insert(case.id.clone(), CoarseMask::new(&found.coarse));
         let report = found.report;
         let roi = if report.coarse_missed {
             observer.warn(&format!("case {}: the coarse network found nothing; its box is the whole volume", case.id));
-            BoxDhw::whole(image.dim().into())
+            BoxDhw::whole(Dhw { d, h, w })
         } else {
             report.coarse_roi
         };

@@ -8,7 +8,7 @@ use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
 use super::TrainedRun;
-use super::predict::{load, share};
+use super::predict::{Loaded, load, share};
 use crate::config::OnBadCase;
 use crate::{Observer, Ranks, Silent, TrainError};
 
@@ -27,13 +27,14 @@ pub(super) fn cleaned_by_validation(
     let mut scores = Vec::new();
     observer.begin("cleaning", mine.len());
     for (done, (number, case)) in mine.into_iter().enumerate() {
-        match load(case, &config.data.labels, classes) {
-            Ok((image, Some(reference))) => {
-                let mask = run.predict(&image, &mut Silent).map_err(|e| e.in_case(&case.id))?.mask;
+        match load(case, &config.data, classes) {
+            Ok(Loaded { image, geometry, reference: Some(reference) }) => {
+                let predicted = run.predict_channels(image, &geometry, &mut Silent);
+                let mask = predicted.map_err(|e| e.in_case(&case.id))?.mask;
                 scores.push((number, CaseDice::of(&mask, &reference.data, &labels)?));
             }
             Err(e) if !skip => return Err(e),
-            Ok((_, None)) | Err(_) => {}
+            Ok(Loaded { reference: None, .. }) | Err(_) => {}
         }
         observer.advance(done + 1, &case.id);
     }

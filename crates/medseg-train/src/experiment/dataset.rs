@@ -121,6 +121,11 @@ impl Dataset {
         Ok(identity)
     }
 
+    /// Channels of the images: those of the first case that can be read.
+    pub fn channels(&self) -> usize {
+        self.cases.iter().find_map(|case| case.channel_count().ok()).unwrap_or(1)
+    }
+
     /// A case's shape by its name.
     pub fn shape_of(&self, id: &str) -> Option<Dhw<usize>> {
         self.cases.iter().position(|c| c.id == id).map(|at| self.shapes[at])
@@ -151,10 +156,11 @@ fn labelled(phantom: PhantomCase) -> Case {
 fn shapes(cases: &[Case], config: &DataConfig) -> Result<Vec<Dhw<usize>>, TrainError> {
     let memory = host_memory();
     let shape = |case: &Case| {
-        case.single_image()?;
         let info = check_case(case)?;
+        let channels = case.channel_count()? as u64;
         let shape = config.preprocessing.grid(info.shape, &info.geometry).0;
         let bytes = shape.to_array().into_iter().fold(BYTES_PER_VOXEL, |all, n| all.saturating_mul(n as u64));
+        let bytes = bytes.saturating_mul(channels);
         match memory {
             Some(host) if bytes > host.total => {
                 let (needed, total) = (bytes >> 20, host.total >> 20);

@@ -23,6 +23,7 @@ pub(super) fn bundle_config(record: &RunRecord) -> BundleConfig {
         config.labels = values.iter().map(|value| (*value, format!("label {value}"))).collect();
         config.label_values = (1..=u8::MAX).zip(values.iter().copied()).collect();
     }
+    config.channels = settings.data.channels;
     config.provenance = [
         ("medseg", record.medseg.clone()),
         ("burn", record.burn.clone()),
@@ -44,7 +45,7 @@ fn stages(settings: &ExperimentConfig) -> Stages {
         coarse: coarse.network.clone(),
         fine: network,
         coarse_size: coarse.size,
-        cascade: settings.cascade,
+        cascade: settings.cascade.clone(),
         window,
     }
 }

@@ -2,7 +2,7 @@
 
 use medseg_data::Case;
 use medseg_transforms::{Connectivity, Intensity, label_components};
-use medseg_volume::{Dhw, read_image};
+use medseg_volume::Dhw;
 
 use crate::cases::load_label;
 use crate::config::{Cleaning, ExperimentConfig, OnBadCase, StageInput, single_cosine_cycle};
@@ -59,15 +59,15 @@ pub(crate) fn fit_intensity(
     /// Below every soft tissue and fat: only air and lung in Hounsfield units reach it.
     const AIR: f32 = -200.0;
     for case in cases.iter().take(LOOKED_AT) {
-        let Some(image) = usable(config, read_image(&case.image).map_err(|e| TrainError::from(e).in_case(&case.id)))?
-        else {
-            continue;
-        };
-        let lowest = image.data.iter().copied().fold(f32::INFINITY, f32::min);
-        if lowest > AIR {
-            config.data.preprocessing.intensity = Intensity::ZScore { nonzero: false };
-            observer.message("intensities are not Hounsfield units: z-score for each case (see --intensity)");
-            return Ok(());
+        let unlabelled = Case { label: None, ..case.clone() };
+        let Some(sample) = usable(config, unlabelled.read().map_err(TrainError::from))? else { continue };
+        for channel in sample.image.outer_iter() {
+            let lowest = channel.iter().copied().fold(f32::INFINITY, f32::min);
+            if lowest > AIR {
+                config.data.preprocessing.intensity = Intensity::ZScore { nonzero: false };
+                observer.message("intensities are not Hounsfield units: z-score for each case (see --intensity)");
+                return Ok(());
+            }
         }
     }
     Ok(())

@@ -86,19 +86,19 @@ fn step_bytes(stage: &StageConfig) -> Result<u64, TrainError> {
 fn prepared_bytes(stage: &StageConfig, data: &Dataset, id: &str) -> u64 {
     let Some(shape) = data.shape_of(id) else { return 0 };
     let shape = if stage.input == StageInput::Whole { stage.size } else { shape };
-    shape.voxels() as u64 * 9
+    shape.voxels() as u64 * (4 * data.channels() as u64 + 5)
 }
 
 fn prediction_text(request: &RunRequest, data: &Dataset) -> Result<String, TrainError> {
     let cases = data.predicted();
     let named = if data.split.validation == cases { "validation" } else { "left-out" };
     let window = request.config.fine.window.init()?;
-    let mut windows = 0;
+    let (mut windows, channels) = (0, data.channels());
     let mut largest = 0;
     for shape in cases.iter().filter_map(|id| data.shape_of(id)) {
         let plan = window.plan(shape)?;
         windows += plan.len();
-        largest = largest.max(plan.memory(1, 1).for_mask() + shape.voxels() as u64 * 8);
+        largest = largest.max(plan.memory(channels, 1).for_mask() + shape.voxels() as u64 * 8 * channels as u64);
     }
     let whole = if request.config.coarse.is_some() { "at most " } else { "" };
     Ok(format!(

@@ -4,15 +4,15 @@ use medseg_bundle::Prediction;
 use medseg_data::{Case, Loader, LoaderOptions, case_reason};
 use medseg_metrics::{CaseMetrics, VoxelGrid};
 use medseg_report::{CaseRow, RunFolder, display_window, overlay};
-use medseg_transforms::Intensity;
-use medseg_volume::{Volume, read_image, write_label};
-use ndarray::Array3;
+use medseg_transforms::{Intensity, Sample};
+use medseg_volume::{Geometry, Volume, write_label};
+use ndarray::{Array3, Array4, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::TrainedRun;
 use super::measure::Measure;
-use crate::cases::{check_finite, load_reference, no_foreground};
-use crate::config::{OnBadCase, StageConfig};
+use crate::cases::{check_channels, check_finite, load_reference, no_foreground};
+use crate::config::{DataConfig, OnBadCase, StageConfig};
 use crate::files::write_atomic;
 use crate::{Observer, Ranks, Silent, TrainError};
 
@@ -75,10 +75,10 @@ pub(crate) fn predict_cases(
 ) -> Result<Predicted, TrainError> {
     let mine = share(cases, ranks);
     let of: Vec<Case> = mine.iter().map(|(_, case)| (*case).clone()).collect();
-    let labels = run.config().data.labels.clone();
+    let data = run.config().data.clone();
     let (classes, skip) = (run.config().fine.classes(), run.config().data.on_bad_case == OnBadCase::Skip);
     let ahead = LoaderOptions { workers: 1, prefetch: 1 };
-    let loader = Loader::new(mine.len(), ahead, move |i| match load(&of[i], &labels, classes) {
+    let loader = Loader::new(mine.len(), ahead, move |i| match load(&of[i], &data, classes) {
         Err(e) if skip => Ok(Err(e)),
         loaded => loaded.map(Ok),
     });
@@ -120,35 +120,39 @@ impl Predicted {
 }
 
 /// An image and its reference, if it has one.
-pub(super) type Loaded = (Volume<f32>, Option<Volume<u8>>);
+pub(super) struct Loaded {
+    /// `[channel, depth, height, width]`.
+    pub image: Array4<f32>,
+    pub geometry: Geometry,
+    pub reference: Option<Volume<u8>>,
+}
 
 /// Reads a case in the files' grid.
-pub(super) fn load(case: &Case, labels: &[u8], classes: usize) -> Result<Loaded, TrainError> {
+pub(super) fn load(case: &Case, data: &DataConfig, classes: usize) -> Result<Loaded, TrainError> {
     let read = || {
-        let image = read_image(&case.image)?;
-        check_finite(&image.data, &case.image)?;
-        Ok((image, load_reference(case, labels, classes)?))
+        check_channels(case, data.channels)?;
+        let unlabelled = Case { label: None, ..case.clone() };
+        let Sample { image, geometry, .. } = unlabelled.read()?;
+        check_finite(&image, &case.image)?;
+        Ok(Loaded { image, geometry, reference: load_reference(case, &data.labels, classes)? })
     };
     read().map_err(|e: TrainError| e.in_case(&case.id))
 }
 
 impl CaseResult {
     /// Predicts and measures a case, and writes its files.
-    fn predict(
-        &mut self,
-        run: &TrainedRun,
-        case: &Case,
-        (image, reference): Loaded,
-        out: &RunFolder,
-    ) -> Result<(), TrainError> {
-        let prediction = run.predict(&image, &mut Silent)?;
+    fn predict(&mut self, run: &TrainedRun, case: &Case, loaded: Loaded, out: &RunFolder) -> Result<(), TrainError> {
+        let Loaded { image, geometry, reference } = loaded;
+        // Pictures show the first channel.
+        let shown = Volume::new(image.index_axis(Axis(0), 0).to_owned(), geometry);
+        let prediction = run.predict_channels(image, &shown.geometry, &mut Silent)?;
         self.note_detours(&case.id, &prediction);
         write_label(out.prediction(&case.id), &prediction.mask)?;
         if reference.as_ref().is_some_and(|r| r.data.iter().all(|v| *v == 0)) {
             self.lines.push(Line::Warning(format!("{}; it is left out of the mean Dice", no_foreground(case))));
         }
-        self.measure(run, &case.id, &image, reference.as_ref().map(|r| &r.data), &prediction)?;
-        let picture = draw(run, &image, reference.as_ref().map(|r| &r.data), &prediction)?;
+        self.measure(run, &case.id, &shown, reference.as_ref().map(|r| &r.data), &prediction)?;
+        let picture = draw(run, &shown, reference.as_ref().map(|r| &r.data), &prediction)?;
         write_atomic(&out.overlay(&case.id), &picture)
     }
 

@@ -28,6 +28,8 @@ pub struct Fit {
     pub size: bool,
     /// Keep several components of a mask where the training labels have several.
     pub components: bool,
+    /// Give the networks as many channels as the images have.
+    pub channels: bool,
     /// Choose between CT window and z-score by a look at the data.
     pub intensity: bool,
 }

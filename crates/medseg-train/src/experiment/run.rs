@@ -246,6 +246,9 @@ fn check_devices(config: &ExperimentConfig, devices: &[Device], ranks: usize) ->
 
 /// Resolves what the request leaves to the data.
 fn fit(request: &mut RunRequest, data: &Dataset, observer: &mut dyn Observer) -> Result<(), TrainError> {
+    if request.fit.channels {
+        request.config.set_channels(data.channels());
+    }
     if request.fit.epochs {
         fit_epochs(&mut request.config, data.split.train.len());
     }
@@ -329,7 +332,7 @@ fn train_stages(
             }
             _ => CoarseResults::default(),
         };
-        let masks = if stage.network.in_channels() > 1 { masks } else { HashMap::new() };
+        let masks = if stage.network.in_channels() > config.data.channels { masks } else { HashMap::new() };
         let preparation = Preparation::new(config, stage, seed, boxes).with_masks(masks).with_disk(disk.clone());
         let budget = (config.data.cache_mib << 20) - shared;
         let source = |cases: &Vec<Case>, all: usize, role| {

@@ -7,7 +7,8 @@ use medseg_bundle::{Bundle, CONFIG_FILE, Prediction, StageNetwork};
 use medseg_inference::PostProcessing;
 use medseg_report::RunFolder;
 use medseg_unet::Precision;
-use medseg_volume::Volume;
+use medseg_volume::{Geometry, Volume};
+use ndarray::Array4;
 
 use super::export::bundle_config;
 use super::folder::RunRecord;
@@ -111,6 +112,22 @@ impl TrainedRun {
     pub fn predict(&self, image: &Volume<f32>, observer: &mut dyn Observer) -> Result<Prediction, TrainError> {
         let mut progress = WindowProgress::new(observer);
         let prediction = self.bundle.predict(image, &mut progress)?;
+        progress.end();
+        Ok(prediction)
+    }
+
+    /// As [`predict`](Self::predict), for an image `[channel, depth, height, width]` of the run's channels.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict), and an image of other channels.
+    pub fn predict_channels(
+        &self,
+        image: Array4<f32>,
+        geometry: &Geometry,
+        observer: &mut dyn Observer,
+    ) -> Result<Prediction, TrainError> {
+        let mut progress = WindowProgress::new(observer);
+        let prediction = self.bundle.predict_channels(image, geometry, &mut progress)?;
         progress.end();
         Ok(prediction)
     }

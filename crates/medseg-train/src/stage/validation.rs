@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use medseg_bundle::StageNetwork;
 use medseg_inference::{MaskRule, SlidingWindowConfig, image_and_mask};
 use medseg_metrics::{Dhw, EmptyPolicy, confusion_of_class, mean_ignoring_nan};
-use ndarray::{Array3, Axis};
+use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
 use super::StageRun;
@@ -88,13 +88,13 @@ impl Validated {
 fn predict(run: &StageRun<'_>, network: &StageNetwork, case: &TrainingCase) -> Result<Array3<u8>, TrainError> {
     let mut predictor = |windows: Tensor<5>| network.forward(windows);
     let window = match run.config.input {
-        StageInput::Whole => SlidingWindowConfig::whole(case.image.dim().into()),
+        StageInput::Whole => SlidingWindowConfig::whole(case.shape()),
         StageInput::Crops | StageInput::ForegroundCrops => run.config.window.with_mirror(Dhw::splat(false)),
     };
     let with_mask = case.coarse.as_ref().map(|coarse| image_and_mask(&case.image.view(), &coarse.view()));
     let image = match &with_mask {
         Some(both) => both.view(),
-        None => case.image.view().insert_axis(Axis(0)),
+        None => case.image.view(),
     };
     let window = window.init()?;
     let mask = window.infer(image, run.device(), &mut predictor).mask(MaskRule::default());

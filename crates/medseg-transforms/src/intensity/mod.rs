@@ -21,6 +21,7 @@ mod gaussian_noise;
 mod gaussian_smooth;
 mod histogram;
 mod low_resolution;
+mod lower_bound;
 mod normalize;
 mod percentiles;
 mod range;

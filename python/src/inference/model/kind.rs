@@ -10,8 +10,8 @@ use medseg_monai::MonaiBundle;
 use medseg_nnunet::export::Mask;
 use medseg_ops::Precision;
 use medseg_train::open_bundle;
-use medseg_volume::{Dhw, Volume};
-use ndarray::Axis;
+use medseg_volume::{Dhw, Geometry};
+use ndarray::Array4;
 use pyo3::prelude::*;
 
 use super::Windows;
@@ -75,7 +75,7 @@ impl Opened {
 
     pub fn channels(&self) -> usize {
         match self {
-            Self::Run(_) => 1,
+            Self::Run(bundle) => bundle.as_ref().map_or(1, |bundle| bundle.config().channels),
             Self::Network(bundle) => bundle.folds()[0].graph().in_channels(),
             Self::NnUnet(model) => model.channels(),
         }
@@ -109,14 +109,9 @@ impl Opened {
         match self {
             Self::Run(bundle) => {
                 let (voxels, geometry, warnings) = input.read()?;
-                let channels = voxels.len_of(Axis(0));
-                if channels != 1 {
-                    return Err(bad_value(format!("an image of {channels} channels; the model takes 1")));
-                }
-                let image = Volume::new(voxels.index_axis_move(Axis(0), 0), geometry);
                 *bundle = bundle.take().map(|bundle| bundle.with_wanted(wanted));
                 let Some(bundle) = bundle else { return Err(bad_value("the model was lost")) };
-                let found = predict_run(bundle, image, &mut progress)?;
+                let found = predict_run(bundle, voxels, &geometry, &mut progress)?;
                 Ok(Found { warnings: [warnings, found.warnings].concat(), ..found })
             }
             Self::Network(bundle) => {
@@ -139,8 +134,13 @@ impl Opened {
     }
 }
 
-fn predict_run(bundle: &Bundle, image: Volume<f32>, progress: &mut dyn medseg_bundle::Progress) -> PyResult<Found> {
-    let found = bundle.predict_owned(image, progress).map_err(|error| raised(&error))?;
+fn predict_run(
+    bundle: &Bundle,
+    image: Array4<f32>,
+    geometry: &Geometry,
+    progress: &mut dyn medseg_bundle::Progress,
+) -> PyResult<Found> {
+    let found = bundle.predict_channels(image, geometry, progress).map_err(|error| raised(&error))?;
     let mut warnings = Vec::new();
     if let Some(reason) = found.report.cascade.as_ref().and_then(|cascade| cascade.fallback) {
         warnings.push(format!("the whole image was searched: {reason}"));

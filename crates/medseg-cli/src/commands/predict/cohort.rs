@@ -167,7 +167,11 @@ pub fn run(args: &Args, device: &Chosen, console: &mut Console) -> Result<(), Cl
     let mut model = Model::open(args, device)?;
     let kind = model.input();
     let numbered = matches!(kind, InputKind::NnUnet(..)) || kind.channels() > 1;
-    let channels = if numbered { Channels::Numbered(kind.channels()) } else { Channels::Single };
+    let channels = match kind {
+        InputKind::NnUnet(_, channels) => Channels::Numbered(channels),
+        InputKind::Channels(channels @ 2..) => Channels::NumberedOrTogether(channels),
+        InputKind::Channels(_) | InputKind::Volume => Channels::Single,
+    };
     let mut finding = FindOptions::default().with_channels(channels).with_output(&args.mask);
     let part = options.part.zip(options.parts).map(|(part, parts)| Part::new(part, parts)).transpose()?;
     if let Some(part) = part.filter(|_| !options.steal) {

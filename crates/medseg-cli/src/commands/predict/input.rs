@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use medseg_nnunet::{CaseImage, ImageReader, read_case};
 use medseg_transforms::all_finite;
-use medseg_volume::{Geometry, Volume};
+use medseg_volume::{Geometry, ReadOptions, Volume, VolumeFile};
 use ndarray::{Array4, Axis, concatenate};
 
 use super::channels::channel_files;
@@ -16,7 +16,7 @@ use crate::image::{self, SeriesArgs};
 pub enum InputKind {
     /// One channel.
     Volume,
-    /// Channels from files of their own.
+    /// Channels from files of their own, or together in one file.
     Channels(usize),
     /// Channels with the axes of nnU-Net's reader.
     NnUnet(ImageReader, usize),
@@ -27,6 +27,20 @@ pub enum Voxels {
     Volume(Volume<f32>),
     Channels(Array4<f32>, Geometry),
     NnUnet(CaseImage),
+}
+
+impl Voxels {
+    /// The lowest value of all channels; NaN counts for nothing.
+    pub fn lowest(&self) -> f32 {
+        fn of<D: ndarray::Dimension>(values: &ndarray::Array<f32, D>) -> f32 {
+            values.iter().fold(f32::INFINITY, |lowest, value| lowest.min(*value))
+        }
+        match self {
+            Self::Volume(volume) => of(&volume.data),
+            Self::Channels(values, _) => of(values),
+            Self::NnUnet(image) => of(&image.data),
+        }
+    }
 }
 
 /// An image that was read.
@@ -52,7 +66,10 @@ impl InputKind {
     /// # Errors
     /// A name without a number where several channels are needed.
     pub fn files(self, image: &Path) -> Result<Vec<PathBuf>, CliError> {
-        if image::is_series(image) { Ok(vec![image.to_path_buf()]) } else { channel_files(image, self.channels()) }
+        if image::is_series(image) {
+            return Ok(vec![image.to_path_buf()]);
+        }
+        channel_files(image, self.channels(), matches!(self, Self::Channels(_)))
     }
 
     /// Reads a DICOM series from its files, or from its folder.
@@ -83,6 +100,9 @@ impl InputKind {
             let voxels = Voxels::NnUnet(finite(image, &files[0])?);
             return Ok(Input { voxels, series: Vec::new(), warnings: Vec::new() });
         }
+        if let (Self::Channels(2..), [file]) = (self, files) {
+            return self.read_together(file);
+        }
         let (mut volumes, mut warnings) = (Vec::new(), Vec::new());
         for file in files {
             let (volume, of_file) = image::read_volume(file, choice)?;
@@ -94,6 +114,22 @@ impl InputKind {
             _ => stacked(&volumes, files)?,
         };
         Ok(Input { voxels, series: Vec::new(), warnings })
+    }
+
+    /// Reads an image whose channels are in one file.
+    fn read_together(self, file: &Path) -> Result<Input, CliError> {
+        let opened = VolumeFile::open(file)?;
+        let (found, expected) = (opened.info().channels, self.channels());
+        if found != expected {
+            let file = file.display();
+            return Err(CliError::Failed(format!(
+                "{file} has {found} channel(s), and the model takes {expected}: give it all of them in one file, or name the \
+                 first NAME_0000, with NAME_0001 and so on beside it"
+            )));
+        }
+        let (values, geometry) = opened.channels(&ReadOptions::default())?;
+        let warnings = image::warnings_of(&opened);
+        Ok(Input { voxels: Voxels::Channels(values, geometry), series: Vec::new(), warnings })
     }
 }
 

@@ -4,6 +4,7 @@ mod channels;
 mod cohort;
 mod extras;
 mod found;
+mod hounsfield;
 mod input;
 mod model;
 mod model_digest;

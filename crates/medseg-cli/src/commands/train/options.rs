@@ -314,6 +314,7 @@ impl TrainArgs {
             dry_run: self.dry_run,
             tensorboard: self.tensorboard,
             fit: Fit {
+                channels: self.config.is_none() && !planned && !self.sets_channels(),
                 epochs: fit && self.epochs.is_none() && !self.sets("epochs") && !self.sets("schedule"),
                 schedule: fit && !self.sets("schedule"),
                 size: fit && self.roi.is_none() && !self.sets("size") && !self.sets("roi"),
@@ -331,6 +332,11 @@ impl TrainArgs {
     fn sets(&self, name: &str) -> bool {
         let key = |assignment: &str| assignment.split('=').next().unwrap_or_default().trim().to_string();
         self.set.iter().any(|assignment| key(assignment).split('.').any(|part| part == name))
+    }
+
+    /// True if `--set` says how many channels an image has.
+    fn sets_channels(&self) -> bool {
+        self.set.iter().any(|assignment| assignment.split('=').next().unwrap_or_default().trim() == "data.channels")
     }
 
     fn apply(&self, config: &mut ExperimentConfig) -> Result<(), TrainError> {

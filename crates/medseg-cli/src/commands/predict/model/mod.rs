@@ -11,11 +11,14 @@ use std::path::Path;
 use medseg_bundle::NetworkBundle;
 use medseg_device::Chosen;
 use medseg_monai::MonaiBundle;
+use medseg_volume::Volume;
+use ndarray::Axis;
 use serde_json::{Map, Value};
 
 use super::Args;
 use super::extras::Classes;
 use super::found::Found;
+use super::hounsfield::hounsfield_warning;
 use super::input::{InputKind, Voxels};
 use super::nnunet::CaseMasks;
 use crate::CliError;
@@ -83,7 +86,7 @@ impl Model {
     /// The image that it takes.
     pub fn input(&self) -> InputKind {
         match self {
-            Self::Run(_) => InputKind::Volume,
+            Self::Run(model) => model.input(),
             Self::Network(model) => InputKind::Channels(model.channels()),
             Self::NnUnet(model) => model.input(),
         }
@@ -134,11 +137,28 @@ impl Model {
         image: Voxels,
         console: &mut Console,
     ) -> Result<Predicted, CliError> {
-        match (self, image) {
-            (Self::Run(model), Voxels::Volume(image)) => model.predict(args, image, console),
+        let warning = hounsfield_warning(self.lower_bound(), || image.lowest());
+        let mut predicted = match (self, image) {
+            (Self::Run(model), Voxels::Volume(Volume { data, geometry })) => {
+                model.predict(args, data.insert_axis(Axis(0)), &geometry, console)
+            }
+            (Self::Run(model), Voxels::Channels(image, geometry)) => model.predict(args, image, &geometry, console),
             (Self::Network(model), Voxels::Channels(image, geometry)) => model.predict(args, image, &geometry, console),
             (Self::NnUnet(model), Voxels::NnUnet(image)) => model.predict(args, masks, image, console),
             _ => Err(CliError::Failed("the image was read for another kind of model".into())),
+        }?;
+        if let Predicted::Found(found) = &mut predicted {
+            found.warnings.extend(warning);
+        }
+        Ok(predicted)
+    }
+
+    /// The least intensity that the model tells from lower ones, where it is the same for all images.
+    fn lower_bound(&self) -> Option<f32> {
+        match self {
+            Self::Run(model) => model.lower_bound(),
+            Self::Network(model) => model.lower_bound(),
+            Self::NnUnet(model) => model.lower_bound(),
         }
     }
 }

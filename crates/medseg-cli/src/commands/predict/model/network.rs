@@ -46,18 +46,28 @@ impl NetworkModel {
         self.0.folds()[0].graph().in_channels()
     }
 
+    pub fn lower_bound(&self) -> Option<f32> {
+        self.0.config().preprocessing.lower_bound()
+    }
+
     pub fn label_names(&self) -> BTreeMap<u16, String> {
         let names = self.0.config().labels.iter().filter(|(label, _)| **label > 0);
         names.map(|(label, name)| (u16::from(*label), name.clone())).collect()
     }
 
+    /// Labels, or regions that overlap, of the output channels.
     pub fn classes(&self) -> Classes {
-        let names = &self.0.config().labels;
+        let (names, regions) = (&self.0.config().labels, &self.0.config().region_names);
+        let channels = self.0.folds()[0].graph().out_channels();
+        if self.0.config().rule.has_regions() {
+            let name = |channel: usize| regions.get(channel).cloned().unwrap_or_else(|| format!("region {channel}"));
+            return Classes((0..channels).map(|channel| (channel, name(channel))).collect());
+        }
         let name = |label: usize| {
             let name = u8::try_from(label).ok().and_then(|label| names.get(&label)).cloned();
             name.unwrap_or_else(|| if label == 0 { "background".into() } else { format!("label {label}") })
         };
-        Classes::new(self.0.folds()[0].graph().out_channels(), |class| class, name)
+        Classes::new(channels, |class| class, name)
     }
 
     pub fn predict(

@@ -49,6 +49,10 @@ impl NnUnetModel {
         Some(Classes(names.into_iter().enumerate().collect()))
     }
 
+    pub fn lower_bound(&self) -> Option<f32> {
+        self.segmenter.lower_bound()
+    }
+
     pub fn label_names(&self) -> BTreeMap<u16, String> {
         let named = |label| self.segmenter.label_name(label).map(|name| (label, name.to_owned()));
         (1..=u16::MAX).filter_map(named).collect()

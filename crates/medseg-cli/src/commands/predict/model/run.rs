@@ -8,13 +8,15 @@ use medseg_bundle::{Bundle, Prediction, PredictionPlan};
 use medseg_device::{Chosen, free_memory};
 use medseg_ops::Precision;
 use medseg_train::{Observer, WindowProgress, open_bundle};
-use medseg_volume::{Dhw, Geometry, Volume, read_info};
+use medseg_volume::{Dhw, Geometry, read_info};
+use ndarray::Array4;
 use serde_json::{Map, Value};
 
 use super::Predicted;
 use crate::commands::predict::Args;
 use crate::commands::predict::extras::{self, Classes};
 use crate::commands::predict::found::{ClassScores, Found};
+use crate::commands::predict::input::InputKind;
 use crate::commands::predict::small_image::small_image_warning;
 use crate::console::Console;
 use crate::mask::MaskVolume;
@@ -39,6 +41,18 @@ impl RunModel {
             bundle = bundle.with_mirror(Dhw::splat(true));
         }
         Ok(Self { bundle: bundle.with_wanted(extras::wanted(args)), device: device.clone(), plan: None })
+    }
+
+    /// One channel, or as many as the bundle's images have.
+    pub fn input(&self) -> InputKind {
+        match self.bundle.config().channels {
+            1 => InputKind::Volume,
+            channels => InputKind::Channels(channels),
+        }
+    }
+
+    pub fn lower_bound(&self) -> Option<f32> {
+        self.bundle.config().preprocessing.intensity.lower_bound()
     }
 
     pub fn label_names(&self) -> BTreeMap<u16, String> {
@@ -75,10 +89,17 @@ impl RunModel {
         Ok(args.dry_run.then(|| details(&plan)))
     }
 
-    pub fn predict(&mut self, args: &Args, image: Volume<f32>, console: &mut Console) -> Result<Predicted, CliError> {
+    pub fn predict(
+        &mut self,
+        args: &Args,
+        image: Array4<f32>,
+        geometry: &Geometry,
+        console: &mut Console,
+    ) -> Result<Predicted, CliError> {
+        let (_, d, h, w) = image.dim();
         let plan = match self.plan.take() {
             Some(plan) => plan,
-            None => self.announced(image.shape(), &image.geometry, args, console)?,
+            None => self.announced(Dhw { d, h, w }, geometry, args, console)?,
         };
         let mut details = details(&plan);
         if args.dry_run {
@@ -86,7 +107,7 @@ impl RunModel {
         }
         let started = Instant::now();
         let mut progress = WindowProgress::new(console);
-        let found = self.bundle.predict_owned(image, &mut progress);
+        let found = self.bundle.predict_channels(image, geometry, &mut progress);
         progress.end();
         let Prediction { mask, probabilities, entropy, certainty, report, .. } = found?;
         let mut warnings = Vec::from_iter(small_image_warning(plan.image, plan.grid, plan.window));

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use medseg_nnunet::{
-    CaseImage, Combine, ImageReader, Model, ModelList, ModelPlan, PreparedCase, Probabilities, Segmentation,
+    CaseImage, Combine, ImageReader, Model, ModelList, ModelPlan, Normalization, PreparedCase, Probabilities,
+    Segmentation,
 };
 use medseg_train::Observer;
 
@@ -62,6 +63,18 @@ impl Segmenter {
             Self::List(list) => list.models().next(),
         };
         first.map_or(".nii.gz", |model| &model.folder().dataset.file_ending)
+    }
+
+    /// The least intensity of a CT that the first model tells from lower ones; nothing for images that are no CT.
+    pub fn lower_bound(&self) -> Option<f32> {
+        let first = match self {
+            Self::One(model) => Some(model),
+            Self::List(list) => list.models().next(),
+        };
+        first?.folder().configuration.normalization.iter().find_map(|normalization| match normalization {
+            Normalization::Ct { lower, .. } => Some(*lower as f32),
+            _ => None,
+        })
     }
 
     /// Names of the classes of its probabilities; a list of models has none.

@@ -1,0 +1,50 @@
+//! The least intensity of scales that are the same for all images.
+
+use super::{Intensity, IntensityChange};
+use crate::{Pipeline, Step};
+
+impl Intensity {
+    /// The least intensity that is told from lower ones, where it is the same for all images: that of a window, in Hounsfield
+    /// units.
+    #[must_use]
+    pub fn lower_bound(&self) -> Option<f32> {
+        match *self {
+            Self::Window { low, .. } => Some(low),
+            Self::ZScore { .. } | Self::Percentile { .. } => None,
+        }
+    }
+}
+
+impl IntensityChange {
+    /// As [`Intensity::lower_bound`].
+    #[must_use]
+    pub fn lower_bound(&self) -> Option<f32> {
+        match self {
+            Self::Setting(setting) => setting.lower_bound(),
+            Self::CtWindow(window) => Some(window.scale_intensity_range().a_min),
+            Self::ScaleIntensityRange(range) => Some(range.a_min),
+            _ => None,
+        }
+    }
+}
+
+impl Pipeline {
+    /// The least intensity of the images that the first step that looks at intensities tells from lower ones, where it is the
+    /// same for all images. A negative one says that images are CT in Hounsfield units.
+    ///
+    /// ```
+    /// use medseg_transforms::{CropBody, CtWindow, NormalizeIntensity, Pipeline};
+    ///
+    /// assert_eq!(Pipeline::new().then(CtWindow::Abdomen).lower_bound(), Some(-150.0));
+    /// assert_eq!(Pipeline::new().then(CropBody::default()).lower_bound(), Some(-300.0));
+    /// assert_eq!(Pipeline::new().then(NormalizeIntensity::default()).lower_bound(), None);
+    /// ```
+    #[must_use]
+    pub fn lower_bound(&self) -> Option<f32> {
+        self.steps.iter().find_map(|step| match step {
+            Step::Intensity(step) => Some(step.change.lower_bound()),
+            Step::CropBody(body) => Some(Some(body.above)),
+            _ => None,
+        })?
+    }
+}
