@@ -37,9 +37,10 @@ fn block(a: &[u8], b: &[u8], in_a: impl Fn(u8) -> u8, in_b: impl Fn(u8) -> u8) -
     for (a, b) in a_lanes.iter().zip(b_lanes) {
         for lane in 0..LANES {
             let (x, y) = (in_a(a[lane]), in_b(b[lane]));
-            counts[0][lane] += x & y;
-            counts[1][lane] += x;
-            counts[2][lane] += y;
+            // A counter is at most `ROUNDS`; a check for an overflow would keep it out of the vector registers.
+            counts[0][lane] = counts[0][lane].wrapping_add(x & y);
+            counts[1][lane] = counts[1][lane].wrapping_add(x);
+            counts[2][lane] = counts[2][lane].wrapping_add(y);
         }
     }
     let mut sums = counts.map(|lanes| lanes.iter().map(|&n| u64::from(n)).sum());

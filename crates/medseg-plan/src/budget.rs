@@ -200,7 +200,8 @@ fn measured(config: &ExperimentConfig, found: &Fingerprint, counts: Counts) -> O
 fn cached(stage: &StageConfig, config: &ExperimentConfig, found: &Fingerprint, counts: Counts) -> u64 {
     let shape = found.median_shape(config.data.preprocessing.spacing_mm);
     let shape = if stage.input == StageInput::Whole { stage.size } else { shape };
-    let all = shape.voxels() as u64 * 6 * (counts.train + counts.validation) as u64;
+    let voxel = 4 * found.channels as u64 + 2;
+    let all = shape.voxels() as u64 * voxel * (counts.train + counts.validation) as u64;
     all.min((config.data.cache_mib as u64) << 20)
 }
 

@@ -16,7 +16,11 @@ pub(crate) fn plan_text(request: &RunRequest, data: &Dataset) -> Result<String, 
     let mut lines = Vec::new();
     let mut line = |l: String| lines.push(l);
     line(format!("device: {}", request.device_name));
-    line(format!("data: {}, {} labelled cases", data.folder.display(), data.cases.len()));
+    let channels = match data.channels() {
+        1 => String::new(),
+        several => format!(" of {several} channels"),
+    };
+    line(format!("data: {}, {} labelled cases{channels}", data.folder.display(), data.cases.len()));
     for (name, ids) in
         [("train", &data.split.train), ("validation", &data.split.validation), ("left out", &data.split.unused)]
     {

@@ -1,11 +1,10 @@
-//! The least intensity of scales that are the same for all images.
+//! The low end of scales that are the same for all images.
 
 use super::{Intensity, IntensityChange};
 use crate::{Pipeline, Step};
 
 impl Intensity {
-    /// The least intensity that is told from lower ones, where it is the same for all images: that of a window, in Hounsfield
-    /// units.
+    /// The intensity at which the scale begins, where it is the same for all images: a window's low end, in Hounsfield units.
     #[must_use]
     pub fn lower_bound(&self) -> Option<f32> {
         match *self {
@@ -29,8 +28,8 @@ impl IntensityChange {
 }
 
 impl Pipeline {
-    /// The least intensity of the images that the first step that looks at intensities tells from lower ones, where it is the
-    /// same for all images. A negative one says that images are CT in Hounsfield units.
+    /// The intensity at which the scale of the first step that looks at intensities begins, where it is the same for all images.
+    /// A negative one says that images are CT in Hounsfield units.
     ///
     /// ```
     /// use medseg_transforms::{CropBody, CtWindow, NormalizeIntensity, Pipeline};
