@@ -70,7 +70,7 @@ fn windows_are_stitched_on_the_gpu_as_on_the_host() {
         assert_close(&format!("{what}: logits"), &logits(window, &gpu()), &want);
         assert_close(&format!("{what}: over the host"), &logits(window.with_stitch(Stitch::Host), &gpu()), &want);
 
-        let mask = window.init().unwrap().infer(view, &gpu(), &mut network(classes)).mask(rule).unwrap();
+        let mask = window.init().unwrap().infer(view, &gpu(), &mut network(classes)).mask(rule.clone()).unwrap();
         assert_same_labels(&what, &mask, &want);
         let masks = window.init().unwrap().infer(view, &gpu(), &mut network(classes)).class_masks(rule).unwrap();
         for class in 0..classes {
