@@ -32,11 +32,13 @@ impl Pipeline {
     /// A negative one says that images are CT in Hounsfield units.
     ///
     /// ```
-    /// use medseg_transforms::{CropBody, CtWindow, NormalizeIntensity, Pipeline};
+    /// use medseg_transforms::{ChangeIntensity, Channels, CropBody, CtWindow, NormalizeIntensity, Pipeline};
     ///
-    /// assert_eq!(Pipeline::new().then(CtWindow::Abdomen).lower_bound(), Some(-150.0));
+    /// let window = ChangeIntensity { change: CtWindow::Abdomen.into(), channels: Channels::Each };
+    /// assert_eq!(Pipeline::new().then(window).lower_bound(), Some(-150.0));
     /// assert_eq!(Pipeline::new().then(CropBody::default()).lower_bound(), Some(-300.0));
-    /// assert_eq!(Pipeline::new().then(NormalizeIntensity::default()).lower_bound(), None);
+    /// let z_score = ChangeIntensity { change: NormalizeIntensity::default().into(), channels: Channels::Each };
+    /// assert_eq!(Pipeline::new().then(z_score).lower_bound(), None);
     /// ```
     #[must_use]
     pub fn lower_bound(&self) -> Option<f32> {
