@@ -14,6 +14,7 @@ use crate::errors::{bad_type, bad_value, raised};
 use crate::volume::Volume;
 
 /// An image, read or named.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Input {
     /// `[channel, depth, height, width]`.
     Voxels(Array4<f32>, Geometry),
