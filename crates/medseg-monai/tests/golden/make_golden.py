@@ -248,25 +248,20 @@ BUNDLES = {
         ],
         ["background", "organ", "lesion"],
     ),
-    # As brats_mri_segmentation makes one mask of regions that overlap.
-    "ordered": (
-        segresnet(init_filters=4, norm=["GROUP", {"num_groups": 2}], blocks_down=[1, 1, 1], blocks_up=[1, 1], out_channels=3),
-        [
-            *READ,
-            step("Spacingd", pixdim=[2.0, 2.0, 2.0]),
-            step("NormalizeIntensityd", nonzero=True, channel_wise=True),
-        ],
-        WINDOW | {"mode": "gaussian"},
-        [
-            ended("Activationsd", sigmoid=True),
-            ended("Invertd", **INVERT, nearest_interp=False),
-            ended("AsDiscreted", threshold=0.55),
-            ended("Lambdad", func="$lambda x: torch.where(x[[2]] > 0, 4, torch.where(x[[0]] > 0, 1, torch.where(x[[1]] > 0, 2, 0)))"),
-            SAVE,
-        ],
-        ["core", "whole", "enhancing"],
-    ),
 }
+# As brats_mri_segmentation makes one mask of regions that overlap.
+ORDER = "$lambda x: torch.where(x[[2]] > 0, 4, torch.where(x[[0]] > 0, 1, torch.where(x[[1]] > 0, 2, 0)))"
+BUNDLES["ordered"] = (
+    *BUNDLES["regions"][:3],
+    [
+        ended("Activationsd", sigmoid=True),
+        ended("Invertd", **INVERT, nearest_interp=False),
+        ended("AsDiscreted", threshold=0.55),
+        ended("Lambdad", func=ORDER),
+        SAVE,
+    ],
+    BUNDLES["regions"][4],
+)
 
 
 def inference(network, preprocessing, inferer, postprocessing):
