@@ -4,5 +4,6 @@ mod ensemble;
 mod files;
 mod network;
 mod predict;
+mod regions;
 mod schemas;
 mod threads;

@@ -6,40 +6,38 @@ use burn::tensor::{Device, Tensor, TensorData};
 use medseg_architecture::networks::UNetPlusPlusConfig;
 use medseg_architecture::{Architecture, Block, Layer, Stage};
 use medseg_bundle::{
-    Average, BundleError, Calibration, NetworkBundle, NetworkBundleConfig, NetworkPlan, NetworkPrediction, NoProgress,
-    Restoring, Wanted,
+    Average, BundleError, NetworkBundle, NetworkBundleConfig, NetworkPlan, NetworkPrediction, NoProgress, Restoring,
+    Wanted,
 };
-use medseg_inference::{
-    Dhw, InferenceError, MaskRule, Probabilities, RegionLabel, SlidingWindowConfig, to_probabilities,
-};
+use medseg_inference::{Dhw, InferenceError, MaskRule, Probabilities, SlidingWindowConfig, to_probabilities};
 use medseg_network::Network;
 use medseg_transforms::{CropBody, Kernel, LabelInterpolation, Pipeline, RandFlip, Reorient, Resize, Step};
 use medseg_volume::{Axes, Geometry, Orientation, Volume};
 use ndarray::{Array3, Array4, Axis, s};
 
-const SHAPE: [usize; 3] = [9, 14, 17];
+pub const SHAPE: [usize; 3] = [9, 14, 17];
 
 fn architecture(in_channels: usize, classes: usize) -> Architecture {
     let config = UNetPlusPlusConfig { in_channels, out_channels: classes, channels: vec![3, 4], ..Default::default() };
     config.architecture().unwrap()
 }
 
-fn settings(classes: usize) -> NetworkBundleConfig {
+pub fn settings(classes: usize) -> NetworkBundleConfig {
     NetworkBundleConfig::new("test", architecture(1, classes)).unwrap()
 }
 
-fn bundle(config: NetworkBundleConfig, folds: u64) -> NetworkBundle {
+pub fn bundle(config: NetworkBundleConfig, folds: u64) -> NetworkBundle {
     let network = |seed| Network::seeded(&config.architecture, seed, &Device::flex()).unwrap();
     let folds = (1..=folds).map(network).collect();
     NetworkBundle::new(config, folds, &Device::flex()).unwrap()
 }
 
 /// Oblique, anisotropic, first voxel away from the origin; axes closest to RAS.
-fn oblique() -> Geometry {
+pub fn oblique() -> Geometry {
     Geometry::from_affine(medseg_testing::oblique_affine()).unwrap()
 }
 
-fn ct() -> Array4<f32> {
+pub fn ct() -> Array4<f32> {
     let of = |(_, z, y, x): (usize, usize, usize, usize)| {
         let wave = (z as f32 * 0.9).sin() + (y as f32 * 0.5).cos() + (x as f32 * 0.4).sin();
         wave * 0.8 + ((z * 31 + y * 17 + x * 7) % 97) as f32 / 97.0
@@ -47,14 +45,14 @@ fn ct() -> Array4<f32> {
     Array4::from_shape_fn((1, SHAPE[0], SHAPE[1], SHAPE[2]), of)
 }
 
-fn predict(bundle: &NetworkBundle, image: Array4<f32>, geometry: &Geometry, wanted: Wanted) -> NetworkPrediction {
+pub fn predict(bundle: &NetworkBundle, image: Array4<f32>, geometry: &Geometry, wanted: Wanted) -> NetworkPrediction {
     bundle.predict(image, geometry, wanted, &mut |_| Ok(()), &mut NoProgress).unwrap()
 }
 
-const EVERYTHING: Wanted = Wanted { probabilities: true, entropy: true, spread: true, certainty: true };
+pub const EVERYTHING: Wanted = Wanted { probabilities: true, entropy: true, spread: true, certainty: true };
 
 /// Logits of one fold for an image on its grid.
-fn logits(fold: &Network, image: &Array4<f32>) -> Array4<f32> {
+pub fn logits(fold: &Network, image: &Array4<f32>) -> Array4<f32> {
     let (channels, d, h, w) = image.dim();
     let values: Vec<f32> = image.iter().copied().collect();
     let x = Tensor::<5>::from_data(TensorData::new(values, [1, channels, d, h, w]), &Device::flex());
@@ -69,7 +67,7 @@ fn probable(mut logits: Array4<f32>) -> Array4<f32> {
     logits
 }
 
-fn mean(parts: Vec<Array4<f32>>) -> Array4<f32> {
+pub fn mean(parts: Vec<Array4<f32>>) -> Array4<f32> {
     let count = parts.len() as f32;
     parts.into_iter().reduce(|a, b| a + b).unwrap() / count
 }
@@ -92,7 +90,7 @@ fn assert_labels(mask: &Array3<u8>, probabilities: &Array4<f32>, threshold: f32)
 }
 
 #[track_caller]
-fn assert_near(got: &Array4<half::f16>, want: &Array4<f32>) {
+pub fn assert_near(got: &Array4<half::f16>, want: &Array4<f32>) {
     assert_eq!(got.dim(), want.dim());
     assert!(got.iter().zip(want).all(|(got, want)| (got.to_f32() - want).abs() < 1e-3));
 }
@@ -178,95 +176,6 @@ fn mirrored_windows_average_the_same_probabilities() {
             assert_labels(&predict(&bundle, ct(), &oblique(), Wanted::default()).mask.data, &want, 0.5);
         }
     }
-}
-
-/// Settings of three regions that overlap: the last channel is in front, the first behind, the middle one does not count.
-fn regions(average: Average, restoring: Restoring, threshold: f32) -> NetworkBundleConfig {
-    let rule = MaskRule::default().with_threshold(threshold);
-    let rule = rule.with_regions([RegionLabel::new(2, 9), RegionLabel::new(0, 5)]);
-    let window = SlidingWindowConfig::whole(Dhw::from(SHAPE));
-    let labels = [(9, "core".into()), (5, "whole without core".into())].into();
-    let region_names = ["whole", "other", "core"].map(String::from).to_vec();
-    let probabilities = Probabilities::Sigmoid;
-    NetworkBundleConfig {
-        average,
-        restoring,
-        rule,
-        probabilities,
-        labels,
-        region_names,
-        window: Some(window),
-        ..settings(3)
-    }
-}
-
-#[test]
-fn regions_that_overlap_make_one_mask_on_every_way() {
-    let sigmoid = |mut scores: Array4<f32>| {
-        to_probabilities(&mut scores.view_mut(), Probabilities::Sigmoid);
-        scores
-    };
-    for average in [Average::Logits, Average::Probabilities] {
-        for restoring in
-            [Restoring::Labels(LabelInterpolation::NearestExact), Restoring::Inverse, Restoring::Probabilities]
-        {
-            for mirrored in [false, true] {
-                let axes = Dhw { d: false, h: mirrored, w: false };
-                let made = |threshold| bundle(regions(average, restoring, threshold), 2).with_mirror(axes);
-                let pass = |axis: Option<usize>| {
-                    let mut image = ct();
-                    axis.into_iter().for_each(|axis| image.invert_axis(Axis(axis)));
-                    let image = image.as_standard_layout().into_owned();
-                    let any = made(0.5);
-                    let of = any.folds().iter().map(|fold| logits(fold, &image));
-                    let mut mean_of_folds = match average {
-                        Average::Logits => sigmoid(mean(of.collect())),
-                        Average::Probabilities => mean(of.map(sigmoid).collect()),
-                    };
-                    axis.into_iter().for_each(|axis| mean_of_folds.invert_axis(Axis(axis)));
-                    mean_of_folds.as_standard_layout().into_owned()
-                };
-                let passes = if mirrored { vec![None, Some(2)] } else { vec![None] };
-                let want = mean(passes.into_iter().map(pass).collect());
-                // Two voxels in five are in the first region.
-                let mut sorted: Vec<f32> = want.index_axis(Axis(0), 2).iter().copied().collect();
-                sorted.sort_by(f32::total_cmp);
-                let threshold = sorted[sorted.len() * 3 / 5];
-                let bundle = made(threshold);
-                let mut seen = std::collections::BTreeSet::new();
-                for wanted in [Wanted::default(), Wanted { spread: false, ..EVERYTHING }, EVERYTHING] {
-                    let found = predict(&bundle, ct(), &oblique(), wanted);
-                    for ((z, y, x), label) in found.mask.data.indexed_iter() {
-                        let p = want.slice(s![.., z, y, x]);
-                        let near = p.iter().any(|p| (p - threshold).abs() < 1e-5);
-                        let first = if p[2] >= threshold { 9 } else { u8::from(p[0] >= threshold) * 5 };
-                        assert!(near || *label == first, "{label} of {p}: {average:?}, {restoring:?}, {mirrored}");
-                        seen.insert(*label);
-                    }
-                    if wanted.probabilities {
-                        assert_near(found.probabilities.as_ref().unwrap(), &want);
-                    }
-                }
-                assert_eq!(seen.into_iter().collect::<Vec<_>>(), [0, 5, 9]);
-            }
-        }
-    }
-}
-
-#[test]
-fn regions_survive_the_folder_and_have_no_temperature_to_find() {
-    let bundle = bundle(regions(Average::Logits, Restoring::Probabilities, 0.5), 1);
-    let folder = tempfile::tempdir().unwrap();
-    bundle.save(folder.path().join("bundle")).unwrap();
-    let again = NetworkBundle::open(folder.path().join("bundle"), &Device::flex()).unwrap();
-    assert_eq!(
-        (&again.config().rule, &again.config().region_names),
-        (&bundle.config().rule, &bundle.config().region_names)
-    );
-    let wanted = Wanted::default();
-    assert_eq!(predict(&again, ct(), &oblique(), wanted).mask, predict(&bundle, ct(), &oblique(), wanted).mask);
-    let error = Calibration::new(&bundle).map(|_| ()).unwrap_err().to_string();
-    assert!(error.contains("regions that overlap"), "{error}");
 }
 
 #[test]
@@ -490,13 +399,16 @@ fn several_channels_go_to_the_network_in_their_order() {
     assert_near(found.probabilities.as_ref().unwrap(), &probable(logits(&bundle.folds()[0], &image)));
 }
 
+/// Fails if settings are not refused by this name.
+#[track_caller]
+pub fn refused(config: NetworkBundleConfig, what: &str) {
+    let fold = Network::seeded(&config.architecture, 1, &Device::flex()).unwrap();
+    let error = NetworkBundle::new(config, vec![fold], &Device::flex()).map(|_| ()).expect_err(what);
+    assert!(error.to_string().contains(what), "{error} does not name {what}");
+}
+
 #[test]
 fn settings_without_meaning_are_refused() {
-    let refused = |config: NetworkBundleConfig, what: &str| {
-        let fold = Network::seeded(&config.architecture, 1, &Device::flex()).unwrap();
-        let error = NetworkBundle::new(config, vec![fold], &Device::flex()).map(|_| ()).expect_err(what);
-        assert!(error.to_string().contains(what), "{error} does not name {what}");
-    };
     let random: Step = RandFlip { p: 0.5, axes: Dhw::splat(true) }.into();
     refused(NetworkBundleConfig { preprocessing: Pipeline { steps: vec![random] }, ..settings(2) }, "random");
     refused(NetworkBundleConfig { probabilities: Probabilities::Sigmoid, ..settings(2) }, "overlap");
@@ -505,13 +417,6 @@ fn settings_without_meaning_are_refused() {
     refused(NetworkBundleConfig { labels: [(2, "x".into())].into(), ..settings(1) }, "label 2");
     refused(NetworkBundleConfig { channels: vec!["a".into(), "b".into()], ..settings(2) }, "channels");
     refused(NetworkBundleConfig { rule: MaskRule::default().with_threshold(1.5), ..settings(1) }, "rule");
-    let overlap = || regions(Average::Logits, Restoring::Probabilities, 0.5);
-    refused(NetworkBundleConfig { probabilities: Probabilities::Softmax, ..overlap() }, "sigmoid");
-    refused(NetworkBundleConfig { labels: [(1, "x".into())].into(), ..overlap() }, "label 1");
-    refused(NetworkBundleConfig { region_names: vec!["whole".into()], ..overlap() }, "region_names");
-    refused(NetworkBundleConfig { region_names: vec!["a".into(), "b".into()], ..settings(2) }, "region_names");
-    let beyond = MaskRule::default().with_regions([RegionLabel::new(3, 1)]);
-    refused(NetworkBundleConfig { rule: beyond, labels: Default::default(), ..overlap() }, "channel 3");
     let window = SlidingWindowConfig::new(Dhw { d: 0, h: 8, w: 8 });
     refused(NetworkBundleConfig { window: Some(window), ..settings(2) }, "window");
     let head = Stage::new("out", "image", Block::new([Layer::head(257)]));
