@@ -19,12 +19,14 @@ pub struct PlanOptions {
     pub seconds: f64,
     /// Bytes that training may take.
     pub memory: u64,
+    /// Processes that share the cases of a step.
+    pub processes: usize,
     /// Seed of everything random.
     pub seed: u64,
 }
 
 impl PlanOptions {
-    /// Half an hour and 8 GiB for the cases of a folder, split as [`SplitRule::Automatic`] has it.
+    /// Half an hour, 8 GiB and one process for the cases of a folder, split as [`SplitRule::Automatic`] has it.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
@@ -34,6 +36,7 @@ impl PlanOptions {
             groups: None,
             seconds: 1800.0,
             memory: 8 << 30,
+            processes: 1,
             seed: 0,
         }
     }

@@ -70,7 +70,8 @@ impl Plan {
         let experiment = experiment.unwrap_or(chosen);
         let (training, counts) = training(options)?;
         let (cleaning, cleaned) = clean::cleaning(&found, counts.validation);
-        let choices = Choices { experiment, spacing_mm, intensity, cleaning, mirror };
+        let cases_a_step = (devices.len() * options.processes).max(1);
+        let choices = Choices { experiment, spacing_mm, intensity, cleaning, mirror, cases_a_step };
         let work = Work { training: &training, counts, devices, started };
         let fitted = budget::fit(&found, &choices, options, work, observer)?;
         let mut decisions = vec![grid::orientation(&found), spacing, intensities, stage];

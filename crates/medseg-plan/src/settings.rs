@@ -26,6 +26,7 @@ pub(crate) struct Choices {
     pub intensity: Intensity,
     pub cleaning: Cleaning,
     pub mirror: Dhw<bool>,
+    pub cases_a_step: usize,
 }
 
 /// The settings for patches of about `voxels` voxels, one epoch long, with the network's topology.
@@ -51,23 +52,23 @@ pub(crate) fn settings(
     let median = found.median_shape(choices.spacing_mm);
     let (size, topology) = patch(median, spacing, voxels);
     let out_channels = if found.labels.len() > 1 { found.labels.len() + 1 } else { 1 };
-    fine(&mut config.fine, topology.network(FIRST_CHANNELS, out_channels)?, size, choices.mirror);
+    fine(&mut config.fine, topology.network(FIRST_CHANNELS, out_channels)?, size, choices);
     config.set_channels(found.channels);
     if let Some(stage) = &mut config.coarse {
-        coarse(stage, median, choices.mirror);
+        coarse(stage, median, choices);
     }
     Ok((config, topology))
 }
 
-fn fine(stage: &mut StageConfig, network: NetworkConfig, size: Dhw<usize>, mirror: Dhw<bool>) {
+fn fine(stage: &mut StageConfig, network: NetworkConfig, size: Dhw<usize>, choices: &Choices) {
     stage.network = network;
     stage.window = SlidingWindowConfig::new(size).with_batch(1);
     stage.set_size(size);
-    recipe::train_by(stage, mirror);
+    recipe::train_by(stage, choices.mirror, choices.cases_a_step);
 }
 
 /// The whole image on a small grid: lengths in the ratio of the median case's.
-fn coarse(stage: &mut StageConfig, median: Dhw<usize>, mirror: Dhw<bool>) {
+fn coarse(stage: &mut StageConfig, median: Dhw<usize>, choices: &Choices) {
     let longest = median.to_array().into_iter().max().unwrap_or(1) as f64;
     let length = |n: usize| {
         let scaled = (n as f64 * (COARSE_LENGTH as f64 / longest).min(1.0)) as usize;
@@ -78,7 +79,7 @@ fn coarse(stage: &mut StageConfig, median: Dhw<usize>, mirror: Dhw<bool>) {
         (unet.channels, unet.dropout, unet.final_bias) = (COARSE_CHANNELS.to_vec(), 0.0, true);
     }
     stage.set_size(median.map(length));
-    recipe::train_by(stage, mirror);
+    recipe::train_by(stage, choices.mirror, choices.cases_a_step);
     // The whole image is one window.
     stage.window = SlidingWindowConfig::whole(stage.size);
 }

@@ -292,6 +292,32 @@ fn the_quick_schedule_lasts_as_long_as_the_epochs() {
 }
 
 #[test]
+fn augmentation_fits_the_crop_and_mirrors_nothing() {
+    let data = Data::new();
+    let settings = |options: &[&str]| {
+        let output = medseg("train")
+            .args(["one-stage", "--data", &data.path("data").to_string_lossy(), "--dry-run"])
+            .args(options)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        stderr(&output)
+    };
+    let limits_of_30_degrees = |options: &[&str]| settings(options).matches("0.523598775598298").count();
+    assert_eq!(limits_of_30_degrees(&[]), 0);
+    assert_eq!(limits_of_30_degrees(&["--augment", "--roi", "32,32,32"]), 6);
+    // Slices are turned in their planes alone.
+    assert_eq!(limits_of_30_degrees(&["--augment", "--roi", "8,32,32"]), 2);
+    assert!(!settings(&["--augment"]).contains("rand_flip"));
+    // What a file says already stays.
+    let file = data.path("flips.toml");
+    let text = "experiment = \"one_stage\"\n[[fine.augmentation]]\ntransform = \"rand_flip\"\np = 0.5\naxes = [false, false, true]\n";
+    std::fs::write(&file, text).unwrap();
+    let own = settings(&["--augment", "--config", &file.to_string_lossy()]);
+    assert!(own.contains("rand_flip") && !own.contains("rand_affine"), "{own}");
+}
+
+#[test]
 #[cfg(not(feature = "mpi"))]
 fn a_build_without_mpi_refuses_it_and_says_how_to_build() {
     let output = medseg("train").args(["one-stage", "--mpi"]).output().unwrap();

@@ -11,8 +11,6 @@ use medseg_volume::Dhw;
 
 use crate::decision::Decision;
 
-/// Cases of a step of the optimiser.
-pub(crate) const CASES_A_STEP: usize = 2;
 /// Learning rate of NovoGrad, that of the quick preset.
 const LEARNING_RATE: f64 = 0.01;
 /// Share of the epochs in which the learning rate rises.
@@ -25,11 +23,11 @@ const FOREGROUND: [f32; 2] = [2.0, 1.0];
 pub(crate) const VALIDATIONS: usize = 4;
 
 /// Sets everything of a stage but its network, size and length.
-pub(crate) fn train_by(stage: &mut StageConfig, mirror: Dhw<bool>) {
+pub(crate) fn train_by(stage: &mut StageConfig, mirror: Dhw<bool>, cases_a_step: usize) {
     let channels = stage.network.out_channels();
     stage.loss = LossConfig::DiceCrossEntropy(DiceCrossEntropyLossConfig::default()).for_channels(channels);
     stage.optimizer = OptimizerConfig { lr: LEARNING_RATE, rule: OptimizerRule::NovoGrad(NovoGradConfig::default()) };
-    stage.gradient = GradientConfig { accumulate: CASES_A_STEP, ..GradientConfig::default() };
+    stage.gradient = GradientConfig { accumulate: cases_a_step, ..GradientConfig::default() };
     stage.crops = CropSampling { samples: 1, pos: FOREGROUND[0], neg: FOREGROUND[1], by_class: true };
     stage.augmentation = nnunet_augmentation_for(stage.size, mirror).steps;
     stage.schedule_unit = ScheduleUnit::Step;
@@ -77,10 +75,14 @@ pub(crate) fn decisions(stage: &StageConfig) -> Vec<Decision> {
         Decision::new(
             "Crops",
             format!(
-                "{} cases a step, two crops in three centred on foreground, each class alike",
-                stage.gradient.accumulate
+                "{}; two crops in three centred on foreground, each class alike",
+                match stage.gradient.accumulate {
+                    1 => "one case a step".to_string(),
+                    several => format!("{several} cases a step, one on each device"),
+                }
             ),
-            "Small classes are seen as often as large ones, as in nnU-Net.",
+            "In a short training many small steps are worth more than few exact ones. Small classes are seen as often as large \
+             ones, as in nnU-Net.",
         ),
         Decision::new(
             "Augmentation",

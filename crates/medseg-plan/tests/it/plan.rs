@@ -44,13 +44,14 @@ fn a_plan_is_written_read_and_run_within_its_time() {
 fn a_longer_time_has_more_epochs_or_a_larger_patch() {
     let folder = tempfile::tempdir().unwrap();
     phantoms(folder.path());
-    let work = |seconds: f64| {
-        let options = PlanOptions { seconds, ..PlanOptions::new(folder.path()) };
+    let work = |seconds: f64, processes: usize| {
+        let options = PlanOptions { seconds, processes, ..PlanOptions::new(folder.path()) };
         let config = make(&options, Some(Experiment::TwoStage)).unwrap().config;
+        assert!(config.stages().into_iter().all(|(_, stage)| stage.gradient.accumulate == processes));
         assert!(config.coarse.is_some());
         config.fine.epochs * config.fine.size.voxels()
     };
-    assert!(work(3600.0) > 10 * work(60.0));
+    assert!(work(3600.0, 1) > 10 * work(60.0, 3));
 }
 
 #[test]

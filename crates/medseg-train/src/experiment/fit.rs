@@ -8,9 +8,9 @@ use crate::cases::load_label;
 use crate::config::{Cleaning, ExperimentConfig, OnBadCase, StageInput, single_cosine_cycle};
 use crate::{Observer, TrainError};
 
-/// Optimiser steps of a quick stage on crops: two passes over 128 cases.
-const CROP_STEPS: usize = 256;
-/// Optimiser steps of a quick coarse stage; each sees one small image instead of four crops.
+/// Optimiser steps of a quick stage on crops.
+const CROP_STEPS: usize = 840;
+/// Optimiser steps of a quick coarse stage; each sees a whole small image.
 const WHOLE_STEPS: usize = 480;
 /// Fewest passes over the cases, whatever their number.
 const LEAST_EPOCHS: usize = 2;
@@ -116,7 +116,7 @@ mod tests {
     fn few_cases_get_many_epochs_and_many_cases_two() {
         let mut config = Preset::Quick.config(Experiment::TwoStage);
         fit_epochs(&mut config, 10);
-        assert_eq!((config.coarse.as_ref().unwrap().epochs, config.fine.epochs), (48, 26));
+        assert_eq!((config.coarse.as_ref().unwrap().epochs, config.fine.epochs), (48, 84));
         fit_epochs(&mut config, 1000);
         fit_schedule(&mut config);
         assert_eq!(config.fine.epochs, LEAST_EPOCHS);

@@ -52,7 +52,8 @@ pub fn nnunet_augmentation() -> Pipeline {
 /// separates classes, such as left from right, must not be among them.
 ///
 /// Patches more than 3 times as long along one axis as along their shortest are stacks of slices, by nnU-Net's rule. They
-/// are turned within the slices alone, by up to 180°, and scaled and coarsened there.
+/// are turned within the slices alone, and scaled and coarsened there. The turn is up to 180°, as in nnU-Net, if both axes
+/// of the slices may be mirrored, and 30° otherwise: a half turn is both mirrorings at once.
 ///
 /// ```
 /// use medseg_transforms::nnunet_augmentation_for;
@@ -74,7 +75,10 @@ pub fn nnunet_augmentation_for(patch: Dhw<usize>, mirror: Dhw<bool>) -> Pipeline
         None => Dhw::splat(otherwise),
     };
     let rotate = match through {
-        Some(_) => each(Range::symmetric(PI), Range(0.0, 0.0)),
+        Some(through) => {
+            let free = (0..3).all(|axis| axis == through || mirror.to_array()[axis]);
+            each(Range::symmetric(if free { PI } else { PI / 6.0 }), Range(0.0, 0.0))
+        }
         None => Dhw::splat(Range::symmetric(PI / 6.0)),
     };
     let turn = RandAffine { p: 0.2, rotate, ..spatial };

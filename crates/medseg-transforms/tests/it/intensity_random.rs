@@ -471,6 +471,17 @@ fn the_recipe_for_slices_never_mixes_them() {
         }
     }
     assert!((20..70).contains(&turned), "{turned}");
+    // A half turn is both mirrorings: it comes with both.
+    let patch = Dhw { d: 4, h: 16, w: 18 };
+    let turn_of = |mirror| match nnunet_augmentation_for(patch, mirror).steps[0].clone() {
+        Step::RandAffine(turn) => turn.rotate,
+        other => panic!("{other:?}"),
+    };
+    for (mirror, degrees) in [([false, true, true], 180.0), ([true, false, true], 30.0), ([true, true, false], 30.0)] {
+        let none = Range(0.0, 0.0);
+        let want = Dhw { d: Range::symmetric(f64::to_radians(degrees)), h: none, w: none };
+        assert_eq!(turn_of(Dhw::from(mirror)), want, "{mirror:?}");
+    }
     // Three times as long is no stack of slices yet.
     assert_eq!(nnunet_augmentation_for(Dhw { d: 5, h: 15, w: 9 }, Dhw::splat(true)), nnunet_augmentation());
     assert_ne!(nnunet_augmentation_for(Dhw { d: 5, h: 16, w: 9 }, Dhw::splat(true)), nnunet_augmentation());

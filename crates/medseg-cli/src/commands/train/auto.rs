@@ -16,10 +16,11 @@ const SECONDS: f64 = 1800.0;
 const MEMORY: u64 = 8 << 30;
 
 /// The plan's settings with the changes of the other options. The plan lies in the output folder; a run that goes on
-/// takes the one that is there.
+/// takes the one that is there. `processes` share the cases of a step.
 pub(super) fn settings(
     experiment: Option<Experiment>,
     args: &TrainArgs,
+    processes: usize,
     console: &mut Console,
 ) -> Result<ExperimentConfig, CliError> {
     let Some(data) = args.data() else {
@@ -43,6 +44,7 @@ pub(super) fn settings(
         groups: args.groups(),
         seconds: args.time.map_or(SECONDS, |time| time.seconds()),
         memory: args.memory.map_or(MEMORY, |memory| memory.bytes()),
+        processes,
         seed: args.seed(),
         split: args.folds().map_or_else(SplitRule::default, |folds| SplitRule::KFold {
             folds: folds.count,

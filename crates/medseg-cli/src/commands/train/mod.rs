@@ -71,7 +71,7 @@ fn train_on(
     let planned = args.plans(experiment);
     // A plan depends on measured times, so one process makes it for all.
     let config = ranks.from_first(|| match planned {
-        true => auto::settings(experiment, args, console),
+        true => auto::settings(experiment, args, ranks.size(), console),
         false => Ok(args.settings(experiment)?),
     })?;
     let chosen = choose_devices(&config.device, args.device_is_asked_for(), console)?;

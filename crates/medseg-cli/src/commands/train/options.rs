@@ -9,7 +9,7 @@ use medseg_report::RunFolder;
 use medseg_train::{
     Alone, DiskCacheConfig, Experiment, ExperimentConfig, Fit, Folds, Part, Preset, Ranks, RunRequest, TrainError,
 };
-use medseg_transforms::{Intensity, nnunet_augmentation};
+use medseg_transforms::{Intensity, nnunet_augmentation_for};
 use medseg_volume::Dhw;
 
 use super::limits::{Duration, Memory, groups};
@@ -87,7 +87,8 @@ pub struct TrainArgs {
     /// Settings as a TOML or JSON file, instead of a preset
     #[arg(long, value_name = "FILE", conflicts_with = "preset")]
     config: Option<PathBuf>,
-    /// Change every crop at random as nnU-Net does: rotation, scaling, noise, blur, brightness, contrast, gamma, mirroring
+    /// Change every crop at random as nnU-Net does, mirroring apart: rotation, scaling, noise, blur, brightness, contrast,
+    /// gamma; settings that change crops already stay as they are
     #[arg(long)]
     augment: bool,
     /// Keep prepared cases in this folder, so that later runs on the same data start at once
@@ -361,11 +362,11 @@ impl TrainArgs {
         let roi = self.roi.as_deref().map(parse_roi).transpose()?;
         for stage in config.stages_mut() {
             stage.epochs = self.epochs.unwrap_or(stage.epochs);
-            if self.augment {
-                stage.augmentation = nnunet_augmentation().steps;
-            }
             if let Some(roi) = roi {
                 stage.set_size(roi);
+            }
+            if self.augment && stage.augmentation.is_empty() {
+                stage.augmentation = nnunet_augmentation_for(stage.size, Dhw::splat(false)).steps;
             }
             stage.optimizer.lr = self.lr.unwrap_or(stage.optimizer.lr);
             stage.window = self.overlap.map_or(stage.window, |overlap| stage.window.with_overlap(overlap));
