@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use medseg_volume::{read_image, read_info, read_label};
+use medseg_train::{Experiment, Preset};
+use medseg_transforms::RandFlip;
+use medseg_volume::{Dhw, read_image, read_info, read_label};
 
 use crate::support::{Data, assert_fails, medseg, stderr};
 
@@ -310,9 +312,10 @@ fn augmentation_fits_the_crop_and_mirrors_nothing() {
     assert_eq!(limits_of_30_degrees(&["--augment", "--roi", "8,32,32"]), 2);
     assert!(!settings(&["--augment"]).contains("rand_flip"));
     // What a file says already stays.
-    let file = data.path("flips.toml");
-    let text = "experiment = \"one_stage\"\n[[fine.augmentation]]\ntransform = \"rand_flip\"\np = 0.5\naxes = [false, false, true]\n";
-    std::fs::write(&file, text).unwrap();
+    let file = data.path("flips.json");
+    let mut flips = Preset::Quick.config(Experiment::OneStage);
+    flips.fine.augmentation = vec![RandFlip { p: 0.5, axes: Dhw::splat(true) }.into()];
+    std::fs::write(&file, serde_json::to_string(&flips).unwrap()).unwrap();
     let own = settings(&["--augment", "--config", &file.to_string_lossy()]);
     assert!(own.contains("rand_flip") && !own.contains("rand_affine"), "{own}");
 }
