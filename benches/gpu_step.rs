@@ -13,7 +13,7 @@ use burn::tensor::Distribution;
 use clap::Parser;
 use medseg::device::{DeviceChoice, reserved_bytes, within_memory};
 use medseg::losses::{DiceLoss, DiceLossConfig, LossActivation};
-use medseg::optim::NovoGradConfig;
+use medseg::optim::{NovoGradConfig, step};
 use medseg::unet::{Precision, UNet, UNetConfig};
 use medseg::{Device, Tensor};
 
@@ -142,6 +142,6 @@ impl Training {
         let before = self.network.take().expect("the network of the last step");
         let loss = self.dice.forward(before.forward(self.image.clone()), self.label.clone());
         let gradients = GradientsParams::from_grads(loss.backward(), &before);
-        self.network = Some(self.optimizer.step(0.001, before, gradients));
+        self.network = Some(step(&mut self.optimizer, 0.001, before, gradients));
     }
 }

@@ -2,13 +2,14 @@
 
 use burn::tensor::{DType, Tensor, TensorData};
 use medseg::ops::{
-    ConvOptions, NormRelu, Precision, Upsample, composed, conv_transpose3d, conv3d, conv3d_concat, norm_relu_conv3d,
+    ConvOptions, NormRelu, Precision, Upsample, composed, concat, conv_transpose3d, conv3d, conv3d_concat,
+    conv3d_makes_concat, norm_relu_conv3d,
 };
 
 use medseg_testing::Golden;
 
 use crate::device::gpu;
-use crate::same::{Tolerance, assert_close, numbers, products, same, same_in, values};
+use crate::same::{F32, Tolerance, assert_close, layers, numbers, products, same, same_in, values};
 
 /// Of products in half precision.
 const HALF: Tolerance = Tolerance { value: 1e-2, largest: 1e-2 };
@@ -181,7 +182,39 @@ fn joined() {
         let inputs = [numbers(1, [2, 3, 4, 6, 2]), numbers(2, [2, 5, d, h, w]), numbers(3, [6, 8, 3, 3, 3])];
         let op = |t: &[Tensor<5>]| conv3d_concat(t[0].clone(), t[1].clone(), t[2].clone(), enlarge, padded([1; 3]));
         same(&format!("{enlarge:?}"), &inputs, op, products());
+        // As in a residual block: two convolutions share the concatenated tensor.
+        let [skip, below, weight] = inputs;
+        let inputs = [skip, below, weight, numbers(4, [6, 8, 1, 1, 1])];
+        let op = |t: &[Tensor<5>]| {
+            assert_eq!(conv3d_makes_concat(&t[0]), t[0].device() == gpu().autodiff());
+            let both = concat(t[0].clone(), t[1].clone(), enlarge);
+            let main = conv3d(both.clone(), t[2].clone(), None, padded([1; 3]));
+            main * conv3d(both, t[3].clone(), None, padded([0; 3]))
+        };
+        same(&format!("shared, {enlarge:?}"), &inputs, op, layers(F32));
     }
+}
+
+/// Arranged weights are saved. What became of weights must not be taken for what they were, nor other weights in the same
+/// memory.
+#[test]
+fn changed_weights_are_arranged_anew() {
+    let device = gpu();
+    let [x, weight] = tensors([1, 6, 4, 5, 6], 8, [3; 3]);
+    let x = Tensor::<5>::from_data(x, &device);
+    let convolved = |weight: &Tensor<5>| values(conv3d(x.clone(), weight.clone(), None, padded([1; 3])));
+    let mut weight = Tensor::<5>::from_data(weight, &device);
+    let first = convolved(&weight);
+    assert_eq!(convolved(&weight), first, "the same weights");
+    for power in 1..6 {
+        // Nobody else of the program has the weights, so Burn is free to change them where they lie.
+        weight = weight.mul_scalar(2.0);
+        let want: Vec<f32> = first.iter().map(|value| value * f32::from(1u8 << power)).collect();
+        assert_eq!(convolved(&weight), want, "weights doubled {power} times");
+    }
+    let part = |from: usize| weight.clone().narrow(0, from, 4);
+    let parts = [convolved(&part(0)), convolved(&part(4))].concat();
+    assert_close("two parts of the same memory", &parts, &values(conv3d(x, weight, None, padded([1; 3]))), products());
 }
 
 #[test]

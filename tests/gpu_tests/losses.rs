@@ -1,13 +1,16 @@
 //! Every loss behind a convolution, on the GPU and on the CPU: the loss and the gradients of image and weights.
 
 use burn::tensor::Tensor;
+use burn::tensor::activation::sigmoid;
+use medseg::Device;
 use medseg::losses::{
     CrossEntropyLossConfig, DiceCrossEntropyLossConfig, DiceFocalLossConfig, DiceLossConfig, FocalLossConfig,
-    GeneralizedDiceLossConfig, LossActivation, TverskyLossConfig,
+    GeneralizedDiceLossConfig, LossActivation, Reduction, TverskyLossConfig,
 };
 use medseg::ops::{ConvOptions, conv3d};
 
-use crate::same::{Tolerance, layers, numbers, same};
+use crate::device::gpu;
+use crate::same::{Tolerance, assert_close, layers, numbers, same, values};
 
 type Loss = Box<dyn Fn(Tensor<5>, Tensor<5>) -> Tensor<1>>;
 
@@ -60,5 +63,64 @@ fn every_loss_of_what_a_convolution_makes() {
             let tolerance = Tolerance { value: 1e-4, largest: 1e-4 };
             same(&format!("{name}, {channels} channels"), &inputs, run, layers(tolerance));
         }
+    }
+}
+
+/// The loss by one kernel: several parts of the volume, every way of summing, and gradients of logits and target. The sums
+/// of what is not tracked by autodiff are the same.
+#[test]
+fn dice_of_many_voxels() {
+    let sums = [(false, false, Reduction::Mean), (true, false, Reduction::Sum), (false, true, Reduction::Mean)];
+    for (activation, channels, include_background) in [
+        (LossActivation::Sigmoid, 1, true),
+        (LossActivation::Sigmoid, 3, false),
+        (LossActivation::Softmax, 4, true),
+        (LossActivation::Given, 2, true),
+    ] {
+        for (jaccard, batch, reduction) in sums {
+            let config = DiceLossConfig {
+                activation,
+                include_background,
+                jaccard,
+                batch,
+                reduction,
+                ..DiceLossConfig::default()
+            };
+            let what = format!("{config:?}");
+            let loss = config.init().unwrap();
+            let shape = [2, channels, 20, 24, 41];
+            let inputs = [numbers(1, shape), numbers(2, shape)];
+            let run = |inputs: &[Tensor<5>]| {
+                // Probabilities that a loss may be given, and targets with values between 0 and 1.
+                let logits =
+                    if activation == LossActivation::Given { sigmoid(inputs[0].clone()) } else { inputs[0].clone() };
+                loss.forward(logits, sigmoid(inputs[1].clone())).reshape([1, 1, 1, 1, 1])
+            };
+            let tolerance = Tolerance { value: 1e-4, largest: 1e-4 };
+            same(&what, &inputs, run, tolerance);
+            let untracked = |device: &Device| {
+                let inputs = inputs.clone().map(|data| Tensor::<5>::from_data(data, device));
+                values(run(&inputs))
+            };
+            assert_close(&what, &untracked(&gpu()), &untracked(&Device::flex()), tolerance);
+        }
+    }
+}
+
+/// Logits that saturate have a gradient of 0, and NaN is not hidden.
+#[test]
+fn dice_at_the_ends() {
+    let loss = DiceLossConfig::default().init().unwrap();
+    for logit in [-1e30, -200.0, 0.0, 200.0, 1e30, f32::NAN] {
+        let run = |device: Device| {
+            let device = device.autodiff();
+            let logits = Tensor::<5>::full([1, 1, 2, 3, 4], logit, &device).require_grad();
+            let target = Tensor::<5>::ones([1, 1, 2, 3, 4], &device);
+            let value = loss.forward(logits.clone(), target);
+            let gradients = value.backward();
+            [values(value), values(logits.grad(&gradients).expect("a gradient"))].concat()
+        };
+        let (got, want) = (run(gpu()), run(Device::flex()));
+        assert_close(&format!("logit {logit}"), &got, &want, Tolerance { value: 1e-4, largest: 1e-4 });
     }
 }

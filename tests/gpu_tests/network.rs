@@ -59,7 +59,7 @@ fn a_step_keeps_what_is_counted() {
         let config = UNetConfig { channels: vec![8, 16], dropout: 0.2, ..UNetConfig::default() };
         let cost = describe(&config, [32; 3]).expect("a cost");
         let kinds = [
-            (gpu().autodiff(), cost.activation_bytes),
+            (gpu().autodiff(), cost.activation_bytes + cost.concatenated_bytes),
             (gpu().autodiff().gradient_checkpointing(), cost.checkpointed_bytes),
         ];
         for (device, counted) in kinds {

@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::optim::{GradientsParams, Optimizer};
 use burn::tensor::Tensor;
 use medseg::Device;
-use medseg::optim::{NovoGradConfig, clip_global_norm, global_norm};
+use medseg::optim::{NovoGradConfig, clip_global_norm, global_norm, step};
 
 use crate::device::gpu;
 use crate::same::{F32, assert_close, numbers, values};
@@ -56,6 +56,43 @@ fn transposed_gradients_are_read_in_their_order() {
         values(optimizer.step(0.1, tensor, grad, None).0)
     };
     assert_close("a step", &run(&gpu()), &run(&Device::flex()), F32);
+}
+
+/// More tensors than a launch takes, of sizes that need one cube, several and a part of one.
+#[derive(Debug, Module)]
+struct Many {
+    tensors: Vec<Param<Tensor<1>>>,
+    /// Without a gradient.
+    unused: Param<Tensor<2>>,
+}
+
+#[test]
+fn all_tensors_of_a_module_step_as_each_alone() {
+    let run = |together: bool, device: &Device| {
+        let device = device.clone().autodiff();
+        let tensor = |seed: usize| {
+            let elements = [1, 255, 1025, 40_000][seed % 4] + seed;
+            Param::from_tensor(Tensor::from_data(numbers(seed as u64, [elements]), &device))
+        };
+        let unused = Param::from_tensor(Tensor::from_data(numbers(99, [3, 5]), &device));
+        let mut module = Many { tensors: (0..37).map(tensor).collect(), unused };
+        let config = NovoGradConfig { weight_decay: 0.01, amsgrad: true, ..NovoGradConfig::default() };
+        let mut optimizer = config.init().expect("an optimiser");
+        for factor in [1.0, 0.0, 0.3] {
+            let squares = module.tensors.iter().map(|tensor| tensor.val().powi_scalar(2).sum() * factor);
+            let loss = squares.reduce(|a, b| a + b).expect("tensors");
+            let gradients = GradientsParams::from_grads(loss.backward(), &module);
+            module = if together {
+                step(&mut optimizer, 0.1, module, gradients)
+            } else {
+                optimizer.step(0.1, module, gradients)
+            };
+        }
+        module.tensors.iter().flat_map(|tensor| values(tensor.val())).collect::<Vec<f32>>()
+    };
+    let together = run(true, &gpu());
+    assert_eq!(together, run(false, &gpu()), "tensor by tensor");
+    assert_close("the CPU's", &together, &run(true, &Device::flex()), F32);
 }
 
 #[derive(Debug, Module)]

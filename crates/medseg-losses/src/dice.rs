@@ -162,7 +162,35 @@ impl DiceLoss {
     /// If [`check_shapes`](Self::check_shapes) refuses the shapes.
     #[must_use]
     pub fn forward(&self, logits: Tensor<5>, target: Tensor<5>) -> Tensor<1> {
+        #[cfg(feature = "cube")]
+        if let Some(loss) = self.forward_on_gpu(&logits, &target) {
+            return loss;
+        }
         self.config.reduction.apply(self.forward_no_reduction(logits, target))
+    }
+
+    /// The same by a kernel, where there is one for these settings and tensors.
+    #[cfg(feature = "cube")]
+    fn forward_on_gpu(&self, logits: &Tensor<5>, target: &Tensor<5>) -> Option<Tensor<1>> {
+        use crate::cube::{Overlap, covers, overlap_loss};
+        use crate::target::summable;
+
+        let DiceLossConfig { activation, batch, jaccard, smooth_nr, smooth_dr, reduction, .. } = self.config;
+        let (logits, target) = (summable(logits.clone()), summable(target.clone()));
+        let plain = !self.config.squared_pred && !self.config.soft_label && self.config.weight.is_none();
+        if !plain || !covers(&logits) || !covers(&target) {
+            return None;
+        }
+        expect_fit("Dice loss", self.check_shapes(logits.dims(), target.dims()));
+        let (sigmoid, classes) = (activation == LossActivation::Sigmoid, self.classes());
+        let (prediction, target) = if sigmoid {
+            let channels = logits.dims()[1];
+            (classes.without_background(logits), classes.target(target, channels))
+        } else {
+            classes.probabilities(logits, target)
+        };
+        let mean = reduction == Reduction::Mean;
+        Some(overlap_loss(prediction, target, Overlap { sigmoid, jaccard, batch, mean, smooth_nr, smooth_dr }))
     }
 
     /// The weighted loss of each sample and class, `[batch, classes]`, or `[1, classes]` with `batch`.

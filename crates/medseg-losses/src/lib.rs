@@ -2,6 +2,8 @@
 
 mod classes;
 mod cross_entropy;
+#[cfg(feature = "cube")]
+mod cube;
 mod deep_supervision;
 mod dice;
 mod dice_cross_entropy;

@@ -3,6 +3,7 @@
 mod channel_map;
 #[cfg(feature = "extension")]
 mod checkpoints;
+mod concat;
 mod conv;
 #[cfg(feature = "cube")]
 mod cube;
@@ -22,7 +23,8 @@ mod resize;
 mod upsample;
 
 pub use channel_map::{ChannelMap, Mapped, Scale, channel_map, channel_map_runs, conv3d_mapped, norm_map};
-pub use conv::{ConvOptions, Precision, Upsample, conv_transpose3d, conv3d, conv3d_concat, norm_relu_conv3d};
+pub use concat::{Upsample, concat, conv3d_makes_concat};
+pub use conv::{ConvOptions, Precision, conv_transpose3d, conv3d, conv3d_concat, norm_relu_conv3d};
 pub use dropout::{dropout, dropout_factors, dropout3d};
 pub use memory::release_memory;
 pub use multiples::pad_to_multiples;

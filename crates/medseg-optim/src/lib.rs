@@ -12,6 +12,7 @@ mod global_norm;
 mod novograd;
 mod schedule;
 mod setters;
+mod step;
 
 pub use cosine_warm_restarts::CosineWarmRestarts;
 pub use curves::{Polynomial, WarmupCosine};
@@ -21,3 +22,4 @@ pub use error::OptimError;
 pub use global_norm::{clip_global_norm, global_norm};
 pub use novograd::{NovoGrad, NovoGradConfig, NovoGradState};
 pub use schedule::{Schedule, ScheduleConfig};
+pub use step::step;

@@ -60,6 +60,7 @@ impl Block {
             let y = self.second(&self.conv1, &self.conv2, x, precision);
             return self.rectified(&self.conv2, y);
         };
+        let x = x.for_two();
         let main = self.second(&self.conv1, &self.conv2, x.clone(), precision);
         let y = self.sum((&self.conv2, main), (shortcut, shortcut.forward(x, precision)));
         match (&self.conv3, &self.conv4) {

@@ -3,7 +3,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
 use medseg_ops::{
-    ConvOptions, NormRelu, Precision, Upsample, conv_transpose3d, conv3d, conv3d_concat, norm_relu_conv3d,
+    ConvOptions, NormRelu, Precision, Upsample, concat, conv_transpose3d, conv3d, conv3d_concat, conv3d_makes_concat,
+    norm_relu_conv3d,
 };
 
 use crate::layout::ConvLayout;
@@ -18,6 +19,18 @@ pub(crate) enum StageInput {
     One(Tensor<5>),
     /// The channels of two.
     Concat { skip: Tensor<5>, below: Tensor<5>, upsample: Upsample },
+}
+
+impl StageInput {
+    /// For two convolutions: concatenated, where each of them would do it for itself.
+    pub fn for_two(self) -> Self {
+        match self {
+            Self::Concat { skip, below, upsample } if conv3d_makes_concat(&skip) => {
+                Self::One(concat(skip, below, upsample))
+            }
+            other => other,
+        }
+    }
 }
 
 /// A convolution of odd kernel whose padding suits it, or a transposed one whose stride is its kernel.

@@ -24,6 +24,9 @@ pub struct NetworkCost {
     pub activation_bytes: u64,
     /// The same with gradient checkpointing, which computes the outputs of norms and activations again instead.
     pub checkpointed_bytes: u64,
+    /// What a GPU saves besides, without gradient checkpointing: the concatenated inputs of the decoder's residual blocks, which
+    /// two convolutions share, less what they are made of.
+    pub concatenated_bytes: u64,
     /// All of it, stage by stage in the order of the forward pass.
     pub stages: Vec<StageCost>,
 }
@@ -45,6 +48,8 @@ pub struct StageCost {
     pub activation_bytes: u64,
     /// Bytes saved with gradient checkpointing.
     pub checkpointed_bytes: u64,
+    /// Bytes that a GPU saves besides, without gradient checkpointing.
+    pub concatenated_bytes: u64,
 }
 
 /// The cost of one image of `[depth, height, width]` voxels, counted as padded.
@@ -69,7 +74,12 @@ pub fn describe(config: &UNetConfig, input: [usize; 3]) -> Result<NetworkCost, U
     let layout = Layout::new(config);
     let encoder = layout.encoder.iter().map(|stage| of_stage(stage, entering(stage), grid));
     // The input of a decoder's stage is the result of two others.
-    let blocks = encoder.chain(layout.decoder.iter().map(|stage| of_stage(stage, 0, grid)));
+    let supervised = |level: usize| layout.heads.iter().any(|head| head.level == level);
+    let decoder = layout.decoder.iter().map(|stage| StageCost {
+        concatenated_bytes: concatenated(stage, supervised(stage.level + 1), grid),
+        ..of_stage(stage, 0, grid)
+    });
+    let blocks = encoder.chain(decoder);
     let logits = [&layout.last].into_iter().chain(&layout.heads).map(|conv| of_logits(conv, grid));
     let stages: Vec<StageCost> = blocks.chain(logits).collect();
     Ok(NetworkCost::of(stages))
@@ -91,6 +101,7 @@ impl NetworkCost {
             flops: sum(stages.iter().map(|s| s.flops)),
             activation_bytes: sum(stages.iter().map(|s| s.activation_bytes)),
             checkpointed_bytes: sum(stages.iter().map(|s| s.checkpointed_bytes)),
+            concatenated_bytes: sum(stages.iter().map(|s| s.concatenated_bytes)),
             stages,
         }
     }
@@ -120,6 +131,19 @@ fn entering(stage: &StageLayout) -> u64 {
     bytes * stage.in_channels as u64
 }
 
+/// Bytes of the concatenated input of a decoder's stage if it is residual, less those of its two parts, which are then not
+/// saved; unless a head reads what is below.
+fn concatenated(stage: &StageLayout, supervised: bool, grid: &Grid) -> u64 {
+    // A transposed convolution makes its part as large as it is concatenated.
+    if stage.kind == BlockKind::TwoLayer || stage.up.is_some() {
+        return 0;
+    }
+    let skip = stage.convs.last().map_or(0, |c| c.out_channels);
+    let upsampled = stage.in_channels.saturating_sub(skip) as u64;
+    let small = if supervised { 0 } else { grid.voxels(stage.level + 1) };
+    (4 * upsampled).saturating_mul(grid.voxels(stage.level).saturating_sub(small))
+}
+
 /// `entering`: bytes saved for each voxel of the stage's input.
 fn of_stage(stage: &StageLayout, entering: u64, grid: &Grid) -> StageCost {
     let convs = || stage.up.iter().chain(&stage.convs);
@@ -137,6 +161,7 @@ fn of_stage(stage: &StageLayout, entering: u64, grid: &Grid) -> StageCost {
         flops: sum(convs().map(|c| flops(c, grid))),
         activation_bytes: bytes(conv_outputs + results),
         checkpointed_bytes: bytes(conv_outputs),
+        concatenated_bytes: 0,
     }
 }
 
@@ -149,6 +174,7 @@ pub(crate) fn of_logits(conv: &ConvLayout, grid: &Grid) -> StageCost {
         flops: flops(conv, grid),
         activation_bytes: bytes,
         checkpointed_bytes: bytes,
+        concatenated_bytes: 0,
     }
 }
 

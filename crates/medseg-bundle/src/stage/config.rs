@@ -60,6 +60,8 @@ pub struct StageNetworkCost {
     pub saved: u64,
     /// The same with gradient checkpointing.
     pub checkpointed: u64,
+    /// What a GPU saves besides, without gradient checkpointing.
+    pub concatenated: u64,
 }
 
 impl From<UNetConfig> for NetworkConfig {
@@ -215,6 +217,7 @@ impl NetworkConfig {
                     predicting: predicting(config, &cost.stages),
                     saved: cost.activation_bytes,
                     checkpointed: cost.checkpointed_bytes,
+                    concatenated: cost.concatenated_bytes,
                 })
             }
             Self::Described(architecture) => {
@@ -228,6 +231,7 @@ impl NetworkConfig {
                     predicting: cost.peak_bytes,
                     saved: cost.total_bytes,
                     checkpointed: cost.total_bytes,
+                    concatenated: 0,
                 })
             }
         }

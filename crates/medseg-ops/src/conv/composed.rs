@@ -4,7 +4,8 @@ use burn::tensor::Tensor;
 use burn::tensor::module;
 use burn::tensor::ops::{ConvOptions as BurnConvOptions, ConvTransposeOptions};
 
-use super::{ConvOptions, Upsample};
+use super::ConvOptions;
+use crate::concat::Upsample;
 use crate::norm::NormRelu;
 use crate::norm::composed::norm_relu;
 use crate::upsample::composed::upsample_trilinear2x;

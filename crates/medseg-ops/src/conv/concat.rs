@@ -5,25 +5,13 @@ use burn::tensor::DType;
 use burn::tensor::Tensor;
 
 use super::ConvOptions;
-use crate::upsample::upsample_trilinear2x;
-
-/// The change that makes the second input of [`conv3d_concat`] as large as the first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Upsample {
-    /// It is as large already.
-    No,
-    /// By [`upsample_trilinear2x`](crate::upsample_trilinear2x).
-    Trilinear2x {
-        /// True if the corner voxels of both grids coincide.
-        align_corners: bool,
-    },
-}
+use crate::concat::{Upsample, check_fit, concat};
 
 /// `conv3d(cat([skip, upsampled below], channels), weight, None, options)`, the first step of a U-Net's decoder level.
 ///
 /// On the CPU neither the upsampled nor the concatenated tensor is made: the convolution reads both inputs where they are, and
 /// the backward pass keeps them alone. On a GPU the concatenated tensor is made in one pass, and made again by the backward pass,
-/// which keeps the two inputs alone too.
+/// which keeps the two inputs alone too; two convolutions of the same inputs share that of [`concat`](crate::concat).
 /// That holds for kernels 1×1×1 and 3×3×3 with stride 1; others are the operations one after the other.
 ///
 /// # Shapes
@@ -53,14 +41,8 @@ pub fn conv3d_concat(
     upsample: Upsample,
     options: ConvOptions,
 ) -> Tensor<5> {
-    let ([batch, a, shape @ ..], [below_batch, b, small @ ..]) = (skip.dims(), below.dims());
-    let factor = if upsample == Upsample::No { 1 } else { 2 };
-    assert!(
-        batch == below_batch && shape == small.map(|length| length * factor),
-        "conv3d_concat: {:?} and {:?} do not fit together with {upsample:?}",
-        skip.dims(),
-        below.dims()
-    );
+    check_fit("conv3d_concat", &skip, &below, upsample);
+    let ([_, a, shape @ ..], [_, b, ..]) = (skip.dims(), below.dims());
     super::check_fit("conv3d_concat", shape, &weight, options);
     super::check_channels("conv3d_concat", a + b, weight.dims()[1], weight.dims()[0], None);
     #[cfg(feature = "extension")]
@@ -68,18 +50,10 @@ pub fn conv3d_concat(
         use burn::backend::Dispatch;
 
         use super::extension::ConvBackend;
-        let upsampled = match upsample {
-            Upsample::No => None,
-            Upsample::Trilinear2x { align_corners } => Some(align_corners),
-        };
         let weight = weight.cast(DType::F32).into_dispatch();
         let (skip, below) = (skip.into_dispatch(), below.into_dispatch());
-        return Tensor::from_dispatch(Dispatch::conv3d_concat(skip, below, weight, upsampled, options));
+        return Tensor::from_dispatch(Dispatch::conv3d_concat(skip, below, weight, upsample.align_corners(), options));
     }
-    let below = match upsample {
-        Upsample::No => below,
-        Upsample::Trilinear2x { align_corners } => upsample_trilinear2x(below, align_corners),
-    };
     // Another kernel or stride may still be one that `conv3d` has a kernel for.
-    super::conv3d(Tensor::cat(vec![skip, below], 1), weight, None, options)
+    super::conv3d(concat(skip, below, upsample), weight, None, options)
 }

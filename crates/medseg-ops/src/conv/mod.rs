@@ -14,7 +14,7 @@ mod strided;
 #[cfg(feature = "extension")]
 mod tracked;
 
-pub use concat::{Upsample, conv3d_concat};
+pub use concat::conv3d_concat;
 pub use norm_relu::norm_relu_conv3d;
 
 #[cfg(feature = "extension")]

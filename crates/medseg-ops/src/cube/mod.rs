@@ -3,6 +3,7 @@
 //! They read any layout through strides and write channels-last (`[batch, depth, height, width, channel]` in memory, seen
 //! as `[batch, channel, depth, height, width]`), which Burn's convolutions want and make.
 
+mod arrivals;
 mod concat;
 mod voxels;
 
@@ -13,6 +14,7 @@ use cubecl::calculate_cube_count_elemwise;
 use cubecl::ir::AddressType;
 use cubecl::prelude::{CubeCount, CubeDim};
 
+pub(crate) use arrivals::{Arrivals, is_last_cube};
 pub(crate) use burn_cubecl::ops::{permute_nchw_to_nhwc as channels_last, permute_nhwc_to_nchw as channels_first};
 pub(crate) use concat::{concat, split};
 pub(crate) use voxels::{LINE, Place, line, place, places};

@@ -1,7 +1,8 @@
-//! Kernels for GPUs, by CubeCL: two launches for a tensor, where single operations take a dozen.
+//! Kernels for GPUs, by CubeCL: two launches for several tensors, where single operations take a dozen for each.
 
 mod extension;
 mod novograd;
+mod queue;
 mod squares;
 
 use burn::backend::{Dispatch, DispatchDevice};
@@ -9,6 +10,7 @@ use burn::tensor::{DType, Device, Tensor};
 
 use extension::OptimBackend;
 pub(crate) use novograd::NovoGradStep;
+pub(crate) use queue::launched_together;
 
 /// True for tensors that the kernels take: of f32 on a GPU.
 pub(crate) fn covers(device: &Device, dtype: DType) -> bool {

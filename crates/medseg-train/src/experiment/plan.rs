@@ -78,11 +78,12 @@ pub(crate) fn memory_shortages(request: &RunRequest, free: u64) -> Result<Vec<St
     Ok(shortages)
 }
 
-/// Bytes that one training step in f32 saves for backward.
+/// Bytes that one training step in f32 saves for backward on a GPU.
 fn step_bytes(stage: &StageConfig) -> Result<u64, TrainError> {
     let batch = if stage.input == StageInput::Whole { 1 } else { stage.crops.samples };
     let network = stage.network.cost(stage.size.to_array())?;
-    let saved = if stage.gradient.checkpointing { network.checkpointed } else { network.saved };
+    let all = network.saved.saturating_add(network.concatenated);
+    let saved = if stage.gradient.checkpointing { network.checkpointed } else { all };
     Ok(saved.saturating_mul(batch as u64))
 }
 

@@ -189,7 +189,7 @@ impl StageRun<'_> {
             sum_over_ranks(self.ranks, &devices, &progress.network, objective, mine, &used)?
         };
         let (gradient, length) = mean(&progress.network, gradients, used.len(), self.config.gradient.clip)?;
-        progress.network = progress.optimizer.step(lr, progress.network.clone(), gradient);
+        progress.network = medseg_optim::step(&mut progress.optimizer, lr, progress.network.clone(), gradient);
         if let Some(average) = &mut progress.average {
             average.update(&progress.network)?;
         }

@@ -106,6 +106,7 @@ impl Counter {
             flops: arithmetic,
             activation_bytes: saved.bytes,
             checkpointed_bytes: saved.checkpointed,
+            concatenated_bytes: 0,
         }
     }
 

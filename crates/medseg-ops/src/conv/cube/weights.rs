@@ -1,4 +1,9 @@
-//! Weights as the convolutions read them: channels-last, dense, in the type of the products; by one kernel.
+//! Weights as the convolutions read them: channels-last, dense, in the type of the products.
+//!
+//! One kernel makes both orders, and they are saved for as long as the weights live: a training step arranges its weights once
+//! for both passes, and a network that predicts does it once for all windows.
+
+use std::sync::Mutex;
 
 use burn::backend::cubecl::dtype_to_storage_type;
 use burn::tensor::DType;
@@ -18,66 +23,110 @@ pub(in super::super) enum Order {
     Transposed,
 }
 
+/// Weights that are saved at most. More are those of dozens of networks.
+const SAVED: usize = 4096;
+
 /// Weights `[out, in, kernel]` in f32, of any layout, as `[out, kernel, in]`, or `[in, kernel, out]` if transposed, in type
 /// `dtype`. Without a copy if they lie so.
 pub(super) fn arranged(weight: CubeTensor, order: Order, dtype: DType) -> CubeTensor {
-    let transposed = order == Order::Transposed;
-    let [output, input, d, h, w] = weight.meta.shape().dims();
-    if !transposed && dtype == weight.dtype && d * h * w == 1 {
+    let [_, _, kernel @ ..] = weight.meta.shape().dims::<5>();
+    if order == Order::Forward && dtype == weight.dtype && kernel == [1; 3] {
         return with_dense_channels(channels_last(weight));
     }
-    let [rows, columns] = if transposed { [input, output] } else { [output, input] };
-    let out = empty(&weight, [rows, d, h, w, columns], dtype);
-    let units = out.meta.num_elements();
-    let Units { count, dim, address } = Units::new(units, &[&weight, &out]);
-    // SAFETY: every unit below `units` reads a value inside `weight`, whose shape the divisors are, and writes its own
-    // value of `out`.
-    unsafe {
-        arrange::launch_unchecked(
-            &out.client,
-            count,
-            dim,
-            address,
-            weight.into_tensor_arg(),
-            out.clone().into_tensor_arg(),
-            [d, h, w, columns].into_iter().collect(),
-            units,
-            transposed,
-            dtype_to_storage_type(dtype),
-        );
+    static ARRANGED: Mutex<Vec<Arranged>> = Mutex::new(Vec::new());
+    let mut saved = ARRANGED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some(arranged) = saved.iter().find(|arranged| arranged.is_of(&weight, dtype)) {
+        return arranged.get(order);
     }
-    out
+    // Of weights that nobody else has any more nothing is asked.
+    saved.retain(|arranged| !arranged.weight.handle.can_mut());
+    if saved.len() >= SAVED {
+        saved.clear();
+    }
+    let arranged = Arranged::new(weight, dtype);
+    let of_order = arranged.get(order);
+    saved.push(arranged);
+    of_order
 }
 
-/// `shape` are the numbers of taps along each axis and of channels side by side.
+/// Weights in both orders. Since it holds them too, nobody changes them where they lie.
+struct Arranged {
+    weight: CubeTensor,
+    forward: CubeTensor,
+    transposed: CubeTensor,
+}
+
+impl Arranged {
+    fn new(weight: CubeTensor, dtype: DType) -> Self {
+        let [output, input, d, h, w] = weight.meta.shape().dims();
+        let forward = empty(&weight, [output, d, h, w, input], dtype);
+        let transposed = empty(&weight, [input, d, h, w, output], dtype);
+        let units = forward.meta.num_elements();
+        let Units { count, dim, address } = Units::new(units, &[&weight, &forward]);
+        // SAFETY: every unit below `units` reads a value inside `weight`, whose shape the divisors are, and writes its own
+        // value of `forward` and of `transposed`.
+        unsafe {
+            arrange::launch_unchecked(
+                &forward.client,
+                count,
+                dim,
+                address,
+                weight.clone().into_tensor_arg(),
+                forward.clone().into_tensor_arg(),
+                transposed.clone().into_tensor_arg(),
+                [d, h, w, input].into_iter().collect(),
+                units,
+                dtype_to_storage_type(dtype),
+            );
+        }
+        Self { weight, forward, transposed }
+    }
+
+    /// True if it is made of this very memory, seen in the same way.
+    fn is_of(&self, weight: &CubeTensor, dtype: DType) -> bool {
+        let (own, other) = (&self.weight.handle, &weight.handle);
+        own.memory.descriptor() == other.memory.descriptor()
+            && (own.offset_start, own.offset_end) == (other.offset_start, other.offset_end)
+            && self.weight.meta == weight.meta
+            && self.forward.dtype == dtype
+    }
+
+    fn get(&self, order: Order) -> CubeTensor {
+        match order {
+            Order::Forward => self.forward.clone(),
+            Order::Transposed => self.transposed.clone(),
+        }
+    }
+}
+
+/// `shape` are the numbers of taps along each axis and of input channels.
 #[cube(launch_unchecked, address_type = "dynamic")]
 fn arrange<E: Float>(
     weight: &Tensor<f32>,
-    out: &mut Tensor<E>,
+    forward: &mut Tensor<E>,
+    transposed: &mut Tensor<E>,
     shape: Sequence<FastDivmod<usize>>,
     units: usize,
-    #[comptime] transposed: bool,
     #[define(E)] _dtype: ElemType,
 ) {
     if ABSOLUTE_POS >= units {
         terminate!();
     }
-    let (rest, column) = shape[3].div_mod(ABSOLUTE_POS);
+    let (rest, input) = shape[3].div_mod(ABSOLUTE_POS);
     let (rest, x) = shape[2].div_mod(rest);
     let (rest, y) = shape[1].div_mod(rest);
-    let (row, z) = shape[0].div_mod(rest);
-    let at = if comptime!(transposed) {
-        column * weight.stride(0)
-            + row * weight.stride(1)
-            + (weight.shape(2) - 1 - z) * weight.stride(2)
-            + (weight.shape(3) - 1 - y) * weight.stride(3)
-            + (weight.shape(4) - 1 - x) * weight.stride(4)
-    } else {
-        row * weight.stride(0)
-            + column * weight.stride(1)
-            + z * weight.stride(2)
-            + y * weight.stride(3)
-            + x * weight.stride(4)
-    };
-    out[ABSOLUTE_POS] = E::cast_from(weight[at]);
+    let (output, z) = shape[0].div_mod(rest);
+    let at = output * weight.stride(0)
+        + input * weight.stride(1)
+        + z * weight.stride(2)
+        + y * weight.stride(3)
+        + x * weight.stride(4);
+    let value = E::cast_from(weight[at]);
+    forward[ABSOLUTE_POS] = value;
+    let reversed = input * transposed.stride(0)
+        + (weight.shape(2) - 1 - z) * transposed.stride(1)
+        + (weight.shape(3) - 1 - y) * transposed.stride(2)
+        + (weight.shape(4) - 1 - x) * transposed.stride(3)
+        + output;
+    transposed[reversed] = value;
 }

@@ -1,12 +1,12 @@
 //! Gradients of norms: the sums of every channel first, of parts of its voxels and then of all, then those of the inputs.
 
 use burn::backend::cubecl::dtype_to_storage_type;
-use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::channels::{Channels, factors_of, relu_grad};
 use super::split::{Grid, Split, channel_of_unit, sum_of_units};
+use super::sums::{SumTensors, Sums};
 use super::{Branch, Norm};
 use crate::cube::empty;
 
@@ -15,9 +15,9 @@ pub(super) fn grads(grad: &CubeTensor, norm: &Norm) -> [CubeTensor; 3] {
     let x = &norm.branch.x;
     let out = empty::<5>(x, x.meta.shape().dims(), x.dtype);
     let split = Split::new(&[grad, x, &out]);
-    let (storage, of_parts) = (dtype_to_storage_type(x.dtype), sums_of_parts(&split, x, 2));
+    let (storage, sums) = (dtype_to_storage_type(x.dtype), Sums::new(&split, x, 2));
     // SAFETY: indices come from the shapes and strides of these very tensors, whose shapes agree; voxels and channels past
-    // their ends are neither read nor written.
+    // their ends are neither read nor written. Counters are those of `Sums`.
     unsafe {
         grad_sums::launch_unchecked(
             &x.client,
@@ -31,14 +31,15 @@ pub(super) fn grads(grad: &CubeTensor, norm: &Norm) -> [CubeTensor; 3] {
             norm.branch.weight.clone().into_tensor_arg(),
             norm.branch.bias.clone().into_tensor_arg(),
             norm.factors.clone().into_tensor_arg(),
-            of_parts.clone().into_tensor_arg(),
+            sums.arg(&split),
             norm.slope,
             split.grid(),
             split.units(),
+            sums.at_once(),
             storage,
         );
     }
-    let (sums, [of_bias, of_weight, _]) = merged(&split, of_parts, 2);
+    let (sums, [of_bias, of_weight, _]) = sums.finished(&split);
     // SAFETY: as above.
     unsafe {
         apply_grad::launch_unchecked(
@@ -68,7 +69,7 @@ pub(super) fn branch_grads(grad: &CubeTensor, a: &Branch, b: &Branch, slope: f32
     let out = || empty::<5>(&a.x, a.x.meta.shape().dims(), a.x.dtype);
     let (out_a, out_b) = (out(), out());
     let split = Split::new(&[grad, &a.x, &b.x, &out_a]);
-    let (storage, of_parts) = (dtype_to_storage_type(a.x.dtype), sums_of_parts(&split, &a.x, 3));
+    let (storage, sums) = (dtype_to_storage_type(a.x.dtype), Sums::new(&split, &a.x, 3));
     // SAFETY: as in `grads`.
     unsafe {
         shared_grad_sums::launch_unchecked(
@@ -86,14 +87,15 @@ pub(super) fn branch_grads(grad: &CubeTensor, a: &Branch, b: &Branch, slope: f32
             b.statistics.clone().into_tensor_arg(),
             b.weight.clone().into_tensor_arg(),
             b.bias.clone().into_tensor_arg(),
-            of_parts.clone().into_tensor_arg(),
+            sums.arg(&split),
             slope,
             split.grid(),
             split.units(),
+            sums.at_once(),
             storage,
         );
     }
-    let (sums, [of_bias, of_weight_a, of_weight_b]) = merged(&split, of_parts, 3);
+    let (sums, [of_bias, of_weight_a, of_weight_b]) = sums.finished(&split);
     // SAFETY: as in `grads`.
     unsafe {
         apply_branch_grads::launch_unchecked(
@@ -122,38 +124,6 @@ pub(super) fn branch_grads(grad: &CubeTensor, a: &Branch, b: &Branch, slope: f32
     [[out_a, of_weight_a, of_bias.clone()], [out_b, of_weight_b, of_bias]]
 }
 
-/// A tensor for so many sums of every part, `[sums, batch · parts, channels]`.
-fn sums_of_parts(split: &Split, beside: &CubeTensor, sums: usize) -> CubeTensor {
-    empty(beside, [sums, split.samples * split.parts, split.channels], DType::F32)
-}
-
-/// The sums `[sums, batch, channels]` of all parts, and those of each kind, `[channels]`, over the samples; what there is no
-/// kind for has no values.
-fn merged(split: &Split, of_parts: CubeTensor, kinds: u32) -> (CubeTensor, [CubeTensor; 3]) {
-    let sums = empty(&of_parts, [kinds as usize, split.samples, split.channels], DType::F32);
-    let of_parameters = [0, 1, 2].map(|_| empty(&of_parts, [split.channels], DType::F32));
-    let [first, second, third] = of_parameters.each_ref().map(|x| x.clone().into_tensor_arg());
-    // SAFETY: as in `grads`.
-    unsafe {
-        merged_sums::launch_unchecked(
-            &sums.client,
-            split.cubes_of_channels(kinds),
-            split.dim,
-            split.address,
-            split.vector,
-            of_parts.into_tensor_arg(),
-            sums.clone().into_tensor_arg(),
-            first,
-            second,
-            third,
-            split.samples,
-            split.parts,
-            split.units(),
-        );
-    }
-    (sums, of_parameters)
-}
-
 /// Sums of the gradient behind the ReLU and of its products with the normalised channel, of every part.
 #[cube(launch_unchecked, address_type = "dynamic")]
 fn grad_sums<E: Float, N: Size>(
@@ -163,10 +133,11 @@ fn grad_sums<E: Float, N: Size>(
     weight: &Tensor<f32>,
     bias: &Tensor<f32>,
     factors: &Tensor<f32>,
-    of_parts: &mut Tensor<Vector<f32, N>>,
+    sums: &mut SumTensors<N>,
     slope: f32,
     grid: Grid,
     #[comptime] units: usize,
+    #[comptime] at_once: bool,
     #[define(E)] _dtype: ElemType,
 ) {
     let mut shared = Shared::<[Vector<f32, N>]>::new_slice(units);
@@ -184,13 +155,10 @@ fn grad_sums<E: Float, N: Size>(
         sum += through;
         sum_of_products += through * normalised;
     }
-    let sum = sum_of_units::<N>(sum, &mut shared);
-    let sum_of_products = sum_of_units::<N>(sum_of_products, &mut shared);
-    if UNIT_POS_Y == 0 && unit_channel < channels {
-        let at = grid.of_part::<N>(sample, channel, channels);
-        let kind = of_parts.stride(0) / N::value();
-        of_parts[at] = sum;
-        of_parts[at + kind] = sum_of_products;
+    sums.put(0usize, sum_of_units::<N>(sum, &mut shared), &grid);
+    sums.put(1usize, sum_of_units::<N>(sum_of_products, &mut shared), &grid);
+    if comptime!(at_once) {
+        sums.add_up(2usize, &mut shared);
     }
 }
 
@@ -238,10 +206,11 @@ fn shared_grad_sums<E: Float, N: Size>(
     statistics_b: &Tensor<f32>,
     weight_b: &Tensor<f32>,
     bias_b: &Tensor<f32>,
-    of_parts: &mut Tensor<Vector<f32, N>>,
+    sums: &mut SumTensors<N>,
     slope: f32,
     grid: Grid,
     #[comptime] units: usize,
+    #[comptime] at_once: bool,
     #[define(E)] _dtype: ElemType,
 ) {
     let mut shared = Shared::<[Vector<f32, N>]>::new_slice(units);
@@ -262,15 +231,11 @@ fn shared_grad_sums<E: Float, N: Size>(
         sum_a += through * a;
         sum_b += through * b;
     }
-    let sum = sum_of_units::<N>(sum, &mut shared);
-    let sum_a = sum_of_units::<N>(sum_a, &mut shared);
-    let sum_b = sum_of_units::<N>(sum_b, &mut shared);
-    if UNIT_POS_Y == 0 && unit_channel < channels {
-        let at = grid.of_part::<N>(sample, channel, channels);
-        let kind = of_parts.stride(0) / N::value();
-        of_parts[at] = sum;
-        of_parts[at + kind] = sum_a;
-        of_parts[at + 2 * kind] = sum_b;
+    sums.put(0usize, sum_of_units::<N>(sum, &mut shared), &grid);
+    sums.put(1usize, sum_of_units::<N>(sum_a, &mut shared), &grid);
+    sums.put(2usize, sum_of_units::<N>(sum_b, &mut shared), &grid);
+    if comptime!(at_once) {
+        sums.add_up(3usize, &mut shared);
     }
 }
 
@@ -311,46 +276,5 @@ fn apply_branch_grads<E: Float, N: Size>(
         let at = grid.written::<N>(sample, voxel, channel, channels);
         out_a[at] = Vector::cast_from(of_a.input_grad(through, a, mean, projection_a));
         out_b[at] = Vector::cast_from(of_b.input_grad(through, b, mean, projection_b));
-    }
-}
-
-/// A cube adds up one kind of sum.
-#[cube(launch_unchecked, address_type = "dynamic")]
-fn merged_sums<N: Size>(
-    of_parts: &Tensor<Vector<f32, N>>,
-    sums: &mut Tensor<Vector<f32, N>>,
-    first: &mut Tensor<Vector<f32, N>>,
-    second: &mut Tensor<Vector<f32, N>>,
-    third: &mut Tensor<Vector<f32, N>>,
-    samples: usize,
-    parts: usize,
-    #[comptime] units: usize,
-) {
-    let mut shared = Shared::<[Vector<f32, N>]>::new_slice(units);
-    let (kind, channels) = (CUBE_POS_Z as usize, sums.shape(2));
-    let unit_channel = channel_of_unit::<N>();
-    let channel = clamp_max(unit_channel, channels - N::value());
-    let writes = UNIT_POS_Y == 0 && unit_channel < channels;
-    let mut total = Vector::<f32, N>::broadcast(0.0);
-    for sample in 0..samples {
-        let row = kind * samples + sample;
-        let mut sum = Vector::<f32, N>::broadcast(0.0);
-        for part in range_stepped(UNIT_POS_Y as usize, parts, CUBE_DIM_Y as usize) {
-            sum += of_parts[((row * parts + part) * channels + channel) / N::value()];
-        }
-        let sum = sum_of_units::<N>(sum, &mut shared);
-        if writes {
-            sums[(row * channels + channel) / N::value()] = sum;
-        }
-        total += sum;
-    }
-    if writes {
-        if kind == 0 {
-            first[channel / N::value()] = total;
-        } else if kind == 1 {
-            second[channel / N::value()] = total;
-        } else {
-            third[channel / N::value()] = total;
-        }
     }
 }

@@ -9,6 +9,7 @@ mod channels;
 mod forward;
 mod split;
 mod statistics;
+mod sums;
 
 use burn::backend::tensor::FloatTensor;
 use burn_cubecl::CubeBackend;

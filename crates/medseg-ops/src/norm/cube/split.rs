@@ -33,7 +33,7 @@ pub(super) struct Split {
     /// Wide enough for every element of the tensors.
     pub(super) address: AddressType,
     /// Cubes side by side that take different channels.
-    tiles: usize,
+    pub(super) tiles: usize,
     /// Voxels of a part.
     part: usize,
     shape: [usize; 3],
@@ -69,9 +69,14 @@ impl Split {
         CubeCount::new_3d(1, self.tiles as u32, self.samples as u32)
     }
 
-    /// A cube for all samples, for each of so many kinds of sums.
-    pub(super) fn cubes_of_channels(&self, kinds: u32) -> CubeCount {
-        CubeCount::new_3d(1, self.tiles as u32, kinds)
+    /// A cube for all samples.
+    pub(super) fn cubes_of_channels(&self) -> CubeCount {
+        CubeCount::new_3d(1, self.tiles as u32, 1)
+    }
+
+    /// Groups of cubes that take the parts of the same channels of a sample, as [`group`] numbers them.
+    pub(super) fn groups(&self) -> usize {
+        self.tiles * self.samples
     }
 
     /// The units of a cube.
@@ -158,6 +163,12 @@ impl Grid {
     ) -> Vector<f32, N> {
         Vector::cast_from(x[self.at::<E, N>(x, sample, voxel, channel)])
     }
+}
+
+/// The group of this cube among those that [`Split::cubes`] starts.
+#[cube]
+pub(super) fn group() -> usize {
+    (CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y) as usize
 }
 
 /// The first channel of this unit; past the last one where there are more units than channels.

@@ -8,8 +8,8 @@ use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::split::{Grid, Split, channel_of_unit, sum_of_units};
-use crate::cube::empty;
+use super::split::{Grid, Split, channel_of_unit, group, sum_of_units};
+use crate::cube::{Arrivals, empty, is_last_cube};
 
 /// The statistics `[batch · channels, 3]` of a channels-last tensor.
 pub(super) fn statistics(x: &CubeTensor, eps: f64) -> CubeTensor {
@@ -18,25 +18,48 @@ pub(super) fn statistics(x: &CubeTensor, eps: f64) -> CubeTensor {
     let (means, squares) = (of_parts(), of_parts());
     let statistics = empty(x, [split.samples * split.channels, 3], DType::F32);
     let storage = dtype_to_storage_type(x.dtype);
-    // SAFETY: indices come from the shapes and strides of these very tensors; voxels and channels past their ends are
-    // neither read nor written.
+    let Some(Arrivals { counters, first }) = Arrivals::new(x, split.groups()) else {
+        // SAFETY: indices come from the shapes and strides of these very tensors; voxels and channels past their ends are
+        // neither read nor written.
+        unsafe {
+            moments_of_parts::launch_unchecked(
+                &x.client,
+                split.cubes(),
+                split.dim,
+                split.address,
+                split.vector,
+                x.clone().into_tensor_arg(),
+                means.clone().into_tensor_arg(),
+                squares.clone().into_tensor_arg(),
+                split.grid(),
+                split.units(),
+                storage,
+            );
+            merged_moments::launch_unchecked(
+                &x.client,
+                split.cubes_of_samples(),
+                split.dim,
+                split.address,
+                split.vector,
+                x.clone().into_tensor_arg(),
+                means.into_tensor_arg(),
+                squares.into_tensor_arg(),
+                statistics.clone().into_tensor_arg(),
+                split.grid(),
+                split.parts,
+                eps as f32,
+                0,
+                split.units(),
+                storage,
+            );
+        }
+        return statistics;
+    };
+    // SAFETY: as above; a counter for each group of cubes follows `first`.
     unsafe {
-        moments_of_parts::launch_unchecked(
+        moments::launch_unchecked(
             &x.client,
             split.cubes(),
-            split.dim,
-            split.address,
-            split.vector,
-            x.clone().into_tensor_arg(),
-            means.clone().into_tensor_arg(),
-            squares.clone().into_tensor_arg(),
-            split.grid(),
-            split.units(),
-            storage,
-        );
-        merged_moments::launch_unchecked(
-            &x.client,
-            split.cubes_of_samples(),
             split.dim,
             split.address,
             split.vector,
@@ -44,8 +67,9 @@ pub(super) fn statistics(x: &CubeTensor, eps: f64) -> CubeTensor {
             means.into_tensor_arg(),
             squares.into_tensor_arg(),
             statistics.clone().into_tensor_arg(),
+            counters.into_tensor_arg(),
+            first,
             split.grid(),
-            split.parts,
             eps as f32,
             0,
             split.units(),
@@ -66,6 +90,57 @@ fn moments_of_parts<E: Float, N: Size>(
     #[define(E)] _dtype: ElemType,
 ) {
     let mut shared = Shared::<[Vector<f32, N>]>::new_slice(units);
+    moments_of_part::<E, N>(x, means, squares, &grid, &mut shared);
+}
+
+/// The statistics out of the parts' means and squares. `zero` is 0, which no compiler knows.
+#[cube(launch_unchecked, address_type = "dynamic")]
+fn merged_moments<E: Float, N: Size>(
+    x: &Tensor<Vector<E, N>>,
+    means: &mut Tensor<Vector<f32, N>>,
+    squares: &mut Tensor<Vector<f32, N>>,
+    statistics: &mut Tensor<f32>,
+    grid: Grid,
+    parts: usize,
+    eps: f32,
+    zero: u32,
+    #[comptime] units: usize,
+    #[define(E)] _dtype: ElemType,
+) {
+    let mut shared = Shared::<[Vector<f32, N>]>::new_slice(units);
+    merge::<E, N>(x, means, squares, statistics, &grid, parts, eps, zero, &mut shared);
+}
+
+/// Both in one launch: the last cube of a sample's channels merges their parts.
+#[cube(launch_unchecked, address_type = "dynamic")]
+fn moments<E: Float, N: Size>(
+    x: &Tensor<Vector<E, N>>,
+    means: &mut Tensor<Vector<f32, N>>,
+    squares: &mut Tensor<Vector<f32, N>>,
+    statistics: &mut Tensor<f32>,
+    counters: &mut Tensor<Atomic<u32>>,
+    first_counter: usize,
+    grid: Grid,
+    eps: f32,
+    zero: u32,
+    #[comptime] units: usize,
+    #[define(E)] _dtype: ElemType,
+) {
+    let mut shared = Shared::<[Vector<f32, N>]>::new_slice(units);
+    moments_of_part::<E, N>(x, means, squares, &grid, &mut shared);
+    if is_last_cube(counters, first_counter + group(), CUBE_COUNT_X) {
+        merge::<E, N>(x, means, squares, statistics, &grid, CUBE_COUNT_X as usize, eps, zero, &mut shared);
+    }
+}
+
+#[cube]
+fn moments_of_part<E: Float, N: Size>(
+    x: &Tensor<Vector<E, N>>,
+    means: &mut Tensor<Vector<f32, N>>,
+    squares: &mut Tensor<Vector<f32, N>>,
+    grid: &Grid,
+    shared: &mut Shared<[Vector<f32, N>]>,
+) {
     let sample = CUBE_POS_Z as usize;
     let channels = x.shape(4);
     let unit_channel = channel_of_unit::<N>();
@@ -88,9 +163,9 @@ fn moments_of_parts<E: Float, N: Size>(
     let own_mean = first - origin + own_mean;
     let count = Vector::broadcast(count);
     let voxels = Vector::broadcast(grid.voxels_of(CUBE_POS_X as usize));
-    let mean = sum_of_units::<N>(own_mean * count, &mut shared) / voxels;
+    let mean = sum_of_units::<N>(own_mean * count, shared) / voxels;
     let off = own_mean - mean;
-    let sum_of_squares = sum_of_units::<N>(own_squares + off * off * count, &mut shared);
+    let sum_of_squares = sum_of_units::<N>(own_squares + off * off * count, shared);
     if UNIT_POS_Y == 0 && unit_channel < channels {
         let at = grid.of_part::<N>(sample, channel, channels);
         means[at] = mean;
@@ -98,21 +173,18 @@ fn moments_of_parts<E: Float, N: Size>(
     }
 }
 
-/// The statistics out of the parts' means and squares. `zero` is 0, which no compiler knows.
-#[cube(launch_unchecked, address_type = "dynamic")]
-fn merged_moments<E: Float, N: Size>(
+#[cube]
+fn merge<E: Float, N: Size>(
     x: &Tensor<Vector<E, N>>,
-    means: &Tensor<Vector<f32, N>>,
-    squares: &Tensor<Vector<f32, N>>,
+    means: &mut Tensor<Vector<f32, N>>,
+    squares: &mut Tensor<Vector<f32, N>>,
     statistics: &mut Tensor<f32>,
-    grid: Grid,
+    grid: &Grid,
     parts: usize,
     eps: f32,
     zero: u32,
-    #[comptime] units: usize,
-    #[define(E)] _dtype: ElemType,
+    shared: &mut Shared<[Vector<f32, N>]>,
 ) {
-    let mut shared = Shared::<[Vector<f32, N>]>::new_slice(units);
     let sample = CUBE_POS_Z as usize;
     let channels = x.shape(4);
     let unit_channel = channel_of_unit::<N>();
@@ -123,14 +195,14 @@ fn merged_moments<E: Float, N: Size>(
         let at = ((sample * parts + part) * channels + channel) / N::value();
         sum += means[at] * Vector::broadcast(grid.voxels_of(part));
     }
-    let mean = sum_of_units::<N>(sum, &mut shared) / voxels;
+    let mean = sum_of_units::<N>(sum, shared) / voxels;
     let mut sum_of_squares = Vector::<f32, N>::broadcast(0.0);
     for part in range_stepped(UNIT_POS_Y as usize, parts, CUBE_DIM_Y as usize) {
         let at = ((sample * parts + part) * channels + channel) / N::value();
         let off = means[at] - mean;
         sum_of_squares += squares[at] + off * off * Vector::broadcast(grid.voxels_of(part));
     }
-    let variance = sum_of_units::<N>(sum_of_squares, &mut shared) / voxels;
+    let variance = sum_of_units::<N>(sum_of_squares, shared) / voxels;
     if UNIT_POS_Y == 0 && unit_channel < channels {
         let origin = grid.read::<E, N>(x, sample, 0, channel);
         // The sum of both and, exactly, what it loses in rounding.

@@ -3,7 +3,7 @@
 
 use burn::tensor::{DType, Device, Tensor};
 use medseg_ops::{ConvOptions, NormRelu, Precision, Upsample, composed};
-use medseg_ops::{conv_transpose3d, conv3d, conv3d_concat, norm_relu, norm_relu_conv3d};
+use medseg_ops::{concat, conv_transpose3d, conv3d, conv3d_concat, norm_relu, norm_relu_conv3d};
 
 use super::compare::{SAME, assert_close, wide};
 use crate::numbers::{Numbers, values};
@@ -61,6 +61,12 @@ fn joined_inputs() {
             &format!("{large:?}, {a} + {b} -> {output}, kernel {kernel}, {enlarge:?}"),
             &inputs,
             |[skip, below, weight]| conv3d_concat(skip, below, weight, enlarge, options(kernel)),
+            |[skip, below, weight]| composed::conv3d_concat(skip, below, weight, enlarge, options(kernel)),
+        );
+        check(
+            &format!("concatenated before, round {round}: {enlarge:?}, {large:?}, kernel {kernel}"),
+            &inputs,
+            |[skip, below, weight]| conv3d(concat(skip, below, enlarge), weight, None, options(kernel)),
             |[skip, below, weight]| composed::conv3d_concat(skip, below, weight, enlarge, options(kernel)),
         );
     }
@@ -223,6 +229,9 @@ fn shapes_that_do_not_fit_are_refused() {
     assert!(panics(&|| conv3d_concat(ones([1, 1, 4, 4, 4]), ones([1, 3, 4, 4, 4]), weight(), trilinear, SAME)));
     assert!(panics(&|| conv3d_concat(ones([1, 1, 4, 4, 4]), ones([2, 3, 2, 2, 2]), weight(), trilinear, SAME)));
     assert!(panics(&|| conv3d_concat(ones([1, 2, 4, 4, 4]), ones([1, 3, 4, 4, 4]), weight(), Upsample::No, SAME)));
+    assert!(!panics(&|| concat(ones([1, 1, 4, 4, 4]), ones([1, 3, 2, 2, 2]), trilinear)));
+    assert!(panics(&|| concat(ones([1, 1, 4, 4, 4]), ones([1, 3, 4, 4, 4]), trilinear)));
+    assert!(panics(&|| concat(ones([1, 1, 4, 4, 4]), ones([2, 3, 4, 4, 4]), Upsample::No)));
     let factors = |n: usize| Some(Tensor::<2>::ones([1, n], &Device::flex()));
     let norm = |n: usize| {
         let norm = NormRelu { factors: factors(n), ..NormRelu::default() };

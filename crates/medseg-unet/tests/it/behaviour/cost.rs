@@ -50,6 +50,11 @@ fn the_cost_of_two_levels_is_that_counted_by_hand() {
     assert_eq!(totals(describe(&config, [8; 3]).unwrap()), want);
     assert_eq!(totals(describe(&config, [7, 8, 7]).unwrap()), want, "counted as padded");
 
+    let concatenated =
+        |decoder: BlockKind| describe(&UNetConfig { decoder, ..config.clone() }, [8; 3]).unwrap().concatenated_bytes;
+    assert_eq!(concatenated(BlockKind::TwoLayer), 0, "one convolution reads both inputs");
+    assert_eq!(concatenated(BlockKind::ResTwoLayer), 4 * 4 * (top - bottom), "four channels, upsampled instead of not");
+
     let transposed = UNetConfig { upsample: Upsample::Transposed, ..config };
     // Eight taps, one for each output voxel; two channels of what is below instead of four.
     let flops = 2 * (taps + 2 * 4 * top - 27 * 2 * 2 * top);
@@ -73,6 +78,7 @@ fn the_table_has_a_line_for_every_stage_and_their_sum() {
         assert_eq!(cost.flops, sum(|s| s.flops));
         assert_eq!(cost.activation_bytes, sum(|s| s.activation_bytes));
         assert_eq!(cost.checkpointed_bytes, sum(|s| s.checkpointed_bytes));
+        assert_eq!(cost.concatenated_bytes, sum(|s| s.concatenated_bytes));
         let table = cost.to_string();
         assert_eq!(table.lines().count(), cost.stages.len() + 2);
         assert!(table.lines().all(|line| line.len() == table.lines().next().unwrap().len()), "{table}");
