@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::optim::{GradientsParams, Optimizer};
 use burn::tensor::Tensor;
 use medseg::Device;
-use medseg::optim::{NovoGradConfig, clip_global_norm, global_norm, step};
+use medseg::optim::{EmaConfig, NovoGradConfig, clip_global_norm, global_norm, step};
 
 use crate::device::gpu;
 use crate::same::{F32, assert_close, numbers, values};
@@ -66,16 +66,20 @@ struct Many {
     unused: Param<Tensor<2>>,
 }
 
+fn many(device: &Device) -> Many {
+    let tensor = |seed: usize| {
+        let elements = [1, 255, 1025, 40_000][seed % 4] + seed;
+        Param::from_tensor(Tensor::from_data(numbers(seed as u64, [elements]), device))
+    };
+    let unused = Param::from_tensor(Tensor::from_data(numbers(99, [3, 5]), device));
+    Many { tensors: (0..37).map(tensor).collect(), unused }
+}
+
 #[test]
 fn all_tensors_of_a_module_step_as_each_alone() {
     let run = |together: bool, device: &Device| {
         let device = device.clone().autodiff();
-        let tensor = |seed: usize| {
-            let elements = [1, 255, 1025, 40_000][seed % 4] + seed;
-            Param::from_tensor(Tensor::from_data(numbers(seed as u64, [elements]), &device))
-        };
-        let unused = Param::from_tensor(Tensor::from_data(numbers(99, [3, 5]), &device));
-        let mut module = Many { tensors: (0..37).map(tensor).collect(), unused };
+        let mut module = many(&device);
         let config = NovoGradConfig { weight_decay: 0.01, amsgrad: true, ..NovoGradConfig::default() };
         let mut optimizer = config.init().expect("an optimiser");
         for factor in [1.0, 0.0, 0.3] {
@@ -93,6 +97,28 @@ fn all_tensors_of_a_module_step_as_each_alone() {
     let together = run(true, &gpu());
     assert_eq!(together, run(false, &gpu()), "tensor by tensor");
     assert_close("the CPU's", &together, &run(true, &Device::flex()), F32);
+}
+
+/// As many tensors as above: their norm, and an average that follows them.
+#[test]
+fn norm_and_average_of_many_tensors_are_those_of_the_cpu() {
+    let run = |device: &Device| {
+        let device = device.clone().autodiff();
+        let model = many(&device);
+        let squares = model.tensors.iter().map(|tensor| tensor.val().powi_scalar(2).sum());
+        let loss = squares.reduce(|a, b| a + b).expect("tensors");
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        let norm = values(global_norm(&gradients, &model).expect("gradients"));
+        let mut average = EmaConfig { decay: 0.9, warmup: false }.init(&model).expect("an average");
+        let mut optimizer = NovoGradConfig::default().init().expect("an optimiser");
+        let moved = step(&mut optimizer, 0.3, model, gradients);
+        average.update(&moved).expect("the same parameters");
+        let averaged = average.average().tensors.iter().flat_map(|tensor| values(tensor.val()));
+        norm.into_iter().chain(averaged).collect::<Vec<f32>>()
+    };
+    let (got, want) = (run(&gpu()), run(&Device::flex()));
+    assert_close("norm", &got[..1], &want[..1], F32);
+    assert_close("average", &got[1..], &want[1..], F32);
 }
 
 #[derive(Debug, Module)]

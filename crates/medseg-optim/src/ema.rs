@@ -112,7 +112,12 @@ impl<M: Module> Ema<M> {
             return Err(OptimError::ForeignModel { parameters: check.foreign });
         }
         let mut approach = Approach { weights, share: 1.0 - self.decay() };
-        self.average = self.average.clone().map(&mut approach);
+        let average = self.average.clone();
+        #[cfg(feature = "cube")]
+        let average = crate::cube::approaches_together(|| average.map(&mut approach));
+        #[cfg(not(feature = "cube"))]
+        let average = average.map(&mut approach);
+        self.average = average;
         self.state.updates += 1;
         Ok(())
     }
@@ -179,6 +184,10 @@ impl ModuleMapper for Approach {
         };
         param.map(|average| {
             let weight = weight.to_device(&average.device());
+            #[cfg(feature = "cube")]
+            if crate::cube::covers(&average.device(), average.dtype()) && weight.dtype() == average.dtype() {
+                return crate::cube::approached(average, weight, self.share);
+            }
             average.clone() + (weight - average).mul_scalar(self.share)
         })
     }

@@ -58,9 +58,16 @@ pub fn clip_global_norm<M: Module>(
 /// undefined if any of them is.
 #[must_use]
 pub fn global_norm<M: Module>(gradients: &GradientsParams, module: &M) -> Option<Tensor<1>> {
-    let mut squares = Squares { gradients, sum: None };
-    module.visit(&mut squares);
-    squares.sum.map(Tensor::sqrt)
+    let add_up = || {
+        let mut squares = Squares { gradients, sum: None };
+        module.visit(&mut squares);
+        squares.sum
+    };
+    #[cfg(feature = "cube")]
+    let sum = crate::cube::squares_together(add_up);
+    #[cfg(not(feature = "cube"))]
+    let sum = add_up();
+    sum.map(Tensor::sqrt)
 }
 
 /// Adds up the squares of all gradients.
@@ -74,10 +81,13 @@ impl ModuleVisitor for Squares<'_> {
         let Some(gradient) = self.gradients.get::<D>(param.id) else {
             return;
         };
+        let gradient = match &self.sum {
+            Some(sum) => gradient.to_device(&sum.device()),
+            None => gradient,
+        };
         #[cfg(feature = "cube")]
         if crate::cube::covers(&gradient.device(), gradient.dtype()) {
-            let before = self.sum.take().map(|sum| sum.to_device(&gradient.device()));
-            self.sum = Some(crate::cube::sum_of_squares(gradient, before));
+            self.sum = Some(crate::cube::sum_of_squares(gradient, self.sum.take()));
             return;
         }
         // The square of a half-precision number overflows beyond 256.
@@ -87,7 +97,7 @@ impl ModuleVisitor for Squares<'_> {
         };
         let square = (gradient.clone() * gradient).sum();
         self.sum = Some(match self.sum.take() {
-            Some(sum) => sum.clone() + square.to_device(&sum.device()),
+            Some(sum) => sum + square,
             None => square,
         });
     }

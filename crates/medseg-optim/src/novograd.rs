@@ -113,7 +113,8 @@ impl NovoGradConfig {
 ///
 /// # Cost
 /// Seven passes over a parameter tensor (nine with weight decay), two of them for the norm. On a GPU, with the feature
-/// `cube`, two kernels read the gradient twice and the rest once. `v` stays on the device, so a step never waits for a GPU.
+/// `cube`, two kernels read the gradient twice and the rest once; [`step`](crate::step) gives them eight tensors at a time.
+/// `v` stays on the device, so a step never waits for a GPU.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NovoGrad {
     config: NovoGradConfig,

@@ -23,7 +23,7 @@ use burn::optim::{GradientsParams, LearningRate, ModuleOptimizer};
 /// ```
 pub fn step<M: Module>(optimizer: &mut ModuleOptimizer, lr: LearningRate, module: M, gradients: GradientsParams) -> M {
     #[cfg(feature = "cube")]
-    return crate::cube::launched_together(|| optimizer.step(lr, module, gradients));
+    return crate::cube::steps_together(|| optimizer.step(lr, module, gradients));
     #[cfg(not(feature = "cube"))]
     optimizer.step(lr, module, gradients)
 }

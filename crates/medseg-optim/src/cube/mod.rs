@@ -1,5 +1,6 @@
 //! Kernels for GPUs, by CubeCL: two launches for several tensors, where single operations take a dozen for each.
 
+mod approach;
 mod extension;
 mod novograd;
 mod queue;
@@ -10,7 +11,7 @@ use burn::tensor::{DType, Device, Tensor};
 
 use extension::OptimBackend;
 pub(crate) use novograd::NovoGradStep;
-pub(crate) use queue::launched_together;
+pub(crate) use queue::{approaches_together, steps_together};
 
 /// True for tensors that the kernels take: of f32 on a GPU.
 pub(crate) fn covers(device: &Device, dtype: DType) -> bool {
@@ -29,6 +30,22 @@ pub(crate) fn covers(device: &Device, dtype: DType) -> bool {
 pub(crate) fn sum_of_squares<const D: usize>(x: Tensor<D>, before: Option<Tensor<1>>) -> Tensor<1> {
     let before = before.unwrap_or_else(|| Tensor::zeros([1], (&x.device(), DType::F32)));
     Tensor::from_dispatch(Dispatch::sum_of_squares(x.into_dispatch(), before.into_dispatch()))
+}
+
+/// The result of `work`, a sum of squares that it makes by [`sum_of_squares`] on this thread, in a few launches. Until then no
+/// square is in it.
+pub(crate) fn squares_together(work: impl FnOnce() -> Option<Tensor<1>>) -> Option<Tensor<1>> {
+    let (sum, collected) = queue::collecting_squares(work);
+    let sum = sum?;
+    if collected.is_empty() {
+        return Some(sum);
+    }
+    Some(queue::with_squares(collected, || Tensor::from_dispatch(Dispatch::sum_of_collected(sum.into_dispatch()))))
+}
+
+/// `average + (weight - average) · share`; of shapes that agree.
+pub(crate) fn approached<const D: usize>(average: Tensor<D>, weight: Tensor<D>, share: f64) -> Tensor<D> {
+    Tensor::from_dispatch(Dispatch::approached(average.into_dispatch(), weight.into_dispatch(), share))
 }
 
 /// The tensors of one step of NovoGrad.

@@ -42,13 +42,13 @@ pub(super) struct TensorStep {
 }
 
 /// Parameter, momentum, running squared norm and the largest one after a step, given those before it. Within
-/// [`queue::launched_together`] they have values once that returns.
+/// [`queue::steps_together`] they have values once that returns.
 pub(super) fn step(before: [CubeTensor; 4], grad: CubeTensor, step: NovoGradStep) -> [CubeTensor; 4] {
     let [tensor, momentum, norm, largest] = before;
     let [tensor, momentum, grad] = [tensor, momentum, grad].map(into_contiguous);
     let before = [tensor, momentum, norm, largest];
     let after = before.each_ref().map(|x| empty(x, x.meta.shape().clone()));
-    queue::launch(TensorStep { step, grad, before, after: after.clone() });
+    queue::step(TensorStep { step, grad, before, after: after.clone() });
     after
 }
 

@@ -84,21 +84,28 @@ impl Parts {
     }
 }
 
-/// The sum of the squares of `x` and of `before`, shape `[1]`.
-pub(super) fn sum_of_squares(x: CubeTensor, before: CubeTensor) -> CubeTensor {
-    let Parts { sums, .. } = Parts::of(&[into_contiguous(x)]);
+/// The sum of the squares of all tensors and of `before`, shape `[1]`. All are on one device.
+pub(super) fn sum_of_squares(tensors: Vec<CubeTensor>, before: CubeTensor) -> CubeTensor {
+    if tensors.is_empty() {
+        return before;
+    }
+    let tensors: Vec<_> = tensors.into_iter().map(into_contiguous).collect();
+    let Parts { sums, .. } = Parts::of(&tensors);
     let out = empty(&sums, Shape::new([1]));
     let number = sums.meta.num_elements();
-    // SAFETY: one unit reads all of `sums` and the element of `before`, and writes that of `out`.
+    let units = units(&out);
+    // SAFETY: the units of the only cube read all of `sums`, and the first one the element of `before`, and writes that of
+    // `out`.
     unsafe {
         added::launch_unchecked(
             &out.client,
             CubeCount::new_1d(1),
-            CubeDim::new_1d(1),
+            CubeDim::new_1d(units),
             sums.into_tensor_arg(),
             before.into_tensor_arg(),
             out.clone().into_tensor_arg(),
             number,
+            units as usize,
         );
     }
     out
@@ -129,7 +136,16 @@ fn squares_of_parts(terms: &Sequence<Term>, sums: &mut Tensor<f32>, first: usize
             }
         }
     }
-    shared[UNIT_POS as usize] = sum;
+    let sum = sum_of_units(sum, &mut shared);
+    if UNIT_POS == 0 {
+        sums[first + CUBE_POS] = sum;
+    }
+}
+
+/// The sum over the units of a cube, added pairwise in a fixed order. All units must call it, once.
+#[cube]
+fn sum_of_units(value: f32, shared: &mut Shared<[f32]>) -> f32 {
+    shared[UNIT_POS as usize] = value;
     let mut left = CUBE_DIM_X;
     while left > 1 {
         let half = left.div_ceil(2);
@@ -140,9 +156,7 @@ fn squares_of_parts(terms: &Sequence<Term>, sums: &mut Tensor<f32>, first: usize
         }
         left = half;
     }
-    if UNIT_POS == 0 {
-        sums[first + CUBE_POS] = shared[0];
-    }
+    shared[0]
 }
 
 /// The sum of the parts from `first` on, before `end`.
@@ -156,6 +170,14 @@ pub(super) fn total(sums: &Tensor<f32>, first: usize, end: usize) -> f32 {
 }
 
 #[cube(launch_unchecked)]
-fn added(sums: &Tensor<f32>, before: &Tensor<f32>, out: &mut Tensor<f32>, number: usize) {
-    out[0] = before[0] + total(sums, 0usize, number);
+fn added(sums: &Tensor<f32>, before: &Tensor<f32>, out: &mut Tensor<f32>, number: usize, #[comptime] units: usize) {
+    let mut shared = Shared::<[f32]>::new_slice(units);
+    let mut sum = 0.0f32;
+    for part in range_stepped(UNIT_POS as usize, number, units) {
+        sum += sums[part];
+    }
+    let sum = sum_of_units(sum, &mut shared);
+    if UNIT_POS == 0 {
+        out[0] = before[0] + sum;
+    }
 }
