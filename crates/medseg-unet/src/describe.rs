@@ -24,8 +24,8 @@ pub struct NetworkCost {
     pub activation_bytes: u64,
     /// The same with gradient checkpointing, which computes the outputs of norms and activations again instead.
     pub checkpointed_bytes: u64,
-    /// What a GPU saves besides, without gradient checkpointing: the concatenated inputs of the decoder's residual blocks, which
-    /// two convolutions share, less what they are made of.
+    /// Bytes that a GPU saves besides, without gradient checkpointing: the concatenated inputs of the decoder's residual blocks,
+    /// which two convolutions share, less what they are made of.
     pub concatenated_bytes: u64,
     /// All of it, stage by stage in the order of the forward pass.
     pub stages: Vec<StageCost>,

@@ -60,7 +60,7 @@ pub struct StageNetworkCost {
     pub saved: u64,
     /// The same with gradient checkpointing.
     pub checkpointed: u64,
-    /// What a GPU saves besides, without gradient checkpointing.
+    /// Bytes that a GPU saves besides, without gradient checkpointing.
     pub concatenated: u64,
 }
 

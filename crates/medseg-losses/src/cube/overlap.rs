@@ -37,7 +37,7 @@ pub struct Overlap {
 pub enum Input {
     /// Logits or probabilities.
     Prediction,
-    /// What they should be.
+    /// The reference, as probabilities.
     Target,
 }
 

@@ -8,7 +8,7 @@ use burn_cubecl::tensor::CubeTensor;
 use super::approach::{self, Approach};
 use super::novograd::{self, TensorStep};
 
-/// What waits on a thread, if anything shall.
+/// Work that waits on a thread, if any shall.
 type Waiting<T> = RefCell<Option<Vec<T>>>;
 
 thread_local! {
