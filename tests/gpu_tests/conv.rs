@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Tensor, TensorData};
 use medseg::ops::{
     ConvOptions, NormRelu, Precision, Upsample, composed, concat, conv_transpose3d, conv3d, conv3d_concat,
-    conv3d_makes_concat, norm_relu_conv3d,
+    conv3d_makes_concat, norm_relu_conv3d, release_memory,
 };
 
 use medseg_testing::Golden;
@@ -212,6 +212,9 @@ fn changed_weights_are_arranged_anew() {
         let want: Vec<f32> = first.iter().map(|value| value * f32::from(1u8 << power)).collect();
         assert_eq!(convolved(&weight), want, "weights doubled {power} times");
     }
+    let before = convolved(&weight);
+    release_memory();
+    assert_eq!(convolved(&weight), before, "weights in use when memory is given back");
     let part = |from: usize| weight.clone().narrow(0, from, 4);
     let parts = [convolved(&part(0)), convolved(&part(4))].concat();
     assert_close("two parts of the same memory", &parts, &values(conv3d(x, weight, None, padded([1; 3]))), products());

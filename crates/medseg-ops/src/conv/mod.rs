@@ -15,6 +15,8 @@ mod strided;
 mod tracked;
 
 pub use concat::conv3d_concat;
+#[cfg(feature = "cube")]
+pub(crate) use cube::release_arranged;
 pub use norm_relu::norm_relu_conv3d;
 
 #[cfg(feature = "extension")]

@@ -26,6 +26,7 @@ pub(super) use forward::convolve;
 pub(super) use im2col::rows_of;
 pub(super) use weight_grad::weight_grad;
 pub(super) use weights::Order;
+pub(crate) use weights::release_arranged;
 
 impl ConvBackend for CubeBackend {
     fn conv3d_direct(x: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions) -> FloatTensor<Self> {

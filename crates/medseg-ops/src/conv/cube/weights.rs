@@ -1,9 +1,10 @@
 //! Weights as the convolutions read them: channels-last, dense, in the type of the products.
 //!
-//! One kernel makes both orders, and they are saved for as long as the weights live: a training step arranges its weights once
-//! for both passes, and a network that predicts does it once for all windows.
+//! One kernel makes both orders, and they are saved while the weights live: a training step arranges its weights once for both
+//! passes, and a network that predicts does it once for all windows. Those of dropped weights go when others are arranged, or
+//! with [`release_memory`](crate::release_memory).
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use burn::backend::cubecl::dtype_to_storage_type;
 use burn::tensor::DType;
@@ -33,13 +34,11 @@ pub(super) fn arranged(weight: CubeTensor, order: Order, dtype: DType) -> CubeTe
     if order == Order::Forward && dtype == weight.dtype && kernel == [1; 3] {
         return with_dense_channels(channels_last(weight));
     }
-    static ARRANGED: Mutex<Vec<Arranged>> = Mutex::new(Vec::new());
-    let mut saved = ARRANGED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut saved = saved();
     if let Some(arranged) = saved.iter().find(|arranged| arranged.is_of(&weight, dtype)) {
         return arranged.get(order);
     }
-    // Of weights that nobody else has any more nothing is asked.
-    saved.retain(|arranged| !arranged.weight.handle.can_mut());
+    drop_unused(&mut saved);
     if saved.len() >= SAVED {
         saved.clear();
     }
@@ -47,6 +46,20 @@ pub(super) fn arranged(weight: CubeTensor, order: Order, dtype: DType) -> CubeTe
     let of_order = arranged.get(order);
     saved.push(arranged);
     of_order
+}
+
+/// Drops what was made of weights that nobody else has any more.
+pub(crate) fn release_arranged() {
+    drop_unused(&mut saved());
+}
+
+fn saved() -> MutexGuard<'static, Vec<Arranged>> {
+    static ARRANGED: Mutex<Vec<Arranged>> = Mutex::new(Vec::new());
+    ARRANGED.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn drop_unused(saved: &mut Vec<Arranged>) {
+    saved.retain(|arranged| !arranged.weight.handle.can_mut());
 }
 
 /// Weights in both orders. Since it holds them too, nobody changes them where they lie.
