@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 
 use crate::upsample::upsample_trilinear2x;
 
-/// The change that makes the second input of [`concat`] and [`conv3d_concat`](crate::conv3d_concat) as large as the first.
+/// The change that makes the second input of [`concat`](fn@concat) and [`conv3d_concat`](crate::conv3d_concat) as large as the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Upsample {
     /// It is as large already.
@@ -76,7 +76,7 @@ pub fn concat(skip: Tensor<5>, below: Tensor<5>, upsample: Upsample) -> Tensor<5
 }
 
 /// True where [`conv3d_concat`](crate::conv3d_concat) of such tensors makes the concatenated one before it convolves: on a
-/// GPU. Two convolutions of the same inputs should then share the result of [`concat`].
+/// GPU. Two convolutions of the same inputs should then share the result of [`concat`](fn@concat).
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};

@@ -11,7 +11,7 @@ use crate::concat::{Upsample, check_fit, concat};
 ///
 /// On the CPU neither the upsampled nor the concatenated tensor is made: the convolution reads both inputs where they are, and
 /// the backward pass keeps them alone. On a GPU the concatenated tensor is made in one pass, and made again by the backward pass,
-/// which keeps the two inputs alone too; two convolutions of the same inputs share that of [`concat`](crate::concat).
+/// which keeps the two inputs alone too; two convolutions of the same inputs share that of [`concat`](fn@crate::concat).
 /// That holds for kernels 1×1×1 and 3×3×3 with stride 1; others are the operations one after the other.
 ///
 /// # Shapes
