@@ -5,10 +5,8 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::queue;
-use super::squares::{empty, tensors_of_launch, units};
+use super::squares::{cubes, empty, tensors_of_launch, units};
 
-/// Elements of a tensor that a unit goes through.
-const ELEMENTS_OF_UNIT: usize = 4;
 /// Tensors of a launch at most. A kernel has code for each.
 const TENSORS: usize = 16;
 /// Buffers of a tensor: average, weight and the new average.
@@ -47,19 +45,19 @@ fn launch_alike(share: f32, changes: &[Approach]) {
     let any = &changes[0].average;
     let units = units(any);
     let mut tensors = SequenceArg::new();
-    let mut cubes = 0;
+    let mut first = 0;
     for Approach { average, weight, after, .. } in changes {
         let elements = average.meta.num_elements();
-        let end = cubes + elements.div_ceil(units as usize * ELEMENTS_OF_UNIT);
+        let end = first + cubes(elements, units);
         let [average, weight, after] = [average, weight, after].map(|x| x.clone().into_tensor_arg());
-        tensors.push(ApproachTensorsLaunch::new(average, weight, after, elements, cubes, end));
-        cubes = end;
+        tensors.push(ApproachTensorsLaunch::new(average, weight, after, elements, first, end));
+        first = end;
     }
     // SAFETY: units read and write elements of a tensor below their number.
     unsafe {
         approach::launch_unchecked(
             &any.client,
-            CubeCount::new_1d(cubes as u32),
+            CubeCount::new_1d(first as u32),
             CubeDim::new_1d(units),
             changes.iter().map(|change| change.average.required_address_type()).max().unwrap_or_default(),
             tensors,

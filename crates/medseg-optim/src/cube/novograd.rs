@@ -7,10 +7,8 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::queue;
-use super::squares::{Parts, empty, tensors_of_launch, total, units};
+use super::squares::{Parts, cubes, empty, tensors_of_launch, total, units};
 
-/// Elements of a tensor that a unit goes through.
-const ELEMENTS_OF_UNIT: usize = 4;
 /// Tensors of a launch at most. A kernel has code for each.
 const TENSORS: usize = 8;
 /// Buffers of a tensor: those before the step and those after it.
@@ -72,10 +70,10 @@ pub(super) fn launch(mut steps: Vec<TensorStep>) {
 fn launch_alike(step: NovoGradStep, steps: &[TensorStep], sums: &CubeTensor, ranges: &[Range<usize>]) {
     let units = units(sums);
     let mut tensors = SequenceArg::new();
-    let mut cubes = 0;
+    let mut first = 0;
     for (TensorStep { grad, before, after, .. }, range) in steps.iter().zip(ranges) {
         let elements = grad.meta.num_elements();
-        let end = cubes + elements.div_ceil(units as usize * ELEMENTS_OF_UNIT);
+        let end = first + cubes(elements, units);
         let [tensor, momentum, norm, largest] = before.each_ref().map(|x| x.clone().into_tensor_arg());
         let [new_tensor, new_momentum, new_norm, new_largest] = after.each_ref().map(|x| x.clone().into_tensor_arg());
         let grad = grad.clone().into_tensor_arg();
@@ -90,19 +88,19 @@ fn launch_alike(step: NovoGradStep, steps: &[TensorStep], sums: &CubeTensor, ran
             new_norm,
             new_largest,
             elements,
-            cubes,
+            first,
             end,
             range.start,
             range.end,
         ));
-        cubes = end;
+        first = end;
     }
     // SAFETY: units read and write elements of a tensor below their number, and the first one of a tensor the only element of
     // its norms; all units read the sums of their tensor.
     unsafe {
         update::launch_unchecked(
             &sums.client,
-            CubeCount::new_1d(cubes as u32),
+            CubeCount::new_1d(first as u32),
             CubeDim::new_1d(units),
             steps.iter().map(|step| step.grad.required_address_type()).max().unwrap_or_default(),
             tensors,

@@ -14,6 +14,10 @@ const UNITS: u32 = 256;
 const ELEMENTS_OF_UNIT: usize = 16;
 /// Cubes of a tensor at most: their sums are added up by every unit that needs the total.
 const CUBES: usize = 64;
+/// Elements that a unit changes, but of the largest tensors.
+const CHANGED_BY_UNIT: usize = 4;
+/// Cubes that change a tensor at most. Those of all tensors of a launch fit along one axis of any runtime, 65,535.
+const CHANGING_CUBES: usize = 2048;
 /// Tensors of a launch at most. A kernel has code for each.
 const TENSORS: usize = 32;
 
@@ -26,6 +30,11 @@ pub(super) fn units(x: &CubeTensor) -> u32 {
 pub(super) fn tensors_of_launch(x: &CubeTensor, each: usize, others: usize, most: usize) -> usize {
     let buffers = x.client.properties().hardware.max_bindings as usize;
     (buffers.saturating_sub(others) / each).clamp(1, most)
+}
+
+/// Cubes that go through all elements of a tensor and change each.
+pub(super) fn cubes(elements: usize, units: u32) -> usize {
+    elements.div_ceil(units as usize * CHANGED_BY_UNIT).clamp(1, CHANGING_CUBES)
 }
 
 /// A new contiguous tensor of f32 beside another.
@@ -142,7 +151,7 @@ fn squares_of_parts(terms: &Sequence<Term>, sums: &mut Tensor<f32>, first: usize
     }
 }
 
-/// The sum over the units of a cube, added pairwise in a fixed order. All units must call it, once.
+/// The sum over the units of a cube, added pairwise in a fixed order, in the first unit. All units must call it, once.
 #[cube]
 fn sum_of_units(value: f32, shared: &mut Shared<[f32]>) -> f32 {
     shared[UNIT_POS as usize] = value;

@@ -18,23 +18,36 @@ pub(super) fn statistics(x: &CubeTensor, eps: f64) -> CubeTensor {
     let (means, squares) = (of_parts(), of_parts());
     let statistics = empty(x, [split.samples * split.channels, 3], DType::F32);
     let storage = dtype_to_storage_type(x.dtype);
-    let Some(Arrivals { counters, first }) = Arrivals::new(x, split.groups()) else {
-        // SAFETY: indices come from the shapes and strides of these very tensors; voxels and channels past their ends are
-        // neither read nor written.
+    let (at_once, counters, first) = match Arrivals::new(x, split.groups()) {
+        Some(Arrivals { counters, first }) => (true, counters, first),
+        None => (false, empty(x, [1], DType::U32), 0),
+    };
+    // SAFETY: indices come from the shapes and strides of these very tensors; voxels and channels past their ends are
+    // neither read nor written. A counter for each group of cubes follows `first`.
+    unsafe {
+        moments::launch_unchecked(
+            &x.client,
+            split.cubes(),
+            split.dim,
+            split.address,
+            split.vector,
+            x.clone().into_tensor_arg(),
+            means.clone().into_tensor_arg(),
+            squares.clone().into_tensor_arg(),
+            statistics.clone().into_tensor_arg(),
+            counters.into_tensor_arg(),
+            first,
+            split.grid(),
+            eps as f32,
+            0,
+            split.units(),
+            at_once,
+            storage,
+        );
+    }
+    if !at_once {
+        // SAFETY: as above.
         unsafe {
-            moments_of_parts::launch_unchecked(
-                &x.client,
-                split.cubes(),
-                split.dim,
-                split.address,
-                split.vector,
-                x.clone().into_tensor_arg(),
-                means.clone().into_tensor_arg(),
-                squares.clone().into_tensor_arg(),
-                split.grid(),
-                split.units(),
-                storage,
-            );
             merged_moments::launch_unchecked(
                 &x.client,
                 split.cubes_of_samples(),
@@ -53,44 +66,8 @@ pub(super) fn statistics(x: &CubeTensor, eps: f64) -> CubeTensor {
                 storage,
             );
         }
-        return statistics;
-    };
-    // SAFETY: as above; a counter for each group of cubes follows `first`.
-    unsafe {
-        moments::launch_unchecked(
-            &x.client,
-            split.cubes(),
-            split.dim,
-            split.address,
-            split.vector,
-            x.clone().into_tensor_arg(),
-            means.into_tensor_arg(),
-            squares.into_tensor_arg(),
-            statistics.clone().into_tensor_arg(),
-            counters.into_tensor_arg(),
-            first,
-            split.grid(),
-            eps as f32,
-            0,
-            split.units(),
-            storage,
-        );
     }
     statistics
-}
-
-/// Mean, less the channel's first voxel, and sum of squared deviations from it, of every part `[batch · parts, channels]`.
-#[cube(launch_unchecked, address_type = "dynamic")]
-fn moments_of_parts<E: Float, N: Size>(
-    x: &Tensor<Vector<E, N>>,
-    means: &mut Tensor<Vector<f32, N>>,
-    squares: &mut Tensor<Vector<f32, N>>,
-    grid: Grid,
-    #[comptime] units: usize,
-    #[define(E)] _dtype: ElemType,
-) {
-    let mut shared = Shared::<[Vector<f32, N>]>::new_slice(units);
-    moments_of_part::<E, N>(x, means, squares, &grid, &mut shared);
 }
 
 /// The statistics out of the parts' means and squares. `zero` is 0, which no compiler knows.
@@ -111,7 +88,8 @@ fn merged_moments<E: Float, N: Size>(
     merge::<E, N>(x, means, squares, statistics, &grid, parts, eps, zero, &mut shared);
 }
 
-/// Both in one launch: the last cube of a sample's channels merges their parts.
+/// Mean, less the channel's first voxel, and sum of squared deviations from it, of every part `[batch · parts, channels]`.
+/// If `at_once`, the last cube of a sample's channels makes the statistics out of them.
 #[cube(launch_unchecked, address_type = "dynamic")]
 fn moments<E: Float, N: Size>(
     x: &Tensor<Vector<E, N>>,
@@ -124,23 +102,10 @@ fn moments<E: Float, N: Size>(
     eps: f32,
     zero: u32,
     #[comptime] units: usize,
+    #[comptime] at_once: bool,
     #[define(E)] _dtype: ElemType,
 ) {
     let mut shared = Shared::<[Vector<f32, N>]>::new_slice(units);
-    moments_of_part::<E, N>(x, means, squares, &grid, &mut shared);
-    if is_last_cube(counters, first_counter + group(), CUBE_COUNT_X) {
-        merge::<E, N>(x, means, squares, statistics, &grid, CUBE_COUNT_X as usize, eps, zero, &mut shared);
-    }
-}
-
-#[cube]
-fn moments_of_part<E: Float, N: Size>(
-    x: &Tensor<Vector<E, N>>,
-    means: &mut Tensor<Vector<f32, N>>,
-    squares: &mut Tensor<Vector<f32, N>>,
-    grid: &Grid,
-    shared: &mut Shared<[Vector<f32, N>]>,
-) {
     let sample = CUBE_POS_Z as usize;
     let channels = x.shape(4);
     let unit_channel = channel_of_unit::<N>();
@@ -163,13 +128,19 @@ fn moments_of_part<E: Float, N: Size>(
     let own_mean = first - origin + own_mean;
     let count = Vector::broadcast(count);
     let voxels = Vector::broadcast(grid.voxels_of(CUBE_POS_X as usize));
-    let mean = sum_of_units::<N>(own_mean * count, shared) / voxels;
+    let mean = sum_of_units::<N>(own_mean * count, &mut shared) / voxels;
     let off = own_mean - mean;
-    let sum_of_squares = sum_of_units::<N>(own_squares + off * off * count, shared);
+    let sum_of_squares = sum_of_units::<N>(own_squares + off * off * count, &mut shared);
     if UNIT_POS_Y == 0 && unit_channel < channels {
         let at = grid.of_part::<N>(sample, channel, channels);
         means[at] = mean;
         squares[at] = sum_of_squares;
+    }
+    if comptime!(at_once) {
+        let is_last = is_last_cube(counters, first_counter + group(), CUBE_COUNT_X);
+        if is_last {
+            merge::<E, N>(x, means, squares, statistics, &grid, CUBE_COUNT_X as usize, eps, zero, &mut shared);
+        }
     }
 }
 
